@@ -1,0 +1,24 @@
+//! Tells which kernels the chip can run: stable Rust does not show these extensions as target features.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(arm_dsp)");
+    println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
+    println!("cargo::rustc-check-cfg=cfg(arm_without_dsp)");
+    println!("cargo::rustc-check-cfg=cfg(no_long_multiply)");
+    let target = env::var("TARGET").unwrap_or_default();
+    // ARMv8-M leaves DSP to the maker; chips with the FPU of `eabihf` have it.
+    if target.starts_with("thumbv7em") || target == "thumbv8m.main-none-eabihf" {
+        println!("cargo::rustc-cfg=arm_dsp");
+        if target.starts_with("thumbv8m") {
+            println!("cargo::rustc-cfg=arm_v8m");
+        }
+    } else if target.starts_with("thumb") {
+        println!("cargo::rustc-cfg=arm_without_dsp");
+    }
+    if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
+        println!("cargo::rustc-cfg=no_long_multiply");
+    }
+}

@@ -1,0 +1,257 @@
+//! The shape of a model, and the choices it is built from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// How a token learns where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Position {
+    /// Not at all: only the causal mask tells the order.
+    None,
+    /// A learned vector a position is added to the embedding (GPT-2).
+    Learned,
+    /// Fixed sines and cosines are added to the embedding (Vaswani et al. 2017).
+    Sinusoidal,
+    /// Queries and keys are rotated by an angle that grows with the position (Su et al. 2021).
+    Rotary,
+}
+
+/// What keeps the residual stream in range before each block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Norm {
+    /// Nothing.
+    None,
+    /// Mean 0 and variance 1, then a learned gain and bias (Ba et al. 2016).
+    Layer,
+    /// Root mean square 1, then a learned gain (Zhang and Sennrich 2019).
+    Rms,
+}
+
+/// The bend in the MLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Activation {
+    /// `max(0, x)`.
+    Relu,
+    /// `x Φ(x)`, by the tanh approximation that GPT-2 uses.
+    Gelu,
+    /// `x sigmoid(x)`; with [`Mlp::Gated`] this is SwiGLU.
+    Silu,
+}
+
+/// What the MLP does with its hidden units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Mlp {
+    /// `down(act(up(x)))`.
+    Plain,
+    /// `down(act(gate(x)) * up(x))` (Shazeer 2020).
+    Gated,
+}
+
+/// The number format of a model's matrices, and with it that of its activations and of its cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Precision {
+    /// IEEE single precision throughout: to study, to import and to compare with.
+    F32,
+    /// int8 rows with a scale each; int8 activations, keys and values; integers in every inner loop.
+    Int8,
+    /// As `Int8`, with weights of 4 bits, -7..=7.
+    Int4,
+    /// As `Int8`, with weights of 2 bits, -1..=1.
+    Ternary,
+}
+
+impl Precision {
+    /// The name users see and type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Int8 => "int8",
+            Precision::Int4 => "int4",
+            Precision::Ternary => "ternary",
+        }
+    }
+}
+
+/// A model's shape and choices; everything that the sizes of flash and RAM follow from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    /// Number of token ids.
+    pub vocab: usize,
+    /// Positions that attention sees at once.
+    pub context: usize,
+    /// Length of the residual stream (`d_model`).
+    pub width: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Number of query heads.
+    pub heads: usize,
+    /// Number of key and value heads; fewer than `heads` is grouped-query attention (Ainslie et al. 2023).
+    pub kv_heads: usize,
+    /// Number of hidden units of the MLP.
+    pub hidden: usize,
+    /// How positions enter.
+    pub position: Position,
+    /// Base of the rotary angles; read only with [`Position::Rotary`].
+    pub rotary_base: f32,
+    /// The norm before each block and before the head.
+    pub norm: Norm,
+    /// Added to the mean square under the norm's root.
+    pub norm_epsilon: f32,
+    /// The MLP's activation function.
+    pub activation: Activation,
+    /// The MLP's form.
+    pub mlp: Mlp,
+    /// Whether each block's result is added to its input (off: replaces it; to study what residuals do).
+    pub residual: bool,
+    /// Whether linear maps and layer norms have a bias.
+    pub bias: bool,
+    /// Whether the head's matrix is the embedding's.
+    pub tied: bool,
+}
+
+/// The largest value of any dimension: products of two fit 32 bits, and an id fits 16.
+pub const DIMENSION_MAX: usize = 65_535;
+/// The largest number of layers.
+pub const LAYERS_MAX: usize = 256;
+/// The largest number of channels of a head: the integer score of one key then fits 32 bits.
+pub const HEAD_MAX: usize = 256;
+
+impl Config {
+    /// Channels of one head.
+    pub const fn head(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// Channels of the keys (and of the values) of one position.
+    pub const fn kv_width(&self) -> usize {
+        self.kv_heads * self.head()
+    }
+
+    /// Rows of the stacked query, key and value matrix.
+    pub const fn qkv_width(&self) -> usize {
+        self.width + 2 * self.kv_width()
+    }
+
+    /// Rows of the MLP's first matrix: gate and up are stacked.
+    pub const fn up_width(&self) -> usize {
+        match self.mlp {
+            Mlp::Plain => self.hidden,
+            Mlp::Gated => 2 * self.hidden,
+        }
+    }
+
+    /// Says in words what is wrong with this shape, if anything is.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`] for a dimension that is zero or too large, [`Error::Shape`] for two that do not go
+    /// together.
+    pub const fn check(&self) -> Result<(), Error> {
+        let dimensions = [
+            ("vocab", self.vocab, DIMENSION_MAX),
+            ("context", self.context, DIMENSION_MAX),
+            ("width", self.width, DIMENSION_MAX),
+            ("layers", self.layers, LAYERS_MAX),
+            ("heads", self.heads, DIMENSION_MAX),
+            ("kv_heads", self.kv_heads, DIMENSION_MAX),
+            ("hidden", self.hidden, DIMENSION_MAX / 2),
+        ];
+        let mut i = 0;
+        while i < dimensions.len() {
+            let (name, value, max) = dimensions[i];
+            if value == 0 || value > max {
+                return Err(Error::Dimension { name, value, max });
+            }
+            i += 1;
+        }
+        self.check_heads()
+    }
+
+    const fn check_heads(&self) -> Result<(), Error> {
+        if !self.width.is_multiple_of(self.heads) {
+            return Err(Error::Shape {
+                what: "width",
+                value: self.width,
+                rule: "a multiple of heads",
+                other: self.heads,
+            });
+        }
+        if !self.heads.is_multiple_of(self.kv_heads) {
+            return Err(Error::Shape {
+                what: "heads",
+                value: self.heads,
+                rule: "a multiple of kv_heads",
+                other: self.kv_heads,
+            });
+        }
+        if self.head() > HEAD_MAX {
+            return Err(Error::Shape {
+                what: "width / heads",
+                value: self.head(),
+                rule: "at most",
+                other: HEAD_MAX,
+            });
+        }
+        if matches!(self.position, Position::Rotary) && !self.head().is_multiple_of(2) {
+            return Err(Error::Shape {
+                what: "width / heads",
+                value: self.head(),
+                rule: "with rotary positions a multiple of",
+                other: 2,
+            });
+        }
+        if !(self.norm_epsilon >= 0.0 && self.norm_epsilon < 1.0) {
+            return Err(Error::Number { name: "norm_epsilon", rule: "from 0 to 1" });
+        }
+        if matches!(self.position, Position::Rotary) && !(self.rotary_base >= 1.0 && self.rotary_base < 1e9) {
+            return Err(Error::Number { name: "rotary_base", rule: "from 1 to 1e9" });
+        }
+        Ok(())
+    }
+}
+
+/// The shape that the crate's own tests start from.
+#[cfg(test)]
+pub(crate) const TINY: Config = Config {
+    vocab: 11,
+    context: 8,
+    width: 12,
+    layers: 2,
+    heads: 4,
+    kv_heads: 2,
+    hidden: 20,
+    position: Position::Learned,
+    rotary_base: 10_000.0,
+    norm: Norm::Layer,
+    norm_epsilon: 1e-5,
+    activation: Activation::Gelu,
+    mlp: Mlp::Plain,
+    residual: true,
+    bias: true,
+    tied: false,
+};
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_shape_that_makes_no_sense_is_refused_in_words() {
+        assert_eq!(TINY.check(), Ok(()));
+        let wrong = Config { width: 13, ..TINY }.check().unwrap_err().to_string();
+        assert_eq!(wrong, "width is 13; it must be a multiple of heads (4)");
+        let wrong = Config { layers: 0, ..TINY }.check().unwrap_err().to_string();
+        assert_eq!(wrong, "layers is 0; it must be from 1 to 256");
+        assert!(Config { position: Position::Rotary, ..TINY }.check().is_err());
+        assert!(Config { kv_heads: 3, ..TINY }.check().is_err());
+        assert!(Config { norm_epsilon: f32::NAN, ..TINY }.check().is_err());
+    }
+}

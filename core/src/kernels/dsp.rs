@@ -1,0 +1,806 @@
+//! Kernels for the DSP extension of Arm's M profile: Cortex-M4, M7, M33. `smlad` adds two products of 16 bits.
+//!
+//! **int8.** A half of a word is `256 odd + even`. Multiplied whole by `x[odd]`, and its lower byte (`sxtb16`) by
+//! `256 x[even] - x[odd]`, it gives 256 times what is wanted: three instructions for four weights, none of which takes
+//! bytes apart. Sums of 512 columns stay exact.
+//!
+//! **int4.** A byte is `16 odd + even` of nibbles without a sign. Multiplied whole by `x[odd]`, and its lower nibble by
+//! `16 x[even] - x[odd]`, it gives 16 times what is wanted; `8 Σ x`, the nibbles' offset, comes off at the end.
+//!
+//! **ternary.** Fields are shifted and masked in one instruction; `Σ x` comes off at the end.
+//!
+//! The functions in assembly are sound for the lengths that their callers below make sure of. They keep to the
+//! procedure call standard (AAPCS), and touch no memory but what their arguments point to.
+
+use core::arch::naked_asm;
+
+use super::{EXP2, Factor, Packed, portable, scale_row};
+use crate::config::Precision;
+use crate::packing::{ROWS, weights_of_word};
+
+/// Words of an int8 row whose sum, times 256, fits 32 bits.
+const INT8_BLOCK: usize = 128;
+
+/// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then
+/// pairs of 16 bits.
+pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+    let Some((offset, pairs)) = prepared.split_first_mut() else { return };
+    *offset = 0;
+    match precision {
+        Precision::F32 => {}
+        Precision::Int8 => {
+            for (out, x) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(x.as_chunks::<4>().0) {
+                let [a, b, c, d] = x.map(i32::from);
+                *out = [pair(b, d), pair(256 * a - b, 256 * c - d)];
+            }
+        }
+        Precision::Int4 => {
+            let chunks = x.as_chunks::<8>().0;
+            for (out, x) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(chunks) {
+                let [a, b, c, d, e, f, g, h] = x.map(i32::from);
+                *out = [pair(d, h), pair(16 * c - d, 16 * g - h), pair(b, f), pair(16 * a - b, 16 * e - f)];
+            }
+            *offset = 8 * sum(x);
+        }
+        Precision::Ternary => {
+            let chunks = x.as_chunks::<16>().0;
+            for (out, x) in pairs.as_chunks_mut::<8>().0.iter_mut().zip(chunks) {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = pair(x[i].into(), x[i + 8].into());
+                }
+            }
+            *offset = sum(x);
+        }
+    }
+}
+
+fn pair(low: i32, high: i32) -> i32 {
+    low & 0xffff | high << 16
+}
+
+fn sum(x: &[i8]) -> i32 {
+    x.iter().map(|&x| i32::from(x)).sum()
+}
+
+/// See [`portable::matvec`].
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    let words = matrix.words_of_row;
+    let Some((&offset, pairs)) = prepared.split_first() else { return };
+    let groups = out.len().div_ceil(ROWS);
+    let covered = matrix.words.len() >= groups * ROWS * words
+        && matrix.scales.len() >= groups * ROWS
+        && pairs.len() >= words * weights_of_word(matrix.precision) / 2;
+    if words == 0 || !covered {
+        return;
+    }
+    if matrix.precision == Precision::Int8 && words > INT8_BLOCK {
+        return long_rows(out, matrix, pairs);
+    }
+    let mut product = Product {
+        weights: matrix.words.as_ptr(),
+        pairs: pairs.as_ptr(),
+        words,
+        groups: out.len() / ROWS,
+        scales: matrix.scales.as_ptr(),
+        out: out.as_mut_ptr(),
+        offset,
+        lift: matrix.lift(),
+    };
+    let whole = product.groups * ROWS;
+    // SAFETY: as just checked, there are `words` words and a scale for each row of `groups` groups of four, `out` has room
+    // for the whole ones, and the pairs are as many as a row of this precision takes.
+    unsafe { product.run(matrix.precision) };
+    if whole < out.len() {
+        let mut last = [0; ROWS];
+        (product.groups, product.out) = (1, last.as_mut_ptr());
+        // SAFETY: as above, for the last group; `last` has room for it.
+        unsafe { product.run(matrix.precision) };
+        out[whole..].iter_mut().zip(last).for_each(|(out, last)| *out = last);
+    }
+}
+
+/// A product as the assembly reads it, which counts groups down and moves the pointers on.
+#[repr(C)]
+struct Product {
+    weights: *const u32,
+    pairs: *const i32,
+    words: usize,
+    groups: usize,
+    scales: *const u16,
+    out: *mut i32,
+    offset: i32,
+    lift: u32,
+}
+
+impl Product {
+    /// # Safety
+    /// `words` is not 0; all that the fields say is there.
+    unsafe fn run(&mut self, precision: Precision) {
+        if self.groups == 0 {
+            return;
+        }
+        // SAFETY: the caller's promise; there is a group.
+        unsafe {
+            match precision {
+                Precision::F32 => {}
+                Precision::Int8 => int8_product(self),
+                Precision::Int4 => int4_product(self),
+                Precision::Ternary => ternary_product(self),
+            }
+        }
+    }
+}
+
+/// Rows whose sums, times 256, would not fit: block by block.
+#[inline(never)]
+fn long_rows(out: &mut [i32], matrix: Packed<'_>, pairs: &[i32]) {
+    let lift = matrix.lift();
+    let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);
+    for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
+        let mut sums = [0; ROWS];
+        for (group, pairs) in group.chunks(ROWS * INT8_BLOCK).zip(pairs.chunks(2 * INT8_BLOCK)) {
+            let mut block = [0; ROWS];
+            // SAFETY: a block has words of four rows, and at least 2 pairs for each.
+            unsafe { int8_rows(group.as_ptr(), pairs.as_ptr(), group.len() / ROWS, &mut block) };
+            sums.iter_mut().zip(block).for_each(|(sum, block)| *sum += block >> 8);
+        }
+        for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
+            *out = scale_row(sum, lift, scale);
+        }
+    }
+}
+
+/// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
+#[cfg(arm_v8m)]
+macro_rules! dsp {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(arm_v8m))]
+macro_rules! dsp {
+    () => {
+        ""
+    };
+}
+
+/// A word of each of four rows: 16 weights.
+macro_rules! int8_word {
+    () => {
+        "ldm r0!, {{r8, r9, r10, r11}}
+         ldm r1!, {{r3, r12}}
+         smlad r4, r8, r3, r4
+         sxtb16 r8, r8
+         smlad r5, r9, r3, r5
+         sxtb16 r9, r9
+         smlad r6, r10, r3, r6
+         sxtb16 r10, r10
+         smlad r7, r11, r3, r7
+         sxtb16 r11, r11
+         smlad r4, r8, r12, r4
+         smlad r5, r9, r12, r5
+         smlad r6, r10, r12, r6
+         smlad r7, r11, r12, r7\n"
+    };
+}
+
+/// From weights r0, pairs r1, words r2 to 256 times the sums in r4 to r7.
+macro_rules! int8_sums {
+    () => {
+        concat!(
+            "movs r4, #0
+             movs r5, #0
+             movs r6, #0
+             movs r7, #0
+             and lr, r2, #3
+             lsrs r2, r2, #2
+             cmp lr, #0
+             beq 3f
+             2:\n",
+            int8_word!(),
+            "subs lr, lr, #1
+             bne 2b
+             cmp r2, #0
+             beq 5f
+             3:\n",
+            int8_word!(),
+            int8_word!(),
+            int8_word!(),
+            int8_word!(),
+            "subs r2, r2, #1
+             bne 3b
+             5:\n"
+        )
+    };
+}
+
+/// `sums = 256 Σ`; `words` is not 0. Reads `4 * words` weights and `2 * words` pairs.
+#[unsafe(naked)]
+unsafe extern "C" fn int8_rows(_: *const u32, _: *const i32, _: usize, _: &mut [i32; ROWS]) {
+    naked_asm!(
+        dsp!(),
+        "push {{r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
+        int8_sums!(),
+        "pop {{r3}}
+         stm r3, {{r4, r5, r6, r7}}
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}
+
+/// A row's sum in `$sum`, still shifted left and with its offset, becomes its result (`$surplus` shifts it back); the scale's place is r1, the offset
+/// r8, the lift r9.
+macro_rules! scale_row {
+    ($sum:literal, $surplus:literal) => {
+        concat!(
+            "ldrh r10, [r1], #2\n",
+            "rsb ",
+            $sum,
+            ", r8, ",
+            $sum,
+            $surplus,
+            "\n",
+            "lsl ",
+            $sum,
+            ", ",
+            $sum,
+            ", r9\n",
+            "smull ",
+            $sum,
+            ", r11, ",
+            $sum,
+            ", r10\n",
+            "lsr ",
+            $sum,
+            ", ",
+            $sum,
+            ", #15\n",
+            "orr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r11, lsl #17\n"
+        )
+    };
+}
+
+/// A product, group by group, from a kernel's `$sums`.
+macro_rules! product {
+    ($sums:expr, $surplus:literal) => {
+        naked_asm!(
+            dsp!(),
+            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+             1:
+             ldr r3, [sp]
+             ldm r3, {{r0, r1, r2}}",
+            $sums,
+            "ldr r3, [sp]
+             str r0, [r3]
+             add r3, r3, #12
+             ldm r3, {{r0, r1, r2, r8, r9}}",
+            scale_row!("r4", $surplus),
+            scale_row!("r5", $surplus),
+            scale_row!("r6", $surplus),
+            scale_row!("r7", $surplus),
+            "stm r2!, {{r4, r5, r6, r7}}
+             subs r0, r0, #1
+             stm r3, {{r0, r1, r2}}
+             bne 1b
+             pop {{r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        )
+    };
+}
+
+/// At most [`INT8_BLOCK`] words a row.
+#[unsafe(naked)]
+unsafe extern "C" fn int8_product(_: &mut Product) {
+    product!(int8_sums!(), ", asr #8")
+}
+
+/// One row's word of 8 nibbles in `$w`: 8 weights.
+macro_rules! int4_row {
+    ($w:literal, $sum:literal) => {
+        concat!(
+            "uxtb16 lr, ",
+            $w,
+            ", ror #8\n uxtb16 ",
+            $w,
+            ", ",
+            $w,
+            "\n",
+            "smlad ",
+            $sum,
+            ", lr, r8, ",
+            $sum,
+            "\n and lr, lr, #0x000f000f\n",
+            "smlad ",
+            $sum,
+            ", ",
+            $w,
+            ", r10, ",
+            $sum,
+            "\n and ",
+            $w,
+            ", ",
+            $w,
+            ", #0x000f000f\n",
+            "smlad ",
+            $sum,
+            ", lr, r9, ",
+            $sum,
+            "\n smlad ",
+            $sum,
+            ", ",
+            $w,
+            ", r11, ",
+            $sum,
+            "\n"
+        )
+    };
+}
+
+/// From weights r0, pairs r1, words r2 to 16 times the sums, nibbles without their offset, in r4 to r7.
+macro_rules! int4_sums {
+    () => {
+        concat!(
+            "movs r4, #0
+             movs r5, #0
+             movs r6, #0
+             movs r7, #0
+             2:
+             ldm r1!, {{r8, r9, r10, r11}}
+             ldm r0!, {{r3, r12}}\n",
+            int4_row!("r3", "r4"),
+            int4_row!("r12", "r5"),
+            "ldm r0!, {{r3, r12}}\n",
+            int4_row!("r3", "r6"),
+            int4_row!("r12", "r7"),
+            "subs r2, r2, #1
+             bne 2b\n"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn int4_product(_: &mut Product) {
+    product!(int4_sums!(), ", asr #4")
+}
+
+/// Fields `$field` and `$field + 8` of four rows' words.
+macro_rules! ternary_fields {
+    ($shift:literal) => {
+        concat!(
+            "ldr r3, [r1], #4\n",
+            "and r12, lr, r8",
+            $shift,
+            "\n smlad r4, r12, r3, r4\n",
+            "and r12, lr, r9",
+            $shift,
+            "\n smlad r5, r12, r3, r5\n",
+            "and r12, lr, r10",
+            $shift,
+            "\n smlad r6, r12, r3, r6\n",
+            "and r12, lr, r11",
+            $shift,
+            "\n smlad r7, r12, r3, r7\n"
+        )
+    };
+}
+
+/// From weights r0, pairs r1, words r2 to the sums, fields without their offset, in r4 to r7.
+macro_rules! ternary_sums {
+    () => {
+        concat!(
+            "movs r4, #0
+             movs r5, #0
+             movs r6, #0
+             movs r7, #0
+             mov lr, #0x00030003
+             2:
+             ldm r0!, {{r8, r9, r10, r11}}\n",
+            ternary_fields!(""),
+            ternary_fields!(", lsr #2"),
+            ternary_fields!(", lsr #4"),
+            ternary_fields!(", lsr #6"),
+            ternary_fields!(", lsr #8"),
+            ternary_fields!(", lsr #10"),
+            ternary_fields!(", lsr #12"),
+            ternary_fields!(", lsr #14"),
+            "subs r2, r2, #1
+             bne 2b\n"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn ternary_product(_: &mut Product) {
+    product!(ternary_sums!(), "")
+}
+
+/// What the attention kernels walk over: rows `stride` bytes apart, two at a time.
+#[repr(C)]
+struct Walk {
+    rows: *const i8,
+    stride: usize,
+    /// Pairs of rows; not 0.
+    pairs: usize,
+}
+
+/// See [`portable::dots`].
+pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+    let head = queries.len() / N;
+    let even = out.len() & !1;
+    if N != 2 || even == 0 || head == 0 || !head.is_multiple_of(4) || keys.len() < (even - 1) * stride + head
+    {
+        return portable::dots(out, queries, keys, stride);
+    }
+    let (first, second) = queries.split_at(head);
+    let words = first.as_chunks::<4>().0.iter().zip(second.as_chunks::<4>().0);
+    for (i, (a, b)) in words.enumerate() {
+        let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a.map(i32::from), b.map(i32::from));
+        let query = [pair(a0, a2), pair(a1, a3), pair(b0, b2), pair(b1, b3)];
+        let walk = Walk { rows: keys[4 * i..].as_ptr(), stride, pairs: even / 2 };
+        // SAFETY: `out` has `even` pairs of sums; the last word read ends at most `head` bytes into the last of `even`
+        // keys, which the length of `keys` covers.
+        unsafe {
+            match i {
+                0 => first_dots(out.as_mut_ptr().cast(), &walk, &query),
+                _ => more_dots(out.as_mut_ptr().cast(), &walk, &query),
+            }
+        }
+    }
+    portable::dots(&mut out[even..], queries, keys.get(even * stride..).unwrap_or_default(), stride);
+}
+
+/// The products of a word of a key, in r7, with both queries; added to `$a` and `$b`, or put there.
+macro_rules! dot_word {
+    ($first:literal, $a:literal, $b:literal, $begin_a:literal, $begin_b:literal) => {
+        concat!(
+            "sxtb16 lr, r7, ror #8\n sxtb16 r7, r7\n",
+            $first,
+            " ",
+            $a,
+            ", r7, r3",
+            $begin_a,
+            "\n",
+            $first,
+            " ",
+            $b,
+            ", r7, r5",
+            $begin_b,
+            "\n",
+            "smlad ",
+            $a,
+            ", lr, r4, ",
+            $a,
+            "\n smlad ",
+            $b,
+            ", lr, r6, ",
+            $b,
+            "\n"
+        )
+    };
+}
+
+/// `out[t] = [Σ query a, Σ query b]` over four channels of `2 * pairs` keys. Queries: even channels, odd, twice.
+#[unsafe(naked)]
+unsafe extern "C" fn first_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4]) {
+    naked_asm!(
+        dsp!(),
+        "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         ldm r2, {{r3, r4, r5, r6}}
+         ldr r2, [r1, #8]
+         ldr r12, [r1, #4]
+         ldr r1, [r1]
+         2:
+         ldr r7, [r1]",
+        dot_word!("smuad", "r8", "r9", "", ""),
+        "ldr r7, [r1, r12]
+         add r1, r1, r12, lsl #1",
+        dot_word!("smuad", "r10", "r11", "", ""),
+        "stm r0!, {{r8, r9, r10, r11}}
+         subs r2, r2, #1
+         bne 2b
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}
+
+/// As [`first_dots`], added to what is in `out`.
+#[unsafe(naked)]
+unsafe extern "C" fn more_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4]) {
+    naked_asm!(
+        dsp!(),
+        "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         ldm r2, {{r3, r4, r5, r6}}
+         ldr r2, [r1, #8]
+         ldr r12, [r1, #4]
+         ldr r1, [r1]
+         2:
+         ldm r0, {{r8, r9, r10, r11}}
+         ldr r7, [r1]",
+        dot_word!("smlad", "r8", "r9", ", r8", ", r9"),
+        "ldr r7, [r1, r12]
+         add r1, r1, r12, lsl #1",
+        dot_word!("smlad", "r10", "r11", ", r10", ", r11"),
+        "stm r0!, {{r8, r9, r10, r11}}
+         subs r2, r2, #1
+         bne 2b
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}
+
+/// See [`portable::accumulate`].
+pub fn accumulate<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    let head = sums.len() / N;
+    let pairs = positions / 2;
+    let covered = pairs > 0 && pairs <= weights.len() && values.len() >= (2 * pairs - 1) * stride + head;
+    if N != 2 || !covered || head == 0 || !head.is_multiple_of(4) {
+        return portable::accumulate(sums, weights, values, stride, positions);
+    }
+    let (first, second) = sums.split_at_mut(head);
+    let words = first.as_chunks_mut::<4>().0.iter_mut().zip(second.as_chunks_mut::<4>().0);
+    for (i, (a, b)) in words.enumerate() {
+        let walk = Walk { rows: values[4 * i..].as_ptr(), stride, pairs };
+        let (mut even, mut odd) = ([0; 4], [0; 4]);
+        // SAFETY: there are weights for `pairs` pairs of positions; the last word read ends at most `head` bytes into
+        // the last of their values, which the length of `values` covers.
+        unsafe {
+            even_channels(&mut even, &walk, weights.as_ptr().cast());
+            odd_channels(&mut odd, &walk, weights.as_ptr().cast());
+        }
+        (*a, *b) = ([even[0], odd[0], even[1], odd[1]], [even[2], odd[2], even[3], odd[3]]);
+    }
+    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
+    let last = values.get(2 * pairs * stride..).unwrap_or_default();
+    for (sums, word) in sums.chunks_exact_mut(head).zip(word) {
+        for (sum, &value) in sums.iter_mut().zip(last) {
+            *sum += (word & 0xffff) * i32::from(value);
+        }
+    }
+}
+
+/// Two channels of two positions with two heads' weights; `$turn` brings the channels to bytes 0 and 2.
+macro_rules! sum_channels {
+    ($turn:literal) => {
+        concat!(
+            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+             ldm r1, {{r1, r3, r12}}
+             movs r4, #0
+             movs r5, #0
+             movs r6, #0
+             movs r7, #0
+             2:
+             ldr r8, [r1]
+             ldr r9, [r1, r3]
+             add r1, r1, r3, lsl #1
+             ldm r2!, {{r10, r11}}
+             sxtb16 r8, r8",
+            $turn,
+            "
+             sxtb16 r9, r9",
+            $turn,
+            "
+             pkhbt lr, r8, r9, lsl #16
+             pkhtb r9, r9, r8, asr #16
+             smlad r4, lr, r10, r4
+             smlad r5, r9, r10, r5
+             smlad r6, lr, r11, r6
+             smlad r7, r9, r11, r7
+             subs r12, r12, #1
+             bne 2b
+             pop {{r0}}
+             stm r0, {{r4, r5, r6, r7}}
+             pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        )
+    };
+}
+
+/// Channels 0 and 2 of head a, then of head b.
+#[unsafe(naked)]
+unsafe extern "C" fn even_channels(_: &mut [i32; 4], _: &Walk, _: *const i32) {
+    naked_asm!(dsp!(), sum_channels!(""))
+}
+
+/// Channels 1 and 3 of head a, then of head b.
+#[unsafe(naked)]
+unsafe extern "C" fn odd_channels(_: &mut [i32; 4], _: &Walk, _: *const i32) {
+    naked_asm!(dsp!(), sum_channels!(", ror #8"))
+}
+
+/// See [`portable::scale_scores`].
+pub fn scale_scores<const N: usize>(
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    factors: [Factor; N],
+) -> [i32; N] {
+    let positions = scores.len().min(scales.len());
+    if N != 2 || positions == 0 {
+        return portable::scale_scores(scores, scales, factors);
+    }
+    let mut largest = [i32::MIN; N];
+    let walk = ScoreWalk { positions, scales: scales.as_ptr(), factors: factors.as_ptr() };
+    // SAFETY: there are `positions` pairs of scores and as many scales; two factors, and room for two maxima.
+    unsafe { scale_two(scores.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
+    largest
+}
+
+#[repr(C)]
+struct ScoreWalk {
+    positions: usize,
+    scales: *const i32,
+    factors: *const Factor,
+}
+
+/// The score in `$score` of the key r7, by its mantissa and shift; the larger of it and `$largest`.
+macro_rules! scale_score {
+    ($score:literal, $mantissa:literal, $shift:literal, $largest:literal) => {
+        concat!(
+            "mul ",
+            $score,
+            ", ",
+            $score,
+            ", r7\n asr ",
+            $score,
+            ", ",
+            $score,
+            ", #15\n",
+            "mul ",
+            $score,
+            ", ",
+            $score,
+            ", ",
+            $mantissa,
+            "\n asr ",
+            $score,
+            ", ",
+            $score,
+            ", ",
+            $shift,
+            "\n",
+            "cmp ",
+            $score,
+            ", ",
+            $largest,
+            "\n it gt\n movgt ",
+            $largest,
+            ", ",
+            $score,
+            "\n"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
+    naked_asm!(
+        dsp!(),
+        "push {{r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         mov r10, #0x80000000
+         mov r11, r10
+         ldm r1, {{r1, r2, r3}}
+         ldm r3, {{r3, r4, r5, r6}}
+         2:
+         ldrh r7, [r2], #4
+         ldm r0, {{r8, r9}}",
+        scale_score!("r8", "r3", "r4", "r10"),
+        scale_score!("r9", "r5", "r6", "r11"),
+        "stm r0!, {{r8, r9}}
+         subs r1, r1, #1
+         bne 2b
+         pop {{r2}}
+         stm r2, {{r10, r11}}
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}
+
+/// See [`portable::weights`].
+pub fn weights<const N: usize>(
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    largest: [i32; N],
+    headroom: u32,
+) -> [u32; N] {
+    let pairs = scales.len() / 2;
+    if N != 2 || headroom != 0 || pairs == 0 || scores.len() < scales.len() {
+        return portable::weights(scores, scales, largest, headroom);
+    }
+    let mut totals = [0; N];
+    let walk = WeightWalk {
+        pairs,
+        scales: scales.as_ptr(),
+        largest: largest.as_ptr(),
+        table: EXP2.as_ptr(),
+        totals: totals.as_mut_ptr(),
+    };
+    // SAFETY: there are scores and scales for `pairs` pairs of positions; two maxima, and room for two totals. The
+    // table has an entry for each byte.
+    unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk) };
+    if let [scale] = scales[2 * pairs..] {
+        let mut last = [scores[2 * pairs]];
+        let more = portable::weights(&mut last, &[scale], largest, headroom);
+        totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
+        scores[pairs] = last[0];
+    }
+    totals
+}
+
+#[repr(C)]
+struct WeightWalk {
+    pairs: usize,
+    scales: *const i32,
+    largest: *const i32,
+    table: *const u16,
+    totals: *mut u32,
+}
+
+/// The score in `$score` becomes its power times the value's scale in lr; the power joins `$total`.
+macro_rules! weigh {
+    ($score:literal, $largest:literal, $total:literal) => {
+        concat!(
+            "sub ",
+            $score,
+            ", ",
+            $largest,
+            ", ",
+            $score,
+            "\n uxtb r12, ",
+            $score,
+            "\n",
+            "usat ",
+            $score,
+            ", #5, ",
+            $score,
+            ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
+            "lsr r12, r12, ",
+            $score,
+            "\n add ",
+            $total,
+            ", ",
+            $total,
+            ", r12\n",
+            "mul ",
+            $score,
+            ", r12, lr\n"
+        )
+    };
+}
+
+/// Scores are below 2^30 in size, so their differences fit 31 bits.
+#[unsafe(naked)]
+unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk) {
+    naked_asm!(
+        dsp!(),
+        "push {{r1, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         ldm r1, {{r1, r2, r3, r4}}
+         ldm r3, {{r5, r6}}
+         movs r7, #0
+         mov r8, #0
+         push {{r0}}
+         mov r3, r0
+         2:
+         ldm r3!, {{r0, r9, r10, r11}}
+         ldrh lr, [r2, #2]",
+        weigh!("r0", "r5", "r7"),
+        weigh!("r9", "r6", "r8"),
+        "ldrh lr, [r2, #6]
+         add r2, r2, #8",
+        weigh!("r10", "r5", "r7"),
+        weigh!("r11", "r6", "r8"),
+        "pkhtb r10, r10, r0, asr #16
+         pkhtb r11, r11, r9, asr #16
+         ldr r0, [sp]
+         stm r0!, {{r10, r11}}
+         str r0, [sp]
+         subs r1, r1, #1
+         bne 2b
+         pop {{r0, r1}}
+         ldr r1, [r1, #16]
+         stm r1, {{r7, r8}}
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}

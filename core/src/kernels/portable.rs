@@ -1,0 +1,143 @@
+//! The definition of every kernel's result, in safe Rust for any target.
+
+use super::{EXP2, FRACTION_BITS, Factor, Packed, scale_row};
+use crate::config::Precision;
+use crate::math;
+use crate::packing::{ROWS, unpack, weights_of_word};
+
+/// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
+///
+/// `x` is as long as a packed row; `prepared` has at least [`prepared_len`](super::prepared_len) words.
+pub fn prepare(_: Precision, prepared: &mut [i32], x: &[i8]) {
+    for (prepared, &x) in prepared.iter_mut().zip(x) {
+        *prepared = x.into();
+    }
+}
+
+/// `out[r] = (Σ weights[r][c] x[c] * 2^lift) * scales[r] / 2^15`, rounded down, for as many rows as `out` has.
+///
+/// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    let lift = matrix.lift();
+    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
+    let outs = out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS));
+    for ((out, scales), group) in outs.zip(groups) {
+        let sums = match matrix.precision {
+            Precision::F32 => [0; ROWS],
+            Precision::Int8 => four_rows(group, prepared, |word, i| unpack(Precision::Int8, word, i), 4),
+            Precision::Int4 => four_rows(group, prepared, |word, i| unpack(Precision::Int4, word, i), 8),
+            Precision::Ternary => {
+                four_rows(group, prepared, |word, i| unpack(Precision::Ternary, word, i), 16)
+            }
+        };
+        for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
+            *out = scale_row(sum, lift, scale);
+        }
+    }
+}
+
+/// `Σ weights[r][c] x[c]` of the rows whose words alternate in `group`.
+#[inline(always)]
+fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weights: usize) -> [i32; ROWS] {
+    let mut sums = [0; ROWS];
+    let (words, _) = group.as_chunks::<ROWS>();
+    for (words, x) in words.iter().zip(x.chunks_exact(weights)) {
+        for (sum, &word) in sums.iter_mut().zip(words) {
+            *sum += x.iter().enumerate().map(|(i, x)| weight(word, i) * x).sum::<i32>();
+        }
+    }
+    sums
+}
+
+/// The exact sum of a row, weight by weight: what the tests hold every kernel to.
+pub fn row_sum(matrix: Packed<'_>, row: usize, x: &[i8]) -> i32 {
+    let weights = weights_of_word(matrix.precision);
+    let place = |column: usize| crate::packing::place(matrix.words_of_row, row, column / weights);
+    let weight = |column: usize| unpack(matrix.precision, matrix.words[place(column)], column % weights);
+    x.iter().enumerate().map(|(column, &x)| weight(column) * i32::from(x)).sum()
+}
+
+/// `out[t][n] = Σ queries[n][c] keys[t][c]`: `N` query heads against the one key head that they share.
+///
+/// `queries` is `[N, head]`; position `t`'s key begins at `t * stride`.
+pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+    let head = queries.len() / N;
+    for (out, key) in out.iter_mut().zip(keys.chunks(stride.max(1))) {
+        *out = [0; N];
+        for (out, query) in out.iter_mut().zip(queries.chunks_exact(head.max(1))) {
+            *out = query.iter().zip(key).map(|(&q, &k)| i32::from(q) * i32::from(k)).sum();
+        }
+    }
+}
+
+/// `sums[n][c] = Σ weights[t][n] values[t][c]`, with two positions' weights in one word: the even one's in the low half.
+///
+/// `sums` is `[N, head]`; position `t`'s values begin at `t * stride`. The weights are at most 32,767, and so many
+/// that the sums fit 31 bits.
+pub fn accumulate<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    sums.fill(0);
+    let head = sums.len() / N;
+    for (t, values) in values.chunks(stride.max(1)).take(positions).enumerate() {
+        let Some(pair) = weights.get(t / 2) else { return };
+        for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(pair) {
+            let weight = if t % 2 == 0 { word & 0xffff } else { word >> 16 };
+            for (sum, &value) in sums.iter_mut().zip(values) {
+                *sum += weight * i32::from(value);
+            }
+        }
+    }
+}
+
+/// Turns products into scores, `((product * key) >> 15) * mantissa >> shift`, and returns the largest of each head. The
+/// lower half of `scales[t]` is the key's.
+pub fn scale_scores<const N: usize>(
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    factors: [Factor; N],
+) -> [i32; N] {
+    let mut largest = [i32::MIN; N];
+    for (n, (largest, factor)) in largest.iter_mut().zip(factors).enumerate() {
+        for (scores, scale) in scores.iter_mut().zip(scales) {
+            // |product| <= 127² head; the key's bits keep the first product in 31, and so the second.
+            let score = (((scores[n] * (scale & 0xffff)) >> 15) * factor.mantissa) >> (factor.shift & 31);
+            scores[n] = score;
+            *largest = if score > *largest { score } else { *largest };
+        }
+    }
+    largest
+}
+
+/// Turns scores into weights `p[t] value[t] / 2^(16 + headroom)` of 15 bits, two positions' in a word: those of `2t` and
+/// `2t + 1` at `t`. Here `p[t] = 2^(15 + score - largest)`, and the upper half of `scales[t]` is the value's scale.
+/// Returns `Σ p[t]` of each head.
+pub fn weights<const N: usize>(
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    largest: [i32; N],
+    headroom: u32,
+) -> [u32; N] {
+    let mut totals = [0; N];
+    for (n, (total, largest)) in totals.iter_mut().zip(largest).enumerate() {
+        for t in 0..scales.len() {
+            let power = power(largest.wrapping_sub(scores[t][n]) as u32);
+            *total += power;
+            let weight = ((power * (scales[t] as u32 >> 16)) >> (16 + headroom)) as i32;
+            let word = &mut scores[t / 2][n];
+            *word = if t % 2 == 0 { weight } else { *word | weight << 16 };
+        }
+    }
+    totals
+}
+
+/// `2^(15 - distance / 256)`.
+#[inline(always)]
+fn power(distance: u32) -> u32 {
+    let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
+    u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
+}

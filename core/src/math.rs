@@ -1,0 +1,359 @@
+//! The mathematics that everything above calls by path, so that the PC, the tests and every chip run the same.
+//!
+//! Plain IEEE arithmetic in one written order, and `libm`'s pure-Rust functions: no fused multiply-add, no compiler or
+//! platform library in between. [`Float`] lets the trainer run the same operations in f64 to check its gradients.
+
+use core::iter::Sum;
+use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+/// f32, and f64 for checking gradients.
+pub trait Float:
+    Copy
+    + PartialOrd
+    + Default
+    + Send
+    + Sync
+    + 'static
+    + core::fmt::Debug
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + Sum
+{
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// Below every other value: the maximum of nothing.
+    const NEG_INFINITY: Self;
+    /// The nearest value to `x`.
+    fn of(x: f64) -> Self;
+    /// This value as an f64.
+    fn to_f64(self) -> f64;
+    /// See [`exp`].
+    fn exp(x: Self) -> Self;
+    /// Square root, correctly rounded.
+    fn sqrt(x: Self) -> Self;
+    /// Sine of `x` radians; in f32 within 1e-6 for `|x|` up to 65,536.
+    fn sin(x: Self) -> Self;
+    /// Cosine of `x` radians; as the sine.
+    fn cos(x: Self) -> Self;
+    /// `x` to the power of `y`; in f32 within 1.5e-7 of it, for `x` from 2^-31 to 2^31 and `|y|` up to 2, and clamped to
+    /// that domain outside it.
+    fn pow(x: Self, y: Self) -> Self;
+}
+
+impl Float for f32 {
+    const ZERO: f32 = 0.0;
+    const ONE: f32 = 1.0;
+    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn of(x: f64) -> f32 {
+        x as f32
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn exp(x: f32) -> f32 {
+        exp_f32(x)
+    }
+    #[inline(always)]
+    fn sqrt(x: f32) -> f32 {
+        libm::sqrtf(x)
+    }
+    fn sin(x: f32) -> f32 {
+        sin_cos(x)[0]
+    }
+    fn cos(x: f32) -> f32 {
+        sin_cos(x)[1]
+    }
+    fn pow(x: f32, y: f32) -> f32 {
+        pow_f32(x, y)
+    }
+}
+
+impl Float for f64 {
+    const ZERO: f64 = 0.0;
+    const ONE: f64 = 1.0;
+    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
+
+    fn of(x: f64) -> f64 {
+        x
+    }
+    fn to_f64(self) -> f64 {
+        self
+    }
+    fn exp(x: f64) -> f64 {
+        libm::exp(x)
+    }
+    fn sqrt(x: f64) -> f64 {
+        libm::sqrt(x)
+    }
+    fn sin(x: f64) -> f64 {
+        libm::sin(x)
+    }
+    fn cos(x: f64) -> f64 {
+        libm::cos(x)
+    }
+    fn pow(x: f64, y: f64) -> f64 {
+        libm::pow(x, y)
+    }
+}
+
+/// `e^x`; in f32 within 2 units in the last place on [-87, 88], and clamped to that domain outside it.
+#[inline(always)]
+pub fn exp<F: Float>(x: F) -> F {
+    F::exp(x)
+}
+
+/// Square root.
+#[inline(always)]
+pub fn sqrt<F: Float>(x: F) -> F {
+    F::sqrt(x)
+}
+
+/// `tanh x = 1 - 2 / (e^2x + 1)`; in f32 within 1.8e-7 of it, absolutely.
+#[inline(always)]
+pub fn tanh<F: Float>(x: F) -> F {
+    let two = F::of(2.0);
+    F::ONE - two / (exp(two * x) + F::ONE)
+}
+
+/// `1 / (1 + e^-x)`.
+#[inline(always)]
+pub fn sigmoid<F: Float>(x: F) -> F {
+    F::ONE / (F::ONE + exp(-x))
+}
+
+/// The larger of two; the second where the first is not a number.
+#[inline(always)]
+pub fn max<F: Float>(a: F, b: F) -> F {
+    if a > b { a } else { b }
+}
+
+/// The larger of two.
+#[inline(always)]
+pub const fn max_u32(a: u32, b: u32) -> u32 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two.
+#[inline(always)]
+pub const fn min_u32(a: u32, b: u32) -> u32 {
+    if a < b { a } else { b }
+}
+
+/// The largest of all, or minus infinity.
+#[inline(always)]
+pub fn maximum<F: Float>(x: &[F]) -> F {
+    let mut lanes = [F::NEG_INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = max(chunk[lane], lanes[lane]);
+        }
+    }
+    let largest = |so_far, &value: &F| max(value, so_far);
+    rest.iter().fold(lanes.iter().fold(F::NEG_INFINITY, largest), largest)
+}
+
+/// Sums run in this many lanes, whatever the machine has, and are added up in one order.
+pub const LANES: usize = 8;
+
+/// `Σ a[i] b[i]` of two equally long vectors, in [`LANES`] lanes.
+#[inline(always)]
+pub fn dot<F: Float>(a: &[F], b: &[F]) -> F {
+    let mut lanes = [F::ZERO; LANES];
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane += a * b;
+    }
+    add_lanes(lanes)
+}
+
+/// `Σ f(x[i])`, in [`LANES`] lanes.
+#[inline(always)]
+pub fn sum<F: Float>(x: &[F], f: impl Fn(F) -> F) -> F {
+    let mut lanes = [F::ZERO; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] += f(chunk[lane]);
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += f(value);
+    }
+    add_lanes(lanes)
+}
+
+#[inline(always)]
+fn add_lanes<F: Float>(l: [F; LANES]) -> F {
+    ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+}
+
+/// The next multiple of 4 from `length` on: rows of int8 start on a word.
+pub const fn word_padded(length: usize) -> usize {
+    length.next_multiple_of(4)
+}
+
+/// Adding this to an f32 below 2^22 in size leaves its nearest integer in the low bits of the sum.
+pub(crate) const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
+
+/// `e^x = 2^n e^r` with `n = round(x / ln 2)` and `|r| <= ln 2 / 2`; `e^r` by the polynomial of Cephes' `expf`
+/// (Moshier 1992). Straight-line code: it vectorises on a PC.
+#[inline(always)]
+fn exp_f32(x: f32) -> f32 {
+    const LN_2_HIGH: f32 = 0.693_359_4; // 9 bits: its product with n is exact
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * core::f32::consts::LOG2_E + ROUNDER;
+    let n = shifted - ROUNDER;
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let mut p = 1.987_569_2e-4;
+    p = p * r + 1.398_199_9e-3;
+    p = p * r + 8.333_452e-3;
+    p = p * r + 4.166_579_6e-2;
+    p = p * r + 0.166_666_65;
+    p = p * r + 0.5;
+    let mantissa = p * (r * r) + r + 1.0;
+    let exponent = (shifted.to_bits() << 23).wrapping_add(127 << 23);
+    mantissa * f32::from_bits(exponent)
+}
+
+/// Sine and cosine: `x = n π/2 + r` with `|r| <= π/4`, `π/2` in three parts of which the first two are short, and the
+/// polynomials of Cephes' `sinf` and `cosf` (Moshier 1992).
+fn sin_cos(x: f32) -> [f32; 2] {
+    const PARTS: [f32; 3] = [1.570_312_5, 4.837_513e-4, 7.549_79e-8];
+    let shifted = x * core::f32::consts::FRAC_2_PI + ROUNDER;
+    let n = shifted - ROUNDER;
+    let r = ((x - n * PARTS[0]) - n * PARTS[1]) - n * PARTS[2];
+    let z = r * r;
+    let sin = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 0.166_666_55) * z * r + r;
+    let cos = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z * z - 0.5 * z + 1.0;
+    match shifted.to_bits() & 3 {
+        0 => [sin, cos],
+        1 => [cos, -sin],
+        2 => [-sin, -cos],
+        _ => [-cos, sin],
+    }
+}
+
+/// `2^(y log2 x)` in integers with 30 bits behind the point.
+fn pow_f32(x: f32, y: f32) -> f32 {
+    /// `ln(2)^k / k!`.
+    const EXP2: [i64; 10] = [
+        1_073_741_824,
+        744_261_118,
+        257_941_248,
+        59_597_083,
+        10_327_387,
+        1_431_680,
+        165_394,
+        16_377,
+        1419,
+        109,
+    ];
+    let y = (y.clamp(-2.0, 2.0) * (1 << 26) as f32) as i64;
+    let exponent = (log2(x) * y) >> 26;
+    let fraction = exponent & ((1 << 30) - 1);
+    let power = EXP2.iter().rev().fold(0, |power, c| ((power * fraction) >> 30) + c);
+    let scale = ((exponent >> 30) - 30 + 127) as u32;
+    power as u32 as f32 * f32::from_bits(scale << 23)
+}
+
+/// 30 bits behind the point, a bit at a time: squaring doubles a logarithm.
+fn log2(x: f32) -> i64 {
+    let bits = x.clamp(4.7e-10, 2.1e9).to_bits();
+    let mut log = i64::from(bits >> 23) - 127;
+    let mut mantissa = u64::from(bits & 0x7f_ffff | 0x80_0000) << 7;
+    for _ in 0..30 {
+        mantissa = (mantissa * mantissa) >> 30;
+        let carry = mantissa >> 31;
+        mantissa >>= carry;
+        log = 2 * log + carry as i64;
+    }
+    log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_within_two_units_in_the_last_place() {
+        let mut worst = 0.0f64;
+        for i in 0..2_000_000 {
+            let x = -87.0 + i as f32 * (175.0 / 2_000_000.0);
+            let exact = libm::exp(f64::from(x));
+            let unit = f64::from(f32::EPSILON) * libm::exp2(libm::floor(libm::log2(exact)));
+            worst = worst.max((f64::from(exp(x)) - exact).abs() / unit);
+        }
+        assert!(worst < 2.0, "{worst} units");
+        assert_eq!(exp(0.0f32), 1.0);
+        assert_eq!(exp(-1e30f32), exp(-87.0f32));
+        assert!(exp(f32::INFINITY).is_finite());
+    }
+
+    #[test]
+    fn tanh_and_sigmoid_reach_their_ends() {
+        assert_eq!(tanh(50.0f32), 1.0);
+        assert_eq!(tanh(-50.0f32), -1.0);
+        for i in -800..800 {
+            let x = i as f32 / 100.0;
+            assert!((f64::from(tanh(x)) - libm::tanh(f64::from(x))).abs() < 1.8e-7, "{x}");
+        }
+        assert_eq!(sigmoid(0.0f32), 0.5);
+    }
+
+    #[test]
+    fn dot_takes_every_length() {
+        let ones = [1.0f32; 37];
+        for length in 0..37 {
+            assert_eq!(dot(&ones[..length], &ones[..length]), length as f32);
+            assert_eq!(sum(&ones[..length], |x| x + x), 2.0 * length as f32);
+        }
+    }
+
+    #[test]
+    fn sine_cosine_and_power_are_close() {
+        for i in -200_000..200_000 {
+            let x = i as f32 * 0.327_67;
+            let [sin, cos] = sin_cos(x).map(f64::from);
+            let x = f64::from(x);
+            assert!(
+                (sin - libm::sin(x)).abs() < 1e-6 && (cos - libm::cos(x)).abs() < 1e-6,
+                "{x}: {sin} {cos}"
+            );
+        }
+        for x in [1e-9f32, 0.7, 1.0, 2.0, 500.0, 10_000.0, 500_000.0, 1e9] {
+            for i in -200..=200 {
+                let y = i as f32 / 100.0;
+                let exact = libm::pow(x.into(), y.into());
+                if (1e-9..1e9).contains(&exact) {
+                    let error = f64::from(pow_f32(x, y)) / exact - 1.0;
+                    assert!(error.abs() < 1.5e-7, "{x}^{y}: {error}");
+                }
+            }
+        }
+        for x in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert!(pow_f32(x, -1.0).is_finite() || x.is_nan());
+            let _ = sin_cos(x);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A matrix of weights where it lies in flash, and its product with a vector: where nearly all the time goes.
+
+use crate::config::Precision;
+use crate::kernels::{self, Packed, cast};
+use crate::math;
+use crate::ops::fixed::power_of_two;
+use crate::packing::{ROWS, place, unpack, weights_of_word, words_of_row};
+use crate::parameter::Shape;
+
+/// A view of `[rows, columns]` weights in one of the formats of a model file.
+#[derive(Debug, Clone, Copy)]
+pub enum Matrix<'a> {
+    /// Rows of f32.
+    F32 {
+        /// `[rows, columns]`.
+        weights: &'a [f32],
+        /// Inputs.
+        columns: usize,
+    },
+    /// Rows of integers with a scale each, which count `unit`.
+    Integer {
+        /// Weights and scales.
+        packed: Packed<'a>,
+        /// What a scale of 1 stands for.
+        unit: f32,
+    },
+}
+
+impl<'a> Matrix<'a> {
+    /// Layer `layer` of the matrices of this `shape` that `bytes` holds; see [`Tensor`](crate::model::Tensor).
+    pub(crate) fn view(bytes: &'a [u8], precision: Precision, shape: Shape, layer: usize) -> Self {
+        let Shape { layers, rows, columns } = shape;
+        if precision == Precision::F32 {
+            let weights = part(cast::floats(bytes), layer * rows * columns, rows * columns);
+            return Matrix::F32 { weights, columns };
+        }
+        let (rows, words_of_row) = (rows.next_multiple_of(ROWS), words_of_row(precision, columns));
+        let (weights, rest) = split(bytes, 4 * layers * rows * words_of_row);
+        let (scales, units) = split(rest, 2 * layers * rows);
+        let packed = Packed {
+            precision,
+            words: part(cast::words(weights), layer * rows * words_of_row, rows * words_of_row),
+            scales: part(cast::halves(scales), layer * rows, rows),
+            words_of_row,
+        };
+        let unit = cast::floats(units).get(layer).copied().unwrap_or_default();
+        Matrix::Integer { packed, unit }
+    }
+
+    /// The rows from `row` on, a multiple of 4.
+    pub fn rows_from(&self, row: usize) -> Self {
+        match *self {
+            Matrix::F32 { weights, columns } => {
+                Matrix::F32 { weights: weights.get(row * columns..).unwrap_or_default(), columns }
+            }
+            Matrix::Integer { packed, unit } => {
+                let words = packed.words.get(row * packed.words_of_row..).unwrap_or_default();
+                let scales = packed.scales.get(row..).unwrap_or_default();
+                Matrix::Integer { packed: Packed { words, scales, ..packed }, unit }
+            }
+        }
+    }
+
+    /// Copies row `row` of an f32 matrix to `out` `[columns]`.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        if let Matrix::F32 { weights, columns } = *self {
+            let row = part(weights, row * columns, columns);
+            out.iter_mut().zip(row).for_each(|(out, &weight)| *out = weight);
+        }
+    }
+
+    /// Copies row `row` of an integer matrix to `out` `[columns]`; returns what its numbers, below 2^22, count.
+    pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
+        let Matrix::Integer { packed, unit } = *self else { return 0.0 };
+        let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
+        let weights = weights_of_word(packed.precision);
+        for (i, out) in out.chunks_mut(weights.max(1)).enumerate() {
+            let word = packed.words.get(place(packed.words_of_row, row, i)).copied().unwrap_or_default();
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = unpack(packed.precision, word, i) * scale;
+            }
+        }
+        unit
+    }
+
+    /// `out = self x` of an f32 matrix: `x` `[columns]`, `out` `[rows]`.
+    pub fn matvec_f32(&self, out: &mut [f32], x: &[f32]) {
+        if let Matrix::F32 { weights, columns } = *self {
+            for (out, row) in out.iter_mut().zip(weights.chunks_exact(columns.max(1))) {
+                *out = math::dot(row, x);
+            }
+        }
+    }
+
+    /// `out = self x` of an integer matrix: `out` has as many rows as are wanted, `x` is
+    /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
+    pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
+        let Matrix::Integer { packed, unit } = *self else { return 0.0 };
+        kernels::matvec(out, packed, x);
+        unit * power_of_two(15 - packed.lift() as i32)
+    }
+}
+
+/// `length` values from `start` on; nothing where there are fewer.
+fn part<T>(values: &[T], start: usize, length: usize) -> &[T] {
+    values.get(start..start + length).unwrap_or_default()
+}
+
+fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    bytes.split_at(at.min(bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packing::pack;
+
+    #[test]
+    fn both_formats_multiply_alike() {
+        let words = [[2i8, -3], [1, 127], [0, 0], [0, 0]].map(|row| pack(Precision::Int8, &row));
+        let scales = [16_384, 32_767, 0, 0];
+        let packed = Packed { precision: Precision::Int8, words: &words, scales: &scales, words_of_row: 1 };
+        let integer = Matrix::Integer { packed, unit: 2.0 };
+        let mut prepared = [0; 20];
+        kernels::prepare(Precision::Int8, &mut prepared, &[127, 1, 0, 0]);
+        let mut out = [0; 2];
+        let scale = integer.matvec(&mut out, &prepared);
+        for (out, exact) in out.iter().zip([251.0 * 32_768.0, 254.0 * 65_534.0]) {
+            assert!((*out as f32 * scale / exact - 1.0).abs() < 1e-4, "{out} {exact}");
+        }
+        let mut row = [0; 2];
+        assert_eq!(integer.integer_row(1, &mut row), 2.0);
+        assert_eq!(row, [32_767, 127 * 32_767]);
+    }
+}

@@ -1,0 +1,253 @@
+//! From logits to a token: greedy, or by chance under temperature, top-k, top-p and a repetition penalty.
+
+use core::cmp::Reverse;
+
+use heapless::BinaryHeap;
+use heapless::binary_heap::Max;
+use rand_core::Rng;
+
+use crate::Error;
+use crate::math;
+
+/// The largest `top_k`: its heap lies on the stack, 4 bytes each.
+pub const TOP_K_MAX: usize = 256;
+/// How many of the newest tokens the repetition penalty looks at.
+pub const PENALTY_WINDOW: usize = 64;
+
+/// How to choose the next token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sampling {
+    /// Logits are divided by it; 0 always takes the likeliest token.
+    pub temperature: f32,
+    /// Only the `top_k` likeliest tokens, and any as likely as the last of them, can be chosen; 0 allows all.
+    pub top_k: u16,
+    /// Only the likeliest tokens whose probabilities add up to `top_p` can be chosen (Holtzman et al. 2020); 1 allows all.
+    pub top_p: f32,
+    /// Logits of the newest 64 tokens are divided by it where positive, multiplied where negative (Keskar et al.
+    /// 2019); 1 leaves them.
+    pub repetition_penalty: f32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Sampling { temperature: 0.8, top_k: 40, top_p: 1.0, repetition_penalty: 1.0 }
+    }
+}
+
+impl Sampling {
+    /// Always the likeliest token.
+    pub const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 };
+
+    /// Says in words what is wrong with these settings, if anything is.
+    ///
+    /// # Errors
+    /// [`Error::Number`] or [`Error::OutOfRange`].
+    pub fn check(&self) -> Result<(), Error> {
+        if !(0.0..=100.0).contains(&self.temperature) {
+            return Err(Error::Number { name: "temperature", rule: "from 0 to 100" });
+        }
+        if usize::from(self.top_k) > TOP_K_MAX {
+            return Err(Error::Number { name: "top-k", rule: "from 0 to 256" });
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return Err(Error::Number { name: "top-p", rule: "above 0 and at most 1" });
+        }
+        if !(0.1..=10.0).contains(&self.repetition_penalty) {
+            return Err(Error::Number { name: "penalty", rule: "from 0.1 to 10" });
+        }
+        Ok(())
+    }
+}
+
+/// Chooses a token from `logits` `[vocab]`, which it overwrites; `recent` are the tokens so far, the newest last.
+pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut impl Rng) -> u16 {
+    penalize(logits, recent, sampling.repetition_penalty);
+    let likeliest = argmax(logits);
+    if sampling.temperature == 0.0 {
+        return likeliest;
+    }
+    let threshold = top_k_threshold(logits, sampling.top_k.into());
+    let mut total = to_weights(logits, threshold, sampling.temperature);
+    if sampling.top_p < 1.0 {
+        total = keep_top_p(logits, total, sampling.top_p);
+    }
+    draw(logits, total, rng).unwrap_or(likeliest)
+}
+
+/// The first of the largest logits.
+pub fn argmax(logits: &[f32]) -> u16 {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (id, &logit) in logits.iter().enumerate() {
+        if logit > best.1 {
+            best = (id, logit);
+        }
+    }
+    best.0 as u16
+}
+
+fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
+    if penalty == 1.0 {
+        return;
+    }
+    let recent = &recent[recent.len().saturating_sub(PENALTY_WINDOW)..];
+    for (i, &token) in recent.iter().enumerate() {
+        let first_time = !recent[..i].contains(&token);
+        if let Some(logit) = logits.get_mut(usize::from(token)).filter(|_| first_time) {
+            *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+        }
+    }
+}
+
+/// The `k`-th largest logit, by a heap of the `k` largest so far.
+fn top_k_threshold(logits: &[f32], k: usize) -> f32 {
+    let mut heap: BinaryHeap<Reverse<i32>, Max, TOP_K_MAX> = BinaryHeap::new();
+    if k == 0 || k >= logits.len() {
+        return f32::NEG_INFINITY;
+    }
+    for &logit in logits {
+        let key = Reverse(ordered(logit));
+        if heap.len() < k.min(TOP_K_MAX) {
+            _ = heap.push(key);
+        } else if let Some(mut smallest) = heap.peek_mut()
+            && key < *smallest
+        {
+            *smallest = key;
+        }
+    }
+    heap.peek().map_or(f32::NEG_INFINITY, |&Reverse(key)| unordered(key))
+}
+
+/// An integer that orders as the float does.
+fn ordered(x: f32) -> i32 {
+    let bits = x.to_bits().cast_signed();
+    bits ^ ((bits >> 31) & i32::MAX)
+}
+
+fn unordered(key: i32) -> f32 {
+    f32::from_bits((key ^ ((key >> 31) & i32::MAX)).cast_unsigned())
+}
+
+/// Weights are whole numbers up to this, exact in f32, so that their sums have no order.
+const WEIGHT_ONE: f32 = 65_536.0;
+
+/// Turns logits into weights `round(2^16 e^((logit - max) / temperature))`, 0 below `threshold`; returns their sum.
+fn to_weights(logits: &mut [f32], threshold: f32, temperature: f32) -> u32 {
+    let largest = math::maximum(logits);
+    let mut total = 0;
+    for logit in logits {
+        let weight = if *logit >= threshold {
+            (math::exp((*logit - largest) / temperature) * WEIGHT_ONE + 0.5) as u32
+        } else {
+            0
+        };
+        total += weight;
+        *logit = weight as f32;
+    }
+    total
+}
+
+/// Zeroes all but the fewest largest weights that make up `top_p` of `total` (equal ones together); returns their sum.
+fn keep_top_p(weights: &mut [f32], total: u32, top_p: f32) -> u32 {
+    let sum_from = |least: u32| -> u32 { weights.iter().map(|&w| w as u32).filter(|&w| w >= least).sum() };
+    let enough = (total as f32 * top_p) as u32;
+    // The largest `least` whose sum is still enough: bit by bit from the top.
+    let mut least = 0;
+    for bit in (0..=16).rev() {
+        if sum_from(least | 1 << bit) >= enough {
+            least |= 1 << bit;
+        }
+    }
+    let kept = sum_from(least);
+    weights.iter_mut().filter(|w| (**w as u32) < least).for_each(|w| *w = 0.0);
+    kept
+}
+
+fn draw(weights: &[f32], total: u32, rng: &mut impl Rng) -> Option<u16> {
+    let mut left = ((u64::from(rng.next_u32()) * u64::from(total)) >> 32) as u32;
+    for (id, &weight) in weights.iter().enumerate() {
+        let weight = weight as u32;
+        if left < weight {
+            return Some(id as u16);
+        }
+        left -= weight;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SplitMix64;
+
+    fn counts<const N: usize>(logits: [f32; N], recent: &[u16], sampling: Sampling) -> [u32; N] {
+        let mut rng = SplitMix64::new(3);
+        let mut counts = [0; N];
+        for _ in 0..10_000 {
+            counts[usize::from(sample(&mut logits.clone(), recent, &sampling, &mut rng))] += 1;
+        }
+        counts
+    }
+
+    const ALL: Sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 };
+
+    #[test]
+    fn tokens_come_as_often_as_their_probability_says() {
+        let [a, b, c] = counts([2f32.ln(), 1f32.ln(), 7f32.ln()], &[], ALL);
+        assert!(a.abs_diff(2000) < 150 && b.abs_diff(1000) < 150 && c.abs_diff(7000) < 150, "{a} {b} {c}");
+        let [a, b] = counts([0.0, 2f32.ln()], &[], Sampling { temperature: 0.5, ..ALL });
+        assert!(a.abs_diff(2000) < 150 && b.abs_diff(8000) < 150, "{a} {b}");
+    }
+
+    #[test]
+    fn greedy_takes_the_first_of_the_largest() {
+        assert_eq!(counts([1.0, 3.0, 3.0], &[], Sampling::GREEDY), [0, 10_000, 0]);
+    }
+
+    #[test]
+    fn top_k_leaves_k_and_their_equals() {
+        let c = counts([-1.0, 0.5, -2.0, 0.4, 0.3], &[], Sampling { top_k: 2, ..ALL });
+        assert!(c[1] > 0 && c[3] > 0 && c[0] + c[2] + c[4] == 0, "{c:?}");
+        let c = counts([-1.0, -1.0, -1.0, -3.0], &[], Sampling { top_k: 2, ..ALL });
+        assert!(c[0] > 0 && c[1] > 0 && c[2] > 0 && c[3] == 0, "{c:?}");
+    }
+
+    #[test]
+    fn top_p_leaves_the_fewest_that_reach_it() {
+        let logits = [0.5f32.ln(), 0.3f32.ln(), 0.15f32.ln(), 0.05f32.ln()];
+        let kept = |top_p| counts(logits, &[], Sampling { top_p, ..ALL }).map(|count| count > 0);
+        assert_eq!(kept(0.4), [true, false, false, false]);
+        assert_eq!(kept(0.7), [true, true, false, false]);
+        assert_eq!(kept(0.9), [true, true, true, false]);
+        assert_eq!(kept(1.0), [true; 4]);
+    }
+
+    #[test]
+    fn the_penalty_counts_a_token_once() {
+        let mut logits = [4.0, -2.0, 1.0];
+        penalize(&mut logits, &[0, 1, 0, 9], 2.0);
+        assert_eq!(logits, [2.0, -4.0, 1.0]);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_harmless() {
+        let settings = Sampling { top_k: 2, top_p: 0.5, repetition_penalty: 1.5, ..ALL };
+        for logits in [[f32::NAN; 4], [f32::INFINITY; 4], [f32::NEG_INFINITY, f32::NAN, f32::INFINITY, 0.0]] {
+            assert!(usize::from(sample(&mut logits.clone(), &[0], &settings, &mut SplitMix64::new(1))) < 4);
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        assert_eq!(Sampling::default().check(), Ok(()));
+        for wrong in [
+            Sampling { temperature: -1.0, ..ALL },
+            Sampling { temperature: f32::NAN, ..ALL },
+            Sampling { top_p: 0.0, ..ALL },
+            Sampling { top_k: 257, ..ALL },
+            Sampling { repetition_penalty: 0.0, ..ALL },
+        ] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+    }
+}

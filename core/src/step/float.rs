@@ -1,0 +1,141 @@
+//! The step in f32, for f32 models.
+
+use super::Step;
+use crate::config::{Config, Norm, Position};
+use crate::memory::{Buffers, block_width, take, turns_len};
+use crate::model::Model;
+use crate::ops::activation::activate;
+use crate::ops::add;
+use crate::ops::attention::{Past, attention};
+use crate::ops::layer_norm::layer_norm;
+use crate::ops::rms_norm::rms_norm;
+use crate::ops::rotary::{rotate, turns};
+use crate::ops::sinusoid::add_sinusoid;
+use crate::parameter::Parameter;
+
+/// The vectors of a step, and the cache.
+pub(crate) struct FloatStep<'m> {
+    /// The residual stream, `[width]`.
+    residual: &'m mut [f32],
+    /// What a matrix reads, `[max(width, hidden)]`, of which the first `input_len` count.
+    input: &'m mut [f32],
+    input_len: usize,
+    /// What a block adds to the residual stream, `[width]`.
+    result: &'m mut [f32],
+    /// Query, key and value, or the MLP's hidden units: `[max(qkv_width, up_width)]`.
+    block: &'m mut [f32],
+    /// Rotary angles' cosines and sines at this position, `[head]`.
+    turns: &'m mut [f32],
+    /// `[vocab]`.
+    logits: &'m mut [f32],
+    /// `[layers, context, kv_heads * head]`.
+    keys: &'m mut [f32],
+    /// As `keys`.
+    values: &'m mut [f32],
+    /// `[context]`.
+    scores: &'m mut [f32],
+}
+
+impl<'m> FloatStep<'m> {
+    pub(crate) fn lay_out(config: &Config, buffers: Buffers<'m>) -> Self {
+        let mut floats = buffers.floats;
+        let cached = config.layers * config.context * config.kv_width();
+        FloatStep {
+            residual: take(&mut floats, config.width),
+            input: take(&mut floats, config.width.max(config.hidden)),
+            input_len: config.width,
+            result: take(&mut floats, config.width),
+            block: take(&mut floats, block_width(config)),
+            turns: take(&mut floats, turns_len(config)),
+            logits: take(&mut floats, config.vocab),
+            keys: take(&mut floats, cached),
+            values: take(&mut floats, cached),
+            scores: take(&mut floats, config.context),
+        }
+    }
+}
+
+impl Step for FloatStep<'_> {
+    fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
+        model.matrix(Parameter::Embedding, 0).row(token, self.residual);
+        match model.config().position {
+            Position::None => {}
+            Position::Learned => {
+                model.matrix(Parameter::Positions, 0).row(position, self.result);
+                add(self.residual, self.result);
+            }
+            Position::Sinusoidal => add_sinusoid(self.residual, position),
+            Position::Rotary => turns(self.turns, position, model.config().rotary_base),
+        }
+    }
+
+    fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
+        let (config, residual) = (model.config(), &*self.residual);
+        let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
+        self.input_len = config.width;
+        let input = &mut self.input[..config.width];
+        match config.norm {
+            Norm::None => input.copy_from_slice(residual),
+            Norm::Layer => _ = layer_norm(input, residual, gain, bias, config.norm_epsilon),
+            Norm::Rms => _ = rms_norm(input, residual, gain, config.norm_epsilon),
+        }
+    }
+
+    fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
+        let block = &mut self.block[..matrix.shape(model.config()).rows];
+        model.matrix(matrix, layer).matvec_f32(block, &self.input[..self.input_len]);
+        add(block, model.vector(bias, layer));
+    }
+
+    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+        let config = model.config();
+        let kv_width = config.kv_width();
+        let (query, key_value) = self.block[..config.qkv_width()].split_at_mut(config.width);
+        let (key, value) = key_value.split_at_mut(kv_width);
+        if config.position == Position::Rotary {
+            rotate(query, self.turns);
+            rotate(key, self.turns);
+        }
+        let first = layer * config.context * kv_width;
+        let now = first + position * kv_width;
+        self.keys[now..now + kv_width].copy_from_slice(key);
+        self.values[now..now + kv_width].copy_from_slice(value);
+        let past = first..now + kv_width;
+        let past = Past { keys: &self.keys[past.clone()], values: &self.values[past], kv_width };
+        let out = &mut self.input[..config.width];
+        attention(
+            out,
+            query,
+            past,
+            config.head(),
+            config.heads / config.kv_heads,
+            &mut self.scores[..=position],
+        );
+    }
+
+    fn activate(&mut self, model: &Model<'_>) {
+        let config = model.config();
+        let block = &mut self.block[..config.up_width()];
+        activate(block, config.activation, config.mlp);
+        self.input_len = config.hidden;
+        self.input[..config.hidden].copy_from_slice(&block[..config.hidden]);
+    }
+
+    fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
+        model.matrix(matrix, layer).matvec_f32(self.result, &self.input[..self.input_len]);
+        add(self.result, model.vector(bias, layer));
+        if model.config().residual {
+            add(self.residual, self.result);
+        } else {
+            self.residual.copy_from_slice(self.result);
+        }
+    }
+
+    fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
+        model.matrix(matrix, 0).matvec_f32(self.logits, &self.input[..self.input_len]);
+    }
+
+    fn logits(&mut self) -> &mut [f32] {
+        self.logits
+    }
+}

@@ -1,0 +1,442 @@
+//! From text to token ids and back: bytes, the characters of a corpus, or byte-level BPE.
+//!
+//! A vocabulary's ids are its pieces, then its specials, which stand for no text. BPE is stored as its atoms and its
+//! merges alone: the first pieces are the atoms, bytes or characters, and each merge adds one, which joins a pair of
+//! those before it. Merges come in the order in which they were learnt, so that applying them one after the other is
+//! Sennrich et al.'s (2016) rule of the earliest first.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::text::PIECE_MAX;
+
+/// The longest stretch of text that merges work on, in bytes; a longer word is cut.
+pub const WORD_MAX: usize = PIECE_MAX;
+
+/// A model's vocabulary, as its file holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vocabulary<'a> {
+    /// What the first ids stand for.
+    #[serde(borrow)]
+    pub pieces: Pieces<'a>,
+    /// The special that is read before a text.
+    pub begin: Option<u16>,
+    /// The special that ends a text.
+    pub end: Option<u16>,
+    /// Whether a text is read with a space before it, which is left out again when writing (SentencePiece).
+    pub prefix_space: bool,
+}
+
+/// The pieces of text that tokens stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pieces<'a> {
+    /// The 256 bytes.
+    Bytes,
+    /// These characters, in this order.
+    Characters(&'a str),
+    /// Byte-level BPE.
+    Merges {
+        /// What the first ids stand for, each a byte that tells its length and then its bytes. A text is cut into the
+        /// longest that fit, and of equal ones into the first.
+        atoms: &'a [u8],
+        /// Pairs of little-endian u16 ids, in the order learnt.
+        pairs: &'a [u8],
+        /// Where words begin: no merge joins across.
+        words: Words,
+    },
+}
+
+/// How text is cut into words before merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Words {
+    /// Runs of letters (with `'` and all that is not ASCII), of digits, of spaces, or of other characters; one space
+    /// before a run belongs to it.
+    Runs,
+    /// Before every space.
+    Spaces,
+}
+
+/// A checked vocabulary.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokenizer<'a> {
+    vocabulary: Vocabulary<'a>,
+    /// Ids of bytes, characters or atoms.
+    atoms: usize,
+}
+
+impl<'a> Tokenizer<'a> {
+    /// Checks `vocabulary` for a model of `vocab` ids.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it does not fit or contradicts itself.
+    pub fn new(vocabulary: Vocabulary<'a>, vocab: usize) -> Result<Self, Error> {
+        let tokenizer = Tokenizer { vocabulary, atoms: atoms(&vocabulary.pieces).count() };
+        let pieces = tokenizer.pieces();
+        let special = |id: Option<u16>| id.is_none_or(|id| (pieces..vocab).contains(&id.into()));
+        if pieces == 0 || pieces > vocab || !special(vocabulary.begin) || !special(vocabulary.end) {
+            return Err(Error::Damaged("its vocabulary does not fit the shape"));
+        }
+        if tokenizer.merges().any(|merge| !merge.is_of_earlier() || !tokenizer.fits(merge.id)) {
+            return Err(Error::Damaged(
+                "its vocabulary has a piece that is too long or refers to a later one",
+            ));
+        }
+        Ok(tokenizer)
+    }
+
+    /// The vocabulary.
+    pub fn vocabulary(&self) -> &Vocabulary<'a> {
+        &self.vocabulary
+    }
+
+    /// Number of ids that stand for text; the specials follow.
+    pub fn pieces(&self) -> usize {
+        self.atoms + self.pairs().len()
+    }
+
+    /// Appends the bytes of a token to `bytes`: none for a special.
+    pub fn decode(&self, token: u16, bytes: &mut Vec<u8, PIECE_MAX>) {
+        _ = self.expand(token, bytes);
+    }
+
+    /// Gives `take` the tokens of `text` one after the other, without those that begin or end it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`], and those of `take`.
+    pub fn encode(&self, text: &str, mut take: impl FnMut(u16) -> Result<(), Error>) -> Result<(), Error> {
+        match self.vocabulary.pieces {
+            Pieces::Bytes => text.bytes().try_for_each(|byte| take(byte.into())),
+            Pieces::Characters(known) => text.chars().try_for_each(|character| {
+                let id =
+                    known.chars().position(|k| k == character).ok_or(Error::UnknownCharacter(character))?;
+                take(id as u16)
+            }),
+            Pieces::Merges { words, .. } => {
+                for word in words.split(text, self.vocabulary.prefix_space) {
+                    self.merge(word)?.into_iter().try_for_each(&mut take)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The tokens of one word of [`Pieces::Merges`]: every merge in turn, wherever its pair stands.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`].
+    pub fn merge(&self, word: Word<'_>) -> Result<Vec<u16, WORD_MAX>, Error> {
+        let mut ids = self.cut(&word.bytes().collect()).ok_or_else(|| self.unknown(word))?;
+        for merge in self.merges() {
+            merge.apply(&mut ids);
+        }
+        Ok(ids)
+    }
+
+    /// Cuts bytes into the longest atoms that fit; `None` where there is none.
+    fn cut(&self, bytes: &Vec<u8, WORD_MAX>) -> Option<Vec<u16, WORD_MAX>> {
+        let mut ids = Vec::new();
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let fitting =
+                atoms(&self.vocabulary.pieces).enumerate().filter(|(_, atom)| rest.starts_with(atom));
+            let (id, atom) = fitting.max_by_key(|(id, atom)| (atom.len(), usize::MAX - id))?;
+            ids.push(id as u16).ok()?;
+            rest = &rest[atom.len()..];
+        }
+        Some(ids)
+    }
+
+    /// The first character that no atoms make up.
+    fn unknown(&self, word: Word<'_>) -> Error {
+        let known = |c: char| self.cut(&c.encode_utf8(&mut [0; 4]).bytes().collect()).is_some();
+        Error::UnknownCharacter(word.text.chars().find(|&c| !known(c)).unwrap_or(' '))
+    }
+
+    fn merges(&self) -> impl Iterator<Item = Merge> + use<'a> {
+        let first = self.atoms;
+        self.pairs().iter().enumerate().map(move |(i, pair)| Merge::new(first + i, pair))
+    }
+
+    fn pairs(&self) -> &'a [[u8; 4]] {
+        match self.vocabulary.pieces {
+            Pieces::Merges { pairs, .. } => pairs.as_chunks().0,
+            _ => &[],
+        }
+    }
+
+    fn fits(&self, token: usize) -> bool {
+        self.expand(token as u16, &mut Vec::new()).is_ok()
+    }
+
+    /// Appends a token's bytes; an error where they do not fit.
+    fn expand(&self, token: u16, bytes: &mut Vec<u8, PIECE_MAX>) -> Result<(), ()> {
+        match self.vocabulary.pieces {
+            _ if usize::from(token) >= self.pieces() => Ok(()),
+            Pieces::Bytes => bytes.push(token as u8).map_err(drop),
+            Pieces::Characters(known) => {
+                let character = known.chars().nth(token.into()).ok_or(())?;
+                bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()).map_err(drop)
+            }
+            Pieces::Merges { .. } => self.expand_merges(token, bytes),
+        }
+    }
+
+    /// Halves a token until atoms are left; right halves wait.
+    fn expand_merges(&self, token: u16, bytes: &mut Vec<u8, PIECE_MAX>) -> Result<(), ()> {
+        let pairs = self.pairs();
+        let mut waiting: Vec<u16, PIECE_MAX> = Vec::new();
+        let mut id = usize::from(token);
+        loop {
+            if id < self.atoms {
+                let atom = atoms(&self.vocabulary.pieces).nth(id).ok_or(())?;
+                bytes.extend_from_slice(atom).map_err(drop)?;
+                let Some(next) = waiting.pop() else { return Ok(()) };
+                id = next.into();
+            } else {
+                let merge = Merge::new(id, pairs.get(id - self.atoms).ok_or(())?);
+                waiting.push(merge.right).map_err(drop)?;
+                id = merge.left.into();
+            }
+        }
+    }
+}
+
+/// The atoms of merges; as many empty ones as there are bytes or characters.
+fn atoms<'a>(pieces: &Pieces<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let (plain, mut rest): (usize, &[u8]) = match *pieces {
+        Pieces::Bytes => (256, &[]),
+        Pieces::Characters(characters) => (characters.chars().count(), &[]),
+        Pieces::Merges { atoms, .. } => (0, atoms),
+    };
+    let listed = core::iter::from_fn(move || {
+        let (&length, after) = rest.split_first()?;
+        let (atom, after) = after.split_at_checked(length.into())?;
+        rest = after;
+        Some(atom).filter(|atom| !atom.is_empty())
+    });
+    core::iter::repeat_n(&[] as &[u8], plain).chain(listed)
+}
+
+/// Two ids that become one.
+#[derive(Debug, Clone, Copy)]
+struct Merge {
+    left: u16,
+    right: u16,
+    id: usize,
+}
+
+impl Merge {
+    fn new(id: usize, &[a, b, c, d]: &[u8; 4]) -> Self {
+        Merge { left: u16::from_le_bytes([a, b]), right: u16::from_le_bytes([c, d]), id }
+    }
+
+    fn is_of_earlier(self) -> bool {
+        usize::from(self.left.max(self.right)) < self.id
+    }
+
+    /// Puts the merged id wherever this pair stands, from the left.
+    fn apply(self, ids: &mut Vec<u16, WORD_MAX>) {
+        let mut kept = 0;
+        let mut next = 0;
+        while let Some(&id) = ids.get(next) {
+            let here = id == self.left && ids.get(next + 1) == Some(&self.right);
+            ids[kept] = if here { self.id as u16 } else { id };
+            next += if here { 2 } else { 1 };
+            kept += 1;
+        }
+        ids.truncate(kept);
+    }
+}
+
+/// A word, perhaps behind a space that the text did not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Word<'t> {
+    prefix: bool,
+    /// At most [`WORD_MAX`] bytes, the prefix included.
+    text: &'t str,
+}
+
+impl<'t> Word<'t> {
+    /// Its bytes, the prefix included.
+    pub fn bytes(self) -> impl Iterator<Item = u8> + use<'t> {
+        self.prefix.then_some(b' ').into_iter().chain(self.text.bytes())
+    }
+}
+
+/// What a byte belongs to, where words are [`Words::Runs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Digit,
+    Space,
+    Other,
+}
+
+impl Class {
+    fn of(byte: u8) -> Self {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'\'' | 128.. => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            b' ' | b'\t' | b'\n' | b'\r' => Class::Space,
+            _ => Class::Other,
+        }
+    }
+}
+
+impl Words {
+    /// Cuts `text` into words; with `prefix_space` the first has a space before it.
+    pub fn split(self, text: &str, prefix_space: bool) -> impl Iterator<Item = Word<'_>> {
+        let (mut rest, mut prefix) = (text, prefix_space && !text.is_empty());
+        core::iter::from_fn(move || {
+            if rest.is_empty() && !prefix {
+                return None;
+            }
+            let length = self.length(rest.as_bytes(), prefix);
+            let (text, after) =
+                rest.split_at(rest.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix))));
+            let word = Word { prefix, text };
+            (rest, prefix) = (after, false);
+            Some(word)
+        })
+    }
+
+    fn length(self, text: &[u8], prefix: bool) -> usize {
+        match self {
+            Words::Runs => run_length(text),
+            Words::Spaces => {
+                let first = usize::from(!prefix);
+                let later = text.iter().skip(first).position(|&byte| byte == b' ');
+                later.map_or(text.len(), |later| later + first)
+            }
+        }
+    }
+}
+
+fn run_length(text: &[u8]) -> usize {
+    let led = text.first() == Some(&b' ') && text.get(1).is_some_and(|&next| Class::of(next) != Class::Space);
+    let start = usize::from(led);
+    let Some(class) = text.get(start).map(|&byte| Class::of(byte)) else { return text.len() };
+    let run = text[start..].iter().take_while(|&&byte| Class::of(byte) == class).count();
+    let end = start + run;
+    // A run of spaces leaves its last one to the word behind it.
+    let leads = class == Class::Space && run > 1 && end < text.len() && text[end - 1] == b' ';
+    end - usize::from(leads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+    use std::vec;
+
+    fn all_bytes() -> std::vec::Vec<u8> {
+        (0..=255).flat_map(|byte| [1, byte]).collect()
+    }
+
+    fn pairs(pairs: &[(u16, u16)]) -> std::vec::Vec<u8> {
+        pairs.iter().flat_map(|&(l, r)| [l.to_le_bytes(), r.to_le_bytes()]).flatten().collect()
+    }
+
+    fn vocabulary(pieces: Pieces<'_>) -> Vocabulary<'_> {
+        Vocabulary { pieces, begin: None, end: None, prefix_space: false }
+    }
+
+    fn encode(tokenizer: &Tokenizer<'_>, text: &str) -> Result<std::vec::Vec<u16>, Error> {
+        let mut ids = vec![];
+        tokenizer.encode(text, |id| {
+            ids.push(id);
+            Ok(())
+        })?;
+        Ok(ids)
+    }
+
+    fn decode(tokenizer: &Tokenizer<'_>, ids: &[u16]) -> String {
+        let mut all = vec![];
+        for &id in ids {
+            let mut bytes = Vec::new();
+            tokenizer.decode(id, &mut bytes);
+            all.extend_from_slice(&bytes);
+        }
+        String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn characters_and_bytes_there_and_back() {
+        let tokenizer = Tokenizer::new(vocabulary(Pieces::Characters("\n aé🐭")), 5).unwrap();
+        assert_eq!(encode(&tokenizer, "é a🐭").unwrap(), [3, 1, 2, 4]);
+        assert_eq!(decode(&tokenizer, &[3, 1, 2, 4]), "é a🐭");
+        assert_eq!(encode(&tokenizer, "ab"), Err(Error::UnknownCharacter('b')));
+        let tokenizer = Tokenizer::new(vocabulary(Pieces::Bytes), 256).unwrap();
+        assert_eq!(decode(&tokenizer, &encode(&tokenizer, "é a🐭\0").unwrap()), "é a🐭\0");
+    }
+
+    #[test]
+    fn merges_apply_in_the_order_learnt_and_within_words() {
+        let bytes = all_bytes();
+        let pairs = pairs(&[
+            (b'a'.into(), b'b'.into()),
+            (256, b'c'.into()),
+            (b' '.into(), 257),
+            (b'b'.into(), b'c'.into()),
+        ]);
+        let tokenizer = Tokenizer::new(
+            vocabulary(Pieces::Merges { atoms: &bytes, pairs: &pairs, words: Words::Runs }),
+            261,
+        )
+        .unwrap();
+        assert_eq!(encode(&tokenizer, "abcabc bc abc").unwrap(), [257, 257, 32, 259, 258]);
+        assert_eq!(decode(&tokenizer, &[257, 257, 32, 259, 258, 260]), "abcabc bc abc");
+        assert_eq!(encode(&tokenizer, "a.bc").unwrap(), [97, 46, 259]);
+    }
+
+    #[test]
+    fn a_few_bytes_may_do() {
+        let pairs = pairs(&[(0, 1)]);
+        let pieces = Pieces::Merges { atoms: b"\x01a\x01 \x01b", pairs: &pairs, words: Words::Spaces };
+        let tokenizer = Tokenizer::new(vocabulary(pieces), 4).unwrap();
+        assert_eq!(encode(&tokenizer, "ba b").unwrap(), [2, 0, 1, 2]);
+        assert_eq!(decode(&tokenizer, &[2, 3, 0]), "ba a");
+        assert_eq!(encode(&tokenizer, "a\u{e9}"), Err(Error::UnknownCharacter('\u{e9}')));
+    }
+
+    #[test]
+    fn the_longest_atom_and_the_first_of_equals_is_taken() {
+        let mut atoms = b"\x02\xc3\xa9\x01a\x01 ".to_vec();
+        atoms.extend(all_bytes());
+        let pairs = pairs(&[(2, 1)]);
+        let pieces = Pieces::Merges { atoms: &atoms, pairs: &pairs, words: Words::Spaces };
+        let tokenizer = Tokenizer::new(Vocabulary { prefix_space: true, ..vocabulary(pieces) }, 260).unwrap();
+        assert_eq!(encode(&tokenizer, "a  a\u{e9}b").unwrap(), [259, 2, 259, 0, 3 + 98]);
+        assert_eq!(encode(&tokenizer, " a").unwrap(), [2, 259]);
+        assert_eq!(encode(&tokenizer, "").unwrap(), [0u16; 0]);
+        assert_eq!(decode(&tokenizer, &[259, 0, 2]), " a\u{e9} ");
+    }
+
+    #[test]
+    fn words_are_cut_as_documented() {
+        let words =
+            |text| -> std::vec::Vec<&str> { Words::Runs.split(text, false).map(|w| w.text).collect() };
+        assert_eq!(
+            words("Don't go,  12 \"mice\"\n\nran.  "),
+            ["Don't", " go", ",", " ", " 12", " \"", "mice", "\"", "\n\n", "ran", ".", "  "]
+        );
+        let long = "ä".repeat(40);
+        assert_eq!(words(&long), [&long[..64], &long[64..]]);
+    }
+
+    #[test]
+    fn a_vocabulary_that_contradicts_itself_is_refused() {
+        let bytes = all_bytes();
+        let later = pairs(&[(97, 257), (98, 99)]);
+        let mut doubling = vec![(97, 97)];
+        doubling.extend((256..=262).map(|id| (id, id)));
+        let many = pairs(&[(1, 2); 9]);
+        for (pairs, vocab) in [(later, 300), (pairs(&doubling), 300), (many, 260)] {
+            let pieces = Pieces::Merges { atoms: &bytes, pairs: &pairs, words: Words::Runs };
+            assert!(Tokenizer::new(vocabulary(pieces), vocab).is_err());
+        }
+        let wrong_end = Vocabulary { end: Some(3), ..vocabulary(Pieces::Bytes) };
+        assert!(Tokenizer::new(wrong_end, 257).is_err());
+    }
+}

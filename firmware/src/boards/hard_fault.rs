@@ -1,0 +1,17 @@
+//! What a Cortex-M does when it can't go on.
+#![allow(unsafe_code)]
+
+use cortex_m_rt::{ExceptionFrame, exception};
+
+use super::last_words::stop;
+
+/// # Safety
+///
+/// Called by the chip only. It returns to nothing, and uses no state of the program that failed.
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    let (pc, lr) = (frame.pc(), frame.lr());
+    stop(format_args!(
+        "The chip stopped with a hard fault at {pc:#010x}, called from {lr:#010x}; reset the board."
+    ))
+}

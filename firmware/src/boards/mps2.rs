@@ -1,0 +1,191 @@
+//! The Arm MPS2 boards as QEMU emulates them: a Cortex-M and two kinds of CMSDK peripheral, at addresses that each
+//! board's file names.
+//!
+//! `qemu-system-arm -icount shift=0 -semihosting-config enable=on,target=native`: an instruction then takes one
+//! nanosecond of the chip's time, and the timer's tick comes every so many instructions, the same on every run.
+//! Registers: Arm Cortex-M System Design Kit Technical Reference Manual, "APB timer" and "APB UART".
+#![allow(unsafe_code)]
+
+use core::convert::Infallible;
+use core::fmt;
+use core::marker::PhantomData;
+
+use cortex_m::peripheral::NVIC;
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+use pipsqueak_firmware::{Board, Clock, MemoryUse};
+
+use super::stack;
+
+/// What tells one MPS2 board from another.
+///
+/// # Safety
+///
+/// The addresses are those of such peripherals, and the interrupt's number is below the number that the chip has.
+pub(crate) unsafe trait Machine {
+    /// As in [`Board::NAME`].
+    const NAME: &'static str;
+    /// Instructions, of a nanosecond each, in one tick of the timer's clock.
+    const INSTRUCTIONS_PER_TICK: u32;
+    /// The first CMSDK timer.
+    const TIMER: usize;
+    /// The CMSDK UART for the prompt.
+    const UART: usize;
+    /// The CMSDK UART for the log.
+    #[cfg(feature = "defmt")]
+    const LOG_UART: usize;
+    /// The interrupt that a byte received by [`Machine::UART`] raises.
+    const RECEIVED: u16;
+}
+
+const TIMER_CTRL: usize = 0;
+const TIMER_VALUE: usize = 4;
+const TIMER_RELOAD: usize = 8;
+const TIMER_ENABLE: u32 = 1;
+
+const UART_DATA: usize = 0;
+const UART_STATE: usize = 4;
+const UART_CTRL: usize = 8;
+const UART_INTSTATUS: usize = 12;
+const UART_BAUDDIV: usize = 16;
+const UART_TX_FULL: u32 = 1 << 0;
+const UART_RX_FULL: u32 = 1 << 1;
+const UART_TX_ENABLE: u32 = 1 << 0;
+const UART_RX_ENABLE: u32 = 1 << 1;
+const UART_RX_INTERRUPT: u32 = 1 << 3;
+const UART_RX_STATUS: u32 = 1 << 1;
+
+/// 25 MHz / 217 = 115,207 baud, were there a wire.
+const BAUD_DIVISOR: u32 = 217;
+
+/// A board, started.
+pub(crate) struct Mps2<M>(PhantomData<M>);
+
+/// A CMSDK UART, by the address of its registers, and the interrupt that wakes a reader of it.
+pub(crate) struct Uart {
+    registers: usize,
+    received: Received,
+}
+
+/// The interrupt that a byte received raises.
+#[derive(Clone, Copy)]
+struct Received(u16);
+
+// SAFETY: the number is a constant of a `Machine`, which promises that the chip has it.
+unsafe impl cortex_m::interrupt::InterruptNumber for Received {
+    fn number(self) -> u16 {
+        self.0
+    }
+}
+
+fn read(register: usize) -> u32 {
+    // SAFETY: only sums of a `Machine`'s addresses and the constants above are passed: word registers that are always
+    // there and lie outside all memory that Rust knows of.
+    unsafe { (register as *const u32).read_volatile() }
+}
+
+fn write(register: usize, value: u32) {
+    // SAFETY: as in `read`; none of these registers can make the chip touch memory.
+    unsafe { (register as *mut u32).write_volatile(value) }
+}
+
+impl<M: Machine> Mps2<M> {
+    /// Starts the timer and the UARTs. The clocks run from reset.
+    pub(crate) fn start() -> (Self, Uart) {
+        write(M::TIMER + TIMER_RELOAD, u32::MAX);
+        write(M::TIMER + TIMER_VALUE, u32::MAX);
+        write(M::TIMER + TIMER_CTRL, TIMER_ENABLE);
+        let serial = Uart::start(M::UART, M::RECEIVED);
+        wake_on_bytes(serial.received);
+        #[cfg(feature = "defmt")]
+        start_log(M::LOG_UART);
+        (Mps2(PhantomData), serial)
+    }
+
+    /// Prints a sentence whatever state the program is in.
+    pub(crate) fn print_last_words(sentence: fmt::Arguments<'_>) {
+        // The port can't fail, and there would be nobody to tell.
+        let _ = writeln!(Uart::start(M::UART, M::RECEIVED), "\n{sentence}");
+    }
+}
+
+/// Lets a byte received wake the chip from `wfi`. Interrupts stay masked, so no handler ever runs.
+fn wake_on_bytes(received: Received) {
+    cortex_m::interrupt::disable();
+    // SAFETY: it breaks no critical section that masks by priority, as there is none, and no handler can run.
+    unsafe { NVIC::unmask(received) };
+}
+
+#[cfg(feature = "defmt")]
+fn start_log(registers: usize) {
+    static LOG: static_cell::StaticCell<Uart> = static_cell::StaticCell::new();
+    // Nothing is read from it, so no interrupt is waited for.
+    defmt_serial::defmt_serial(LOG.init(Uart::start(registers, 0)));
+}
+
+impl<M: Machine> Board for Mps2<M> {
+    const NAME: &'static str = M::NAME;
+    const CLOCK: Clock = Clock::Instructions { per_tick: M::INSTRUCTIONS_PER_TICK };
+    const ECHO: bool = false;
+
+    fn ticks(&self) -> u32 {
+        // The timer counts down.
+        !read(M::TIMER + TIMER_VALUE)
+    }
+
+    fn seed(&self) -> u64 {
+        super::EMULATOR_SEED
+    }
+
+    fn memory_use(&self) -> MemoryUse {
+        stack::memory_use()
+    }
+
+    fn can_exit(&self) -> bool {
+        true
+    }
+}
+
+impl Uart {
+    fn start(registers: usize, received: u16) -> Uart {
+        write(registers + UART_BAUDDIV, BAUD_DIVISOR);
+        write(registers + UART_CTRL, UART_TX_ENABLE | UART_RX_ENABLE | UART_RX_INTERRUPT);
+        Uart { registers, received: Received(received) }
+    }
+}
+
+impl ErrorType for Uart {
+    type Error = Infallible;
+}
+
+impl ReadReady for Uart {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(read(self.registers + UART_STATE) & UART_RX_FULL != 0)
+    }
+}
+
+impl Read for Uart {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
+        let Some(first) = bytes.first_mut() else { return Ok(0) };
+        while !self.read_ready()? {
+            cortex_m::asm::wfi();
+        }
+        *first = read(self.registers + UART_DATA) as u8;
+        write(self.registers + UART_INTSTATUS, UART_RX_STATUS);
+        NVIC::unpend(self.received);
+        Ok(1)
+    }
+}
+
+impl Write for Uart {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        for byte in bytes {
+            while read(self.registers + UART_STATE) & UART_TX_FULL != 0 {}
+            write(self.registers + UART_DATA, (*byte).into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

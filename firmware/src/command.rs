@@ -1,0 +1,183 @@
+//! What a typed line means.
+
+use core::fmt;
+
+use crate::Decimal;
+
+/// A line, understood. Lines that do not start with a colon are prompts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'l> {
+    /// Text to continue.
+    Prompt(&'l str),
+    /// `:temperature X`.
+    Temperature(Decimal),
+    /// `:top-k N`; 0 keeps every token.
+    TopK(u16),
+    /// `:top-p X`.
+    TopP(Decimal),
+    /// `:penalty X`.
+    Penalty(Decimal),
+    /// `:seed N`.
+    Seed(u64),
+    /// `:length N`, in tokens.
+    Length(u32),
+    /// `:echo on|off`.
+    Echo(bool),
+    /// `:settings`.
+    Settings,
+    /// `:stats`.
+    Stats,
+    /// `:help`.
+    Help,
+    /// `:quit`.
+    Quit,
+}
+
+/// The longest answer, in tokens.
+const LENGTH_MAX: u32 = 1_000_000;
+
+/// What `:help` prints.
+pub(crate) const HELP: &str = "\
+Type the beginning of a text and press Enter; the model goes on from there, and Ctrl-C stops it.
+:temperature X  how freely it chooses; 0 always takes the likeliest token
+:top-k N        choose among the N likeliest tokens, 0 for all of them
+:top-p X        choose among the likeliest tokens that together have probability X, 1 for all
+:penalty X      make tokens that came lately less likely; 1 is off
+:seed N         the same seed gives the same text
+:length N       how many tokens to write
+:echo on|off    print back what is typed, for a terminal that does not
+:settings       the present settings
+:stats          speed, RAM and flash
+:quit           end the emulator
+";
+
+/// Why a line starting with a colon is no command. Its `Display` is the sentence to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal<'l> {
+    /// No command has this name.
+    Unknown(&'l str),
+    /// The command exists, its value does not do.
+    Value {
+        /// The command, with its colon.
+        name: &'l str,
+        /// What was typed after it.
+        value: &'l str,
+        /// What it takes.
+        wants: &'static str,
+    },
+}
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Unknown(name) => write!(f, "There is no command {name}; :help lists those there are."),
+            Refusal::Value { name, value: "", wants } => write!(f, "{name} needs {wants}."),
+            Refusal::Value { name, value, wants } => write!(f, "{name} takes {wants}, not \"{value}\"."),
+        }
+    }
+}
+
+impl<'l> Command<'l> {
+    /// Reads a line, without its line ending.
+    pub fn parse(line: &'l str) -> Result<Command<'l>, Refusal<'l>> {
+        if !line.starts_with(':') {
+            return Ok(Command::Prompt(line));
+        }
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        let value = value.trim();
+        let refusal = |wants| Refusal::Value { name, value, wants };
+        match name {
+            ":temperature" => {
+                Decimal::parse(value).map(Command::Temperature).ok_or(refusal("a number, such as 0.8"))
+            }
+            ":top-k" => whole(value).map(Command::TopK).ok_or(refusal("a whole number, such as 40")),
+            ":top-p" => Decimal::parse(value).map(Command::TopP).ok_or(refusal("a number, such as 0.9")),
+            ":penalty" => Decimal::parse(value).map(Command::Penalty).ok_or(refusal("a number, such as 1.1")),
+            ":seed" => {
+                whole(value).map(Command::Seed).ok_or(refusal("a whole number below 2^64, such as 42"))
+            }
+            ":length" => whole(value)
+                .filter(|length| (1..=LENGTH_MAX).contains(length))
+                .map(Command::Length)
+                .ok_or(refusal("a whole number from 1 to 1000000, such as 200")),
+            ":echo" => on_or_off(value).map(Command::Echo).ok_or(refusal("on or off")),
+            ":settings" => Ok(Command::Settings),
+            ":stats" => Ok(Command::Stats),
+            ":help" => Ok(Command::Help),
+            ":quit" => Ok(Command::Quit),
+            _ => Err(Refusal::Unknown(name)),
+        }
+    }
+}
+
+fn whole<N: core::str::FromStr>(value: &str) -> Option<N> {
+    value.parse().ok()
+}
+
+fn on_or_off(value: &str) -> Option<bool> {
+    match value {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    fn refused(line: &str) -> std::string::String {
+        Command::parse(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_line_without_a_colon_is_a_prompt() {
+        for line in ["", " ", "Once upon a time", " :seed 1", "ö"] {
+            assert_eq!(Command::parse(line), Ok(Command::Prompt(line)));
+        }
+    }
+
+    #[test]
+    fn values_are_read() {
+        assert_eq!(Command::parse(":temperature 0.8"), Ok(Command::Temperature(Decimal::new(8, 1))));
+        assert_eq!(Command::parse(":temperature 0"), Ok(Command::Temperature(Decimal::new(0, 0))));
+        assert_eq!(Command::parse(":top-k   65535 "), Ok(Command::TopK(65535)));
+        assert_eq!(Command::parse(":seed 18446744073709551615"), Ok(Command::Seed(u64::MAX)));
+        assert_eq!(Command::parse(":echo on"), Ok(Command::Echo(true)));
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_what_would_do() {
+        assert_eq!(refused(":top-k 65536"), ":top-k takes a whole number, such as 40, not \"65536\".");
+        assert_eq!(refused(":top-p x"), ":top-p takes a number, such as 0.9, not \"x\".");
+        assert_eq!(refused(":length"), ":length needs a whole number from 1 to 1000000, such as 200.");
+        for line in [
+            ":temperature -1",
+            ":temperature NaN",
+            ":penalty 1e1",
+            ":length 1000001",
+            ":length 0",
+            ":seed -1",
+            ":echo maybe",
+        ] {
+            assert!(matches!(Command::parse(line), Err(Refusal::Value { .. })), "{line}");
+        }
+    }
+
+    #[test]
+    fn unknown_commands_are_named() {
+        assert_eq!(refused(":sed 4"), "There is no command :sed; :help lists those there are.");
+        assert_eq!(refused(":"), "There is no command :; :help lists those there are.");
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        for name in
+            HELP.lines().filter(|line| line.starts_with(':')).map(|line| line.split(' ').next().unwrap())
+        {
+            assert!(!matches!(Command::parse(name), Err(Refusal::Unknown(_))), "{name}");
+        }
+        assert_eq!(HELP.lines().filter(|line| line.starts_with(':')).count(), 10);
+    }
+}

@@ -1,0 +1,33 @@
+//! A prompt at a serial port: what is typed is continued by the model, token by token.
+//!
+//! This library is the part that is the same on every board. It works over any [`embedded_io`] serial port, has no
+//! `unsafe`, allocates nothing, and no byte received can make it panic; its tests run on the PC. A board is one file
+//! in `src/boards/`, and the program in `src/main.rs` puts the two together.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod board;
+mod command;
+mod console;
+mod decimal;
+#[macro_use]
+mod log;
+mod session;
+mod settings;
+mod stats;
+mod text_source;
+
+pub use board::{Board, Clock, MemoryUse};
+pub use command::{Command, Refusal};
+pub use console::{Console, Input, LINE_BYTES};
+pub use decimal::Decimal;
+pub use session::{Session, refuse};
+pub use settings::Settings;
+pub use stats::Answer;
+pub use text_source::TextSource;
+
+#[cfg(test)]
+mod fakes;

@@ -1,0 +1,310 @@
+//! The prompt: reads a line, does what it says, reads the next.
+
+use embedded_io::{Read, ReadReady, Write};
+use heapless::Vec;
+
+use crate::command::HELP;
+use crate::stats::Answer;
+use crate::{Board, Command, Console, Input, LINE_BYTES, Settings, TextSource};
+
+/// A board, its serial port and a model that writes.
+pub struct Session<B, S, T> {
+    board: B,
+    console: Console<S>,
+    source: T,
+    settings: Settings,
+    last: Option<Answer>,
+    /// Whether the present text has ended by itself or by Ctrl-C.
+    stopped: bool,
+    /// RAM that the model writes in, in bytes, for `:stats`.
+    memory_bytes: usize,
+    /// Flash that the model's file takes, in bytes, for `:stats`.
+    model_bytes: usize,
+}
+
+/// Whether to read another line.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Line,
+    Quit,
+}
+
+impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
+    /// Takes a board that runs. The sizes are those of the model, in bytes, for `:stats`.
+    pub fn new(board: B, serial: S, source: T, memory_bytes: usize, model_bytes: usize) -> Self {
+        let settings = Settings::new(board.seed());
+        let console = Console::new(serial, B::ECHO);
+        Session { board, console, source, settings, last: None, stopped: false, memory_bytes, model_bytes }
+    }
+
+    /// Runs until `:quit` on a board that can exit, or until the serial port is closed or fails.
+    pub fn run(&mut self) -> Result<(), S::Error> {
+        let name = B::NAME;
+        self.console.print(format_args!("pipsqueak on {name}: type the beginning of a text, or :help\n"))?;
+        let mut line = Vec::new();
+        loop {
+            self.console.print(format_args!("> "))?;
+            match self.console.read_line(&mut line)? {
+                Input::Closed => return Ok(()),
+                Input::TooLong => self.print_too_long()?,
+                Input::NotText => self.print_no_text()?,
+                Input::Line(line) if self.obey(line)? == Next::Quit => return Ok(()),
+                Input::Line(_) => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, line: &str) -> Result<Next, S::Error> {
+        match Command::parse(line) {
+            Err(refusal) => self.console.print(format_args!("{refusal}\n"))?,
+            Ok(Command::Quit) => return self.quit(),
+            Ok(Command::Prompt("")) => {}
+            Ok(Command::Prompt(prompt)) => self.answer(prompt)?,
+            Ok(Command::Help) => self.console.print(format_args!("{HELP}"))?,
+            Ok(Command::Stats) => self.print_stats()?,
+            Ok(Command::Settings) => self.print_settings()?,
+            Ok(setting) => self.set(setting)?,
+        }
+        Ok(Next::Line)
+    }
+
+    /// Takes a setting, or says what the core has against it.
+    fn set(&mut self, setting: Command<'_>) -> Result<(), S::Error> {
+        let mut settings = self.settings;
+        match setting {
+            Command::Temperature(temperature) => settings.temperature = temperature,
+            Command::TopK(top_k) => settings.top_k = top_k,
+            Command::TopP(top_p) => settings.top_p = top_p,
+            Command::Penalty(penalty) => settings.penalty = penalty,
+            Command::Seed(seed) => (settings.seed, settings.seed_is_fixed) = (seed, true),
+            Command::Length(length) => settings.length = length,
+            Command::Echo(echo) => self.console.echo = echo,
+            _ => {}
+        }
+        if let Err(error) = settings.sampling().check() {
+            return self.console.print(format_args!("Refused: {error}.\n"));
+        }
+        self.settings = settings;
+        self.print_settings()
+    }
+
+    /// Writes the model's text as it comes, and the numbers after it.
+    fn answer(&mut self, prompt: &str) -> Result<(), S::Error> {
+        let seed = self.settings.take_seed();
+        self.stopped = self.console.interrupted()?;
+        let started = self.board.ticks();
+        if let Err(error) = self.source.start(prompt, self.settings.sampling(), seed) {
+            return self.console.print(format_args!("Refused: {error}.\n"));
+        }
+        let mut first_ticks = u64::from(self.board.ticks().wrapping_sub(started));
+        first_ticks += self.write_text(1)?;
+        let later_ticks = self.write_text(self.settings.length)?;
+        let (tokens, fingerprint) = (self.source.tokens(), self.source.fingerprint());
+        let answer = Answer { tokens, first_ticks, later_ticks, fingerprint, clock: B::CLOCK };
+        self.last = Some(answer);
+        log_info!(
+            "answer: seed {}, {} tokens, {} ticks, fingerprint {:08x}",
+            seed,
+            tokens,
+            later_ticks,
+            fingerprint
+        );
+        self.console.print(format_args!("\n{answer}\n"))
+    }
+
+    /// Writes until there are so many tokens, the model ends its text, or Ctrl-C. Returns the ticks that the model took,
+    /// without the serial port's; a token may take up to 2^32 of them.
+    fn write_text(&mut self, tokens: u32) -> Result<u64, S::Error> {
+        let mut ticks = 0;
+        while !self.stopped && self.source.tokens() < tokens {
+            let before = self.board.ticks();
+            let piece = self.source.next_piece();
+            ticks += u64::from(self.board.ticks().wrapping_sub(before));
+            match piece {
+                Some(piece) => self.console.print(format_args!("{piece}"))?,
+                None => self.stopped = true,
+            }
+            self.stopped |= self.console.interrupted()?;
+        }
+        Ok(ticks)
+    }
+
+    fn quit(&mut self) -> Result<Next, S::Error> {
+        if self.board.can_exit() {
+            return Ok(Next::Quit);
+        }
+        self.console.print(format_args!("A chip has nothing to quit to; unplug it when you like.\n"))?;
+        Ok(Next::Line)
+    }
+
+    fn print_settings(&mut self) -> Result<(), S::Error> {
+        self.console.print(format_args!("{}\n", self.settings))
+    }
+
+    fn print_stats(&mut self) -> Result<(), S::Error> {
+        match self.last {
+            None => self.console.print(format_args!("no text yet\n"))?,
+            Some(last) => self.console.print(format_args!(
+                "last text: {} tokens, {}, first token after {}, fingerprint {:08x}\n",
+                last.tokens,
+                last.speed(),
+                last.first_token(),
+                last.fingerprint,
+            ))?,
+        }
+        let used = self.board.memory_use();
+        self.console.print(format_args!(
+            "RAM: {} bytes of statics, {} of them the model's memory; stack {} bytes at its deepest, of {}\n",
+            used.static_bytes, self.memory_bytes, used.stack_peak_bytes, used.stack_room_bytes,
+        ))?;
+        self.console.print(format_args!(
+            "flash: {} bytes, {} of them the model\n",
+            used.flash_bytes, self.model_bytes
+        ))
+    }
+
+    fn print_too_long(&mut self) -> Result<(), S::Error> {
+        self.console.print(format_args!("That line has more than {LINE_BYTES} bytes; type a shorter one.\n"))
+    }
+
+    fn print_no_text(&mut self) -> Result<(), S::Error> {
+        self.console.print(format_args!(
+            "That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n"
+        ))
+    }
+}
+
+/// Stands in for a session where there is no model: answers every line with the reason, so that nothing hangs.
+pub fn refuse<B: Board, S: Read + Write + ReadReady>(
+    board: &B,
+    serial: S,
+    reason: impl core::fmt::Display,
+) -> Result<(), S::Error> {
+    let mut console = Console::new(serial, B::ECHO);
+    let mut line = Vec::new();
+    loop {
+        console.print(format_args!("No text: {reason}.\n"))?;
+        match console.read_line(&mut line)? {
+            Input::Closed => return Ok(()),
+            Input::Line(":quit") if board.can_exit() => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fakes::{FakeBoard, FakeSerial, Parrot};
+    use std::{format, string::String};
+
+    /// Types into a session; returns all that it wrote, without the greeting and the prompts.
+    fn typing(typed: &[u8]) -> String {
+        let serial = FakeSerial::typing(typed);
+        let mut session = Session::new(FakeBoard::default(), serial.clone(), Parrot::default(), 100, 1000);
+        session.run().unwrap();
+        let written = serial.written();
+        let (_, answers) = written.split_once("> ").unwrap();
+        answers.replace("> ", "")
+    }
+
+    #[test]
+    fn a_prompt_is_answered() {
+        let answer = typing(b":length 3\nPolly\n");
+        let (settings, answer) = answer.split_once('\n').unwrap();
+        assert!(settings.contains("length 3 tokens"), "{settings}");
+        assert_eq!(answer, "Polly Polly Polly \n[3 tokens, 40 instructions/token, fingerprint 00000007]\n");
+    }
+
+    #[test]
+    fn a_text_may_end_by_itself() {
+        assert_eq!(typing(b"end\n"), "end \n[1 tokens, 0 instructions/token, fingerprint 00000007]\n");
+    }
+
+    #[test]
+    fn ctrl_c_stops_a_text_and_nothing_else() {
+        let answer = typing(b"Polly\n\x03:seed 5\n");
+        assert!(answer.starts_with("\n[0 tokens, 0 instructions/token"), "{answer}");
+        assert!(answer.contains("seed 5\n"), "{answer}");
+    }
+
+    #[test]
+    fn every_setting_is_set() {
+        let typed = b":temperature 0.5\n:top-k 3\n:top-p 0.25\n:penalty 1.1\n:seed 9\n:length 7\n";
+        let last = "temperature 0.5, top-k 3, top-p 0.25, penalty 1.1, length 7 tokens, seed 9";
+        assert_eq!(typing(typed).lines().last(), Some(last));
+    }
+
+    #[test]
+    fn a_setting_out_of_range_gets_its_range_and_changes_nothing() {
+        assert_eq!(typing(b":top-p 0\n"), "Refused: top-p must be a number above 0 and at most 1.\n");
+        let settings = typing(b":temperature 101\n:top-k 257\n:penalty 0\n:settings\n");
+        let lines: std::vec::Vec<_> = settings.lines().collect();
+        assert_eq!(lines.iter().filter(|line| line.starts_with("Refused: ")).count(), 3, "{settings}");
+        assert!(lines[3].starts_with("temperature 0.8, top-k 40, top-p 1, penalty 1,"), "{settings}");
+    }
+
+    #[test]
+    fn what_is_no_line_gets_a_sentence() {
+        let too_long = format!("{}\n", "x".repeat(2000));
+        assert_eq!(typing(too_long.as_bytes()), "That line has more than 512 bytes; type a shorter one.\n");
+        let no_text = "That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n";
+        assert_eq!(typing(b"\xff\n"), no_text);
+        assert_eq!(typing(b":nonsense 1\n"), "There is no command :nonsense; :help lists those there are.\n");
+        assert_eq!(typing(b":echo 1\n"), ":echo takes on or off, not \"1\".\n");
+        assert_eq!(typing(b"\n"), "");
+    }
+
+    #[test]
+    fn a_refused_prompt_gets_its_reason() {
+        assert_eq!(typing(b"refuse\n"), "Refused: the parrot has no beak.\n");
+    }
+
+    #[test]
+    fn quit_ends_what_can_end() {
+        assert_eq!(typing(b":quit\n:help\n"), "");
+        let serial = FakeSerial::typing(b":quit\n");
+        Session::new(FakeBoard::chip(), serial.clone(), Parrot::default(), 0, 0).run().unwrap();
+        assert!(serial.written().contains("nothing to quit to"));
+    }
+
+    #[test]
+    fn stats_tell_sizes_and_speed() {
+        assert!(typing(b":stats\n").starts_with("no text yet\nRAM: 2 bytes of statics, 100 of them"));
+        let stats = typing(b":length 2\nPolly\n:stats\n");
+        assert!(
+            stats.contains("last text: 2 tokens, 40 instructions/token, first token after 80 instructions"),
+            "{stats}"
+        );
+        assert!(stats.contains("flash: 1 bytes, 1000 of them the model\n"), "{stats}");
+    }
+
+    #[test]
+    fn no_bytes_whatever_make_it_panic() {
+        let mut state = 1u64;
+        for _ in 0..200 {
+            let bytes: std::vec::Vec<u8> = (0..2000).map(|_| random_byte(&mut state)).collect();
+            typing_anything(&bytes);
+        }
+    }
+
+    /// Colons, line ends and letters of the commands come often.
+    fn random_byte(state: &mut u64) -> u8 {
+        *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let random = (*state >> 33) as usize;
+        let likely = b"\n\r:: 0123456789.topseedlngthkaure-\x03\x08";
+        if random & 3 == 0 { (random >> 2) as u8 } else { likely[(random >> 2) % likely.len()] }
+    }
+
+    fn typing_anything(typed: &[u8]) {
+        let serial = FakeSerial::typing(typed);
+        Session::new(FakeBoard::chip(), serial, Parrot::default(), 0, 0).run().unwrap();
+    }
+
+    #[test]
+    fn without_a_model_every_line_gets_the_reason() {
+        let serial = FakeSerial::typing(b"hello\n:quit\n");
+        refuse(&FakeBoard::default(), serial.clone(), "there is no model").unwrap();
+        assert_eq!(serial.written(), "No text: there is no model.\nNo text: there is no model.\n");
+    }
+}

@@ -1,0 +1,96 @@
+//! What the colon commands set.
+
+use core::fmt;
+
+use pipsqueak::Sampling;
+
+use crate::Decimal;
+
+/// The present settings of the prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// 0 always takes the likeliest token.
+    pub temperature: Decimal,
+    /// 0 keeps every token.
+    pub top_k: u16,
+    /// 1 keeps every token.
+    pub top_p: Decimal,
+    /// 1 is off.
+    pub penalty: Decimal,
+    /// The seed of the next answer.
+    pub seed: u64,
+    /// Whether `:seed` set it, so that it stays; else every answer takes the next one.
+    pub seed_is_fixed: bool,
+    /// Tokens to write, unless the model ends its text before.
+    pub length: u32,
+}
+
+impl Settings {
+    /// The settings of a board that has just started.
+    pub const fn new(seed: u64) -> Settings {
+        Settings {
+            temperature: Decimal::new(8, 1),
+            top_k: 40,
+            top_p: Decimal::new(1, 0),
+            penalty: Decimal::new(1, 0),
+            seed,
+            seed_is_fixed: false,
+            length: 200,
+        }
+    }
+
+    /// Takes the seed of an answer.
+    pub fn take_seed(&mut self) -> u64 {
+        let seed = self.seed;
+        if !self.seed_is_fixed {
+            self.seed = seed.wrapping_add(1);
+        }
+        seed
+    }
+
+    /// The settings as the core takes them.
+    pub fn sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature.to_f32(),
+            top_k: self.top_k,
+            top_p: self.top_p.to_f32(),
+            repetition_penalty: self.penalty.to_f32(),
+        }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { temperature, top_k, top_p, penalty, seed, length, .. } = self;
+        write!(f, "temperature {temperature}, top-k {top_k}, top-p {top_p}, penalty {penalty}, ")?;
+        write!(f, "length {length} tokens, seed {seed}")?;
+        f.write_str(if self.seed_is_fixed { "" } else { " and counting" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_board_starts_with_the_defaults_of_the_core() {
+        let (ours, core) = (Settings::new(1).sampling(), Sampling::default());
+        assert_eq!((ours.temperature, ours.top_k), (core.temperature, core.top_k));
+        assert_eq!((ours.top_p, ours.repetition_penalty), (core.top_p, core.repetition_penalty));
+    }
+
+    #[test]
+    fn seeds_count_up_until_one_is_set() {
+        let mut settings = Settings::new(u64::MAX);
+        assert_eq!((settings.take_seed(), settings.take_seed()), (u64::MAX, 0));
+        settings = Settings { seed: 42, seed_is_fixed: true, ..settings };
+        assert_eq!((settings.take_seed(), settings.take_seed()), (42, 42));
+    }
+
+    #[test]
+    fn print_as_a_line() {
+        let line = "temperature 0.8, top-k 40, top-p 1, penalty 1, length 200 tokens, seed 7 and counting";
+        assert_eq!(Settings::new(7).to_string(), line);
+    }
+}

@@ -1,0 +1,43 @@
+//! What writes the text.
+
+use core::fmt::Display;
+
+use pipsqueak::{Error, Generator, Sampling};
+
+/// The part of the core's [`Generator`] that the prompt uses; the tests on the PC put a parrot in its place.
+pub trait TextSource {
+    /// Its `Display` is one sentence, without its full stop.
+    type Error: Display;
+
+    /// Reads a prompt and forgets what was before.
+    fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
+
+    /// The next piece of text; `None` when the model ended its text.
+    fn next_piece(&mut self) -> Option<&str>;
+
+    /// Tokens generated since the start.
+    fn tokens(&self) -> u32;
+
+    /// A hash of every logit and every token since the start.
+    fn fingerprint(&self) -> u32;
+}
+
+impl TextSource for Generator<'_, '_> {
+    type Error = Error;
+
+    fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
+        self.start(prompt, sampling, seed)
+    }
+
+    fn next_piece(&mut self) -> Option<&str> {
+        self.next_piece()
+    }
+
+    fn tokens(&self) -> u32 {
+        self.tokens()
+    }
+
+    fn fingerprint(&self) -> u32 {
+        self.fingerprint()
+    }
+}

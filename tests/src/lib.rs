@@ -1,0 +1,135 @@
+//! What the end-to-end tests share: small models to run, and the reference data where it is at hand.
+
+use std::path::{Path, PathBuf};
+
+use pipsqueak::model::Provenance;
+use pipsqueak::{
+    Activation, Config, Generator, Mlp, Norm, Parameter, Position, Precision, Sampling, SplitMix64,
+};
+use pipsqueak_trainer::decoding::OwnedMemory;
+use pipsqueak_trainer::model_file::{self, ModelFile};
+use pipsqueak_trainer::parameters::Parameters;
+use pipsqueak_trainer::vocabulary::{OwnedPieces, OwnedVocabulary};
+
+/// A small shape with byte tokens; tests change what they are about.
+pub const SMALL: Config = Config {
+    vocab: 256,
+    context: 48,
+    width: 32,
+    layers: 2,
+    heads: 4,
+    kv_heads: 2,
+    hidden: 52,
+    position: Position::Rotary,
+    rotary_base: 10_000.0,
+    norm: Norm::Rms,
+    norm_epsilon: 1e-5,
+    activation: Activation::Silu,
+    mlp: Mlp::Gated,
+    residual: true,
+    bias: false,
+    tied: true,
+};
+
+/// [`SMALL`] and its opposite in every choice, so that both together reach all of the core.
+pub fn shapes() -> [(&'static str, Config); 3] {
+    let gpt = Config {
+        position: Position::Learned,
+        norm: Norm::Layer,
+        activation: Activation::Gelu,
+        mlp: Mlp::Plain,
+        kv_heads: 4,
+        bias: true,
+        tied: false,
+        hidden: 70,
+        ..SMALL
+    };
+    let plain = Config {
+        position: Position::Sinusoidal,
+        norm: Norm::None,
+        activation: Activation::Relu,
+        mlp: Mlp::Plain,
+        width: 30,
+        heads: 3,
+        kv_heads: 1,
+        layers: 1,
+        ..SMALL
+    };
+    [("Llama's choices", SMALL), ("GPT-2's choices", gpt), ("neither's", plain)]
+}
+
+/// A model with random weights, large enough that no two tokens tie.
+pub fn random_model(config: &Config, precision: Precision) -> ModelFile {
+    let mut parameters = Parameters::<f32>::init(config, 7);
+    let mut random = SplitMix64::new(11);
+    for (parameter, values) in parameters.walk_mut() {
+        let size = if parameter.is_matrix() { 0.35 } else { 0.2 };
+        for value in values {
+            *value += size * uniform(&mut random);
+        }
+    }
+    build(config, precision, &parameters)
+}
+
+fn uniform(random: &mut SplitMix64) -> f32 {
+    use rand_core::Rng;
+    random.next_u32() as f32 / 2f32.powi(31) - 1.0
+}
+
+fn build(config: &Config, precision: Precision, parameters: &Parameters<f32>) -> ModelFile {
+    let vocabulary = OwnedVocabulary {
+        pieces: OwnedPieces::Bytes,
+        specials: config.vocab - 256,
+        begin: None,
+        end: None,
+        prefix_space: false,
+    };
+    let provenance = Provenance {
+        corpus: "random weights",
+        licence: "",
+        corpus_crc: 0,
+        steps: 0,
+        loss_f32: f32::NAN,
+        loss: f32::NAN,
+        bytes_per_token: 1.0,
+    };
+    let values = |parameter: Parameter| parameters.get(parameter);
+    model_file::build(config, precision, &vocabulary, provenance, values).expect("the shapes make sense")
+}
+
+/// What a text came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// The text, without the prompt.
+    pub text: String,
+    /// Tokens generated.
+    pub tokens: u32,
+    /// See [`Generator::fingerprint`].
+    pub fingerprint: u32,
+}
+
+/// Generates on the PC.
+pub fn generate(file: &ModelFile, prompt: &str, sampling: Sampling, seed: u64, length: u32) -> Generated {
+    let model = file.model().expect("a model");
+    let mut memory = OwnedMemory::of(&model);
+    let mut generator = Generator::new(model, memory.buffers()).expect("memory of its own size");
+    generator.start(prompt, sampling, seed).expect("a prompt and settings in order");
+    let mut text = String::new();
+    while generator.tokens() < length {
+        let Some(piece) = generator.next_piece() else { break };
+        text += piece;
+    }
+    Generated { text, tokens: generator.tokens(), fingerprint: generator.fingerprint() }
+}
+
+/// A folder of reference data, where there is one: beside the repository, or where `PIPSQUEAK_REFERENCE` says.
+pub fn reference(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let root = std::env::var_os("PIPSQUEAK_REFERENCE").map_or(beside, PathBuf::from);
+    let folder = root.join(name);
+    if folder.exists() {
+        return Some(folder);
+    }
+    eprintln!("skipped: there is no {}", folder.display());
+    None
+}

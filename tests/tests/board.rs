@@ -1,0 +1,135 @@
+//! The emulated boards against the PC: the same file, prompt, seed and sampler give the same tokens and logits' bits, and
+//! the image takes the flash and RAM that were foretold.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pipsqueak::{Config, Precision, Sampling};
+use pipsqueak_tests::{Generated, SMALL, generate, random_model, shapes};
+use pipsqueak_trainer::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
+use pipsqueak_trainer::model_file::ModelFile;
+use xtask::board::Board;
+use xtask::firmware::{self, Options};
+use xtask::qemu::Session;
+
+/// An emulator that does not answer for so long is stuck; no test passes or fails by a shorter time.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// `inspect` foretells flash and RAM of the whole image to this.
+const FORETOLD_BYTES: u64 = 4096;
+
+/// The board with a model, waiting at its prompt.
+struct Chip(Session);
+
+impl Chip {
+    fn boot(board: Board, name: &str, file: &ModelFile) -> Chip {
+        // A file of its own, since tests run side by side.
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.pip", board.name()));
+        file.save(&path).unwrap();
+        let image = firmware::build(board, &path, Options::default()).unwrap();
+        let mut session = Session::boot(board, &image).unwrap();
+        session.read_until("> ", PATIENCE).unwrap();
+        Chip(session)
+    }
+
+    /// What the board prints to a line, up to its next prompt.
+    fn ask(&mut self, line: &str) -> String {
+        self.0.send_line(line).unwrap();
+        let answer = self.0.read_until("\n> ", PATIENCE).unwrap();
+        answer.trim_end_matches("\n> ").replace("\r\n", "\n")
+    }
+
+    fn generate(&mut self, prompt: &str, sampling: Sampling, seed: u64, length: u32) -> Generated {
+        let Sampling { temperature, top_k, top_p, repetition_penalty } = sampling;
+        for setting in [
+            format!(":temperature {temperature}"),
+            format!(":top-k {top_k}"),
+            format!(":top-p {top_p}"),
+            format!(":penalty {repetition_penalty}"),
+            format!(":seed {seed}"),
+            format!(":length {length}"),
+        ] {
+            self.ask(&setting);
+        }
+        let answer = self.ask(prompt);
+        let (text, numbers) = answer.rsplit_once("\n[").unwrap();
+        let number = |before: &str, after: &str| {
+            let (_, rest) = numbers.split_once(before).unwrap();
+            rest.split_once(after).unwrap().0.to_string()
+        };
+        Generated {
+            text: text.to_string(),
+            tokens: numbers.split_once(' ').unwrap().0.parse().unwrap(),
+            fingerprint: u32::from_str_radix(&number("fingerprint ", "]"), 16).unwrap(),
+        }
+    }
+}
+
+/// Greedy, and by chance with everything on.
+const SAMPLINGS: [Sampling; 2] = [
+    Sampling { temperature: 0.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 },
+    Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, repetition_penalty: 1.1 },
+];
+
+/// Texts far longer than the context, by every sampling.
+fn assert_identical(board: Board, name: &str, config: &Config) {
+    let length = 200;
+    assert!(length as usize > config.context);
+    let file = random_model(config, Precision::Int8);
+    let mut chip = Chip::boot(board, &format!("identity-{}", config.hidden), &file);
+    for sampling in SAMPLINGS {
+        let on_pc = generate(&file, "Once", sampling, 5, length);
+        let on_board = chip.generate("Once", sampling, 5, length);
+        let what = format!("{}, {name}, {sampling:?}", board.name());
+        assert_eq!(on_pc.tokens, length);
+        assert_eq!(on_board.fingerprint, on_pc.fingerprint, "{what}: {on_board:?} is not {on_pc:?}");
+        assert_eq!(on_board.tokens, on_pc.tokens, "{what}");
+    }
+}
+
+#[test]
+fn the_board_writes_what_the_pc_writes() {
+    for (name, config) in shapes() {
+        assert_identical(Board::Mps2An386, name, &config);
+    }
+}
+
+#[test]
+fn every_other_board_too() {
+    for board in Board::ALL.into_iter().filter(|&board| board != Board::Mps2An386) {
+        assert_identical(board, "Llama's choices", &SMALL);
+    }
+}
+
+#[test]
+fn an_f32_model_too() {
+    let file = random_model(&SMALL, Precision::F32);
+    let pc = generate(&file, "Once", SAMPLINGS[1], 9, 60);
+    let board = Chip::boot(Board::Mps2An386, "identity-f32", &file).generate("Once", SAMPLINGS[1], 9, 60);
+    assert_eq!(board.fingerprint, pc.fingerprint);
+}
+
+/// The numbers in a line of `:stats`, in their order.
+fn numbers(stats: &str, line: &str) -> Vec<u64> {
+    let line = stats.lines().find(|l| l.starts_with(line)).unwrap();
+    line.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+}
+
+#[test]
+fn flash_and_ram_are_as_inspect_says() {
+    let file = random_model(&SMALL, Precision::Int8);
+    let model = file.model().unwrap();
+    let foretold = Footprint::of(model.config(), model.precision(), model.file_bytes() as u64);
+    let mut chip = Chip::boot(Board::Mps2An386, "footprint", &file);
+    chip.generate("Once", SAMPLINGS[1], 5, 100);
+    chip.ask(":help");
+    chip.ask(":nonsense");
+    let stats = chip.ask(":stats");
+    let [statics, memory, stack, _] = numbers(&stats, "RAM")[..] else { panic!("{stats}") };
+    let [flash, model_bytes] = numbers(&stats, "flash")[..] else { panic!("{stats}") };
+    println!("beside the model: {} B of flash, {} B of RAM", flash - model_bytes, statics + stack - memory);
+    assert_eq!(memory, foretold.memory_bytes);
+    assert_eq!(model_bytes, foretold.model_bytes);
+    let (ram, flash_said, ram_said) = (statics + stack, foretold.flash_bytes(), foretold.ram_bytes());
+    assert!(flash <= flash_said && flash_said - flash <= FORETOLD_BYTES, "{FIRMWARE_FLASH_BYTES}: {stats}");
+    assert!(ram <= ram_said && ram_said - ram <= FORETOLD_BYTES, "{FIRMWARE_RAM_BYTES}: {stats}");
+}

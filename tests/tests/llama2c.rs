@@ -1,0 +1,117 @@
+//! The forward pass against figures that llama2.c's own program made with its own checkpoint.
+
+use pipsqueak::model::Provenance;
+use pipsqueak::{Decoder, Parameter, Precision, Sampling};
+use pipsqueak_tests::{generate, reference};
+use pipsqueak_trainer::decoding::{OwnedMemory, negative_log_likelihood};
+use pipsqueak_trainer::llama2c::{self, Checkpoint};
+use pipsqueak_trainer::model_file::{self, ModelFile};
+
+/// f32 sums in another order than llama2.c's: five layers of them, logits up to 20.
+const LOGIT_TOLERANCE: f32 = 1e-3;
+/// What int8 may cost of llama2.c's 0.457346 nats a token.
+const INT8_LOSS_MAX: f64 = 0.4590;
+
+struct Stories {
+    checkpoint: Checkpoint,
+    /// llama2.c's greedy text, its ids the begin token first.
+    ids: Vec<u16>,
+    text: String,
+    /// `[16, 512]`.
+    logits: Vec<f32>,
+}
+
+fn stories() -> Option<Stories> {
+    let folder = reference("stories260k")?;
+    let checkpoint = llama2c::read(&folder.join("stories260K.bin"), &folder.join("tok512.bin")).unwrap();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let ours =
+        |original: usize| checkpoint.original_ids.iter().position(|&id| id == original).unwrap() as u16;
+    let ids =
+        read("Once_upon_a_time.ids.txt").split_whitespace().map(|id| ours(id.parse().unwrap())).collect();
+    let text = read("Once_upon_a_time.text.txt");
+    let npy = std::fs::read(folder.join("Once_upon_a_time.logits16.npy")).unwrap();
+    let numbers = npy[npy.len() - 16 * 512 * 4..].as_chunks::<4>().0;
+    let logits = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    Some(Stories { checkpoint, ids, text, logits })
+}
+
+fn build(checkpoint: &Checkpoint, precision: Precision) -> ModelFile {
+    let provenance = Provenance {
+        corpus: "",
+        licence: "",
+        corpus_crc: 0,
+        steps: 0,
+        loss_f32: f32::NAN,
+        loss: f32::NAN,
+        bytes_per_token: 0.0,
+    };
+    let values = |parameter: Parameter| checkpoint.parameters.get(parameter);
+    model_file::build(&checkpoint.config, precision, &checkpoint.vocabulary, provenance, values).unwrap()
+}
+
+#[test]
+fn logits_are_those_of_llama2c() {
+    let Some(stories) = stories() else { return };
+    let file = build(&stories.checkpoint, Precision::F32);
+    let model = file.model().unwrap();
+    let mut memory = OwnedMemory::of(&model);
+    let (mut decoder, _) = Decoder::new(model, memory.buffers()).unwrap();
+    let mut worst = 0f32;
+    for (position, expected) in stories.logits.chunks(512).enumerate() {
+        decoder.forward(stories.ids[position], position).unwrap();
+        let logits = decoder.logits();
+        for (ours, &original) in stories.checkpoint.original_ids.iter().enumerate() {
+            let difference = (logits[ours] - expected[original]).abs();
+            assert!(
+                difference <= LOGIT_TOLERANCE,
+                "position {position}, token {original}: off by {difference}"
+            );
+            worst = worst.max(difference);
+        }
+    }
+    println!("the largest difference of a logit is {worst:e}");
+}
+
+#[test]
+fn greedy_text_is_that_of_llama2c() {
+    let Some(stories) = stories() else { return };
+    let file = build(&stories.checkpoint, Precision::F32);
+    let text = generate(&file, "Once upon a time", Sampling::GREEDY, 0, 180).text;
+    let whole = format!("Once upon a time{text}");
+    assert!(stories.text.starts_with(&whole), "ours: {whole}\ntheirs: {}", stories.text);
+}
+
+#[test]
+fn the_tokenizer_is_llama2c_s() {
+    let Some(stories) = stories() else { return };
+    let mut ids = vec![stories.checkpoint.vocabulary.begin.unwrap()];
+    let take = |id| {
+        ids.push(id);
+        Ok(())
+    };
+    stories.checkpoint.vocabulary.tokenizer().unwrap().encode("Once upon a time", take).unwrap();
+    assert_eq!(ids, stories.ids[..ids.len()]);
+}
+
+#[test]
+fn int8_costs_little() {
+    let Some(stories) = stories() else { return };
+    let loss = |precision| {
+        let file = build(&stories.checkpoint, precision);
+        let model = file.model().unwrap();
+        let mut memory = OwnedMemory::of(&model);
+        let (mut decoder, _) = Decoder::new(model, memory.buffers()).unwrap();
+        let mut sum = 0.0;
+        for (position, pair) in stories.ids.windows(2).enumerate() {
+            decoder.forward(pair[0], position).unwrap();
+            sum += negative_log_likelihood(decoder.logits(), pair[1].into());
+        }
+        sum / (stories.ids.len() - 1) as f64
+    };
+    let (f32, int8) = (loss(Precision::F32), loss(Precision::Int8));
+    println!("nats a token over its own text: f32 {f32:.6}, int8 {int8:.6}");
+    println!("int4 {:.6}, ternary {:.6}", loss(Precision::Int4), loss(Precision::Ternary));
+    assert!((f32 - 0.457346).abs() < 1e-4, "{f32}");
+    assert!(int8 < INT8_LOSS_MAX, "{int8}");
+}

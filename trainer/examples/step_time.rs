@@ -1,0 +1,42 @@
+//! What a training step takes, against the matrix products' ceiling; `cargo xtask bench train` runs it.
+//!
+//! Without arguments it prints a report; `cases` prints each case as JSON, and a number with a number of steps times
+//! that case alone: the median and the least milliseconds a step.
+
+use anyhow::{Context, Result};
+use pipsqueak::{Mlp, Position};
+use pipsqueak_trainer::{bench, parallel};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let cases = bench::cases();
+    match arguments.as_slice() {
+        [] => print!("{}", bench::report(30)?),
+        [word] if word == "cases" => cases.iter().for_each(|case| println!("{}", json(case))),
+        [number, steps] => {
+            let case = cases.get(number.parse::<usize>()?).context("no such case")?;
+            let time = bench::step_time(case, parallel::available(), steps.parse()?)?;
+            println!("{} {}", time.median_ms, time.best_ms);
+        }
+        _ => anyhow::bail!("usage: step_time [cases | CASE STEPS]"),
+    }
+    Ok(())
+}
+
+/// What torch_step.py needs to know.
+fn json(case: &bench::Case) -> serde_json::Value {
+    let config = &case.config;
+    serde_json::json!({
+        "name": case.name,
+        "vocab": config.vocab,
+        "context": config.context,
+        "width": config.width,
+        "layers": config.layers,
+        "heads": config.heads,
+        "kv_heads": config.kv_heads,
+        "hidden": config.hidden,
+        "llama": config.position == Position::Rotary && config.mlp == Mlp::Gated,
+        "sequences": case.sequences,
+        "threads": parallel::available(),
+    })
+}

@@ -1,0 +1,258 @@
+//! Batches: windows of `length + 1` tokens, of which each but the last is an input and the next one its target.
+
+use core::ops::Range;
+
+use crate::random::Random;
+
+/// Some windows of equal length, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows<'a> {
+    /// `[sequences, length + 1]`.
+    pub tokens: &'a [u16],
+    /// `[sequences, length]`: what each target counts in the loss; empty is 1 for all, 0 ignores one.
+    pub weights: &'a [f32],
+    /// Positions of each sequence.
+    pub length: usize,
+}
+
+/// One sequence; all three are `[length]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// Tokens that the model sees.
+    pub inputs: &'a [u16],
+    /// The next token after each.
+    pub targets: &'a [u16],
+    /// Weight of each target, or empty.
+    pub weights: &'a [f32],
+}
+
+impl<'a> Windows<'a> {
+    /// Number of sequences.
+    pub const fn sequences(&self) -> usize {
+        self.tokens.len() / (self.length + 1)
+    }
+
+    /// Each sequence in turn.
+    pub fn iter(self) -> impl Iterator<Item = Window<'a>> {
+        (0..self.sequences()).map(move |i| {
+            let Windows { tokens, weights, length } = self.part(i..i + 1);
+            Window { inputs: &tokens[..length], targets: &tokens[1..], weights }
+        })
+    }
+
+    /// The sequences of a range.
+    pub fn part(self, sequences: Range<usize>) -> Windows<'a> {
+        let Windows { tokens, weights, length } = self;
+        let weights = match weights {
+            [] => weights,
+            _ => &weights[sequences.start * length..sequences.end * length],
+        };
+        Windows {
+            tokens: &tokens[sequences.start * (length + 1)..sequences.end * (length + 1)],
+            weights,
+            length,
+        }
+    }
+
+    /// Groups of at most `sequences`.
+    pub fn chunks(self, sequences: usize) -> impl Iterator<Item = Windows<'a>> {
+        let total = self.sequences();
+        (0..total).step_by(sequences).map(move |start| self.part(start..(start + sequences).min(total)))
+    }
+
+    /// Sum of all weights.
+    pub fn weight(&self) -> f64 {
+        match self.weights {
+            [] => (self.sequences() * self.length) as f64,
+            weights => weights.iter().map(|&weight| f64::from(weight)).sum(),
+        }
+    }
+}
+
+/// Windows that own their tokens: what a step learns from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// `[sequences, length + 1]`.
+    pub tokens: Vec<u16>,
+    /// `[sequences, length]`, or empty; see [`Windows::weights`].
+    pub weights: Vec<f32>,
+    /// Positions of each sequence.
+    pub length: usize,
+}
+
+impl Batch {
+    /// Borrows everything.
+    pub fn windows(&self) -> Windows<'_> {
+        Windows { tokens: &self.tokens, weights: &self.weights, length: self.length }
+    }
+}
+
+/// Tokens to learn from or to validate with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Split {
+    /// One behind the other.
+    pub tokens: Vec<u16>,
+    /// What each of them counts as a target; empty is 1 for all.
+    pub weights: Vec<f32>,
+    /// Where windows begin; empty is anywhere.
+    pub starts: Vec<usize>,
+}
+
+impl Split {
+    /// A running text, or documents packed like one.
+    pub fn of_text(tokens: Vec<u16>) -> Split {
+        Split { tokens, ..Split::default() }
+    }
+
+    /// Sum of what its tokens count as targets.
+    pub fn weight(&self) -> f64 {
+        match self.weights.as_slice() {
+            [] => self.tokens.len().saturating_sub(1) as f64,
+            weights => weights.iter().skip(1).map(|&weight| f64::from(weight)).sum(),
+        }
+    }
+
+    /// Windows of at most `length + 1` tokens in which each token but the first is predicted exactly once: from start to
+    /// start where there are starts, else one behind the other.
+    pub fn windows(&self, length: usize) -> Vec<Range<usize>> {
+        let targets = self.tokens.len().saturating_sub(1);
+        let starts: Vec<usize> = match self.starts.as_slice() {
+            [] => (0..targets).step_by(length).collect(),
+            starts => starts.to_vec(),
+        };
+        let ends = starts.iter().skip(1).copied().chain([targets]);
+        starts.iter().zip(ends).map(|(&start, end)| start..end + 1).collect()
+    }
+}
+
+/// Random windows out of a split, uniform over its offsets or starts: the same for a seed, whatever the machine.
+#[derive(Debug, Clone)]
+pub struct Batches<'a> {
+    tokens: &'a [u16],
+    weights: &'a [f32],
+    starts: &'a [usize],
+    sequences: usize,
+    length: usize,
+    /// Its state is all that a checkpoint needs to go on.
+    pub random: Random,
+}
+
+impl<'a> Batches<'a> {
+    /// Batches of `[sequences, length + 1]`; `None` where `tokens` has no window of that length.
+    pub fn new(tokens: &'a [u16], sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
+        let random = Random::new(seed);
+        let whole = tokens.len() > length && length > 0;
+        whole.then_some(Batches { tokens, weights: &[], starts: &[], sequences, length, random })
+    }
+
+    /// As [`Batches::new`]; where the split has starts, `length` more tokens must lie behind each.
+    pub fn of(split: &'a Split, sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
+        let batches = Batches::new(&split.tokens, sequences, length, seed)?;
+        let fits = split.starts.last().is_none_or(|start| start + length < split.tokens.len());
+        fits.then_some(Batches { weights: &split.weights, starts: &split.starts, ..batches })
+    }
+
+    fn start(&mut self) -> usize {
+        match self.starts {
+            [] => self.random.below(self.tokens.len() - self.length),
+            starts => starts[self.random.below(starts.len())],
+        }
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Batch;
+
+    /// Never ends.
+    fn next(&mut self) -> Option<Batch> {
+        let window = self.length + 1;
+        let mut tokens = Vec::with_capacity(self.sequences * window);
+        let mut weights = Vec::new();
+        for _ in 0..self.sequences {
+            let start = self.start();
+            tokens.extend_from_slice(&self.tokens[start..start + window]);
+            if !self.weights.is_empty() {
+                weights.extend_from_slice(&self.weights[start + 1..start + window]);
+            }
+        }
+        Some(Batch { tokens, weights, length: self.length })
+    }
+}
+
+/// A whole split in windows that follow each other, in groups of at most `sequences`; only the last group is shorter.
+///
+/// Every token but the first is a target exactly once.
+pub fn consecutive(tokens: &[u16], sequences: usize, length: usize) -> impl Iterator<Item = Batch> {
+    let targets = tokens.len().saturating_sub(1);
+    let windows = targets / length;
+    let whole = (0..windows).step_by(sequences).map(move |start| {
+        let group = start..(start + sequences).min(windows);
+        let tokens = group.flat_map(|i| &tokens[i * length..(i + 1) * length + 1]).copied().collect();
+        Batch { tokens, weights: Vec::new(), length }
+    });
+    let rest = windows * length..tokens.len();
+    let last = (targets > windows * length).then(|| Batch {
+        length: rest.len() - 1,
+        tokens: tokens[rest].to_vec(),
+        weights: Vec::new(),
+    });
+    whole.chain(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_repeat_with_their_seed_and_stay_inside() {
+        let tokens: Vec<u16> = (0..20).collect();
+        let draw = |seed| Batches::new(&tokens, 3, 4, seed).unwrap().take(50).collect::<Vec<_>>();
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        let batches = draw(1);
+        let windows = || batches.iter().flat_map(|batch| batch.windows().iter().collect::<Vec<_>>());
+        assert!(windows().all(|window| window.targets[3] == window.inputs[0] + 4));
+        assert!((0..16).all(|first| windows().any(|window| window.inputs[0] == first)));
+        assert!(Batches::new(&tokens, 1, 20, 1).is_none());
+    }
+
+    #[test]
+    fn consecutive_windows_predict_every_token_once() {
+        for length in 2..30 {
+            let tokens: Vec<u16> = (0..length).collect();
+            let batches: Vec<_> = consecutive(&tokens, 2, 4).collect();
+            let targets: Vec<u16> = batches
+                .iter()
+                .flat_map(|b| b.windows().iter().flat_map(|w| w.targets.to_vec()).collect::<Vec<_>>())
+                .collect();
+            assert_eq!(targets, tokens[1..]);
+        }
+        assert_eq!(consecutive(&[], 2, 4).count(), 0);
+    }
+
+    #[test]
+    fn windows_of_a_split_with_starts_begin_there_and_keep_their_weights() {
+        let weights = [1.0, 0.0, 0.5, 1.0, 0.0, 0.25, 1.0, 1.0].to_vec();
+        let split = Split { tokens: (0..8).collect(), weights, starts: vec![0, 3] };
+        for batch in Batches::of(&split, 2, 3, 1).unwrap().take(20) {
+            for window in batch.windows().iter() {
+                let expected: &[f32] =
+                    if window.inputs[0] == 0 { &[0.0, 0.5, 1.0] } else { &[0.0, 0.25, 1.0] };
+                assert!([0, 3].contains(&window.inputs[0]));
+                assert_eq!(window.weights, expected);
+            }
+        }
+        assert_eq!(split.windows(3), [0..4, 3..8]);
+        assert_eq!(split.weight(), 3.75);
+        assert_eq!(Split::of_text((0..8).collect()).windows(3), [0..4, 3..7, 6..8]);
+        assert!(Batches::of(&split, 2, 5, 1).is_none());
+    }
+
+    #[test]
+    fn parts_take_their_weights_along() {
+        let batch = Batch { tokens: (0..6).collect(), weights: vec![1.0, 0.0, 0.5, 0.25], length: 2 };
+        let last = batch.windows().chunks(1).nth(1).unwrap();
+        assert_eq!((last.tokens, last.weights), (&[3, 4, 5][..], &[0.5, 0.25][..]));
+        assert_eq!(batch.windows().weight(), 1.75);
+    }
+}

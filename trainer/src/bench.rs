@@ -1,0 +1,145 @@
+//! How long a step takes, against what the matrix products alone would take.
+
+use std::time::Instant;
+
+use pipsqueak::{Config, Parameter};
+
+use crate::batches::Batches;
+use crate::network::matmul::{View, ViewMut, multiply};
+use crate::optimizer::{AdamW, Optimizer};
+use crate::parallel;
+use crate::presets::{GPT, STORIES_260K, TWO_LAYERS};
+use crate::schedule::Schedule;
+use crate::training::{HyperParameters, Training};
+
+/// A model and the batch it is timed with.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Which.
+    pub name: &'static str,
+    /// The model's shape.
+    pub config: Config,
+    /// Sequences of a batch, each as long as the model's context.
+    pub sequences: usize,
+}
+
+/// What a step of a [`Case`] takes.
+#[derive(Debug, Clone, Copy)]
+pub struct StepTime {
+    /// The fastest step.
+    pub best_ms: f64,
+    /// Half of the steps were faster.
+    pub median_ms: f64,
+    /// Multiplications and additions of the matrix products (attention's causal half included), a second, in the
+    /// fastest step.
+    pub gflops: f64,
+}
+
+/// The shapes that PyTorch's times are known for.
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case { name: "nanoGPT's CPU recipe", config: GPT, sequences: 12 },
+        Case { name: "2 layers, width 64", config: TWO_LAYERS, sequences: 12 },
+        Case { name: "stories260K", config: STORIES_260K, sequences: 8 },
+        Case { name: "stories260K, batch 32", config: STORIES_260K, sequences: 32 },
+        Case {
+            name: "stories260K, context 512",
+            config: Config { context: 512, ..STORIES_260K },
+            sequences: 8,
+        },
+    ]
+}
+
+/// Times `steps` steps.
+///
+/// # Errors
+/// If the shape makes no sense.
+pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<StepTime> {
+    let hyper_parameters = HyperParameters {
+        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, warmup: 100, steps: 2000 },
+        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
+        clip: 1.0,
+    };
+    let mut training = Training::new(&case.config, hyper_parameters, 1)?;
+    training.threads = threads;
+    let length = case.config.context;
+    let tokens: Vec<u16> = (0..4 * length).map(|i| (i * i % case.config.vocab) as u16).collect();
+    let batches = Batches::new(&tokens, case.sequences, length, 1).expect("tokens for a window");
+    let mut times_ms: Vec<f64> = batches
+        .take(steps)
+        .map(|batch| {
+            let start = Instant::now();
+            training.step(&batch);
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times_ms.sort_by(f64::total_cmp);
+    let best_ms = times_ms[0];
+    Ok(StepTime { best_ms, median_ms: times_ms[steps / 2], gflops: step_gflop(case) / best_ms * 1e3 })
+}
+
+/// Floating-point operations of a step's matrix products, in 10⁹: each weight of a matrix takes 6 a position, each
+/// channel of a position attended to takes 12.
+fn step_gflop(case: &Case) -> f64 {
+    use Parameter::{Down, Head, Output, Qkv, Up};
+    let config = Config { tied: false, ..case.config.clone() };
+    let weights: usize = [Qkv, Output, Up, Down, Head].iter().map(|p| p.shape(&config).len()).sum();
+    let attended = config.context.div_ceil(2) * config.width * config.layers;
+    let positions = case.sequences * config.context;
+    positions as f64 * (6 * weights + 12 * attended) as f64 * 1e-9
+}
+
+/// The best rate of a product of the models' sizes on each of `threads` threads at once, in 10⁹ operations a second.
+pub fn gemm_gflops(threads: usize) -> f64 {
+    const SIZE: usize = 192;
+    const REPEATS: usize = 200;
+    let best = |_| {
+        let (a, b, mut out) = (vec![0.5f32; SIZE * SIZE], vec![0.5; SIZE * SIZE], vec![0.0; SIZE * SIZE]);
+        let time = |_| {
+            let view = |values| View::new(values, SIZE, SIZE, SIZE);
+            let start = Instant::now();
+            multiply(ViewMut::new(&mut out, SIZE, SIZE, SIZE), view(&a), view(&b).transposed(), 1.0);
+            start.elapsed().as_secs_f64()
+        };
+        (0..REPEATS).map(time).fold(f64::INFINITY, f64::min)
+    };
+    let mut rates = vec![0.0; threads];
+    parallel::for_each(threads, rates.iter_mut().enumerate(), |(thread, rate)| {
+        *rate = 2.0 * (SIZE * SIZE * SIZE) as f64 / best(thread) * 1e-9;
+    });
+    rates.iter().sum()
+}
+
+/// A line for each case on one thread and on all, and the ceiling.
+///
+/// # Errors
+/// If a shape makes no sense.
+pub fn report(steps: usize) -> anyhow::Result<String> {
+    let mut lines = String::new();
+    for threads in [1, parallel::available()] {
+        let ceiling = gemm_gflops(threads);
+        lines += &format!("{threads} threads, matrix products at best {ceiling:.0} GFLOP/s\n");
+        for case in cases() {
+            let StepTime { best_ms, median_ms, gflops } = step_time(&case, threads, steps)?;
+            let (name, share, steps) = (case.name, 100.0 * gflops / ceiling, 1e3 / best_ms);
+            lines += &format!(
+                "  {name:<26} {best_ms:7.1} ms a step ({median_ms:.1} median), {steps:6.1} steps/s, \
+                 {gflops:6.1} GFLOP/s, {share:.0} %\n"
+            );
+        }
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operations_of_a_known_step() {
+        let case = Case { name: "", config: GPT, sequences: 12 };
+        // 794,752 weights; 32 positions attended to on the mean, 128 channels, 4 layers
+        let expected = 768.0 * (6.0 * 794_752.0 + 12.0 * 32.0 * 128.0 * 4.0) * 1e-9;
+        assert!((step_gflop(&case) - expected).abs() < 1e-9);
+    }
+}

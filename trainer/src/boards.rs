@@ -1,0 +1,84 @@
+//! Real boards, what they have, and what of it the firmware takes beside the model.
+
+use pipsqueak::{Config, MemorySize, Precision};
+
+/// A board that one can buy, or emulate.
+#[derive(Debug, Clone, Copy)]
+pub struct Board {
+    /// As its maker calls it.
+    pub name: &'static str,
+    /// The chip and its processor.
+    pub chip: &'static str,
+    /// Flash, in bytes.
+    pub flash_bytes: u64,
+    /// The largest stretch of RAM, in bytes.
+    pub ram_bytes: u64,
+}
+
+const KIB: u64 = 1024;
+
+/// The boards that `inspect` compares with; sizes from their makers' data sheets.
+pub const BOARDS: [Board; 14] = [
+    board("micro:bit v1", "nRF51822, Cortex-M0", 256, 16),
+    board("Blue Pill", "STM32F103C8, Cortex-M3", 64, 20),
+    board("Arduino Zero", "SAMD21G18, Cortex-M0+", 256, 32),
+    board("Nucleo-G071RB", "STM32G071RB, Cortex-M0+", 128, 36),
+    board("Nucleo-L476RG", "STM32L476RG, Cortex-M4F", 1024, 96),
+    board("micro:bit v2", "nRF52833, Cortex-M4F", 512, 128),
+    board("Black Pill", "STM32F411CE, Cortex-M4F", 512, 128),
+    board("Arduino Nano 33 BLE", "nRF52840, Cortex-M4F", 1024, 256),
+    board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 256),
+    board("Raspberry Pi Pico 2", "RP2350, Cortex-M33 or RV32IMAC", 4096, 512),
+    board("ESP32-C3-DevKitM", "ESP32-C3, RV32IMC", 4096, 400),
+    board("Teensy 4.1", "i.MX RT1062, Cortex-M7", 7936, 512),
+    board("Nucleo-H743ZI", "STM32H743ZI, Cortex-M7", 2048, 512),
+    board("mps2-an386 (QEMU)", "Cortex-M4F", 4096, 4096),
+];
+
+const fn board(name: &'static str, chip: &'static str, flash_kib: u64, ram_kib: u64) -> Board {
+    Board { name, chip, flash_bytes: flash_kib * KIB, ram_bytes: ram_kib * KIB }
+}
+
+/// Flash that the firmware's code and tables take, rounded up; an end-to-end test holds it to the built image.
+pub const FIRMWARE_FLASH_BYTES: u64 = 70 * KIB;
+/// RAM that the firmware's own state and its stack take, rounded up; held to the emulated board's high-water mark.
+pub const FIRMWARE_RAM_BYTES: u64 = 6 * KIB;
+
+/// What a model takes of a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// The model file.
+    pub model_bytes: u64,
+    /// The core's `Memory`.
+    pub memory_bytes: u64,
+}
+
+impl Footprint {
+    /// Of a model of this shape whose file has this size.
+    pub fn of(config: &Config, precision: Precision, model_bytes: u64) -> Self {
+        Footprint { model_bytes, memory_bytes: MemorySize::of(config, precision).total_bytes() as u64 }
+    }
+
+    /// Flash for the model and the firmware.
+    pub fn flash_bytes(&self) -> u64 {
+        self.model_bytes + FIRMWARE_FLASH_BYTES
+    }
+
+    /// RAM for the model, the firmware and its stack.
+    pub fn ram_bytes(&self) -> u64 {
+        self.memory_bytes + FIRMWARE_RAM_BYTES
+    }
+
+    /// What is missing on a board, in words; `None` where it fits.
+    pub fn lacks(&self, board: &Board) -> Option<String> {
+        let lack = |what: &str, needs: u64, has: u64| {
+            (needs > has).then(|| format!("{} KiB too little {what}", (needs - has).div_ceil(KIB)))
+        };
+        let flash = lack("flash", self.flash_bytes(), board.flash_bytes);
+        let ram = lack("RAM", self.ram_bytes(), board.ram_bytes);
+        match (flash, ram) {
+            (Some(flash), Some(ram)) => Some(format!("{flash}, {ram}")),
+            (flash, ram) => flash.or(ram),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The options that say how a model learns.
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+
+use crate::optimizer::{AdamW, Muon, Optimizer};
+use crate::schedule::Schedule;
+use crate::training::HyperParameters;
+
+/// How the model learns.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Recipe")]
+pub(super) struct Recipe {
+    /// Steps of the optimiser
+    #[arg(long, default_value_t = 3000)]
+    pub(super) steps: u64,
+    /// Windows of text a step
+    #[arg(long, default_value_t = 8)]
+    pub(super) batch: usize,
+    /// The rule of a step
+    #[arg(long, value_enum, default_value_t = OptimizerName::Muon)]
+    optimizer: OptimizerName,
+    /// Learning rate after the warm-up
+    #[arg(long, default_value_t = 1e-2)]
+    pub(super) learning_rate: f64,
+    /// Learning rate at the end of its cosine [default: a tenth of the learning rate]
+    #[arg(long)]
+    final_learning_rate: Option<f64>,
+    /// Steps of linear warm-up
+    #[arg(long, default_value_t = 100)]
+    warmup: u64,
+    /// Decay of the matrices
+    #[arg(long, default_value_t = 0.1)]
+    weight_decay: f64,
+    /// AdamW's decay of the mean square of the gradient
+    #[arg(long, default_value_t = 0.99)]
+    beta2: f64,
+    /// Largest norm of the gradient; 0 does not clip
+    #[arg(long, default_value_t = 1.0)]
+    clip: f64,
+    /// Share of the text that is kept back to validate with
+    #[arg(long, default_value_t = 0.1)]
+    pub(super) validation: f64,
+    /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+/// See [`Optimizer`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OptimizerName {
+    /// Every value by itself
+    Adamw,
+    /// The layers' matrices made orthogonal, the rest by AdamW
+    Muon,
+}
+
+impl Recipe {
+    pub(super) fn check(&self) -> Result<()> {
+        ensure!(self.steps > 0, "--steps is 0; it takes at least 1");
+        ensure!((1..=65_536).contains(&self.batch), "--batch is {}; it must be from 1 to 65536", self.batch);
+        for (name, value, largest) in [
+            ("learning-rate", self.learning_rate, 10.0),
+            ("final-learning-rate", self.final_learning_rate.unwrap_or(0.0), 10.0),
+            ("weight-decay", self.weight_decay, 10.0),
+            ("beta2", self.beta2, 0.999_999),
+            ("clip", self.clip, f64::MAX),
+            ("validation", self.validation, 0.9),
+        ] {
+            ensure!((0.0..=largest).contains(&value), "--{name} is {value}; it must be from 0 to {largest}");
+        }
+        Ok(())
+    }
+
+    pub(super) fn hyper_parameters(&self) -> HyperParameters {
+        HyperParameters {
+            schedule: Schedule {
+                maximum: self.learning_rate,
+                minimum: self.final_learning_rate.unwrap_or(self.learning_rate / 10.0),
+                warmup: self.warmup,
+                steps: self.steps,
+            },
+            optimizer: self.optimizer(),
+            clip: self.clip,
+        }
+    }
+
+    fn optimizer(&self) -> Optimizer {
+        let weight_decay = self.weight_decay;
+        let adamw = AdamW { beta1: 0.9, beta2: self.beta2, epsilon: 1e-8, weight_decay };
+        match self.optimizer {
+            OptimizerName::Adamw => Optimizer::AdamW(adamw),
+            OptimizerName::Muon => Optimizer::Muon(Muon { momentum: 0.95, weight_decay, rest: adamw }),
+        }
+    }
+}

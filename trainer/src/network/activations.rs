@@ -1,0 +1,135 @@
+//! Everything a shard writes between the tokens and the loss, allocated once and reused for every step.
+
+use pipsqueak::Config;
+use pipsqueak::math::Float;
+
+use super::attention::scratch_len;
+
+/// What the forward pass of one layer leaves for the backward pass. `rows` are the positions of all sequences.
+#[derive(Debug, Clone, Default)]
+pub struct Layer<F> {
+    /// `[rows, width]`: the residual stream before attention.
+    pub input: Vec<F>,
+    /// `[rows, width]`.
+    pub attention_normed: Vec<F>,
+    /// `[rows, 2]`: mean and inverse deviation.
+    pub attention_norm: Vec<F>,
+    /// `[rows, width + 2 kv_width]`, turned where positions are rotary.
+    pub qkv: Vec<F>,
+    /// `[sequences, heads, length, 2]` values: maximum and inverse sum of each query's scores.
+    pub softmax: Vec<F>,
+    /// `[rows, width]`: the heads' results.
+    pub attended: Vec<F>,
+    /// `[rows, width]`: the residual stream before the MLP.
+    pub middle: Vec<F>,
+    /// `[rows, width]`.
+    pub mlp_normed: Vec<F>,
+    /// `[rows, 2]`.
+    pub mlp_norm: Vec<F>,
+    /// `[rows, hidden or 2 hidden]`.
+    pub up: Vec<F>,
+    /// `[rows, hidden]`: after the non-linearity.
+    pub active: Vec<F>,
+}
+
+/// Every buffer of a forward and backward pass over some sequences.
+#[derive(Debug, Clone, Default)]
+pub struct Activations<F> {
+    /// Positions of each sequence.
+    pub length: usize,
+    /// `[layers]`.
+    pub layers: Vec<Layer<F>>,
+    /// `[rows, width]`: the residual stream after the last layer.
+    pub output: Vec<F>,
+    /// `[rows, width]`.
+    pub final_normed: Vec<F>,
+    /// `[rows, 2]`.
+    pub final_norm: Vec<F>,
+    /// `[rows, vocab]`; the loss replaces them by their gradient.
+    pub logits: Vec<F>,
+    /// `[rows, width]`: gradient of the residual stream.
+    pub dstream: Vec<F>,
+    /// `[rows, width]`: gradient of what a norm or attention has given.
+    pub dnormed: Vec<F>,
+    /// `[rows, width + 2 kv_width]`.
+    pub dqkv: Vec<F>,
+    /// `[rows, hidden or 2 hidden]`.
+    pub dup: Vec<F>,
+    /// `[rows, hidden]`.
+    pub dactive: Vec<F>,
+    /// For a tile of attention.
+    pub scratch: Vec<F>,
+}
+
+impl<F: Float> Activations<F> {
+    /// Makes room for `sequences` of `length`; allocates only where there was never so much.
+    pub fn fit(&mut self, config: &Config, sequences: usize, length: usize) {
+        let rows = sequences * length;
+        self.length = length;
+        self.layers.resize_with(config.layers, Layer::default);
+        for (buffer, columns) in self.layers.iter_mut().flat_map(|layer| layer.buffers(config)) {
+            buffer.resize(rows * columns, F::ZERO);
+        }
+        for (buffer, columns) in self.buffers(config) {
+            buffer.resize(rows * columns, F::ZERO);
+        }
+        self.scratch.resize(scratch_len(config, length), F::ZERO);
+    }
+
+    /// What [`Activations::fit`] allocates.
+    pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
+        let columns =
+            |buffers: &[(&mut Vec<F>, usize)]| buffers.iter().map(|(_, columns)| columns).sum::<usize>();
+        let layer = columns(&Layer::default().buffers(config));
+        let outside = columns(&Activations::default().buffers(config));
+        let rows = sequences * length;
+        (rows * (config.layers * layer + outside) + scratch_len(config, length)) * size_of::<F>()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let layer = |a: &Layer<F>| {
+            let lengths = [&a.input, &a.attention_normed, &a.attention_norm, &a.qkv, &a.softmax, &a.attended];
+            let more = [&a.middle, &a.mlp_normed, &a.mlp_norm, &a.up, &a.active];
+            lengths.into_iter().chain(more).map(Vec::capacity).sum::<usize>()
+        };
+        let outside =
+            [&self.output, &self.final_normed, &self.final_norm, &self.logits, &self.dstream, &self.dnormed];
+        let scratch = [&self.dqkv, &self.dup, &self.dactive, &self.scratch];
+        let outside: usize = outside.into_iter().chain(scratch).map(Vec::capacity).sum();
+        (self.layers.iter().map(layer).sum::<usize>() + outside) * size_of::<F>()
+    }
+
+    /// Each buffer with its length a row.
+    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 9] {
+        [
+            (&mut self.output, config.width),
+            (&mut self.final_normed, config.width),
+            (&mut self.final_norm, 2),
+            (&mut self.logits, config.vocab),
+            (&mut self.dstream, config.width),
+            (&mut self.dnormed, config.width),
+            (&mut self.dqkv, config.qkv_width()),
+            (&mut self.dup, config.up_width()),
+            (&mut self.dactive, config.hidden),
+        ]
+    }
+}
+
+impl<F> Layer<F> {
+    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 11] {
+        [
+            (&mut self.input, config.width),
+            (&mut self.attention_normed, config.width),
+            (&mut self.attention_norm, 2),
+            (&mut self.qkv, config.qkv_width()),
+            (&mut self.softmax, 2 * config.heads),
+            (&mut self.attended, config.width),
+            (&mut self.middle, config.width),
+            (&mut self.mlp_normed, config.width),
+            (&mut self.mlp_norm, 2),
+            (&mut self.up, config.up_width()),
+            (&mut self.active, config.hidden),
+        ]
+    }
+}

@@ -1,0 +1,145 @@
+//! One layer: norm, attention, norm, MLP, each pair joined to the residual stream; and the same read upwards.
+
+use pipsqueak::math::Float;
+use pipsqueak::{Config, Parameter};
+
+use super::activation::{activate, backward_activate};
+use super::activations::{Activations, Layer};
+use super::attention::{Heads, Saved, attention, backward_attention};
+use super::linear::Linear;
+use super::norm::Norm;
+use super::rotary::rotate_all;
+use crate::parameters::Parameters;
+
+/// The weights of one layer.
+pub(super) struct Block<'a, F> {
+    config: &'a Config,
+    turns: &'a [F],
+    turns_back: &'a [F],
+    attention_norm: Norm<'a, F>,
+    qkv: Linear<'a, F>,
+    output: Linear<'a, F>,
+    mlp_norm: Norm<'a, F>,
+    up: Linear<'a, F>,
+    down: Linear<'a, F>,
+}
+
+impl<'a, F: Float> Block<'a, F> {
+    /// `turns` are the rotary tables there and back, both empty where positions are not rotary.
+    pub(super) fn new(
+        config: &'a Config,
+        parameters: &'a Parameters<F>,
+        layer: usize,
+        [turns, turns_back]: [&'a [F]; 2],
+    ) -> Block<'a, F> {
+        use Parameter::*;
+        let norm =
+            |gain, bias| Norm::new(config, parameters.layer(gain, layer), parameters.layer(bias, layer));
+        let linear = |weight, bias, inputs| Linear {
+            weight: parameters.layer(weight, layer),
+            bias: parameters.layer(bias, layer),
+            inputs,
+        };
+        Block {
+            config,
+            turns,
+            turns_back,
+            attention_norm: norm(AttentionNormGain, AttentionNormBias),
+            qkv: linear(Qkv, QkvBias, config.width),
+            output: linear(Output, OutputBias, config.width),
+            mlp_norm: norm(MlpNormGain, MlpNormBias),
+            up: linear(Up, UpBias, config.width),
+            down: linear(Down, DownBias, config.hidden),
+        }
+    }
+
+    /// From the layer's input to that of the next.
+    pub(super) fn forward(&self, activations: &mut Activations<F>, layer: usize) {
+        let Activations { layers, output, scratch, length, .. } = activations;
+        let (a, next) = layers[layer..].split_first_mut().expect("a layer of the model");
+        let out = next.first_mut().map_or(output, |next| &mut next.input);
+
+        self.attention_norm.forward(&mut a.attention_normed, &mut a.attention_norm, &a.input);
+        self.qkv.forward(&mut a.qkv, &a.attention_normed);
+        self.attend(a, scratch, *length);
+        self.join(&mut a.middle, &a.input, &self.output, &a.attended);
+
+        self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
+        self.up.forward(&mut a.up, &a.mlp_normed);
+        activate(&mut a.active, &a.up, self.config);
+        self.join(out, &a.middle, &self.down, &a.active);
+    }
+
+    /// From the gradient of the layer's result, in `dstream`, to that of its input.
+    pub(super) fn backward(
+        &self,
+        gradients: &mut Parameters<F>,
+        activations: &mut Activations<F>,
+        layer: usize,
+    ) {
+        use Parameter::*;
+        let Activations { layers, dstream, dnormed, dqkv, dup, dactive, scratch, length, .. } = activations;
+        let a = &layers[layer];
+
+        self.down.backward(dactive, gradients.layer_pair_mut(Down, DownBias, layer), dstream, &a.active);
+        backward_activate(dup, dactive, &a.up, self.config);
+        self.up.backward(dnormed, gradients.layer_pair_mut(Up, UpBias, layer), dup, &a.mlp_normed);
+        self.backward_join(dstream);
+        let dnorm = gradients.layer_pair_mut(MlpNormGain, MlpNormBias, layer);
+        self.mlp_norm.backward(dstream, dnorm, dnormed, &a.middle, &a.mlp_norm);
+
+        let dattended = &mut *dnormed;
+        self.output.backward(
+            dattended,
+            gradients.layer_pair_mut(Output, OutputBias, layer),
+            dstream,
+            &a.attended,
+        );
+        self.backward_attend(dqkv, dattended, a, scratch, *length);
+        self.qkv.backward(dnormed, gradients.layer_pair_mut(Qkv, QkvBias, layer), dqkv, &a.attention_normed);
+        self.backward_join(dstream);
+        let dnorm = gradients.layer_pair_mut(AttentionNormGain, AttentionNormBias, layer);
+        self.attention_norm.backward(dstream, dnorm, dnormed, &a.input, &a.attention_norm);
+    }
+
+    /// Attention, sequence by sequence.
+    fn attend(&self, a: &mut Layer<F>, scratch: &mut [F], length: usize) {
+        let outs = a.attended.chunks_exact_mut(length * self.config.width);
+        let qkvs = a.qkv.chunks_exact_mut(length * self.config.qkv_width());
+        let statistics = a.softmax.chunks_exact_mut(length * 2 * self.config.heads);
+        for ((out, qkv), statistics) in outs.zip(qkvs).zip(statistics) {
+            rotate_all(qkv, self.turns, self.config);
+            attention(out, statistics, qkv, Heads::new(self.config), scratch);
+        }
+    }
+
+    fn backward_attend(&self, dqkv: &mut [F], dout: &[F], a: &Layer<F>, scratch: &mut [F], length: usize) {
+        let (width, qkv_width) = (length * self.config.width, length * self.config.qkv_width());
+        let statistics = a.softmax.chunks_exact(length * 2 * self.config.heads);
+        let outs = dout.chunks_exact(width).zip(a.attended.chunks_exact(width));
+        let qkvs = dqkv.chunks_exact_mut(qkv_width).zip(a.qkv.chunks_exact(qkv_width));
+        for ((statistics, (dout, out)), (dqkv, qkv)) in statistics.zip(outs).zip(qkvs) {
+            let saved = Saved { dout, out, statistics, qkv };
+            dqkv.fill(F::ZERO);
+            backward_attention(dqkv, saved, Heads::new(self.config), scratch);
+            rotate_all(dqkv, self.turns_back, self.config);
+        }
+    }
+
+    /// `out = stream + linear(x)`; without residuals `out = linear(x)`.
+    fn join(&self, out: &mut [F], stream: &[F], linear: &Linear<'_, F>, x: &[F]) {
+        if self.config.residual {
+            out.copy_from_slice(stream);
+            linear.forward_onto(out, x);
+        } else {
+            linear.forward(out, x);
+        }
+    }
+
+    /// Past a join, the stream's gradient goes on; without residuals it ends here.
+    fn backward_join(&self, dstream: &mut [F]) {
+        if !self.config.residual {
+            dstream.fill(F::ZERO);
+        }
+    }
+}

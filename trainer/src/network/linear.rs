@@ -1,0 +1,96 @@
+//! Linear maps: `out = x weightᵀ + bias`, with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`.
+
+use pipsqueak::math::Float;
+use pipsqueak::ops::add;
+
+use super::matmul::{View, ViewMut, multiply, multiply_add};
+
+/// A matrix and its bias, of one layer; an empty `bias` is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Linear<'a, F> {
+    /// `[outputs, inputs]`.
+    pub weight: &'a [F],
+    /// `[outputs]`, or empty.
+    pub bias: &'a [F],
+    /// Length of a row of `x`.
+    pub inputs: usize,
+}
+
+impl<'a, F: Float> Linear<'a, F> {
+    fn outputs(&self) -> usize {
+        self.weight.len() / self.inputs
+    }
+
+    fn weight(&self) -> View<'a, F> {
+        View::new(self.weight, self.outputs(), self.inputs, self.inputs)
+    }
+
+    fn x<'b>(&self, x: &'b [F]) -> View<'b, F> {
+        View::new(x, x.len() / self.inputs, self.inputs, self.inputs)
+    }
+
+    fn out<'b>(&self, out: &'b [F]) -> View<'b, F> {
+        View::new(out, out.len() / self.outputs(), self.outputs(), self.outputs())
+    }
+
+    fn out_mut<'b>(&self, out: &'b mut [F]) -> ViewMut<'b, F> {
+        let rows = out.len() / self.outputs();
+        ViewMut::new(out, rows, self.outputs(), self.outputs())
+    }
+
+    /// `out = x weightᵀ + bias`; `out` is `[rows, outputs]`.
+    pub fn forward(&self, out: &mut [F], x: &[F]) {
+        multiply(self.out_mut(out), self.x(x), self.weight().transposed(), F::ONE);
+        self.add_bias(out);
+    }
+
+    /// `out += x weightᵀ + bias`: onto the residual stream.
+    pub fn forward_onto(&self, out: &mut [F], x: &[F]) {
+        multiply_add(self.out_mut(out), self.x(x), self.weight().transposed(), F::ONE);
+        self.add_bias(out);
+    }
+
+    fn add_bias(&self, out: &mut [F]) {
+        if !self.bias.is_empty() {
+            out.chunks_exact_mut(self.bias.len()).for_each(|out| add(out, self.bias));
+        }
+    }
+
+    /// `dx = dout weight`, `dweight += doutᵀ x`, `dbias += Σ dout`.
+    pub fn backward(&self, dx: &mut [F], [dweight, dbias]: [&mut [F]; 2], dout: &[F], x: &[F]) {
+        let dx = ViewMut::new(dx, dout.len() / self.outputs(), self.inputs, self.inputs);
+        multiply(dx, self.out(dout), self.weight(), F::ONE);
+        let dweight = ViewMut::new(dweight, self.outputs(), self.inputs, self.inputs);
+        multiply_add(dweight, self.out(dout).transposed(), self.x(x), F::ONE);
+        if !dbias.is_empty() {
+            dout.chunks_exact(dbias.len()).for_each(|dout| add(dbias, dout));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::differences::{check, values, weighted};
+
+    #[test]
+    fn gradients_are_those_of_differences() {
+        const ROWS: usize = 3;
+        const INPUTS: usize = 5;
+        const OUTPUTS: usize = 4;
+        let (x, weight, bias) = (values(ROWS * INPUTS, 1), values(OUTPUTS * INPUTS, 2), values(OUTPUTS, 3));
+        let dout = values(ROWS * OUTPUTS, 4);
+        let loss = |x: &[f64], weight: &[f64], bias: &[f64]| {
+            let mut out = [0.0; ROWS * OUTPUTS];
+            Linear { weight, bias, inputs: INPUTS }.forward(&mut out, x);
+            weighted(&out, &dout)
+        };
+        let linear = Linear { weight: &weight, bias: &bias, inputs: INPUTS };
+        let (mut dx, mut dweight, mut dbias) =
+            (vec![0.0; x.len()], vec![0.0; weight.len()], vec![0.0; OUTPUTS]);
+        linear.backward(&mut dx, [&mut dweight, &mut dbias], &dout, &x);
+        check("linear dx", &dx, &x, |x| loss(x, &weight, &bias));
+        check("linear dweight", &dweight, &weight, |weight| loss(&x, weight, &bias));
+        check("linear dbias", &dbias, &bias, |bias| loss(&x, &weight, bias));
+    }
+}

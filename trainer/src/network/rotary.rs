@@ -1,0 +1,28 @@
+//! Rotary positions over the query and key rows of `[length, width + 2 kv_width]`; the backward pass turns back.
+
+use pipsqueak::Config;
+use pipsqueak::math::Float;
+use pipsqueak::ops::rotary::{rotate, turns};
+
+/// The turns of every position, `[context, head]`: cosine and sine of each pair of channels.
+pub fn turns_table<F: Float>(config: &Config) -> Vec<F> {
+    let head = config.head();
+    let mut table = vec![F::ZERO; config.context * head];
+    for (position, row) in table.chunks_exact_mut(head).enumerate() {
+        turns(row, position, F::of(f64::from(config.rotary_base)));
+    }
+    table
+}
+
+/// The turns the other way: every sine's sign changed.
+pub fn turned_back<F: Float>(table: &[F]) -> Vec<F> {
+    table.iter().enumerate().map(|(i, &turn)| if i % 2 == 1 { -turn } else { turn }).collect()
+}
+
+/// Turns the queries and keys of one sequence, `[length, qkv_width]`.
+pub fn rotate_all<F: Float>(qkv: &mut [F], table: &[F], config: &Config) {
+    let turned = config.width + config.kv_width();
+    for (row, turns) in qkv.chunks_exact_mut(config.qkv_width()).zip(table.chunks_exact(config.head())) {
+        rotate(&mut row[..turned], turns);
+    }
+}

@@ -1,0 +1,219 @@
+//! Muon: momentum whose singular values are all brought to about 1 (Jordan et al. 2024).
+//!
+//! For each matrix of a layer, with queries, keys, values, gate and up as matrices of their own:
+//! `m = μ m + (1 - μ) g`, `u = μ m + (1 - μ) g` (Nesterov), `o = orthogonal(u)`, then
+//! `w = w (1 - rate decay) - rate 0.2 sqrt(max(rows, columns)) o`. The factor gives a step the size that AdamW's have
+//! (Liu et al. 2025, «Muon is scalable»), so that one learning rate serves both: the embedding, the positions, the head
+//! and all vectors go by AdamW.
+
+use pipsqueak::math;
+use pipsqueak::{Config, Mlp, Parameter};
+use serde::{Deserialize, Serialize};
+
+use super::{AdamW, Moments, Step};
+use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
+use crate::parallel;
+use crate::parameters::Parameters;
+
+/// The rule's constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Muon {
+    /// `μ`.
+    pub momentum: f64,
+    /// Decay of the matrices, times the learning rate.
+    pub weight_decay: f64,
+    /// The rule for all else.
+    pub rest: AdamW,
+}
+
+/// Root mean square of a step's values, over the learning rate.
+const STEP_SIZE: f64 = 0.2;
+/// Iterations of [`orthogonalize`].
+const ITERATIONS: usize = 5;
+/// Jordan's coefficients: steepest at 0, at the price that singular values end between about 0.7 and 1.2, not at 1.
+const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
+
+/// One matrix to be changed, and what a step of it needs.
+struct Matrix<'a> {
+    w: &'a mut [f32],
+    m: &'a mut [f32],
+    g: &'a [f32],
+    rows: usize,
+    columns: usize,
+}
+
+impl Muon {
+    /// A step of every parameter.
+    pub(super) fn update(
+        &self,
+        config: &Config,
+        parameters: &mut Parameters<f32>,
+        moments: &mut Moments,
+        gradients: &Parameters<f32>,
+        step: Step,
+        threads: usize,
+    ) {
+        self.rest.update(parameters, moments, gradients, step, threads, |p| blocks(p, config).is_empty());
+        let matrices = matrices(config, parameters, &mut moments.first, gradients);
+        parallel::for_each(threads, matrices.into_iter(), |matrix| self.update_matrix(matrix, step));
+    }
+
+    fn update_matrix(&self, matrix: Matrix<'_>, step: Step) {
+        let Matrix { w, m, g, rows, columns } = matrix;
+        let (momentum, clip) = (self.momentum as f32, step.clip as f32);
+        let mut update: Vec<f32> = m
+            .iter_mut()
+            .zip(g)
+            .map(|(m, &g)| {
+                let g = (1.0 - momentum) * clip * g;
+                *m = momentum * *m + g;
+                momentum * *m + g
+            })
+            .collect();
+        orthogonalize(&mut update, rows, columns);
+        let keep = (1.0 - step.learning_rate * self.weight_decay) as f32;
+        let rate = (step.learning_rate * STEP_SIZE * libm::sqrt(rows.max(columns) as f64)) as f32;
+        w.iter_mut().zip(&update).for_each(|(w, o)| *w = *w * keep - rate * o);
+    }
+}
+
+/// Rows of each matrix that one layer of a parameter consists of; none where [`AdamW`] is to change it.
+fn blocks(parameter: Parameter, config: &Config) -> Vec<usize> {
+    match parameter {
+        Parameter::Qkv => vec![config.width, config.kv_width(), config.kv_width()],
+        Parameter::Up if config.mlp == Mlp::Gated => vec![config.hidden; 2],
+        Parameter::Up => vec![config.hidden],
+        Parameter::Output | Parameter::Down => vec![config.width],
+        _ => vec![],
+    }
+}
+
+/// Every matrix of every layer.
+fn matrices<'a>(
+    config: &Config,
+    parameters: &'a mut Parameters<f32>,
+    moments: &'a mut Parameters<f32>,
+    gradients: &'a Parameters<f32>,
+) -> Vec<Matrix<'a>> {
+    let mut matrices = Vec::new();
+    let all = parameters.walk_mut().zip(moments.walk_mut()).zip(gradients.walk());
+    for (((parameter, mut w), (_, mut m)), (_, shape, mut g)) in all {
+        let blocks = blocks(parameter, config);
+        for rows in (0..shape.layers).flat_map(|_| &blocks).copied() {
+            let length = rows * shape.columns;
+            let parts = (w.split_off_mut(..length), m.split_off_mut(..length), g.split_off(..length));
+            let (Some(w), Some(m), Some(g)) = parts else { unreachable!("the blocks make up the layer") };
+            matrices.push(Matrix { w, m, g, rows, columns: shape.columns });
+        }
+    }
+    matrices
+}
+
+/// Brings all singular values of `x` `[rows, columns]` near 1 and keeps its singular vectors, by the Newton-Schulz
+/// iteration `x = a x + (b s + c s²) x` with `s = x xᵀ`, over the shorter side. What is zero stays zero.
+pub(super) fn orthogonalize(x: &mut [f32], rows: usize, columns: usize) {
+    let [a, b, c] = COEFFICIENTS;
+    let norm = f32::sqrt(math::sum(x, |x| x * x));
+    let scale = 1.0 / (norm + 1e-7);
+    x.iter_mut().for_each(|x| *x *= scale);
+    let side = rows.min(columns);
+    let mut square = vec![0.0; side * side];
+    let mut polynomial = vec![0.0; side * side];
+    let mut next = vec![0.0; x.len()];
+    for _ in 0..ITERATIONS {
+        let view = View::new(x, rows, columns, columns);
+        let (left, right) =
+            if rows <= columns { (view, view.transposed()) } else { (view.transposed(), view) };
+        multiply(ViewMut::new(&mut square, side, side, side), left, right, 1.0);
+        let s = View::new(&square, side, side, side);
+        polynomial.iter_mut().zip(&square).for_each(|(p, s)| *p = b * s);
+        multiply_add(ViewMut::new(&mut polynomial, side, side, side), s, s, c);
+        (0..side).for_each(|i| polynomial[i * side + i] += a);
+        let p = View::new(&polynomial, side, side, side);
+        let out = ViewMut::new(&mut next, rows, columns, columns);
+        if rows <= columns {
+            multiply(out, p, view, 1.0)
+        } else {
+            multiply(out, view, p, 1.0)
+        }
+        x.copy_from_slice(&next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::differences::values;
+    use crate::presets::{GPT, STORIES_260K};
+
+    const RULE: Muon = Muon {
+        momentum: 0.95,
+        weight_decay: 0.1,
+        rest: AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 },
+    };
+
+    /// `x xᵀ` over the shorter side, whose eigenvalues are the squares of the singular values.
+    fn gram(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+        let side = rows.min(columns);
+        let at = |i: usize, k: usize| if rows <= columns { x[i * columns + k] } else { x[k * columns + i] };
+        let dot = |i, j| (0..rows.max(columns)).map(|k| at(i, k) * at(j, k)).sum();
+        (0..side * side).map(|n| dot(n / side, n % side)).collect()
+    }
+
+    #[test]
+    fn singular_values_end_near_one_whichever_side_is_longer() {
+        for (rows, columns) in [(6, 20), (20, 6), (8, 8)] {
+            let mut x: Vec<f32> = values(rows * columns, 1).into_iter().map(|x| 3.0 * x as f32).collect();
+            orthogonalize(&mut x, rows, columns);
+            let (gram, side) = (gram(&x, rows, columns), rows.min(columns));
+            let trace: f32 = (0..side).map(|i| gram[i * side + i]).sum();
+            assert!((0.5..1.5).contains(&(trace / side as f32)), "[{rows}, {columns}]: {trace}");
+            // Gershgorin: every eigenvalue lies within a row's absolute sum.
+            let largest = gram.chunks(side).map(|row| row.iter().map(|x| x.abs()).sum::<f32>());
+            assert!(largest.fold(0.0, f32::max) < 2.5, "[{rows}, {columns}]: {gram:?}");
+        }
+    }
+
+    #[test]
+    fn an_orthogonal_matrix_keeps_its_directions() {
+        let mut x = [0.0, -5.0, 5.0, 0.0];
+        orthogonalize(&mut x, 2, 2);
+        assert!(x[1] < -0.6 && x[2] > 0.6 && x[0].abs() < 1e-6 && x[3].abs() < 1e-6, "{x:?}");
+        let mut zero = [0.0; 6];
+        orthogonalize(&mut zero, 2, 3);
+        assert_eq!(zero, [0.0; 6]);
+    }
+
+    #[test]
+    fn each_parameter_is_changed_once_and_by_its_rule() {
+        for config in [GPT, STORIES_260K] {
+            let mut parameters = Parameters::<f32>::zeros(&config);
+            let mut moments = Moments::zeros(&config);
+            let mut gradients = Parameters::zeros(&config);
+            let noise = values(gradients.len(), 2);
+            gradients.values_mut().iter_mut().zip(noise).for_each(|(g, noise)| *g = noise as f32);
+            let step = Step { number: 0, learning_rate: 0.01, clip: 1.0 };
+            RULE.update(&config, &mut parameters, &mut moments, &gradients, step, 2);
+            for (parameter, shape, w) in parameters.walk() {
+                let by_muon = !blocks(parameter, &config).is_empty();
+                assert_eq!(by_muon, parameter.is_matrix() && shape.layers > 1, "{}", parameter.name());
+                let second = moments.second.get(parameter).iter().all(|&v| v == 0.0);
+                assert_eq!(by_muon, second, "{}", parameter.name());
+                let square = math::sum(w, |w| w * w) / w.len() as f32;
+                let size = f64::from(square).sqrt() / 0.01;
+                let expected = if by_muon { 0.1..0.25 } else { 0.9..1.1 };
+                assert!(expected.contains(&size), "{}: {size}", parameter.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_momentum_looks_ahead() {
+        // The momentum still points the other way; the look ahead does not.
+        let (mut w, mut m, g) = ([0.0], [-0.11], [4.0]);
+        let step = Step { number: 3, learning_rate: 0.1, clip: 0.5 };
+        RULE.update_matrix(Matrix { w: &mut w, m: &mut m, g: &g, rows: 1, columns: 1 }, step);
+        assert!((m[0] - (0.95 * -0.11 + 0.05 * 2.0)).abs() < 1e-6 && m[0] < 0.0);
+        assert!(w[0] < 0.0 && w[0] > -0.1 * 0.2 * 1.5, "{}", w[0]);
+    }
+}

@@ -1,0 +1,314 @@
+//! Training: forward, backward, and a step down the gradient.
+//!
+//! A batch is cut into shards whose number depends on its size alone; each runs wholly on one thread with a gradient of
+//! its own, and these are added in order. So the same seed gives the same weights, bit for bit, on one thread or many.
+
+use core::ops::Range;
+
+use anyhow::{Context, ensure};
+use pipsqueak::Config;
+
+use crate::batches::{Batch, Split, Windows, consecutive};
+use crate::network::Network;
+use crate::optimizer::{Moments, Optimizer, Step, clip, reduce};
+use crate::parallel;
+use crate::parameters::Parameters;
+use crate::schedule::Schedule;
+
+/// The largest number of shards: more threads than this do not help a step.
+pub const SHARDS: usize = 4;
+/// A pass takes about this many positions at once: its activations then stay in a core's cache, and memory does not grow
+/// with the batch.
+pub const PASS_POSITIONS: usize = 256;
+
+/// What a run is governed by, beside the model's shape.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HyperParameters {
+    /// The learning rate over the steps.
+    pub schedule: Schedule,
+    /// The rule of a step.
+    pub optimizer: Optimizer,
+    /// Largest norm of the gradient; 0 does not clip.
+    pub clip: f64,
+}
+
+/// What a step has seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// Mean over the batch before the step, in nats a token.
+    pub loss: f64,
+    /// Before clipping.
+    pub gradient_norm: f64,
+    /// Of this step.
+    pub learning_rate: f64,
+}
+
+/// A model that learns. Its public fields are what a checkpoint holds.
+#[derive(Debug)]
+pub struct Training {
+    /// The model's shape.
+    pub config: Config,
+    /// What governs the run.
+    pub hyper_parameters: HyperParameters,
+    /// The model's weights.
+    pub parameters: Parameters<f32>,
+    /// The optimiser's memory.
+    pub moments: Moments,
+    /// Steps done.
+    pub steps: u64,
+    /// Threads to use; changes no result.
+    pub threads: usize,
+    shards: Vec<Shard>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    network: Network<f32>,
+    gradients: Parameters<f32>,
+    loss: f64,
+}
+
+impl Training {
+    /// Fresh weights from `seed`.
+    ///
+    /// # Errors
+    /// If the `config` makes no sense.
+    pub fn new(config: &Config, hyper_parameters: HyperParameters, seed: u64) -> anyhow::Result<Training> {
+        config.check().map_err(|error| anyhow::anyhow!("{error}"))?;
+        Ok(Training {
+            config: config.clone(),
+            hyper_parameters,
+            parameters: Parameters::init(config, seed),
+            moments: Moments::zeros(config),
+            steps: 0,
+            threads: parallel::available(),
+            shards: Vec::new(),
+        })
+    }
+
+    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, and each shard's gradient and activations.
+    pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
+        let parameters = Parameters::<f32>::bytes(config);
+        let shards = sequences.min(SHARDS);
+        let pass = pass_sequences(length).min(sequences.div_ceil(shards));
+        3 * parameters + shards * (parameters + Network::<f32>::bytes(config, pass, length))
+    }
+
+    /// One step down the gradient of the `batch`'s mean loss.
+    pub fn step(&mut self, batch: &Batch) -> StepReport {
+        let (loss, gradient_norm) = self.loss_and_gradient(batch);
+        let learning_rate = self.hyper_parameters.schedule.learning_rate(self.steps);
+        let clip = clip(gradient_norm, self.hyper_parameters.clip);
+        let step = Step { number: self.steps, learning_rate, clip };
+        let gradients = &self.shards[0].gradients;
+        let rule = self.hyper_parameters.optimizer;
+        rule.update(&self.config, &mut self.parameters, &mut self.moments, gradients, step, self.threads);
+        self.steps += 1;
+        StepReport { loss, gradient_norm, learning_rate }
+    }
+
+    /// The mean loss, and the norm of its gradient, which is left in the first shard.
+    fn loss_and_gradient(&mut self, batch: &Batch) -> (f64, f64) {
+        let windows = batch.windows();
+        let weight = windows.weight();
+        let parts = shards(windows.sequences());
+        let new_shard = || Shard::new(&self.config);
+        self.shards.resize_with(parts.len().max(self.shards.len()), new_shard);
+        let shards = &mut self.shards[..parts.len()];
+        let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, windows.part(part)));
+        parallel::for_each(self.threads, work, |(shard, windows)| {
+            shard.run(&self.parameters, windows, weight)
+        });
+        let loss = shards.iter().map(|shard| shard.loss).sum::<f64>() / weight;
+        let mut gradients: Vec<_> = shards.iter_mut().map(|shard| &mut shard.gradients).collect();
+        (loss, reduce(&mut gradients, self.threads))
+    }
+
+    /// Mean loss over a whole split, in nats a token; see [`loss_over`].
+    ///
+    /// # Errors
+    /// If there are fewer than two tokens, or one is not below `vocab`.
+    pub fn loss_over(&self, tokens: &[u16]) -> anyhow::Result<f64> {
+        loss_over(&self.config, &self.parameters, tokens, self.threads)
+    }
+
+    /// Mean loss over a split, each target by its weight.
+    ///
+    /// # Errors
+    /// As [`Training::loss_over`], and if no target counts.
+    pub fn loss_over_split(&self, split: &Split) -> anyhow::Result<f64> {
+        if split.starts.is_empty() {
+            return self.loss_over(&split.tokens);
+        }
+        ensure!(split.weight() > 0.0, "nothing to predict");
+        let batches = split.windows(self.config.context).into_iter().map(|range| Batch {
+            length: range.len() - 1,
+            weights: split.weights[range.start + 1..range.end].to_vec(),
+            tokens: split.tokens[range].to_vec(),
+        });
+        let batches: Vec<Batch> = batches.collect();
+        Ok(losses(&self.config, &self.parameters, &batches, self.threads) / split.weight())
+    }
+}
+
+impl Shard {
+    fn new(config: &Config) -> Shard {
+        Shard { network: Network::new(config), gradients: Parameters::zeros(config), loss: 0.0 }
+    }
+
+    /// Leaves the sum of the losses, and the gradient of their sum over `weight`.
+    fn run(&mut self, parameters: &Parameters<f32>, windows: Windows<'_>, weight: f64) {
+        self.gradients.values_mut().fill(0.0);
+        self.loss = 0.0;
+        for pass in windows.chunks(pass_sequences(windows.length)) {
+            self.network.forward(parameters, pass);
+            self.loss += self.network.loss(pass, (1.0 / weight) as f32);
+            self.network.backward(&mut self.gradients, parameters, pass);
+        }
+    }
+}
+
+/// Mean loss over a whole split, in nats a token: windows of `context` that follow each other, so that every token but the
+/// first is predicted exactly once. The same for any number of threads.
+///
+/// # Errors
+/// If there are fewer than two tokens, or one is not below `vocab`.
+pub fn loss_over(
+    config: &Config,
+    parameters: &Parameters<f32>,
+    tokens: &[u16],
+    threads: usize,
+) -> anyhow::Result<f64> {
+    ensure!(tokens.len() >= 2, "nothing to predict in {} tokens", tokens.len());
+    let largest = usize::from(*tokens.iter().max().context("no tokens")?);
+    ensure!(largest < config.vocab, "token {largest} in a vocabulary of {}", config.vocab);
+    let batches: Vec<Batch> = consecutive(tokens, pass_sequences(config.context), config.context).collect();
+    Ok(losses(config, parameters, &batches, threads) / (tokens.len() - 1) as f64)
+}
+
+/// Sum of the losses of all `batches`.
+fn losses(config: &Config, parameters: &Parameters<f32>, batches: &[Batch], threads: usize) -> f64 {
+    let mut losses = vec![0.0; batches.len()];
+    let networks = std::sync::Mutex::new(Vec::new());
+    parallel::for_each(threads, batches.iter().zip(&mut losses), |(batch, loss)| {
+        let reused = networks.lock().expect("no thread panicked").pop();
+        let mut network: Network<f32> = reused.unwrap_or_else(|| Network::new(config));
+        network.forward(parameters, batch.windows());
+        *loss = network.loss(batch.windows(), 0.0);
+        networks.lock().expect("no thread panicked").push(network);
+    });
+    losses.iter().sum()
+}
+
+/// Sequences of one pass.
+fn pass_sequences(length: usize) -> usize {
+    (PASS_POSITIONS / length).max(1)
+}
+
+/// Which sequences each shard takes.
+fn shards(sequences: usize) -> Vec<Range<usize>> {
+    let count = sequences.min(SHARDS);
+    let start = |shard: usize| shard * sequences / count;
+    (0..count).map(|shard| start(shard)..start(shard + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batches::Batches;
+    use crate::optimizer::{AdamW, Muon};
+    use crate::presets::{GPT, STORIES_260K};
+
+    const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
+    const MUON: Muon = Muon { momentum: 0.95, weight_decay: 0.1, rest: ADAMW };
+    const RULES: [Optimizer; 2] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON)];
+
+    fn hyper_parameters(optimizer: Optimizer) -> HyperParameters {
+        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 2, steps: 40 };
+        HyperParameters { schedule, optimizer, clip: 1.0 }
+    }
+
+    fn small(config: &Config) -> Config {
+        Config {
+            context: 20,
+            width: 16,
+            layers: 2,
+            hidden: 24,
+            vocab: 11,
+            heads: 4,
+            kv_heads: 2,
+            ..config.clone()
+        }
+    }
+
+    /// Counts up, over and over: soon learned.
+    fn tokens() -> Vec<u16> {
+        (0..500).map(|i| i % 11).collect()
+    }
+
+    fn train(config: &Config, rule: Optimizer, threads: usize, sequences: usize) -> Training {
+        let mut training = Training::new(config, hyper_parameters(rule), 1).unwrap();
+        training.threads = threads;
+        let tokens = tokens();
+        for batch in Batches::new(&tokens, sequences, config.context, 2).unwrap().take(40) {
+            training.step(&batch);
+        }
+        training
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let shapes = [small(&GPT), small(&STORIES_260K)];
+        for (config, rule) in shapes.into_iter().flat_map(|shape| RULES.map(|rule| (shape.clone(), rule))) {
+            let one = train(&config, rule, 1, 7);
+            for threads in [2, 3] {
+                let many = train(&config, rule, threads, 7);
+                assert_eq!(one.parameters, many.parameters);
+                assert_eq!(one.moments, many.moments);
+            }
+            let loss = |threads| loss_over(&config, &one.parameters, &tokens(), threads).unwrap();
+            assert_eq!(loss(1).to_bits(), loss(2).to_bits());
+        }
+    }
+
+    #[test]
+    fn a_simple_text_is_learned() {
+        for rule in RULES {
+            let training = train(&small(&GPT), rule, 2, 16);
+            let loss = training.loss_over(&tokens()).unwrap();
+            let expected = if rule == RULES[0] { 0.7 } else { 1.2 };
+            assert!(loss < expected, "{rule:?}: {loss} nats");
+        }
+    }
+
+    #[test]
+    fn the_loss_over_a_split_is_the_mean_over_its_targets() {
+        let config = small(&GPT);
+        let parameters = Parameters::<f32>::init(&config, 1);
+        let tokens = &tokens()[..48]; // two windows of 20 and one of 7
+        let parts: f64 = [(0..21, 20.0), (20..41, 20.0), (40..48, 7.0)]
+            .into_iter()
+            .map(|(range, targets)| loss_over(&config, &parameters, &tokens[range], 1).unwrap() * targets)
+            .sum();
+        let whole = loss_over(&config, &parameters, tokens, 2).unwrap();
+        assert!((whole - parts / 47.0).abs() < 1e-6, "{whole} {parts}");
+        assert!(loss_over(&config, &parameters, &[1], 1).is_err());
+        assert!(loss_over(&config, &parameters, &[1, 11], 1).is_err());
+    }
+
+    #[test]
+    fn shards_share_the_sequences() {
+        assert_eq!(shards(12), [0..3, 3..6, 6..9, 9..12]);
+        assert_eq!(shards(5), [0..1, 1..2, 2..3, 3..5]);
+        assert_eq!(shards(2), [0..1, 1..2]);
+    }
+
+    #[test]
+    fn memory_is_known_beforehand() {
+        let config = small(&STORIES_260K);
+        let training = train(&config, RULES[0], 1, 28);
+        let activations: usize = training.shards.iter().map(|shard| shard.network.allocated_bytes()).sum();
+        let parameters = (3 + SHARDS) * training.parameters.len() * size_of::<f32>();
+        assert_eq!(Training::bytes(&config, 28, config.context), activations + parameters);
+    }
+}

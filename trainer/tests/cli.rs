@@ -1,0 +1,355 @@
+//! `pipsqueak` as a person runs it: what works, and what goes wrong in a sentence, with nothing half-written left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of its own for a test, empty at its start.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn pipsqueak(folder: &Path, arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
+}
+
+fn succeed(folder: &Path, arguments: &str) -> String {
+    let output = pipsqueak(folder, arguments);
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one sentence that a failing command prints; checks that it left nothing behind.
+fn fail(folder: &Path, arguments: &str) -> String {
+    let before = names(folder);
+    let output = pipsqueak(folder, arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments}: {message}");
+    assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
+    assert!(message.starts_with("error: "), "{message}");
+    assert_eq!(names(folder), before, "{arguments} left something behind");
+    message
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(name).collect();
+    names.sort();
+    names
+}
+
+const TINY: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 20 --batch 4 --vocab 100";
+
+/// A folder with a text and a model of it.
+fn trained(name: &str) -> PathBuf {
+    let folder = folder(name);
+    succeed(&folder, "corpus --bytes 60K --out stories.txt");
+    succeed(&folder, &format!("train --text stories.txt --out m.pip --f32-out f32.pip {TINY}"));
+    folder
+}
+
+#[test]
+fn from_a_text_to_a_text() {
+    let folder = trained("whole");
+    let generate = "generate --model m.pip --prompt Once --length 40";
+    let text = succeed(&folder, generate);
+    assert!(text.starts_with("Once"), "{text}");
+    assert_eq!(text, succeed(&folder, generate), "the same seed, another text");
+    assert_ne!(text, succeed(&folder, &format!("{generate} --seed 7")));
+
+    let shown = succeed(&folder, "inspect --model m.pip");
+    let size = fs::metadata(folder.join("m.pip")).unwrap().len();
+    assert!(shown.contains(&pipsqueak_trainer::human::bytes(size)), "{shown}");
+    for word in ["stories.txt, 20 steps", "bits per byte", "100 tokens, context 16", "Raspberry Pi Pico"] {
+        assert!(shown.contains(word), "no «{word}» in {shown}");
+    }
+    let loss = |model: &str| -> f64 {
+        let shown = succeed(&folder, &format!("eval --model {model} --text stories.txt --tokens 3000"));
+        let line = shown.lines().find(|line| line.starts_with("loss")).unwrap().to_string();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let (int8, f32) = (loss("m.pip"), loss("f32.pip"));
+    assert!((int8 - f32).abs() < 0.02 * f32, "int8 {int8}, f32 {f32}");
+    assert!(f32 < 100f64.ln(), "20 steps have taught it nothing: {f32}");
+}
+
+#[test]
+fn a_run_tells_how_it_goes_and_draws_it() {
+    let folder = folder("curve");
+    succeed(&folder, "corpus --bytes 60K --out stories.txt");
+    let said = succeed(&folder, &format!("train --text stories.txt --out m.pip {TINY}"));
+    let steps: Vec<_> = said.lines().filter(|line| line.starts_with("step ")).collect();
+    assert_eq!(steps.len(), 10, "{said}");
+    assert!(steps.iter().all(|line| line.contains(" tokens/s ") && line.contains(" left")), "{said}");
+    assert_eq!(said.lines().filter(|line| line.trim().starts_with('«')).count(), 10, "{said}");
+    for part in
+        ["\n  f32 ", "\n  int8 ", "written        m.pip", "loss curve     m.svg", "Blue Pill", "\nnext "]
+    {
+        assert!(said.contains(part), "no «{part}» in {said}");
+    }
+    let svg = fs::read_to_string(folder.join("m.svg")).unwrap();
+    assert!(svg.contains("m.pip: stories.txt") && svg.matches("<circle").count() == 11, "{svg}");
+}
+
+#[test]
+fn every_precision_of_an_f32_model_is_measured() {
+    let folder = trained("precisions");
+    let shown = succeed(&folder, "eval --model f32.pip --text stories.txt --tokens 2000 --precision all");
+    let loss = |precision: &str| -> f64 {
+        let line = shown.lines().find(|line| line.starts_with(precision)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let own = succeed(&folder, "eval --model m.pip --text stories.txt --tokens 2000");
+    assert!(own.contains(&format!("loss           {:.4} nats", loss("int8"))), "{own} {shown}");
+    assert!((loss("int8") / loss("f32") - 1.0).abs() < 0.02, "{shown}");
+    let message = fail(&folder, "eval --model m.pip --text stories.txt --precision all");
+    assert!(message.contains("the model is int8") && message.contains("--f32-out"), "{message}");
+}
+
+#[test]
+fn pairs_teach_it_to_answer() {
+    let folder = folder("pairs");
+    let (things, colours) =
+        (["sky", "grass", "snow", "coal", "sun"], ["blue", "green", "white", "black", "yellow"]);
+    let lines = (0..60).map(|i| format!("{}?\tit is {}\n", things[i % 5], colours[i % 5]));
+    fs::write(folder.join("p.tsv"), lines.collect::<String>()).unwrap();
+    let shape = "--width 32 --layers 1 --heads 2 --context 32 --tokens characters";
+    succeed(&folder, &format!("train --pairs p.tsv --out m.pip --steps 150 --warmup 10 {shape}"));
+    for (thing, colour) in things.iter().zip(colours) {
+        let answer = succeed(&folder, &format!("generate --model m.pip --prompt {thing}? --temperature 0"));
+        assert_eq!(answer, format!("{thing}?\nit is {colour}\n"));
+    }
+    fs::write(folder.join("wrong.tsv"), "a\tb\nc\td\te\n").unwrap();
+    let message = fail(&folder, "train --pairs wrong.tsv --out n.pip");
+    assert!(message.contains("wrong.tsv, line 2: it has 2 tabs"), "{message}");
+    let message = fail(
+        &folder,
+        &format!("train --pairs p.tsv --out n.pip {}", shape.replace("context 32", "context 8")),
+    );
+    assert!(message.contains("p.tsv: line 1: prompt and answer take"), "{message}");
+}
+
+#[test]
+fn documents_end_where_blank_lines_divide_them() {
+    let folder = folder("blank-lines");
+    let text: String = (0..200).map(|i| format!("verse {} ends.\n\n", i % 3)).collect();
+    fs::write(folder.join("verses.txt"), text).unwrap();
+    let shape = "--width 32 --layers 1 --heads 2 --context 32 --tokens characters --steps 100 --warmup 10";
+    succeed(&folder, &format!("train --text verses.txt --documents blank-lines --out m.pip {shape}"));
+    let written = succeed(&folder, "generate --model m.pip --prompt verse --temperature 0 --length 100");
+    assert!(
+        written.starts_with("verse ") && written.ends_with(" ends.\n") && written.len() < 20,
+        "{written}"
+    );
+}
+
+#[test]
+fn the_same_seed_trains_the_same_model() {
+    let folder = folder("same");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    for (out, seed) in [("a.pip", 1), ("b.pip", 1), ("c.pip", 2)] {
+        succeed(&folder, &format!("train --text s.txt --out {out} {TINY} --seed {seed}"));
+    }
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    assert_eq!(read("a.pip"), read("b.pip"));
+    assert_ne!(read("a.pip"), read("c.pip"));
+}
+
+#[test]
+fn every_kind_of_token_and_choice_trains() {
+    let folder = folder("choices");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    for choice in [
+        "--tokens bytes --position learned --norm layer --mlp gelu --bias --untied",
+        "--tokens characters --position sinusoidal --norm none --mlp relu --kv-heads 1",
+        "--position none --no-residual --hidden 20 --precision f32",
+    ] {
+        succeed(&folder, &format!("train --text s.txt --out m.pip {TINY} {choice}"));
+        assert!(!succeed(&folder, "generate --model m.pip --length 30").trim().is_empty(), "{choice}");
+    }
+}
+
+#[test]
+fn a_corpus_that_cannot_be_learnt_from_is_refused() {
+    let folder = folder("corpora");
+    fs::write(folder.join("empty.txt"), "").unwrap();
+    fs::write(folder.join("latin1.txt"), b"caf\xe9 au lait, caf\xe9 noir").unwrap();
+    fs::write(folder.join("short.txt"), "A mouse.").unwrap();
+    let train = |text: &str| fail(&folder, &format!("train --text {text} --out m.pip {TINY} --tokens bytes"));
+    assert!(train("empty.txt").contains("empty.txt has no text in it"));
+    assert!(train("latin1.txt").contains("latin1.txt is not UTF-8 text: byte 3"));
+    assert!(train("short.txt").contains("too few for a context of 16"), "{}", train("short.txt"));
+    assert!(train("missing.txt").contains("cannot read the text missing.txt"));
+}
+
+#[test]
+fn a_shape_that_makes_no_sense_is_refused() {
+    let folder = folder("shapes");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    let train = |shape: &str| fail(&folder, &format!("train --text s.txt --out m.pip {shape}"));
+    assert!(train("--width 50 --heads 4").contains("width is 50; it must be a multiple of heads (4)"));
+    assert!(train("--layers 0").contains("layers is 0; it must be from 1 to 256"));
+    assert!(train("--heads 0").contains("heads is 0"));
+    assert!(train("--context 70000").contains("context"));
+    assert!(train("--width 9999999999999 --heads 1").contains("width is 9999999999999"));
+    assert!(train("--vocab 20").contains("a vocabulary of 20 is too small"));
+    assert!(train("--learning-rate NaN").contains("--learning-rate is NaN"));
+    assert!(train("--steps 0").contains("--steps is 0"));
+}
+
+#[test]
+fn a_run_that_diverges_says_so() {
+    let folder = folder("diverges");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    let tiny = "--width 16 --layers 8 --context 16 --batch 4 --vocab 100 --steps 400";
+    let wild = "--learning-rate 10 --warmup 0 --clip 0 --norm none";
+    let message = fail(&folder, &format!("train --text s.txt --out m.pip {tiny} {wild}"));
+    assert!(message.contains("lower --learning-rate, which is 10"), "{message}");
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused() {
+    let folder = trained("models");
+    let model = fs::read(folder.join("m.pip")).unwrap();
+    let mut flipped = model.clone();
+    flipped[model.len() / 2] ^= 4;
+    fs::write(folder.join("flipped.pip"), flipped).unwrap();
+    fs::write(folder.join("cut.pip"), &model[..model.len() - 100]).unwrap();
+    fs::write(folder.join("empty.pip"), "").unwrap();
+    let refusal = |name: &str| fail(&folder, &format!("generate --model {name}"));
+    assert!(refusal("flipped.pip").contains("its checksum does not fit"));
+    assert!(refusal("cut.pip").contains("it ends early"));
+    assert!(refusal("empty.pip").contains("this is not a Pipsqueak model"));
+    assert!(refusal("stories.txt").contains("this is not a Pipsqueak model"));
+    assert!(refusal("missing.pip").contains("cannot read the model missing.pip"));
+    let huge = fs::File::create(folder.join("huge.pip")).unwrap();
+    huge.set_len((1 << 30) + 1).unwrap();
+    assert!(refusal("huge.pip").contains("larger than 1 GiB"));
+    fs::remove_file(folder.join("huge.pip")).unwrap();
+}
+
+#[test]
+fn settings_and_prompts_out_of_range_are_refused() {
+    let folder = trained("settings");
+    let refusal = |options: &str| fail(&folder, &format!("generate --model m.pip {options}"));
+    assert!(refusal("--temperature -1").contains("temperature must be a number from 0 to 100"));
+    assert!(refusal("--top-k 1000").contains("top-k must be"));
+    assert!(refusal("--top-p 0").contains("top-p must be"));
+    assert!(refusal("--prompt \u{1f42d}").contains("no token for the character"));
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_training() {
+    let folder = folder("unwritable");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    let train = |out: &str| fail(&folder, &format!("train --text s.txt --out {out} {TINY}"));
+    assert!(train("no/such/folder/m.pip").contains("cannot write no/such/folder/m.pip"));
+    assert!(train(".").contains("it is a folder"));
+}
+
+/// A disk that is full after 8 KiB: a limit on the size of files fails a write in the same way.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_nothing_behind() {
+    let folder = trained("full");
+    let old = fs::read(folder.join("m.pip")).unwrap();
+    let before = names(&folder);
+    for command in
+        ["corpus --bytes 60K --out new.txt", "train --text stories.txt --out m.pip --width 32 --steps 2"]
+    {
+        let shell = format!("trap '' XFSZ; ulimit -f 8; exec {} {command}", env!("CARGO_BIN_EXE_pipsqueak"));
+        let output = Command::new("sh").current_dir(&folder).args(["-c", &shell]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("error: cannot write"), "{message}");
+        assert_eq!(names(&folder), before);
+    }
+    assert_eq!(fs::read(folder.join("m.pip")).unwrap(), old, "the old model is gone");
+}
+
+/// A run long enough to be caught in the middle.
+const LONGER: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 600 --batch 4 --vocab 100";
+
+/// Starts a training, ends it with a signal once its checkpoint exists and `milliseconds` more have passed.
+#[cfg(unix)]
+fn interrupt(folder: &Path, arguments: &str, signal: &str, milliseconds: u64) -> std::process::ExitStatus {
+    use std::time::{Duration, Instant};
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    command.current_dir(folder).args(arguments.split_whitespace()).stdout(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let checkpoint = folder.join("m.checkpoint.safetensors");
+    let started = Instant::now();
+    while !checkpoint.exists() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    child.wait().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_run_resumes_as_if_it_had_never_stopped() {
+    let folder = folder("killed");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    for rule in ["adamw", "muon"] {
+        let options = format!("--text s.txt {LONGER} --optimizer {rule}");
+        succeed(&folder, &format!("train --out straight.pip {options}"));
+        let train = format!("train --out m.pip {options} --checkpoint-every 7");
+        _ = fs::remove_file(folder.join("m.checkpoint.safetensors"));
+        for (signal, milliseconds) in [("-KILL", 3), ("-KILL", 41), ("-INT", 20)] {
+            let resume = if folder.join("m.checkpoint.safetensors").exists() { "--resume" } else { "" };
+            interrupt(&folder, &format!("{train} {resume}"), signal, milliseconds);
+        }
+        let said = succeed(&folder, &format!("{train} --resume"));
+        assert!(said.contains("resumed from m.checkpoint.safetensors at step"), "{said}");
+        let read = |name: &str| fs::read(folder.join(name)).unwrap();
+        assert!(read("m.pip") == read("straight.pip"), "{rule}: another model");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let folder = trained("others");
+    succeed(&folder, "corpus --bytes 60K --seed 2 --out other.txt");
+    let resume = |options: &str| fail(&folder, &format!("train --out m.pip --resume {options}"));
+    let message = resume(&format!("--text stories.txt {TINY} --seed 7"));
+    assert!(
+        message.contains("m.checkpoint.safetensors: it is of another run: there seed is 1, here it is 7")
+    );
+    let message = resume(&format!("--text other.txt {TINY}"));
+    assert!(message.contains("it is of another run: there corpus checksum is"), "{message}");
+    let wider = TINY.replace("--width 16", "--width 32");
+    let message = resume(&format!("--text stories.txt {wider}"));
+    assert!(message.contains("it is of another run: there hidden is 44, here it is 84"), "{message}");
+    let message = resume(&format!("--text stories.txt {TINY} --checkpoint none.safetensors"));
+    assert!(message.contains("cannot resume from none.safetensors: No such file"), "{message}");
+    fs::write(folder.join("m.checkpoint.safetensors"), "not one").unwrap();
+    assert!(resume(&format!("--text stories.txt {TINY}")).contains("it is damaged ("));
+}
+
+/// As [`a_full_disk_leaves_nothing_behind`], with a model that fits and a checkpoint that does not.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_keeps_the_earlier_checkpoint() {
+    let folder = trained("full-checkpoint");
+    let old = fs::read(folder.join("m.checkpoint.safetensors")).unwrap();
+    let before = names(&folder);
+    let program = env!("CARGO_BIN_EXE_pipsqueak");
+    let shell = format!(
+        "trap '' XFSZ; ulimit -f 16; exec {program} train --text stories.txt --out m.pip {TINY} --seed 3"
+    );
+    let output = Command::new("sh").current_dir(&folder).args(["-c", &shell]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains("warning: cannot write m.checkpoint.safetensors"), "{message}");
+    assert_eq!(names(&folder), before);
+    assert_eq!(fs::read(folder.join("m.checkpoint.safetensors")).unwrap(), old);
+    succeed(&folder, &format!("train --text stories.txt --out m.pip {TINY} --resume"));
+}

@@ -1,0 +1,158 @@
+//! The gradient of whole models against central differences in f64, for configs that together cover every choice.
+
+use pipsqueak::{Activation, Config, Mlp, Norm, Parameter, Position};
+use pipsqueak_trainer::batches::{Batch, Windows};
+use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::parameters::Parameters;
+use pipsqueak_trainer::random::Random;
+
+/// Step of the difference. Its error goes with the square of the step times a third derivative (1e-9), the rounding
+/// of f64 with 1e-16 / step (1e-11).
+const STEP: f64 = 2e-6;
+/// Largest accepted error relative to the largest gradient of the parameter. Measured: 8e-9; a wrong formula is wrong
+/// from 1e-3 on.
+const TOLERANCE: f64 = 1e-7;
+
+const BASE: Config = Config {
+    vocab: 7,
+    context: 6,
+    width: 8,
+    layers: 2,
+    heads: 2,
+    kv_heads: 2,
+    hidden: 10,
+    position: Position::Learned,
+    rotary_base: 100.0,
+    norm: Norm::Layer,
+    norm_epsilon: 1e-5,
+    activation: Activation::Gelu,
+    mlp: Mlp::Plain,
+    residual: true,
+    bias: true,
+    tied: false,
+};
+
+/// Weights far from zero, so that every path carries a gradient.
+fn parameters(config: &Config) -> Parameters<f64> {
+    let mut parameters = Parameters::zeros(config);
+    let mut random = Random::new(3);
+    for (parameter, values) in parameters.walk_mut() {
+        let middle = if parameter.name().ends_with("gain") { 1.0 } else { 0.0 };
+        values.iter_mut().for_each(|value| *value = middle + 0.3 * random.normal());
+    }
+    parameters
+}
+
+/// Two sequences, shorter than the context, with unequal weights.
+fn batch(config: &Config) -> Batch {
+    let mut random = Random::new(4);
+    let length = config.context - 1;
+    let tokens = (0..2 * (length + 1)).map(|_| random.below(config.vocab) as u16).collect();
+    let weights = (0..2 * length).map(|i| [1.0, 0.5, 0.0][i % 3]).collect();
+    Batch { tokens, weights, length }
+}
+
+fn loss(network: &mut Network<f64>, parameters: &Parameters<f64>, windows: Windows<'_>) -> f64 {
+    network.forward(parameters, windows);
+    network.loss(windows, 1.0 / windows.weight()) / windows.weight()
+}
+
+fn check(what: &str, config: &Config) {
+    assert_eq!(config.check(), Ok(()), "{what}");
+    let (mut parameters, batch) = (parameters(config), batch(config));
+    let mut network = Network::new(config);
+    let mut gradients = Parameters::zeros(config);
+    loss(&mut network, &parameters, batch.windows());
+    network.backward(&mut gradients, &parameters, batch.windows());
+    let present: Vec<_> = gradients.walk().map(|(parameter, _, _)| parameter).collect();
+    for parameter in present {
+        let gradient = gradients.get(parameter);
+        let largest = gradient.iter().fold(0.0, |largest: f64, g| largest.max(g.abs()));
+        assert!(largest > 1e-6, "{what}: no gradient reaches {}", parameter.name());
+        let mut worst = (0.0, 0, 0.0);
+        for (i, gradient) in gradient.iter().enumerate() {
+            let difference =
+                difference(&mut parameters, parameter, i, |p| loss(&mut network, p, batch.windows()));
+            let error = (gradient - difference).abs() / largest.max(1e-2);
+            worst = if error > worst.0 { (error, i, difference) } else { worst };
+        }
+        let (error, i, difference) = worst;
+        let shape = gradients.shape(parameter);
+        let [row, column] = [i / shape.columns, i % shape.columns];
+        let at =
+            format!("{what}: {}[{row}, {column}]: {} against {difference}", parameter.name(), gradient[i]);
+        println!("{at}: {error:.1e}");
+        assert!(error < TOLERANCE, "{at}: {error:.1e}");
+    }
+}
+
+fn difference(
+    parameters: &mut Parameters<f64>,
+    parameter: Parameter,
+    i: usize,
+    mut loss: impl FnMut(&Parameters<f64>) -> f64,
+) -> f64 {
+    let value = parameters.get(parameter)[i];
+    let mut at = |step: f64| {
+        parameters.get_mut(parameter)[i] = value + step;
+        loss(parameters)
+    };
+    let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+    at(0.0);
+    difference
+}
+
+#[test]
+fn gpt2() {
+    check("GPT-2", &BASE);
+}
+
+#[test]
+fn llama() {
+    let llama = Config {
+        heads: 4,
+        kv_heads: 2,
+        position: Position::Rotary,
+        norm: Norm::Rms,
+        activation: Activation::Silu,
+        mlp: Mlp::Gated,
+        bias: false,
+        tied: true,
+        ..BASE
+    };
+    check("Llama", &llama);
+    check("Llama with biases and free head", &Config { bias: true, tied: false, ..llama });
+}
+
+#[test]
+fn positions() {
+    check("sinusoidal", &Config { position: Position::Sinusoidal, tied: true, ..BASE });
+    check("no positions", &Config { position: Position::None, ..BASE });
+}
+
+#[test]
+fn norms() {
+    check("no norm", &Config { norm: Norm::None, ..BASE });
+    check("layer norm without bias", &Config { bias: false, ..BASE });
+    check("RMS norm with biases", &Config { norm: Norm::Rms, ..BASE });
+}
+
+#[test]
+fn activations() {
+    for activation in [Activation::Relu, Activation::Gelu, Activation::Silu] {
+        for mlp in [Mlp::Plain, Mlp::Gated] {
+            check(&format!("{activation:?} {mlp:?}"), &Config { activation, mlp, ..BASE });
+        }
+    }
+}
+
+#[test]
+fn residuals() {
+    check("no residuals", &Config { residual: false, ..BASE });
+    check("no residuals, no norm", &Config { residual: false, norm: Norm::None, ..BASE });
+}
+
+#[test]
+fn one_key_head_for_all() {
+    check("multi-query", &Config { heads: 4, kv_heads: 1, ..BASE });
+}

@@ -1,0 +1,149 @@
+//! Loss, logits, gradients and ten steps against PyTorch: vectors by tests/pytorch/make_vectors.py.
+
+use std::collections::HashMap;
+
+use pipsqueak::{Activation, Config, Mlp, Norm, Parameter, Position};
+use pipsqueak_trainer::batches::Batch;
+use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::optimizer::{AdamW, Optimizer};
+use pipsqueak_trainer::parameters::Parameters;
+use pipsqueak_trainer::schedule::Schedule;
+use pipsqueak_trainer::training::{HyperParameters, Training};
+
+/// What may differ, by name, relative to the largest element: both sides are f32 and add up in other orders. Each is
+/// three times what was measured, for machines whose matrix products add up in yet another order.
+mod tolerance {
+    /// Measured 3e-7: some tens of additions after each other.
+    pub(crate) const LOGITS: f64 = 1e-6;
+    /// Measured 7e-7: both passes.
+    pub(crate) const GRADIENT: f64 = 2e-6;
+    /// Measured 8e-8: a mean over 24 targets.
+    pub(crate) const LOSS: f64 = 3e-7;
+    /// Measured 2e-7, over ten steps.
+    pub(crate) const STEPS: f64 = 6e-7;
+}
+
+const GPT2: Config = Config {
+    vocab: 13,
+    context: 8,
+    width: 12,
+    layers: 2,
+    heads: 3,
+    kv_heads: 3,
+    hidden: 20,
+    position: Position::Learned,
+    rotary_base: 10_000.0,
+    norm: Norm::Layer,
+    norm_epsilon: 1e-5,
+    activation: Activation::Gelu,
+    mlp: Mlp::Plain,
+    residual: true,
+    bias: true,
+    tied: false,
+};
+
+const LLAMA: Config = Config {
+    width: 16,
+    heads: 4,
+    kv_heads: 2,
+    hidden: 12,
+    position: Position::Rotary,
+    norm: Norm::Rms,
+    activation: Activation::Silu,
+    mlp: Mlp::Gated,
+    bias: false,
+    tied: true,
+    ..GPT2
+};
+
+/// Named lists of numbers, as the script writes them.
+struct Vectors(HashMap<String, Vec<f64>>);
+
+impl Vectors {
+    fn read(text: &str) -> Vectors {
+        let lines: Vec<&str> = text.lines().collect();
+        let numbers = |line: &str| line.split(' ').map(|number| number.parse().expect("a number")).collect();
+        Vectors(lines.chunks(2).map(|pair| (pair[0].to_string(), numbers(pair[1]))).collect())
+    }
+
+    fn get(&self, name: &str) -> &[f64] {
+        self.0.get(name).unwrap_or_else(|| panic!("no vector {name}"))
+    }
+
+    fn parameters(&self, config: &Config) -> Parameters<f32> {
+        let mut parameters = Parameters::zeros(config);
+        for (parameter, values) in parameters.walk_mut() {
+            let expected = self.get(&format!("parameter {}", parameter.name()));
+            assert_eq!(values.len(), expected.len(), "{}", parameter.name());
+            values.iter_mut().zip(expected).for_each(|(value, &expected)| *value = expected as f32);
+        }
+        parameters
+    }
+
+    fn batch(&self, config: &Config) -> Batch {
+        let tokens = self.get("tokens").iter().map(|&token| token as u16).collect();
+        Batch { tokens, weights: Vec::new(), length: config.context }
+    }
+}
+
+/// Panics with the worst element's index where it differs by more than `tolerance` of the largest.
+fn compare(name: &str, is: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(is.len(), expected.len(), "{name}");
+    let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    let error = |i: usize| (f64::from(is[i]) - expected[i]).abs() / largest;
+    let worst = (0..is.len()).max_by(|&a, &b| error(a).total_cmp(&error(b))).expect("not empty");
+    let at = format!("{name}[{worst}]: {} against {}, {:.1e}", is[worst], expected[worst], error(worst));
+    println!("{at}");
+    assert!(error(worst) <= tolerance, "{at}");
+}
+
+fn one_pass(config: &Config, vectors: &Vectors) {
+    let (parameters, batch) = (vectors.parameters(config), vectors.batch(config));
+    let (windows, mut network) = (batch.windows(), Network::new(config));
+    compare("logits", network.forward(&parameters, windows), vectors.get("logits"), tolerance::LOGITS);
+    let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();
+    compare("loss", &[loss as f32], vectors.get("loss"), tolerance::LOSS);
+    let mut gradients = Parameters::zeros(config);
+    network.backward(&mut gradients, &parameters, windows);
+    for (parameter, _, gradient) in gradients.walk() {
+        let expected = vectors.get(&format!("gradient {}", parameter.name()));
+        compare(parameter.name(), gradient, expected, tolerance::GRADIENT);
+    }
+}
+
+fn ten_steps(config: &Config, vectors: &Vectors) {
+    let hyper_parameters = HyperParameters {
+        schedule: Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 3, steps: 10 },
+        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
+        clip: 0.5,
+    };
+    let mut training = Training::new(config, hyper_parameters, 0).expect("the shape makes sense");
+    training.parameters = vectors.parameters(config);
+    let batch = vectors.batch(config);
+    let reports: Vec<_> = (0..10).map(|_| training.step(&batch)).collect();
+    let losses: Vec<f32> = reports.iter().map(|report| report.loss as f32).collect();
+    let norms: Vec<f32> = reports.iter().map(|report| report.gradient_norm as f32).collect();
+    compare("losses", &losses, vectors.get("losses"), tolerance::STEPS);
+    compare("norms", &norms, vectors.get("norms"), tolerance::STEPS);
+}
+
+#[test]
+fn gpt2() {
+    let vectors = Vectors::read(include_str!("pytorch/gpt2.txt"));
+    one_pass(&GPT2, &vectors);
+    ten_steps(&GPT2, &vectors);
+}
+
+#[test]
+fn llama() {
+    let vectors = Vectors::read(include_str!("pytorch/llama.txt"));
+    one_pass(&LLAMA, &vectors);
+    ten_steps(&LLAMA, &vectors);
+}
+
+#[test]
+fn every_parameter_has_a_vector() {
+    let vectors = Vectors::read(include_str!("pytorch/gpt2.txt"));
+    let gradients = vectors.0.keys().filter(|name| name.starts_with("gradient "));
+    assert_eq!(gradients.count(), Parameter::ALL.len());
+}

@@ -1,0 +1,147 @@
+"""Makes the vectors that tests/pytorch.rs reads: `pip install torch`, then `python make_vectors.py` in this directory.
+
+The models are written from the papers' formulas with torch's own operations and autograd, not from our code. A file is a
+list of lines, `name` or `name[length]`, then its values; floats are written so that f32 is recovered exactly.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+SEED = 1234
+BATCH = 3
+STEPS = 10
+
+GPT2 = dict(vocab=13, context=8, width=12, layers=2, heads=3, kv_heads=3, hidden=20, llama=False)
+LLAMA = dict(vocab=13, context=8, width=16, layers=2, heads=4, kv_heads=2, hidden=12, llama=True)
+
+
+def shapes(c):
+    """Our parameters' names, in our order, with all layers stacked."""
+    width, layers = c["width"], c["layers"]
+    qkv = width + 2 * c["kv_heads"] * width // c["heads"]
+    up = c["hidden"] * (2 if c["llama"] else 1)
+    gpt2 = {
+        "embedding": (c["vocab"], width),
+        "positions": (c["context"], width),
+        "attention_norm.gain": (layers, width),
+        "attention_norm.bias": (layers, width),
+        "attention.qkv": (layers, qkv, width),
+        "attention.qkv_bias": (layers, qkv),
+        "attention.output": (layers, width, width),
+        "attention.output_bias": (layers, width),
+        "mlp_norm.gain": (layers, width),
+        "mlp_norm.bias": (layers, width),
+        "mlp.up": (layers, up, width),
+        "mlp.up_bias": (layers, up),
+        "mlp.down": (layers, width, c["hidden"]),
+        "mlp.down_bias": (layers, width),
+        "final_norm.gain": (width,),
+        "final_norm.bias": (width,),
+        "head": (c["vocab"], width),
+    }
+    if c["llama"]:
+        left_out = ("positions", "head")
+        return {k: v for k, v in gpt2.items() if "bias" not in k and k not in left_out}
+    return gpt2
+
+
+def rotate(x):
+    """[batch, heads, length, head]: pairs of neighbouring channels as complex numbers (Llama's own code)."""
+    length, head = x.shape[-2:]
+    angles = torch.outer(torch.arange(length).float(), 10000.0 ** (-torch.arange(0, head, 2).float() / head))
+    turned = torch.view_as_complex(x.reshape(*x.shape[:-1], head // 2, 2)) * torch.polar(torch.ones_like(angles), angles)
+    return torch.view_as_real(turned).flatten(-2)
+
+
+def norm(c, p, name, x, layer=...):
+    gain = p[name + ".gain"][layer]
+    if c["llama"]:
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * gain
+    return F.layer_norm(x, x.shape[-1:], gain, p[name + ".bias"][layer], 1e-5)
+
+
+def linear(p, name, x, layer):
+    bias = p.get(name + "_bias")
+    return F.linear(x, p[name][layer], None if bias is None else bias[layer])
+
+
+def attention(c, p, x, layer):
+    head, kv = c["width"] // c["heads"], c["kv_heads"]
+    q, k, v = linear(p, "attention.qkv", x, layer).split([c["width"], kv * head, kv * head], -1)
+    q, k, v = (t.unflatten(-1, (-1, head)).transpose(1, 2) for t in (q, k, v))
+    if c["llama"]:
+        q, k = rotate(q), rotate(k)
+        k, v = (t.repeat_interleave(c["heads"] // kv, dim=1) for t in (k, v))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return linear(p, "attention.output", out.transpose(1, 2).flatten(-2), layer)
+
+
+def mlp(c, p, x, layer):
+    up = linear(p, "mlp.up", x, layer)
+    if c["llama"]:
+        gate, up = up.chunk(2, -1)
+        up = F.silu(gate) * up
+    else:
+        up = F.gelu(up, approximate="tanh")
+    return linear(p, "mlp.down", up, layer)
+
+
+def logits(c, p, tokens):
+    x = p["embedding"][tokens]
+    if not c["llama"]:
+        x = x + p["positions"][: tokens.shape[1]]
+    for layer in range(c["layers"]):
+        x = x + attention(c, p, norm(c, p, "attention_norm", x, layer), layer)
+        x = x + mlp(c, p, norm(c, p, "mlp_norm", x, layer), layer)
+    return F.linear(norm(c, p, "final_norm", x), p.get("head", p["embedding"]))
+
+
+def make(name, c):
+    torch.manual_seed(SEED)
+    p = {k: 0.2 * torch.randn(s) + (1.0 if "gain" in k else 0.0) for k, s in shapes(c).items()}
+    p = {k: v.requires_grad_() for k, v in p.items()}
+    tokens = torch.randint(c["vocab"], (BATCH, c["context"] + 1))
+    with open(name + ".txt", "w") as file:
+        write = lambda what, values: file.write(f"{what}\n{' '.join(f'{v:.9g}' for v in values)}\n")
+        write("tokens", tokens.flatten().tolist())
+        for k, v in p.items():
+            write("parameter " + k, v.flatten().tolist())
+        out = logits(c, p, tokens[:, :-1])
+        loss = F.cross_entropy(out.flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        write("logits", out.flatten().tolist())
+        write("loss", [loss.item()])
+        for k, v in p.items():
+            write("gradient " + k, v.grad.flatten().tolist())
+        losses, norms = train(c, p, tokens)
+        write("losses", losses)
+        write("norms", norms)
+
+
+def train(c, p, tokens):
+    """Ten steps of AdamW on one batch, with clipping, and decay of everything that has rows and columns."""
+    decays = lambda k: k in ("embedding", "positions", "head") or (p[k].dim() == 3)
+    groups = [
+        {"params": [v for k, v in p.items() if decays(k)], "weight_decay": 0.1},
+        {"params": [v for k, v in p.items() if not decays(k)], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.99), eps=1e-8)
+    losses, norms = [], []
+    for step in range(STEPS):
+        warmup = min((step + 1) / 4, 1.0)
+        rate = 1e-2 * warmup if step < 3 else 1e-3 + 0.5 * (1 + math.cos(math.pi * (step - 3) / 7)) * 9e-3
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        loss = F.cross_entropy(logits(c, p, tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(p.values(), 0.5).item())
+        losses.append(loss.item())
+        optimizer.step()
+    return losses, norms
+
+
+make("gpt2", GPT2)
+make("llama", LLAMA)

@@ -1,0 +1,112 @@
+//! `cargo xtask bench train`: what a training step takes, beside the matrix products' ceiling and beside PyTorch.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::toolchain::own_cargo;
+use crate::{paths, process};
+
+/// Each of two that are compared runs this often, in turns; the least time counts, since others may use the machine too.
+const ROUNDS: usize = 3;
+const STEPS: usize = 30;
+
+/// Prints our own figures; `against_torch` installs CPU PyTorch into target/ and runs it in turns with ours.
+pub fn train(against_torch: bool) -> Result<()> {
+    build()?;
+    if !against_torch {
+        return process::run(&mut Command::new(example()));
+    }
+    let python = python()?;
+    println!("{:<28} {:>9} {:>9} {:>9}", "milliseconds a step", "ours", "eager", "compiled");
+    let cases = printed(Command::new(example()).arg("cases"))?;
+    for (number, case) in cases.lines().enumerate() {
+        compare(&python, number, case)?;
+    }
+    Ok(())
+}
+
+fn compare(python: &Path, number: usize, case: &str) -> Result<()> {
+    let mut best = [f64::INFINITY; 3];
+    let body = case.strip_suffix('}').context("a case is a JSON object")?;
+    let torch = |compile: bool| {
+        let mut command = Command::new(python);
+        command.arg(paths::root().join("xtask/bench/torch_step.py"));
+        command.arg(format!("{body},\"steps\":{STEPS},\"compile\":{compile}}}"));
+        least(&mut command)
+    };
+    for _ in 0..ROUNDS {
+        let ours = least(Command::new(example()).args([number.to_string(), STEPS.to_string()]))?;
+        for (best, time) in best.iter_mut().zip([ours, torch(false)?, torch(true)?]) {
+            *best = best.min(time);
+        }
+    }
+    let [ours, eager, compiled] = best;
+    println!("{:<28} {ours:>9.1} {eager:>9.1} {compiled:>9.1}", name(case));
+    println!("{:<28} {:>9} {:>8.2}x {:>8.2}x", "  times as fast", "", eager / ours, compiled / ours);
+    Ok(())
+}
+
+fn name(case: &str) -> &str {
+    let after = case.split_once("\"name\":\"").map_or("", |(_, after)| after);
+    after.split('"').next().unwrap_or_default()
+}
+
+fn build() -> Result<()> {
+    let mut command = own_cargo();
+    command.args(["build", "--release", "--package", "pipsqueak-trainer", "--example", "step_time"]);
+    process::run(command.current_dir(paths::root()))
+}
+
+fn example() -> PathBuf {
+    paths::target().join("release/examples").join(format!("step_time{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The last of the numbers that a program prints: median, least.
+fn least(command: &mut Command) -> Result<f64> {
+    let text = printed(command)?;
+    let last = text.split_whitespace().last().and_then(|number| number.parse().ok());
+    last.with_context(|| format!("`{}` printed no number", process::shown(command)))
+}
+
+fn printed(command: &mut Command) -> Result<String> {
+    let output = process::output(command)?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!("`{}` failed: {}", process::shown(command), errors.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The Python of an environment in target/ that has PyTorch, which is made where it is missing.
+fn python() -> Result<PathBuf> {
+    let environment = paths::target().join("torch-venv");
+    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python3" });
+    let has_torch = |python: &Path| {
+        process::output(Command::new(python).args(["-c", "import torch"])).is_ok_and(|o| o.status.success())
+    };
+    if !has_torch(&python) {
+        eprintln!("Installing PyTorch from PyPI into {}…", environment.display());
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+        process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "torch", "numpy"]))?;
+    }
+    Ok(python)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_s_name_is_found() {
+        assert_eq!(name("{\"heads\":2,\"name\":\"2 layers, width 64\",\"width\":64}"), "2 layers, width 64");
+    }
+
+    #[test]
+    fn the_first_number_is_the_least() {
+        assert_eq!(least(Command::new("echo").arg("1.5 1.25")).unwrap(), 1.25);
+        assert!(least(Command::new("echo").arg("none")).is_err());
+        assert!(least(&mut Command::new("false")).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, one file each.
+
+pub mod bench;
+pub mod bench_train;
+pub mod demo;
+pub mod run;
+pub mod setup;
+pub mod test;

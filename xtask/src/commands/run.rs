@@ -1,0 +1,40 @@
+//! `cargo xtask run`: a model on an emulated board, at this terminal.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::board::Board;
+use crate::packages::Consent;
+use crate::toolchain::{Toolchain, own_cargo};
+use crate::{firmware, paths, process, qemu};
+
+/// Runs the same command again, with an xtask that can decode the log.
+fn run_with_log_decoder() -> Result<()> {
+    eprintln!("Building the log's decoder…");
+    let mut cargo = own_cargo();
+    cargo.args(["run", "--quiet", "--package", "xtask", "--features", "log", "--manifest-path"]);
+    cargo.arg(paths::root().join("Cargo.toml")).arg("--").args(std::env::args_os().skip(1));
+    process::run(&mut cargo)
+}
+
+/// Builds the firmware with `model`, or with the demo's last one, and boots it.
+pub fn run(board: Board, model: Option<PathBuf>, log: bool) -> Result<()> {
+    let model = model.unwrap_or_else(paths::demo_model);
+    if log && !board.has_log() {
+        bail!("{} has no second serial port, and so no log; leave --log out.", board.name());
+    }
+    if log && !cfg!(feature = "log") {
+        return run_with_log_decoder();
+    }
+    if !model.is_file() {
+        bail!(
+            "There is no model {}; make one with `cargo xtask demo`, or name one with --model FILE.",
+            model.display()
+        );
+    }
+    let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
+    qemu::find_or_install(board, Consent::new(false))?;
+    let image = firmware::build_with(&toolchain, board, &model, firmware::Options { log })?;
+    qemu::interact(board, &image, log)
+}

@@ -1,0 +1,17 @@
+//! `cargo xtask setup`: a compiler for the chip and an emulator of it.
+
+use anyhow::Result;
+
+use crate::board::Board;
+use crate::packages::Consent;
+use crate::qemu;
+use crate::toolchain::Toolchain;
+
+/// Installs what is missing, and says what is used.
+pub fn setup(board: Board, consent: Consent) -> Result<Toolchain> {
+    let toolchain = Toolchain::find_or_install(board.target(), consent)?;
+    eprintln!("Compiler for {}: {}.", board.target(), toolchain.describe());
+    qemu::find_or_install(board, consent)?;
+    eprintln!("Emulator: {}.", board.qemu_program());
+    Ok(toolchain)
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask test`: everything that must hold before a change goes in.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::bench::{self, Outcome};
+use super::setup::setup;
+use crate::board::Board;
+use crate::firmware::{self, Options};
+use crate::packages::Consent;
+use crate::toolchain::{Toolchain, own_cargo};
+use crate::{paths, process, random_model};
+
+/// Installs what is missing, then runs every check; stops at the first that fails.
+pub fn test(board: Board, consent: Consent) -> Result<()> {
+    let toolchain = setup(board, consent)?;
+    // The end-to-end tests boot every board.
+    Board::ALL.into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
+    let model = random_model::write()?;
+    let mut steps = pc_steps()?;
+    steps.extend(board_steps(&toolchain, board, &model, consent));
+    let mut done = Vec::new();
+    for (name, mut command) in steps {
+        eprintln!("── {name}");
+        process::run(&mut command)?;
+        done.push(name);
+    }
+    eprintln!("── The firmware's image");
+    for log in logs(board) {
+        firmware::build_with(&toolchain, board, &model, Options { log })?;
+    }
+    eprintln!("── Instructions on every chip");
+    // The tests above have built the trainer.
+    bench::count(&Board::ALL, Outcome::Check, consent)?;
+    println!(
+        "\nPassed: {}; no chip takes more instructions than before; the firmware builds for {}.",
+        done.join("; "),
+        board.name()
+    );
+    Ok(())
+}
+
+type Step = (String, Command);
+
+fn pc_steps() -> Result<Vec<Step>> {
+    let host = host()?;
+    let deny = ["--", "-D", "warnings"];
+    let firmware_tests = ["test", "--lib", "--release", "--quiet", "--target", &host];
+    Ok(vec![
+        step("format", &paths::root(), &["fmt", "--all", "--check"]),
+        step("the firmware's format", &paths::firmware(), &["fmt", "--check"]),
+        step(
+            "clippy",
+            &paths::root(),
+            &[&["clippy", "--workspace", "--all-targets", "--features", "xtask/log", "--release"], &deny[..]]
+                .concat(),
+        ),
+        step("tests", &paths::root(), &["test", "--workspace", "--release"]),
+        in_target_dir(step("the firmware's tests on the PC", &paths::firmware(), &firmware_tests)),
+    ])
+}
+
+/// The firmware's own checks, where the toolchain has clippy; else the build alone must do.
+fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Consent) -> Vec<Step> {
+    if !toolchain.find_or_install_clippy(consent) {
+        eprintln!("This toolchain has no clippy for {}; its build alone is checked.", board.target());
+        return vec![];
+    }
+    let clippy = |log: bool| {
+        let command = firmware::clippy(toolchain, board, model, Options { log });
+        (format!("the firmware's clippy{}", if log { " with its log" } else { "" }), command)
+    };
+    logs(board).map(clippy).collect()
+}
+
+/// Without the log; and with it, where the board has a port for it.
+fn logs(board: Board) -> impl Iterator<Item = bool> {
+    [false, true].into_iter().filter(move |&log| !log || board.has_log())
+}
+
+fn step(name: &str, folder: &Path, arguments: &[&str]) -> Step {
+    let mut command = own_cargo();
+    command.args(arguments).current_dir(folder);
+    (name.into(), command)
+}
+
+fn in_target_dir((name, mut command): Step) -> Step {
+    command.env("CARGO_TARGET_DIR", firmware::target_dir());
+    (name, command)
+}
+
+/// What rustc calls this PC.
+fn host() -> Result<String> {
+    let version = process::output(Command::new("rustc").arg("-vV"))?;
+    let text = String::from_utf8_lossy(&version.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(String::from).context("`rustc -vV` does not name this PC")
+}

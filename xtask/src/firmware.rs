@@ -1,0 +1,118 @@
+//! Building firmware images.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow, bail};
+use pipsqueak::model::ALIGNMENT;
+
+use crate::board::Board;
+use crate::toolchain::Toolchain;
+use crate::{paths, process};
+
+/// What is built in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The defmt log, over the board's second serial port.
+    pub log: bool,
+}
+
+/// Builds the firmware for `board` with the model in the file `model`; returns the image, an ELF file of its own for
+/// each board, model and options. Installs nothing.
+pub fn build(board: Board, model: &Path, options: Options) -> Result<PathBuf> {
+    let Some(toolchain) = Toolchain::find(board.target()) else {
+        bail!("There is no Rust toolchain for {}; run: cargo xtask setup", board.target());
+    };
+    build_with(&toolchain, board, model, options)
+}
+
+/// Like [`build`], with a toolchain already found.
+pub fn build_with(toolchain: &Toolchain, board: Board, model: &Path, options: Options) -> Result<PathBuf> {
+    let model =
+        model.canonicalize().with_context(|| format!("The model {} can't be read", model.display()))?;
+    let image = paths::target().join("firmware-images").join(image_name(board, &model, options)?);
+    // Builds share cargo's target folder, and another one may end between this one and the copy.
+    let _lock = lock()?;
+    process::run(cargo(toolchain, "build", board, &model, options).args(["--bin", "firmware"]))?;
+    let built = target_dir().join(board.target()).join("release").join("firmware");
+    fs::create_dir_all(image.parent().unwrap_or(&image))?;
+    fs::copy(&built, &image).with_context(|| format!("The image {} can't be written", image.display()))?;
+    Ok(image)
+}
+
+/// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.
+pub fn build_counter(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
+    let _lock = lock()?;
+    let mut command = bare_cargo(toolchain, "build", board, "instructions");
+    process::run(command.args(["--bin", "instructions"]).env_remove("PIPSQUEAK_MODEL"))?;
+    Ok(target_dir().join(board.target()).join("release").join("instructions"))
+}
+
+/// cargo in the firmware's workspace, for a board and a model.
+fn cargo(toolchain: &Toolchain, subcommand: &str, board: Board, model: &Path, options: Options) -> Command {
+    let mut command = bare_cargo(toolchain, subcommand, board, if options.log { "defmt" } else { "" });
+    command.env("PIPSQUEAK_MODEL", model);
+    command
+}
+
+/// clippy for every program of the firmware, the one that counts instructions among them.
+pub fn clippy(toolchain: &Toolchain, board: Board, model: &Path, options: Options) -> Command {
+    let features = if options.log { "instructions,defmt" } else { "instructions" };
+    let mut command = bare_cargo(toolchain, "clippy", board, features);
+    command.args(["--lib", "--bins"]).env("PIPSQUEAK_MODEL", model).args(["--", "-D", "warnings"]);
+    command
+}
+
+fn bare_cargo(toolchain: &Toolchain, subcommand: &str, board: Board, features: &str) -> Command {
+    let mut command = toolchain.cargo(subcommand, board.target());
+    command
+        .args(["--release", "--quiet", "--no-default-features", "--features", board.name()])
+        .args(["--features", features])
+        .arg("--target-dir")
+        .arg(target_dir())
+        .current_dir(paths::firmware());
+    command
+}
+
+/// The firmware's own target folder, also where CARGO_TARGET_DIR names one for both workspaces.
+pub fn target_dir() -> PathBuf {
+    paths::target().join("firmware")
+}
+
+fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
+    let bytes = fs::read(model).with_context(|| format!("The model {} can't be read", model.display()))?;
+    check(&bytes).map_err(|error| anyhow!("{} can't be built in: {error}.", model.display()))?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    let log = if options.log { "-log" } else { "" };
+    Ok(format!("{}{log}-{:016x}.elf", board.name(), hasher.finish()))
+}
+
+/// What the firmware's build would refuse, said sooner and alone.
+pub(crate) fn check(file: &[u8]) -> Result<(), pipsqueak::Error> {
+    let mut aligned = vec![0; file.len() + ALIGNMENT];
+    let start = aligned.as_ptr().align_offset(ALIGNMENT);
+    aligned[start..][..file.len()].copy_from_slice(file);
+    pipsqueak::Model::load(&aligned[start..][..file.len()]).map(drop)
+}
+
+fn lock() -> Result<File> {
+    fs::create_dir_all(target_dir())?;
+    let lock = File::create(target_dir().join("xtask.lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_model_is_refused_by_name() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let error = image_name(Board::Mps2An386, &path, Options::default()).unwrap_err().to_string();
+        assert!(error.contains("Cargo.toml can't be built in: this is not a Pipsqueak model"), "{error}");
+    }
+}

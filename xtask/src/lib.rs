@@ -1,0 +1,21 @@
+//! What `cargo xtask` does, as a library, so that the end-to-end tests build and boot firmware the same way.
+//!
+//! [`firmware::build`] makes an image, [`qemu::Session`] boots it and talks to it.
+
+pub mod board;
+pub mod chips;
+pub mod commands;
+pub mod compare;
+pub mod firmware;
+#[cfg(feature = "log")]
+mod log;
+#[cfg(not(feature = "log"))]
+#[path = "no_log.rs"]
+mod log;
+pub mod packages;
+pub mod paths;
+pub mod process;
+pub mod qemu;
+pub mod random_model;
+pub mod toolchain;
+mod trainer;

@@ -1,0 +1,151 @@
+//! `cargo xtask`: the project's tasks.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use xtask::board::Board;
+use xtask::commands;
+use xtask::commands::bench::Outcome;
+use xtask::packages::Consent;
+
+/// Installs what is missing, then demonstrates, runs and tests Pipsqueak.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs a compiler for the chip and QEMU, where they are missing.
+    ///
+    /// The compiler is the machine's own Rust with the target's library, which rustup adds, or else Debian's packages
+    /// rustc-web, cargo-web and rust-web-src. QEMU comes from the system's package manager. Nothing is installed with
+    /// sudo unless you agree.
+    #[command(after_help = "Examples:\n  cargo xtask setup\n  cargo xtask setup --yes\n  \
+        PIPSQUEAK_TOOLCHAIN=debian cargo xtask setup   (own or debian: only that compiler)")]
+    Setup {
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        board: BoardOption,
+    },
+    /// Trains a model, then lets the PC and an emulated board continue the same prompt, and compares.
+    ///
+    /// Installs what is missing, trains, writes models/demo.pip, and prints both texts with the word "identical" or
+    /// the first difference; the exit code is 1 if they differ.
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --text my-stories.txt --yes\n  \
+        cargo xtask demo -- --steps 300   (after --: options of `pipsqueak train`)"
+    )]
+    Demo {
+        /// A text file to train on, instead of the built-in corpus.
+        #[arg(long, value_name = "FILE")]
+        text: Option<PathBuf>,
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        board: BoardOption,
+        /// Options of `pipsqueak train`.
+        #[arg(last = true, value_name = "TRAINING")]
+        training: Vec<OsString>,
+    },
+    /// Boots the firmware with a model in QEMU, its serial port on this terminal.
+    ///
+    /// Type a prompt, or :help; :quit or Ctrl-C ends it.
+    #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
+        cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run")]
+    Run {
+        /// The model file; without it, the demo's last one.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// Print the firmware's log to stderr.
+        #[arg(long)]
+        log: bool,
+        #[command(flatten)]
+        board: BoardOption,
+    },
+    /// Checks format, lints, tests and firmware, on this PC and for the board.
+    #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --yes")]
+    Test {
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        board: BoardOption,
+    },
+    /// Measures: instructions on emulated chips, or the time of training steps on this PC.
+    #[command(after_help = "Examples:\n  cargo xtask bench chips\n  cargo xtask bench chips --check\n  \
+        cargo xtask bench chips --board virt-rv32 --update\n  \
+        cargo xtask bench train\n  cargo xtask bench train --against-torch")]
+    Bench {
+        /// What to measure.
+        what: Measurement,
+        /// Only this board; without it, all.
+        #[arg(long, value_enum)]
+        board: Option<Board>,
+        /// Fail if a count is more than 2 % above the committed table's.
+        #[arg(long, conflicts_with = "update")]
+        check: bool,
+        /// Rewrite the committed table, benches/chips.json.
+        #[arg(long)]
+        update: bool,
+        /// Run PyTorch in turns with `train`; it is installed into target/ from PyPI, where it is missing.
+        #[arg(long)]
+        against_torch: bool,
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Measurement {
+    /// Instructions a token, a multiply-accumulate and a position of attention, on every emulated chip.
+    Chips,
+    /// Milliseconds and steps a second of training, beside the rate of the matrix products.
+    Train,
+}
+
+#[derive(clap::Args)]
+struct BoardOption {
+    /// The board.
+    #[arg(long, value_enum, default_value = "mps2-an386")]
+    board: Board,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Setup { yes, board } => commands::setup::setup(board.board, Consent::new(yes)).map(drop),
+        Task::Demo { text, yes, board, training } => {
+            commands::demo::demo(board.board, text, &training, Consent::new(yes))
+        }
+        Task::Run { model, log, board } => commands::run::run(board.board, model, log),
+        Task::Bench { what: Measurement::Train, against_torch, .. } => {
+            commands::bench_train::train(against_torch)
+        }
+        Task::Bench { what: Measurement::Chips, board, check, update, yes, .. } => {
+            let boards = board.map_or(Board::ALL.to_vec(), |board| vec![board]);
+            let outcome = match (check, update) {
+                (true, _) => Outcome::Check,
+                (_, true) => Outcome::Update,
+                _ => Outcome::Print,
+            };
+            commands::bench::chips(&boards, outcome, Consent::new(yes))
+        }
+        Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Causes follow their sentence; a backtrace helps nobody here.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

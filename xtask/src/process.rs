@@ -1,0 +1,87 @@
+//! Running other programs, with errors that are a sentence.
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// The command as one would type it.
+pub fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=./:+,@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{word}'") }
+}
+
+/// Runs a command on this terminal, and fails unless it succeeds.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("`{}` can't be started", shown(command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status}); what it printed says why.", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a command and returns what it printed, whether it succeeded or not.
+pub fn output(command: &mut Command) -> Result<Output> {
+    command.stdin(Stdio::null()).output().with_context(|| format!("`{}` can't be started", shown(command)))
+}
+
+/// Whether a command succeeds within `patience`, without a word.
+pub fn succeeds_quietly(command: &mut Command, patience: Duration) -> bool {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let Ok(mut child) = child else { return false };
+    // Its errors are read so that it never waits to print them.
+    let errors = child.stderr.take();
+    std::thread::spawn(move || errors.map(|mut errors| errors.read_to_end(&mut Vec::new())));
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+            Err(_) => return false,
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}
+
+/// Whether a program is in the PATH.
+pub fn exists(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&path).any(|folder| folder.join(&file).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_shown_as_typed() {
+        let mut command = Command::new("cargo");
+        command.args(["run", "--", "Once upon", ""]);
+        assert_eq!(shown(&command), "cargo run -- 'Once upon' ''");
+    }
+
+    #[test]
+    fn a_failure_is_a_sentence() {
+        let error = run(Command::new("cargo").arg("--nonsense").stderr(Stdio::null())).unwrap_err();
+        assert!(error.to_string().starts_with("`cargo --nonsense` failed (exit status: 1)"), "{error}");
+        let error = run(&mut Command::new("no-such-program")).unwrap_err();
+        assert_eq!(error.to_string(), "`no-such-program` can't be started");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn patience_ends() {
+        assert!(succeeds_quietly(&mut Command::new("true"), Duration::from_secs(10)));
+        assert!(!succeeds_quietly(&mut Command::new("false"), Duration::from_secs(10)));
+        assert!(!succeeds_quietly(Command::new("sleep").arg("10"), Duration::from_millis(100)));
+    }
+}
