@@ -44,7 +44,7 @@ pub trait Float:
     fn sin(x: Self) -> Self;
     /// Cosine of `x` radians; as the sine.
     fn cos(x: Self) -> Self;
-    /// `x` to the power of `y`; in f32 within 1.5e-7 of it, for `x` from 2^-31 to 2^31 and `|y|` up to 2, and clamped to
+    /// `x` to the power of `y`; in f32 within 1.5e-7 of it, for `x` from 2^-31 to 2^31 and `|y|` up to 1, and clamped to
     /// that domain outside it.
     fn pow(x: Self, y: Self) -> Self;
 }
@@ -269,8 +269,8 @@ fn pow_f32(x: f32, y: f32) -> f32 {
         1419,
         109,
     ];
-    let y = (y.clamp(-2.0, 2.0) * (1 << 26) as f32) as i64;
-    let exponent = (log2(x) * y) >> 26;
+    let y = (y.clamp(-1.0, 1.0) * (1 << 28) as f32) as i64;
+    let exponent = (log2(x) * y) >> 28;
     let fraction = exponent & ((1 << 30) - 1);
     let power = EXP2.iter().rev().fold(0, |power, c| ((power * fraction) >> 30) + c);
     let scale = ((exponent >> 30) - 30 + 127) as u32;
@@ -342,13 +342,10 @@ mod tests {
             );
         }
         for x in [1e-9f32, 0.7, 1.0, 2.0, 500.0, 10_000.0, 500_000.0, 1e9] {
-            for i in -200..=200 {
-                let y = i as f32 / 100.0;
-                let exact = libm::pow(x.into(), y.into());
-                if (1e-9..1e9).contains(&exact) {
-                    let error = f64::from(pow_f32(x, y)) / exact - 1.0;
-                    assert!(error.abs() < 1.5e-7, "{x}^{y}: {error}");
-                }
+            for i in -1000..=1000 {
+                let y = i as f32 / 1000.0;
+                let error = f64::from(pow_f32(x, y)) / libm::pow(x.into(), y.into()) - 1.0;
+                assert!(error.abs() < 1.5e-7, "{x}^{y}: {error}");
             }
         }
         for x in [0.0, -1.0, f32::NAN, f32::INFINITY] {
