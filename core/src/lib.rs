@@ -24,6 +24,7 @@ pub mod packing;
 pub mod parameter;
 pub mod random;
 pub mod sampler;
+mod slices;
 mod step;
 pub mod text;
 pub mod tokenizer;

@@ -6,6 +6,7 @@ use crate::math;
 use crate::ops::fixed::power_of_two;
 use crate::packing::{ROWS, place, unpack, weights_of_word, words_of_row};
 use crate::parameter::Shape;
+use crate::slices::part;
 
 /// A view of `[rows, columns]` weights in one of the formats of a model file.
 #[derive(Debug, Clone, Copy)]
@@ -99,11 +100,6 @@ impl<'a> Matrix<'a> {
         kernels::matvec(out, packed, x);
         unit * power_of_two(15 - packed.lift() as i32)
     }
-}
-
-/// `length` values from `start` on; nothing where there are fewer.
-fn part<T>(values: &[T], start: usize, length: usize) -> &[T] {
-    values.get(start..start + length).unwrap_or_default()
 }
 
 fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
