@@ -99,10 +99,12 @@ pub struct Config {
     /// How positions enter.
     pub position: Position,
     /// Base of the rotary angles; read only with [`Position::Rotary`].
+    #[serde(with = "crate::float_bytes")]
     pub rotary_base: f32,
     /// The norm before each block and before the head.
     pub norm: Norm,
     /// Added to the mean square under the norm's root.
+    #[serde(with = "crate::float_bytes")]
     pub norm_epsilon: f32,
     /// The MLP's activation function.
     pub activation: Activation,

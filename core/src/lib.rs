@@ -13,6 +13,7 @@
 pub mod config;
 pub mod decoder;
 mod error;
+mod float_bytes;
 pub mod generator;
 pub mod kernels;
 pub mod math;

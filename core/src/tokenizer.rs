@@ -302,8 +302,8 @@ impl Words {
                 return None;
             }
             let length = self.length(rest.as_bytes(), prefix);
-            let (text, after) =
-                rest.split_at(rest.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix))));
+            let end = rest.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix)));
+            let (text, after) = rest.split_at_checked(end)?;
             let word = Word { prefix, text };
             (rest, prefix) = (after, false);
             Some(word)
