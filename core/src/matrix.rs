@@ -98,7 +98,7 @@ impl<'a> Matrix<'a> {
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Matrix::Integer { packed, unit } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);
-        unit * power_of_two(15 - packed.lift() as i32)
+        unit * power_of_two(16 - packed.lift() as i32)
     }
 }
 
