@@ -25,7 +25,7 @@ impl Train {
     pub(super) fn export(&self, training: &Training, data: &Data, mut curve: Curve) -> Result<()> {
         println!("validating ...");
         let loss_f32 = training.loss_over_split(&data.validation)?;
-        let chosen = Precision::from(self.precision);
+        let chosen = data.plan.precision;
         let (mut lines, mut written) = (vec![("f32", loss_f32)], None);
         for &name in PrecisionName::value_variants() {
             let precision = Precision::from(name);

@@ -10,19 +10,19 @@ use crate::training::HyperParameters;
 /// How the model learns.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Recipe")]
-pub(super) struct Recipe {
+pub(in super::super) struct Recipe {
     /// Steps of the optimiser
     #[arg(long, default_value_t = 3000)]
-    pub(super) steps: u64,
+    pub(in super::super) steps: u64,
     /// Windows of text a step
     #[arg(long, default_value_t = 8)]
-    pub(super) batch: usize,
+    pub(in super::super) batch: usize,
     /// The rule of a step
     #[arg(long, value_enum, default_value_t = OptimizerName::Muon)]
     optimizer: OptimizerName,
     /// Learning rate after the warm-up
     #[arg(long, default_value_t = 1e-2)]
-    pub(super) learning_rate: f64,
+    pub(in super::super) learning_rate: f64,
     /// Learning rate at the end of its cosine [default: a tenth of the learning rate]
     #[arg(long)]
     final_learning_rate: Option<f64>,
@@ -40,10 +40,10 @@ pub(super) struct Recipe {
     clip: f64,
     /// Share of the text that is kept back to validate with
     #[arg(long, default_value_t = 0.1)]
-    pub(super) validation: f64,
+    pub(in super::super) validation: f64,
     /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
     #[arg(long, default_value_t = 1)]
-    pub(super) seed: u64,
+    pub(in super::super) seed: u64,
 }
 
 /// See [`Optimizer`].
@@ -56,7 +56,7 @@ enum OptimizerName {
 }
 
 impl Recipe {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in super::super) fn check(&self) -> Result<()> {
         ensure!(self.steps > 0, "--steps is 0; it takes at least 1");
         ensure!((1..=65_536).contains(&self.batch), "--batch is {}; it must be from 1 to 65536", self.batch);
         for (name, value, largest) in [
@@ -72,7 +72,7 @@ impl Recipe {
         Ok(())
     }
 
-    pub(super) fn hyper_parameters(&self) -> HyperParameters {
+    pub(in super::super) fn hyper_parameters(&self) -> HyperParameters {
         HyperParameters {
             schedule: Schedule {
                 maximum: self.learning_rate,
