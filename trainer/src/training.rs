@@ -4,15 +4,18 @@
 //! its own, and these are added in order. So the same seed gives the same weights, bit for bit, on one thread or many.
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 use anyhow::{Context, ensure};
-use pipsqueak::Config;
+use pipsqueak::{Config, Precision};
+use serde::{Deserialize, Serialize};
 
 use crate::batches::{Batch, Split, Windows, consecutive};
 use crate::network::Network;
 use crate::optimizer::{Moments, Optimizer, Step, clip, reduce};
 use crate::parallel;
 use crate::parameters::Parameters;
+use crate::quantize::round_to;
 use crate::schedule::Schedule;
 
 /// The largest number of shards: more threads than this do not help a step.
@@ -30,6 +33,16 @@ pub struct HyperParameters {
     pub optimizer: Optimizer,
     /// Largest norm of the gradient; 0 does not clip.
     pub clip: f64,
+}
+
+/// Quantisation-aware training: from a step on, each pass sees the weights as a model file holds them, and activations,
+/// keys and values as the core rounds them. Gradients pass as if nothing had been rounded, and move the weights behind.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quantization {
+    /// Of the weights.
+    pub precision: Precision,
+    /// The first step, counted from 0.
+    pub from: u64,
 }
 
 /// What a step has seen.
@@ -50,6 +63,8 @@ pub struct Training {
     pub config: Config,
     /// What governs the run.
     pub hyper_parameters: HyperParameters,
+    /// None at first.
+    pub quantization: Option<Quantization>,
     /// The model's weights.
     pub parameters: Parameters<f32>,
     /// The optimiser's memory.
@@ -59,6 +74,8 @@ pub struct Training {
     /// Threads to use; changes no result.
     pub threads: usize,
     shards: Vec<Shard>,
+    /// The weights that passes see, once they are rounded.
+    rounded: Option<Parameters<f32>>,
 }
 
 #[derive(Debug)]
@@ -78,15 +95,18 @@ impl Training {
         Ok(Training {
             config: config.clone(),
             hyper_parameters,
+            quantization: None,
             parameters: Parameters::init(config, seed),
             moments: Moments::zeros(config),
             steps: 0,
             threads: parallel::available(),
             shards: Vec::new(),
+            rounded: None,
         })
     }
 
-    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, and each shard's gradient and activations.
+    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, and each shard's gradient and
+    /// activations; rounded weights come on top.
     pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
         let parameters = Parameters::<f32>::bytes(config);
         let shards = sequences.min(SHARDS);
@@ -107,8 +127,27 @@ impl Training {
         StepReport { loss, gradient_norm, learning_rate }
     }
 
+    /// To what the passes of the next step round, if they do.
+    pub fn rounds_to(&self) -> Option<Precision> {
+        self.quantization.filter(|quantization| self.steps >= quantization.from).map(|q| q.precision)
+    }
+
+    /// The weights that the passes of the next step see: what there is to evaluate and to export.
+    pub fn weights(&self) -> Cow<'_, Parameters<f32>> {
+        let Some(precision) = self.rounds_to() else { return Cow::Borrowed(&self.parameters) };
+        let mut rounded = self.parameters.clone();
+        round_to(&mut rounded, &self.parameters, precision, self.threads);
+        Cow::Owned(rounded)
+    }
+
     /// The mean loss, and the norm of its gradient, which is left in the first shard.
     fn loss_and_gradient(&mut self, batch: &Batch) -> (f64, f64) {
+        let rounds_to = self.rounds_to();
+        if let Some(precision) = rounds_to {
+            let rounded = self.rounded.get_or_insert_with(|| self.parameters.clone());
+            round_to(rounded, &self.parameters, precision, self.threads);
+        }
+        let parameters = self.rounded.as_ref().filter(|_| rounds_to.is_some()).unwrap_or(&self.parameters);
         let windows = batch.windows();
         let weight = windows.weight();
         let parts = shards(windows.sequences());
@@ -117,28 +156,30 @@ impl Training {
         let shards = &mut self.shards[..parts.len()];
         let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, windows.part(part)));
         parallel::for_each(self.threads, work, |(shard, windows)| {
-            shard.run(&self.parameters, windows, weight)
+            shard.network.rounds = rounds_to.is_some();
+            shard.run(parameters, windows, weight)
         });
         let loss = shards.iter().map(|shard| shard.loss).sum::<f64>() / weight;
         let mut gradients: Vec<_> = shards.iter_mut().map(|shard| &mut shard.gradients).collect();
         (loss, reduce(&mut gradients, self.threads))
     }
 
-    /// Mean loss over a whole split, in nats a token; see [`loss_over`].
+    /// Mean loss over a whole split, in nats a token, in f32; see [`loss_over`].
     ///
     /// # Errors
     /// If there are fewer than two tokens, or one is not below `vocab`.
     pub fn loss_over(&self, tokens: &[u16]) -> anyhow::Result<f64> {
-        loss_over(&self.config, &self.parameters, tokens, self.threads)
+        loss_over(&self.config, &self.weights(), tokens, self.threads)
     }
 
-    /// Mean loss over a split, each target by its weight.
+    /// Mean loss over a split, each target by its weight: with `rounds`, of activations as an integer model has them.
     ///
     /// # Errors
     /// As [`Training::loss_over`], and if no target counts.
-    pub fn loss_over_split(&self, split: &Split) -> anyhow::Result<f64> {
+    pub fn loss_over_split(&self, split: &Split, rounds: bool) -> anyhow::Result<f64> {
         if split.starts.is_empty() {
-            return self.loss_over(&split.tokens);
+            let batches = batches_over(&self.config, &split.tokens)?;
+            return Ok(self.losses(&batches, rounds) / (split.tokens.len() - 1) as f64);
         }
         ensure!(split.weight() > 0.0, "nothing to predict");
         let batches = split.windows(self.config.context).into_iter().map(|range| Batch {
@@ -147,7 +188,11 @@ impl Training {
             tokens: split.tokens[range].to_vec(),
         });
         let batches: Vec<Batch> = batches.collect();
-        Ok(losses(&self.config, &self.parameters, &batches, self.threads) / split.weight())
+        Ok(self.losses(&batches, rounds) / split.weight())
+    }
+
+    fn losses(&self, batches: &[Batch], rounds: bool) -> f64 {
+        losses(&self.config, &self.weights(), rounds, batches, self.threads)
     }
 }
 
@@ -179,20 +224,32 @@ pub fn loss_over(
     tokens: &[u16],
     threads: usize,
 ) -> anyhow::Result<f64> {
+    let batches = batches_over(config, tokens)?;
+    Ok(losses(config, parameters, false, &batches, threads) / (tokens.len() - 1) as f64)
+}
+
+/// A whole split in passes.
+fn batches_over(config: &Config, tokens: &[u16]) -> anyhow::Result<Vec<Batch>> {
     ensure!(tokens.len() >= 2, "nothing to predict in {} tokens", tokens.len());
     let largest = usize::from(*tokens.iter().max().context("no tokens")?);
     ensure!(largest < config.vocab, "token {largest} in a vocabulary of {}", config.vocab);
-    let batches: Vec<Batch> = consecutive(tokens, pass_sequences(config.context), config.context).collect();
-    Ok(losses(config, parameters, &batches, threads) / (tokens.len() - 1) as f64)
+    Ok(consecutive(tokens, pass_sequences(config.context), config.context).collect())
 }
 
-/// Sum of the losses of all `batches`.
-fn losses(config: &Config, parameters: &Parameters<f32>, batches: &[Batch], threads: usize) -> f64 {
+/// Sum of the losses of all `batches`, of activations in f32 or rounded.
+fn losses(
+    config: &Config,
+    parameters: &Parameters<f32>,
+    rounds: bool,
+    batches: &[Batch],
+    threads: usize,
+) -> f64 {
     let mut losses = vec![0.0; batches.len()];
     let networks = std::sync::Mutex::new(Vec::new());
     parallel::for_each(threads, batches.iter().zip(&mut losses), |(batch, loss)| {
         let reused = networks.lock().expect("no thread panicked").pop();
         let mut network: Network<f32> = reused.unwrap_or_else(|| Network::new(config));
+        network.rounds = rounds;
         network.forward(parameters, batch.windows());
         *loss = network.loss(batch.windows(), 0.0);
         networks.lock().expect("no thread panicked").push(network);

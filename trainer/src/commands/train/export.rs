@@ -14,6 +14,7 @@ use crate::chart;
 use crate::curve::Curve;
 use crate::decoding::{self, OwnedMemory};
 use crate::model_file::{self, ModelFile, write_atomically};
+use crate::parameters::Parameters;
 use crate::progress;
 use crate::training::Training;
 
@@ -24,7 +25,8 @@ impl Train {
     /// Writes the model files, and prints what has come of it.
     pub(super) fn export(&self, training: &Training, data: &Data, mut curve: Curve) -> Result<()> {
         println!("validating ...");
-        let loss_f32 = training.loss_over_split(&data.validation)?;
+        let loss_f32 = training.loss_over_split(&data.validation, false)?;
+        let weights = training.weights();
         let chosen = Precision::from(self.precision);
         let (mut lines, mut written) = (vec![("f32", loss_f32)], None);
         for &name in PrecisionName::value_variants() {
@@ -32,7 +34,7 @@ impl Train {
             if precision == Precision::F32 && self.f32_out.is_none() && chosen != precision {
                 continue;
             }
-            let file = self.model_file(training, data, precision, loss_f32)?;
+            let file = self.model_file(training, &weights, data, precision, loss_f32)?;
             if precision != Precision::F32 {
                 lines.push((precision.name(), file.model()?.provenance().loss.into()));
             }
@@ -97,20 +99,22 @@ impl Train {
     fn model_file(
         &self,
         training: &Training,
+        weights: &Parameters<f32>,
         data: &Data,
         precision: Precision,
         loss_f32: f64,
     ) -> Result<ModelFile> {
-        let file = self.build(training, data, precision, [loss_f32, f64::NAN])?;
+        let file = self.build(training, weights, data, precision, [loss_f32, f64::NAN])?;
         let bar = progress::tokens(data.validation.tokens.len() as u64 - 1);
         let loss = decoding::loss_over(&file.model()?, &data.validation, |tokens| bar.inc(tokens))?;
         bar.finish_and_clear();
-        self.build(training, data, precision, [loss_f32, loss])
+        self.build(training, weights, data, precision, [loss_f32, loss])
     }
 
     fn build(
         &self,
         training: &Training,
+        weights: &Parameters<f32>,
         data: &Data,
         precision: Precision,
         [loss_f32, loss]: [f64; 2],
@@ -124,14 +128,13 @@ impl Train {
             loss: loss as f32,
             bytes_per_token: data.bytes_per_token as f32,
         };
-        model_file::build(&training.config, precision, &data.vocabulary, provenance, |parameter| {
-            training.parameters.get(parameter)
-        })
+        model_file::build(&training.config, precision, &data.vocabulary, provenance, |p| weights.get(p))
     }
 
     /// What the model would write as it now is.
     pub(super) fn glimpse(&self, training: &Training, data: &Data, tokens: u32) -> Result<String> {
-        sample(&self.build(training, data, Precision::F32, [f64::NAN; 2])?, tokens)
+        let precision = training.rounds_to().unwrap_or(Precision::F32);
+        sample(&self.build(training, &training.weights(), data, precision, [f64::NAN; 2])?, tokens)
     }
 }
 

@@ -61,7 +61,7 @@ impl Train {
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
             bar.set_position(training.steps);
             if training.steps.is_multiple_of(recipe.steps.div_ceil(GLANCES)) {
-                let validation = training.loss_over_split(&glance)?;
+                let validation = training.loss_over_split(&glance, training.rounds_to().is_some())?;
                 curve.validation.push((training.steps, validation));
                 let report = self.report(training, data, [loss, validation], speed)?;
                 bar.suspend(|| println!("{report}"));
@@ -131,6 +131,7 @@ impl Train {
         note("final learning rate", schedule.minimum.into());
         note("learning rate", schedule.maximum.into());
         note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
+        note("quantisation", serde_json::to_value(training.quantization)?);
         note("seed", self.recipe.seed.into());
         note("steps", schedule.steps.into());
         note("validation share", self.recipe.validation.into());

@@ -99,6 +99,7 @@ impl Train {
         let data = self.data()?;
         let config = self.shape.config(data.vocabulary.vocab())?;
         let mut training = Training::new(&config, self.recipe.hyper_parameters(), self.recipe.seed)?;
+        training.quantization = self.recipe.quantization(self.precision.into());
         self.announce(&config, &data);
 
         let started = Instant::now();
