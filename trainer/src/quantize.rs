@@ -113,11 +113,12 @@ pub fn round_to(
     precision: Precision,
     threads: usize,
 ) {
-    let layers = rounded.walk_mut().zip(parameters.walk()).flat_map(|((parameter, rounded), (_, shape, values))| {
-        let length = shape.rows * shape.columns;
-        let layers = rounded.chunks_exact_mut(length).zip(values.chunks_exact(length));
-        layers.map(move |(rounded, values)| (parameter.is_matrix(), shape.columns, rounded, values))
-    });
+    let layers =
+        rounded.walk_mut().zip(parameters.walk()).flat_map(|((parameter, rounded), (_, shape, values))| {
+            let length = shape.rows * shape.columns;
+            let layers = rounded.chunks_exact_mut(length).zip(values.chunks_exact(length));
+            layers.map(move |(rounded, values)| (parameter.is_matrix(), shape.columns, rounded, values))
+        });
     let layers: Vec<_> = layers.collect();
     parallel::for_each(threads, layers.into_iter(), |(is_matrix, columns, rounded, values)| {
         rounded.copy_from_slice(values);
@@ -209,11 +210,13 @@ mod tests {
         let value = |layer: usize, row: usize, column: usize| {
             let weights = weights_of_word(precision);
             let first = layer * padded * words_of_row;
-            let q = unpack(precision, word(first + place(words_of_row, row, column / weights)), column % weights);
+            let q =
+                unpack(precision, word(first + place(words_of_row, row, column / weights)), column % weights);
             let scale = u16::from_le_bytes(scales.as_chunks::<2>().0[layer * padded + row]);
             q as f32 * (f32::from(scale) * f32::from_le_bytes(units.as_chunks::<4>().0[layer]))
         };
-        let indices = (0..layers).flat_map(|l| (0..rows).flat_map(move |r| (0..columns).map(move |c| (l, r, c))));
+        let indices =
+            (0..layers).flat_map(|l| (0..rows).flat_map(move |r| (0..columns).map(move |c| (l, r, c))));
         indices.map(|(l, r, c)| value(l, r, c)).collect()
     }
 
@@ -239,7 +242,8 @@ mod tests {
             let rounded = rounded(&parameters, precision, 1);
             let (shape, values) = (parameters.shape(Parameter::Up), parameters.get(Parameter::Up));
             let best = decoded(&rows(values, shape, precision), shape, precision);
-            let error = |other: &[f32]| -> f32 { values.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum() };
+            let error =
+                |other: &[f32]| -> f32 { values.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum() };
             let (quick, best) = (error(rounded.get(Parameter::Up)), error(&best));
             assert!(quick <= share * best, "{precision:?}: {quick} {best}");
         }

@@ -45,6 +45,25 @@ pub struct Quantization {
     pub from: u64,
 }
 
+impl Quantization {
+    /// The weights that passes see after so many steps.
+    pub fn weights<'p>(
+        this: Option<Quantization>,
+        steps: u64,
+        parameters: &'p Parameters<f32>,
+    ) -> Cow<'p, Parameters<f32>> {
+        let Some(precision) = Quantization::at(this, steps) else { return Cow::Borrowed(parameters) };
+        let mut rounded = parameters.clone();
+        round_to(&mut rounded, parameters, precision, parallel::available());
+        Cow::Owned(rounded)
+    }
+
+    /// To what they are rounded, if they are.
+    fn at(this: Option<Quantization>, steps: u64) -> Option<Precision> {
+        this.filter(|this| steps >= this.from).map(|this| this.precision)
+    }
+}
+
 /// What a step has seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
@@ -129,15 +148,12 @@ impl Training {
 
     /// To what the passes of the next step round, if they do.
     pub fn rounds_to(&self) -> Option<Precision> {
-        self.quantization.filter(|quantization| self.steps >= quantization.from).map(|q| q.precision)
+        Quantization::at(self.quantization, self.steps)
     }
 
     /// The weights that the passes of the next step see: what there is to evaluate and to export.
     pub fn weights(&self) -> Cow<'_, Parameters<f32>> {
-        let Some(precision) = self.rounds_to() else { return Cow::Borrowed(&self.parameters) };
-        let mut rounded = self.parameters.clone();
-        round_to(&mut rounded, &self.parameters, precision, self.threads);
-        Cow::Owned(rounded)
+        Quantization::weights(self.quantization, self.steps, &self.parameters)
     }
 
     /// The mean loss, and the norm of its gradient, which is left in the first shard.
@@ -303,8 +319,10 @@ mod tests {
         (0..500).map(|i| i % 11).collect()
     }
 
+    /// The second half of the steps with weights of four bits.
     fn train(config: &Config, rule: Optimizer, threads: usize, sequences: usize) -> Training {
         let mut training = Training::new(config, hyper_parameters(rule), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: 20 });
         training.threads = threads;
         let tokens = tokens();
         for batch in Batches::new(&tokens, sequences, config.context, 2).unwrap().take(40) {
@@ -336,6 +354,47 @@ mod tests {
             let expected = if rule == RULES[0] { 0.7 } else { 1.2 };
             assert!(loss < expected, "{rule:?}: {loss} nats");
         }
+    }
+
+    #[test]
+    fn rounding_begins_at_its_step_and_not_before() {
+        let config = small(&STORIES_260K);
+        let mut training = Training::new(&config, hyper_parameters(RULES[0]), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Ternary, from: 1 });
+        assert_eq!(*training.weights(), training.parameters);
+        training.steps = 1;
+        assert_ne!(*training.weights(), training.parameters);
+        let split = Split::of_text(tokens());
+        let [exact, rounded] = [false, true].map(|rounds| training.loss_over_split(&split, rounds).unwrap());
+        assert!(exact != rounded && (exact - rounded).abs() < 1e-2, "{exact} {rounded}");
+    }
+
+    /// The straight-through estimator: the gradient is that at the rounded weights, and moves those behind.
+    #[test]
+    fn the_weights_behind_move_by_the_gradient_at_the_rounded_ones() {
+        let config = small(&STORIES_260K);
+        let tokens = tokens();
+        let batch = Batches::new(&tokens, 3, config.context, 2).unwrap().next().unwrap();
+        let rule = Optimizer::AdamW(AdamW { weight_decay: 0.0, ..ADAMW });
+        let mut training = Training::new(&config, hyper_parameters(rule), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: 0 });
+        let mut network = Network::new(&config);
+        network.rounds = true;
+        let (windows, weights) = (batch.windows(), training.weights().into_owned());
+        let mut gradients = Parameters::zeros(&config);
+        network.forward(&weights, windows);
+        let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();
+        network.backward(&mut gradients, &weights, windows);
+        let before = training.parameters.clone();
+        let report = training.step(&batch);
+        assert!((report.loss - loss).abs() < 1e-6, "{} {loss}", report.loss);
+        // AdamW's first step goes by the sign.
+        let moved = training.parameters.values().iter().zip(before.values());
+        let moved: Vec<f32> = moved.map(|(after, before)| after - before).collect();
+        let against = moved.iter().zip(gradients.values()).filter(|(moved, g)| **moved * **g > 0.0);
+        let still =
+            moved.iter().zip(gradients.values()).filter(|(moved, g)| **moved == 0.0 && g.abs() > 1e-6);
+        assert_eq!((against.count(), still.count()), (0, 0));
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Train {
     ) -> Result<ModelFile> {
         let provenance = Provenance {
             corpus: &data.name,
-            licence: if self.built_in { "MIT OR Apache-2.0" } else { &self.licence },
+            licence: self.licence(),
             corpus_crc: data.crc,
             steps: training.steps as u32,
             loss_f32: loss_f32 as f32,
@@ -129,6 +129,11 @@ impl Train {
             bytes_per_token: data.bytes_per_token as f32,
         };
         model_file::build(&training.config, precision, &data.vocabulary, provenance, |p| weights.get(p))
+    }
+
+    /// Of the text.
+    pub(super) fn licence(&self) -> &str {
+        if self.built_in { "MIT OR Apache-2.0" } else { &self.licence }
     }
 
     /// What the model would write as it now is.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::{Data, Train};
 use crate::batches::{Batches, Split};
 use crate::checkpoint::{self, Identity, Progress};
+use crate::commands::export;
 use crate::curve::Curve;
 use crate::human;
 use crate::progress;
@@ -42,9 +43,13 @@ impl Train {
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
             .context("the text is shorter than the context")?;
         let run = self.identity(training, data)?;
-        let mut checkpoints =
-            Checkpoints { path: self.checkpoint(), run, every: *checkpoint_every, last: Instant::now() };
-        let mut curve = self.begin(&checkpoints, training, &mut batches)?;
+        let mut curve = self.begin(&self.checkpoint(), &run, training, &mut batches)?;
+        let mut checkpoints = Checkpoints {
+            path: self.checkpoint(),
+            run: self.with_notes(run, data),
+            every: *checkpoint_every,
+            last: Instant::now(),
+        };
         let first = training.steps;
         let glance = glance(&data.validation);
         let tokens_a_step = (recipe.batch * training.config.context) as f64;
@@ -83,18 +88,18 @@ impl Train {
     /// Fresh, or where the checkpoint left off.
     fn begin(
         &self,
-        checkpoints: &Checkpoints,
+        path: &Path,
+        run: &Identity,
         training: &mut Training,
         batches: &mut Batches<'_>,
     ) -> Result<Curve> {
-        let path = &checkpoints.path;
         if !self.resume {
             if path.exists() {
                 println!("{} is of an earlier run, and will be replaced", path.display());
             }
             return Ok(Curve::default());
         }
-        let progress = checkpoint::load(path, &checkpoints.run, training)?;
+        let progress = checkpoint::load(path, run, training)?;
         batches.random.state = progress.random;
         println!("resumed from {} at step {}", path.display(), training.steps);
         Ok(progress.curve)
@@ -141,6 +146,14 @@ impl Train {
             run.extend(shape);
         }
         Ok(run)
+    }
+
+    /// What an export needs besides, and what may differ between two halves of a run: the corpus' name, for one.
+    fn with_notes(&self, mut run: Identity, data: &Data) -> Identity {
+        run.insert(export::CORPUS.into(), data.name.as_str().into());
+        run.insert(export::LICENCE.into(), self.licence().into());
+        run.insert(export::BYTES_PER_TOKEN.into(), data.bytes_per_token.into());
+        run
     }
 
     fn advice(&self, checkpoint: &Path) -> String {
