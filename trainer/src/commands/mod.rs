@@ -2,6 +2,7 @@
 
 mod corpus;
 mod eval;
+mod export;
 mod generate;
 mod import;
 mod inspect;
@@ -29,6 +30,8 @@ pub enum Command {
     Inspect(inspect::Inspect),
     /// Write the built-in corpus of children's stories
     Corpus(corpus::Corpus),
+    /// Turn a checkpoint of `train` into a model file
+    Export(export::Export),
     /// Bring a checkpoint of llama2.c to the board
     Import(import::Import),
 }
@@ -43,6 +46,7 @@ impl Command {
             Command::Eval(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Corpus(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::Import(command) => command.run(),
         }
     }

@@ -24,7 +24,7 @@ use crate::schedule::Schedule;
 use crate::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
 use crate::sweep_chart;
 use crate::text::{Corpus, Documents};
-use crate::training::{HyperParameters, Training};
+use crate::training::{HyperParameters, Quantization, Training};
 use crate::vocabulary::{OwnedVocabulary, Tokens};
 
 /// Trials are compared on this much of the kept-back text.
@@ -274,7 +274,13 @@ impl Search<'_> {
         let batches = Batches::of(&text.training, batch, context, seed).with_context(|| {
             format!("the text is shorter than the context of {context}; use a longer text")
         })?;
-        Ok((Training::new(&candidate.config, hyper_parameters, seed)?, batches))
+        let mut training = Training::new(&candidate.config, hyper_parameters, seed)?;
+        training.quantization = self
+            .command
+            .recipe
+            .quantization(self.precision)
+            .map(|of_all| Quantization { from: of_all.from * steps / self.command.recipe.steps, ..of_all });
+        Ok((training, batches))
     }
 
     /// The loss as the board will have it; infinite where training has diverged.
@@ -292,13 +298,13 @@ impl Search<'_> {
             loss: f32::NAN,
             bytes_per_token: text.bytes_per_token as f32,
         };
-        let parameters = &training.parameters;
+        let weights = training.weights();
         let file = model_file::build(
             &candidate.config,
             self.precision,
             &text.vocabulary,
             provenance,
-            |parameter| parameters.get(parameter),
+            |parameter| weights.get(parameter),
         )?;
         let loss = decoding::loss_over(&file.model()?, &text.validation, |_| ())?;
         Ok(loss / text.bytes_per_token / std::f64::consts::LN_2)

@@ -103,6 +103,7 @@ impl Train {
         let data = self.data()?;
         let config = &data.plan.config;
         let mut training = Training::new(config, self.recipe.hyper_parameters(), self.recipe.seed)?;
+        training.quantization = self.recipe.quantization(data.plan.precision);
         self.announce(config, &data);
 
         let started = Instant::now();

@@ -2,10 +2,11 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use pipsqueak::Precision;
 
 use crate::optimizer::{AdamW, Muon, Optimizer};
 use crate::schedule::Schedule;
-use crate::training::HyperParameters;
+use crate::training::{HyperParameters, Quantization};
 
 /// How the model learns.
 #[derive(Debug, Args)]
@@ -41,6 +42,10 @@ pub(in super::super) struct Recipe {
     /// Share of the text that is kept back to validate with
     #[arg(long, default_value_t = 0.1)]
     pub(in super::super) validation: f64,
+    /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
+    /// [default: int8 0.1, int4 0.3, ternary 0.6]
+    #[arg(long, value_name = "SHARE")]
+    quantize_last: Option<f64>,
     /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
     #[arg(long, default_value_t = 1)]
     pub(in super::super) seed: u64,
@@ -66,6 +71,7 @@ impl Recipe {
             ("beta2", self.beta2, 0.999_999),
             ("clip", self.clip, f64::MAX),
             ("validation", self.validation, 0.9),
+            ("quantize-last", self.quantize_last.unwrap_or(0.0), 1.0),
         ] {
             ensure!((0.0..=largest).contains(&value), "--{name} is {value}; it must be from 0 to {largest}");
         }
@@ -83,6 +89,19 @@ impl Recipe {
             optimizer: self.optimizer(),
             clip: self.clip,
         }
+    }
+
+    /// From which step on weights are rounded to `precision`.
+    pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
+        let default = match precision {
+            Precision::F32 => 0.0,
+            Precision::Int8 => 0.1,
+            Precision::Int4 => 0.3,
+            Precision::Ternary => 0.6,
+        };
+        let last = (self.quantize_last.unwrap_or(default) * self.steps as f64).round() as u64;
+        let rounds = precision != Precision::F32 && last > 0;
+        rounds.then(|| Quantization { precision, from: self.steps - last.min(self.steps) })
     }
 
     fn optimizer(&self) -> Optimizer {
