@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use pipsqueak::Config;
 use pipsqueak::model::CRC;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -16,13 +17,17 @@ use serde_json::{Map, Value};
 
 use crate::curve::Curve;
 use crate::model_file::write_atomically;
+use crate::optimizer::Moments;
 use crate::parameters::Parameters;
-use crate::training::Training;
+use crate::training::{Quantization, Training};
+use crate::vocabulary::OwnedVocabulary;
 
 const VERSION: u32 = 1;
 const KEY: &str = "pipsqueak";
 /// Names, vocabulary and curve take less than this of a file.
 const HEADER_BYTES_MAX: usize = 16 << 20;
+/// Where the shape is yet to be read: more than any microcontroller's model has.
+const PARAMETERS_MAX: usize = 1 << 28;
 
 /// What a run is, name by name: a checkpoint continues only the run it is of.
 pub type Identity = Map<String, Value>;
@@ -51,7 +56,7 @@ struct Metadata {
 /// # Errors
 /// If the file cannot be written, or training has diverged.
 pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Training) -> Result<()> {
-    let tensors = tensors(training);
+    let tensors = tensors(&training.parameters, &training.moments);
     let progress = Progress { steps: training.steps, ..progress.clone() };
     let metadata = Metadata { version: VERSION, run: run.clone(), progress, crc: checksum(&tensors) };
     let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(&metadata)?)]);
@@ -73,7 +78,7 @@ pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Prog
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
         let metadata = metadata(&bytes)?;
         compare(&metadata.run, run)?;
-        fill(training, &tensors, metadata.crc)?;
+        fill(&mut training.parameters, &mut training.moments, &tensors, metadata.crc)?;
         training.steps = metadata.progress.steps;
         let steps = training.hyper_parameters.schedule.steps;
         ensure!(training.steps <= steps, damaged(&format!("it is at step {} of {steps}", training.steps)));
@@ -81,6 +86,54 @@ pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Prog
         Ok(metadata.progress)
     };
     load().with_context(|| format!("cannot resume from {}", path.display()))
+}
+
+/// What a checkpoint knows of its model.
+#[derive(Debug)]
+pub struct Learnt {
+    /// The run that it is of.
+    pub run: Identity,
+    /// Steps done.
+    pub steps: u64,
+    /// The model's shape.
+    pub config: Config,
+    /// How text becomes tokens.
+    pub vocabulary: OwnedVocabulary,
+    /// To what the run rounds.
+    pub quantization: Option<Quantization>,
+    /// The weights, before any rounding.
+    pub parameters: Parameters<f32>,
+}
+
+/// Reads the model out of a checkpoint, whatever run it is of.
+///
+/// # Errors
+/// If the file cannot be read, is damaged or no checkpoint.
+pub fn learnt(path: &Path) -> Result<Learnt> {
+    let learnt = || -> Result<Learnt> {
+        let bytes = read(path, PARAMETERS_MAX)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
+        let Metadata { run, progress, crc, .. } = metadata(&bytes)?;
+        let config: Config = named(&run, None)?;
+        config.check()?;
+        let needs = 3 * Parameters::<f32>::bytes(&config);
+        ensure!(needs <= bytes.len(), damaged("it is shorter than its tensors"));
+        let (mut parameters, mut moments) = (Parameters::zeros(&config), Moments::zeros(&config));
+        fill(&mut parameters, &mut moments, &tensors, crc)?;
+        let vocabulary = named::<OwnedVocabulary>(&run, Some("vocabulary"))?.of_size(config.vocab);
+        let quantization = named(&run, Some("quantisation"))?;
+        Ok(Learnt { run, steps: progress.steps, config, vocabulary, quantization, parameters })
+    };
+    learnt().with_context(|| format!("cannot read the model in {}", path.display()))
+}
+
+/// What a run says under `name`, or all of it.
+fn named<T: serde::de::DeserializeOwned>(run: &Identity, name: Option<&str>) -> Result<T> {
+    let value = match name {
+        Some(name) => run.get(name).cloned().unwrap_or_default(),
+        None => Value::Object(run.clone()),
+    };
+    serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
 }
 
 /// Name, shape and bytes.
@@ -93,12 +146,8 @@ fn checksum(tensors: &[Tensor]) -> u32 {
 }
 
 /// All of them, in the order of the parameters.
-fn tensors(training: &Training) -> Vec<Tensor> {
-    let all = [
-        ("", &training.parameters),
-        ("first.", &training.moments.first),
-        ("second.", &training.moments.second),
-    ];
+fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
+    let all = [("", parameters), ("first.", &moments.first), ("second.", &moments.second)];
     let named = all.into_iter().flat_map(|(prefix, tensors)| {
         tensors.walk().map(move |(parameter, shape, values)| {
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -142,12 +191,16 @@ fn compare(saved: &Identity, run: &Identity) -> Result<()> {
     Ok(())
 }
 
-fn fill(training: &mut Training, saved: &SafeTensors<'_>, crc: u32) -> Result<()> {
-    let moments = &mut training.moments;
-    fill_one("", &mut training.parameters, saved)?;
+fn fill(
+    parameters: &mut Parameters<f32>,
+    moments: &mut Moments,
+    saved: &SafeTensors<'_>,
+    crc: u32,
+) -> Result<()> {
+    fill_one("", parameters, saved)?;
     fill_one("first.", &mut moments.first, saved)?;
     fill_one("second.", &mut moments.second, saved)?;
-    let tensors = tensors(training);
+    let tensors = tensors(parameters, moments);
     let (has, needs) = (saved.len(), tensors.len());
     ensure!(has == needs, damaged(&format!("it has {has} tensors, not {needs}")));
     ensure!(checksum(&tensors) == crc, damaged("its checksum does not fit"));
@@ -176,14 +229,14 @@ fn damaged(how: &str) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
-    use pipsqueak::Config;
+    use pipsqueak::{Config, Precision};
 
     use super::*;
     use crate::batches::Batches;
     use crate::optimizer::{AdamW, Muon, Optimizer};
     use crate::presets::STORIES_260K;
     use crate::schedule::Schedule;
-    use crate::training::HyperParameters;
+    use crate::training::{HyperParameters, Quantization};
 
     const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
     const RULES: [Optimizer; 2] =
@@ -193,7 +246,10 @@ mod tests {
     fn training(optimizer: Optimizer) -> Training {
         let config = Config { context: 8, width: 16, layers: 2, hidden: 12, vocab: 11, ..STORIES_260K };
         let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 4, steps: STEPS };
-        Training::new(&config, HyperParameters { schedule, optimizer, clip: 1.0 }, 1).unwrap()
+        let hyper_parameters = HyperParameters { schedule, optimizer, clip: 1.0 };
+        let mut training = Training::new(&config, hyper_parameters, 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: STEPS / 2 });
+        training
     }
 
     fn tokens() -> Vec<u16> {

@@ -4,15 +4,18 @@
 //! its own, and these are added in order. So the same seed gives the same weights, bit for bit, on one thread or many.
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 use anyhow::{Context, ensure};
-use pipsqueak::Config;
+use pipsqueak::{Config, Precision};
+use serde::{Deserialize, Serialize};
 
 use crate::batches::{Batch, Split, Windows, consecutive};
 use crate::network::Network;
 use crate::optimizer::{Moments, Optimizer, Step, clip, reduce};
 use crate::parallel;
 use crate::parameters::Parameters;
+use crate::quantize::round_to;
 use crate::schedule::Schedule;
 
 /// The largest number of shards: more threads than this do not help a step.
@@ -30,6 +33,35 @@ pub struct HyperParameters {
     pub optimizer: Optimizer,
     /// Largest norm of the gradient; 0 does not clip.
     pub clip: f64,
+}
+
+/// Quantisation-aware training: from a step on, each pass sees the weights as a model file holds them, and activations,
+/// keys and values as the core rounds them. Gradients pass as if nothing had been rounded, and move the weights behind.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quantization {
+    /// Of the weights.
+    pub precision: Precision,
+    /// The first step, counted from 0.
+    pub from: u64,
+}
+
+impl Quantization {
+    /// The weights that passes see after so many steps.
+    pub fn weights<'p>(
+        this: Option<Quantization>,
+        steps: u64,
+        parameters: &'p Parameters<f32>,
+    ) -> Cow<'p, Parameters<f32>> {
+        let Some(precision) = Quantization::at(this, steps) else { return Cow::Borrowed(parameters) };
+        let mut rounded = parameters.clone();
+        round_to(&mut rounded, parameters, precision, parallel::available());
+        Cow::Owned(rounded)
+    }
+
+    /// To what they are rounded, if they are.
+    fn at(this: Option<Quantization>, steps: u64) -> Option<Precision> {
+        this.filter(|this| steps >= this.from).map(|this| this.precision)
+    }
 }
 
 /// What a step has seen.
@@ -50,6 +82,8 @@ pub struct Training {
     pub config: Config,
     /// What governs the run.
     pub hyper_parameters: HyperParameters,
+    /// None at first.
+    pub quantization: Option<Quantization>,
     /// The model's weights.
     pub parameters: Parameters<f32>,
     /// The optimiser's memory.
@@ -59,6 +93,8 @@ pub struct Training {
     /// Threads to use; changes no result.
     pub threads: usize,
     shards: Vec<Shard>,
+    /// The weights that passes see, once they are rounded.
+    rounded: Option<Parameters<f32>>,
 }
 
 #[derive(Debug)]
@@ -78,15 +114,18 @@ impl Training {
         Ok(Training {
             config: config.clone(),
             hyper_parameters,
+            quantization: None,
             parameters: Parameters::init(config, seed),
             moments: Moments::zeros(config),
             steps: 0,
             threads: parallel::available(),
             shards: Vec::new(),
+            rounded: None,
         })
     }
 
-    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, and each shard's gradient and activations.
+    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, and each shard's gradient and
+    /// activations; rounded weights come on top.
     pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
         let parameters = Parameters::<f32>::bytes(config);
         let shards = sequences.min(SHARDS);
@@ -107,8 +146,24 @@ impl Training {
         StepReport { loss, gradient_norm, learning_rate }
     }
 
+    /// To what the passes of the next step round, if they do.
+    pub fn rounds_to(&self) -> Option<Precision> {
+        Quantization::at(self.quantization, self.steps)
+    }
+
+    /// The weights that the passes of the next step see: what there is to evaluate and to export.
+    pub fn weights(&self) -> Cow<'_, Parameters<f32>> {
+        Quantization::weights(self.quantization, self.steps, &self.parameters)
+    }
+
     /// The mean loss, and the norm of its gradient, which is left in the first shard.
     fn loss_and_gradient(&mut self, batch: &Batch) -> (f64, f64) {
+        let rounds_to = self.rounds_to();
+        if let Some(precision) = rounds_to {
+            let rounded = self.rounded.get_or_insert_with(|| self.parameters.clone());
+            round_to(rounded, &self.parameters, precision, self.threads);
+        }
+        let parameters = self.rounded.as_ref().filter(|_| rounds_to.is_some()).unwrap_or(&self.parameters);
         let windows = batch.windows();
         let weight = windows.weight();
         let parts = shards(windows.sequences());
@@ -117,28 +172,30 @@ impl Training {
         let shards = &mut self.shards[..parts.len()];
         let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, windows.part(part)));
         parallel::for_each(self.threads, work, |(shard, windows)| {
-            shard.run(&self.parameters, windows, weight)
+            shard.network.rounds = rounds_to.is_some();
+            shard.run(parameters, windows, weight)
         });
         let loss = shards.iter().map(|shard| shard.loss).sum::<f64>() / weight;
         let mut gradients: Vec<_> = shards.iter_mut().map(|shard| &mut shard.gradients).collect();
         (loss, reduce(&mut gradients, self.threads))
     }
 
-    /// Mean loss over a whole split, in nats a token; see [`loss_over`].
+    /// Mean loss over a whole split, in nats a token, in f32; see [`loss_over`].
     ///
     /// # Errors
     /// If there are fewer than two tokens, or one is not below `vocab`.
     pub fn loss_over(&self, tokens: &[u16]) -> anyhow::Result<f64> {
-        loss_over(&self.config, &self.parameters, tokens, self.threads)
+        loss_over(&self.config, &self.weights(), tokens, self.threads)
     }
 
-    /// Mean loss over a split, each target by its weight.
+    /// Mean loss over a split, each target by its weight: with `rounds`, of activations as an integer model has them.
     ///
     /// # Errors
     /// As [`Training::loss_over`], and if no target counts.
-    pub fn loss_over_split(&self, split: &Split) -> anyhow::Result<f64> {
+    pub fn loss_over_split(&self, split: &Split, rounds: bool) -> anyhow::Result<f64> {
         if split.starts.is_empty() {
-            return self.loss_over(&split.tokens);
+            let batches = batches_over(&self.config, &split.tokens)?;
+            return Ok(self.losses(&batches, rounds) / (split.tokens.len() - 1) as f64);
         }
         ensure!(split.weight() > 0.0, "nothing to predict");
         let batches = split.windows(self.config.context).into_iter().map(|range| Batch {
@@ -147,7 +204,11 @@ impl Training {
             tokens: split.tokens[range].to_vec(),
         });
         let batches: Vec<Batch> = batches.collect();
-        Ok(losses(&self.config, &self.parameters, &batches, self.threads) / split.weight())
+        Ok(self.losses(&batches, rounds) / split.weight())
+    }
+
+    fn losses(&self, batches: &[Batch], rounds: bool) -> f64 {
+        losses(&self.config, &self.weights(), rounds, batches, self.threads)
     }
 }
 
@@ -179,20 +240,32 @@ pub fn loss_over(
     tokens: &[u16],
     threads: usize,
 ) -> anyhow::Result<f64> {
+    let batches = batches_over(config, tokens)?;
+    Ok(losses(config, parameters, false, &batches, threads) / (tokens.len() - 1) as f64)
+}
+
+/// A whole split in passes.
+fn batches_over(config: &Config, tokens: &[u16]) -> anyhow::Result<Vec<Batch>> {
     ensure!(tokens.len() >= 2, "nothing to predict in {} tokens", tokens.len());
     let largest = usize::from(*tokens.iter().max().context("no tokens")?);
     ensure!(largest < config.vocab, "token {largest} in a vocabulary of {}", config.vocab);
-    let batches: Vec<Batch> = consecutive(tokens, pass_sequences(config.context), config.context).collect();
-    Ok(losses(config, parameters, &batches, threads) / (tokens.len() - 1) as f64)
+    Ok(consecutive(tokens, pass_sequences(config.context), config.context).collect())
 }
 
-/// Sum of the losses of all `batches`.
-fn losses(config: &Config, parameters: &Parameters<f32>, batches: &[Batch], threads: usize) -> f64 {
+/// Sum of the losses of all `batches`, of activations in f32 or rounded.
+fn losses(
+    config: &Config,
+    parameters: &Parameters<f32>,
+    rounds: bool,
+    batches: &[Batch],
+    threads: usize,
+) -> f64 {
     let mut losses = vec![0.0; batches.len()];
     let networks = std::sync::Mutex::new(Vec::new());
     parallel::for_each(threads, batches.iter().zip(&mut losses), |(batch, loss)| {
         let reused = networks.lock().expect("no thread panicked").pop();
         let mut network: Network<f32> = reused.unwrap_or_else(|| Network::new(config));
+        network.rounds = rounds;
         network.forward(parameters, batch.windows());
         *loss = network.loss(batch.windows(), 0.0);
         networks.lock().expect("no thread panicked").push(network);
@@ -246,8 +319,10 @@ mod tests {
         (0..500).map(|i| i % 11).collect()
     }
 
+    /// The second half of the steps with weights of four bits.
     fn train(config: &Config, rule: Optimizer, threads: usize, sequences: usize) -> Training {
         let mut training = Training::new(config, hyper_parameters(rule), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: 20 });
         training.threads = threads;
         let tokens = tokens();
         for batch in Batches::new(&tokens, sequences, config.context, 2).unwrap().take(40) {
@@ -279,6 +354,47 @@ mod tests {
             let expected = if rule == RULES[0] { 0.7 } else { 1.2 };
             assert!(loss < expected, "{rule:?}: {loss} nats");
         }
+    }
+
+    #[test]
+    fn rounding_begins_at_its_step_and_not_before() {
+        let config = small(&STORIES_260K);
+        let mut training = Training::new(&config, hyper_parameters(RULES[0]), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Ternary, from: 1 });
+        assert_eq!(*training.weights(), training.parameters);
+        training.steps = 1;
+        assert_ne!(*training.weights(), training.parameters);
+        let split = Split::of_text(tokens());
+        let [exact, rounded] = [false, true].map(|rounds| training.loss_over_split(&split, rounds).unwrap());
+        assert!(exact != rounded && (exact - rounded).abs() < 1e-2, "{exact} {rounded}");
+    }
+
+    /// The straight-through estimator: the gradient is that at the rounded weights, and moves those behind.
+    #[test]
+    fn the_weights_behind_move_by_the_gradient_at_the_rounded_ones() {
+        let config = small(&STORIES_260K);
+        let tokens = tokens();
+        let batch = Batches::new(&tokens, 3, config.context, 2).unwrap().next().unwrap();
+        let rule = Optimizer::AdamW(AdamW { weight_decay: 0.0, ..ADAMW });
+        let mut training = Training::new(&config, hyper_parameters(rule), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: 0 });
+        let mut network = Network::new(&config);
+        network.rounds = true;
+        let (windows, weights) = (batch.windows(), training.weights().into_owned());
+        let mut gradients = Parameters::zeros(&config);
+        network.forward(&weights, windows);
+        let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();
+        network.backward(&mut gradients, &weights, windows);
+        let before = training.parameters.clone();
+        let report = training.step(&batch);
+        assert!((report.loss - loss).abs() < 1e-6, "{} {loss}", report.loss);
+        // AdamW's first step goes by the sign.
+        let moved = training.parameters.values().iter().zip(before.values());
+        let moved: Vec<f32> = moved.map(|(after, before)| after - before).collect();
+        let against = moved.iter().zip(gradients.values()).filter(|(moved, g)| **moved * **g > 0.0);
+        let still =
+            moved.iter().zip(gradients.values()).filter(|(moved, g)| **moved == 0.0 && g.abs() > 1e-6);
+        assert_eq!((against.count(), still.count()), (0, 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result, anyhow, bail};
 use pipsqueak::{Model, Pieces, Tokenizer, Vocabulary, Words};
+use serde::Deserialize;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 
 use crate::text::Corpus;
@@ -19,12 +20,13 @@ pub enum Tokens {
     Bpe,
 }
 
-/// A [`Vocabulary`] that owns what it refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A [`Vocabulary`] that owns what it refers to, and is read from what that is written as.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OwnedVocabulary {
     /// What the first ids stand for.
     pub pieces: OwnedPieces,
     /// Ids behind the pieces, which stand for no text.
+    #[serde(default)]
     pub specials: usize,
     /// See [`Vocabulary::begin`].
     pub begin: Option<u16>,
@@ -35,7 +37,7 @@ pub struct OwnedVocabulary {
 }
 
 /// [`Pieces`] that own what they refer to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub enum OwnedPieces {
     /// See [`Pieces::Bytes`].
     Bytes,
@@ -97,8 +99,13 @@ impl OwnedVocabulary {
                 OwnedPieces::Merges { atoms: atoms.to_vec(), pairs: pairs.to_vec(), words }
             }
         };
-        let specials = model.config().vocab.saturating_sub(pieces.count());
-        OwnedVocabulary { pieces, specials, begin, end, prefix_space }
+        OwnedVocabulary { pieces, specials: 0, begin, end, prefix_space }.of_size(model.config().vocab)
+    }
+
+    /// With as many specials as make it `vocab` ids.
+    pub fn of_size(mut self, vocab: usize) -> Self {
+        self.specials = vocab.saturating_sub(self.pieces.count());
+        self
     }
 
     /// The view that a model file holds.
@@ -114,6 +121,16 @@ impl OwnedVocabulary {
     /// Number of ids.
     pub fn vocab(&self) -> usize {
         self.pieces.count() + self.specials
+    }
+
+    /// Bytes of its text in a model file.
+    pub fn bytes(&self) -> u64 {
+        let bytes = match &self.pieces {
+            OwnedPieces::Bytes => 0,
+            OwnedPieces::Characters(characters) => characters.len(),
+            OwnedPieces::Merges { atoms, pairs, .. } => atoms.len() + pairs.len(),
+        };
+        bytes as u64
     }
 
     /// The core's tokenizer over this vocabulary.

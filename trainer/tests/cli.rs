@@ -204,6 +204,33 @@ fn a_shape_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_board_decides_the_shape_and_its_model_fits() {
+    let folder = folder("boards");
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    let train = "train --text s.txt --out m.pip --steps 2 --batch 2";
+    let said = succeed(&folder, &format!("{train} --flash 128K --ram 20K"));
+    assert!(said.contains("for the chip: at most 12") && said.contains("of its 128 KiB of flash"), "{said}");
+    let size = fs::metadata(folder.join("m.pip")).unwrap().len();
+    assert!((40 << 10..58 << 10).contains(&size), "{size} bytes beside 70 KiB of firmware");
+    let said =
+        succeed(&folder, &format!("{train} --board rp2040 --width 64 --layers 2 --vocab 300 --context 48"));
+    assert!(said.contains("2 layers of width 64") && said.contains("300 tokens, context 48"), "{said}");
+    assert!(said.contains("for Raspberry Pi Pico:"), "{said}");
+    assert!(
+        succeed(&folder, "inspect --board microbit-v1")
+            .contains("micro:bit v1                 256       16  fits")
+    );
+    let refusal = |options: &str| fail(&folder, &format!("train --text s.txt --out n.pip {options}"));
+    let message = refusal("--board rp2040 --width 1024 --layers 9");
+    assert!(
+        message.contains("bytes of flash with the firmware, and Raspberry Pi Pico has 2,097,152"),
+        "{message}"
+    );
+    assert!(refusal("--flash 256K --ram 7K").contains("bytes of RAM with the firmware"));
+    assert!(refusal("--board z80").contains("no board is called 'z80'"));
+}
+
+#[test]
 fn a_run_that_diverges_says_so() {
     let folder = folder("diverges");
     succeed(&folder, "corpus --bytes 30K --out s.txt");
@@ -352,4 +379,52 @@ fn a_full_disk_keeps_the_earlier_checkpoint() {
     assert_eq!(names(&folder), before);
     assert_eq!(fs::read(folder.join("m.checkpoint.safetensors")).unwrap(), old);
     succeed(&folder, &format!("train --text stories.txt --out m.pip {TINY} --resume"));
+}
+
+#[test]
+fn an_exported_checkpoint_is_the_model_that_train_wrote() {
+    let folder = folder("exported");
+    succeed(&folder, "corpus --bytes 60K --out stories.txt");
+    for (precision, tokens) in [("int4", "bpe"), ("ternary", "characters"), ("int8", "bytes")] {
+        let options = format!("{TINY} --precision {precision} --tokens {tokens} --licence CC0");
+        succeed(&folder, &format!("train --text stories.txt --out m.pip --f32-out f32.pip {options}"));
+        let export = "export --checkpoint m.checkpoint.safetensors --out";
+        succeed(&folder, &format!("{export} e.pip"));
+        succeed(&folder, &format!("{export} e32.pip --precision f32"));
+        for (exported, own) in [("e.pip", "m.pip"), ("e32.pip", "f32.pip")] {
+            let text =
+                |model: &str| succeed(&folder, &format!("generate --model {model} --seed 3 --length 60"));
+            assert_eq!(text(exported), text(own), "{precision}");
+            let shown = |model: &str| {
+                let lines = succeed(&folder, &format!("inspect --model {model}"));
+                let kept = |line: &&str| !line.starts_with("file ") && !line.starts_with("loss ");
+                lines.lines().filter(kept).map(String::from).collect::<Vec<_>>()
+            };
+            assert_eq!(shown(exported), shown(own));
+        }
+    }
+    let message = fail(&folder, "export --checkpoint m.pip --out n.pip");
+    assert!(message.contains("cannot read the model in m.pip: it is damaged ("), "{message}");
+    fs::write(folder.join("no.safetensors"), [2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']).unwrap();
+    let message = fail(&folder, "export --checkpoint no.safetensors --out n.pip");
+    assert!(message.contains("it is no checkpoint of Pipsqueak's"), "{message}");
+}
+
+/// What training rounds is what the decoder computes with: int4 and ternary cost nothing more at the export.
+#[test]
+fn a_model_trained_for_its_precision_keeps_its_loss() {
+    let folder = folder("aware");
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    let losses = |options: &str| -> [f64; 2] {
+        let longer = TINY.replace("--steps 20", "--steps 200");
+        let said = succeed(&folder, &format!("train --text s.txt --out m.pip {longer} {options}"));
+        ["\n  f32 ", "\n  ternary "].map(|name| {
+            let (_, line) = said.split_once(name).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        })
+    };
+    let [f32, ternary] = losses("--precision ternary");
+    assert!((ternary / f32 - 1.0).abs() < 0.01, "{ternary} {f32}");
+    let [f32, untrained] = losses("--precision ternary --quantize-last 0");
+    assert!(untrained > 1.05 * f32 && untrained > ternary, "{untrained} {f32}");
 }

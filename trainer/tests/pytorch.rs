@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use pipsqueak::math::Float;
 use pipsqueak::{Activation, Config, Mlp, Norm, Parameter, Position};
 use pipsqueak_trainer::batches::Batch;
 use pipsqueak_trainer::network::Network;
@@ -19,6 +20,8 @@ mod tolerance {
     pub(crate) const GRADIENT: f64 = 2e-6;
     /// Measured 8e-8: a mean over 24 targets.
     pub(crate) const LOSS: f64 = 3e-7;
+    /// Of the pass in f64: the vectors have nine digits.
+    pub(crate) const ROUNDED: f64 = 3e-8;
     /// Measured 2e-7, over ten steps.
     pub(crate) const STEPS: f64 = 6e-7;
 }
@@ -70,12 +73,12 @@ impl Vectors {
         self.0.get(name).unwrap_or_else(|| panic!("no vector {name}"))
     }
 
-    fn parameters(&self, config: &Config) -> Parameters<f32> {
+    fn parameters<F: Float>(&self, config: &Config) -> Parameters<F> {
         let mut parameters = Parameters::zeros(config);
         for (parameter, values) in parameters.walk_mut() {
             let expected = self.get(&format!("parameter {}", parameter.name()));
             assert_eq!(values.len(), expected.len(), "{}", parameter.name());
-            values.iter_mut().zip(expected).for_each(|(value, &expected)| *value = expected as f32);
+            values.iter_mut().zip(expected).for_each(|(value, &expected)| *value = F::of(expected));
         }
         parameters
     }
@@ -87,18 +90,18 @@ impl Vectors {
 }
 
 /// Panics with the worst element's index where it differs by more than `tolerance` of the largest.
-fn compare(name: &str, is: &[f32], expected: &[f64], tolerance: f64) {
+fn compare<F: Float>(name: &str, is: &[F], expected: &[f64], tolerance: f64) {
     assert_eq!(is.len(), expected.len(), "{name}");
     let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let error = |i: usize| (f64::from(is[i]) - expected[i]).abs() / largest;
+    let error = |i: usize| (is[i].to_f64() - expected[i]).abs() / largest;
     let worst = (0..is.len()).max_by(|&a, &b| error(a).total_cmp(&error(b))).expect("not empty");
-    let at = format!("{name}[{worst}]: {} against {}, {:.1e}", is[worst], expected[worst], error(worst));
+    let at = format!("{name}[{worst}]: {:?} against {}, {:.1e}", is[worst], expected[worst], error(worst));
     println!("{at}");
     assert!(error(worst) <= tolerance, "{at}");
 }
 
 fn one_pass(config: &Config, vectors: &Vectors) {
-    let (parameters, batch) = (vectors.parameters(config), vectors.batch(config));
+    let (parameters, batch) = (vectors.parameters::<f32>(config), vectors.batch(config));
     let (windows, mut network) = (batch.windows(), Network::new(config));
     compare("logits", network.forward(&parameters, windows), vectors.get("logits"), tolerance::LOGITS);
     let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();
@@ -108,6 +111,24 @@ fn one_pass(config: &Config, vectors: &Vectors) {
     for (parameter, _, gradient) in gradients.walk() {
         let expected = vectors.get(&format!("gradient {}", parameter.name()));
         compare(parameter.name(), gradient, expected, tolerance::GRADIENT);
+    }
+}
+
+/// Activations rounded to int8, and the straight-through gradient. In f64, where no value comes so near the middle between
+/// two integers that the two sides could round it differently.
+fn rounded_pass(config: &Config, vectors: &Vectors) {
+    let (parameters, batch) = (vectors.parameters::<f64>(config), vectors.batch(config));
+    let (windows, mut network) = (batch.windows(), Network::new(config));
+    network.rounds = true;
+    let logits = network.forward(&parameters, windows);
+    compare("rounded logits", logits, vectors.get("rounded logits"), tolerance::ROUNDED);
+    let loss = network.loss(windows, 1.0 / windows.weight()) / windows.weight();
+    compare("rounded loss", &[loss], vectors.get("rounded loss"), tolerance::ROUNDED);
+    let mut gradients = Parameters::zeros(config);
+    network.backward(&mut gradients, &parameters, windows);
+    for (parameter, _, gradient) in gradients.walk() {
+        let expected = vectors.get(&format!("rounded gradient {}", parameter.name()));
+        compare(parameter.name(), gradient, expected, tolerance::ROUNDED);
     }
 }
 
@@ -131,6 +152,7 @@ fn ten_steps(config: &Config, vectors: &Vectors) {
 fn gpt2() {
     let vectors = Vectors::read(include_str!("pytorch/gpt2.txt"));
     one_pass(&GPT2, &vectors);
+    rounded_pass(&GPT2, &vectors);
     ten_steps(&GPT2, &vectors);
 }
 
@@ -138,6 +160,7 @@ fn gpt2() {
 fn llama() {
     let vectors = Vectors::read(include_str!("pytorch/llama.txt"));
     one_pass(&LLAMA, &vectors);
+    rounded_pass(&LLAMA, &vectors);
     ten_steps(&LLAMA, &vectors);
 }
 

@@ -2,10 +2,14 @@
 
 mod corpus;
 mod eval;
+mod export;
 mod generate;
 mod import;
 mod inspect;
+mod interrupt;
+mod plan;
 mod shape;
+mod sweep;
 mod train;
 
 use anyhow::Result;
@@ -16,6 +20,8 @@ use clap::Subcommand;
 pub enum Command {
     /// Learn from a text, and write a model file
     Train(Box<train::Train>),
+    /// Find the best shape for a board by trial
+    Sweep(Box<sweep::Sweep>),
     /// Write a text with a model, as the board will
     Generate(generate::Generate),
     /// Measure how well a model foretells a text
@@ -24,6 +30,8 @@ pub enum Command {
     Inspect(inspect::Inspect),
     /// Write the built-in corpus of children's stories
     Corpus(corpus::Corpus),
+    /// Turn a checkpoint of `train` into a model file
+    Export(export::Export),
     /// Bring a checkpoint of llama2.c to the board
     Import(import::Import),
 }
@@ -33,10 +41,12 @@ impl Command {
     pub fn run(self) -> Result<()> {
         match self {
             Command::Train(command) => command.run(),
+            Command::Sweep(command) => command.run(),
             Command::Generate(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Corpus(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::Import(command) => command.run(),
         }
     }

@@ -51,6 +51,8 @@ pub struct Activations<F> {
     pub dstream: Vec<F>,
     /// `[rows, width]`: gradient of what a norm or attention has given.
     pub dnormed: Vec<F>,
+    /// `[rows, width]`: the heads' results of one layer, rounded.
+    pub attended: Vec<F>,
     /// `[rows, width + 2 kv_width]`.
     pub dqkv: Vec<F>,
     /// `[rows, hidden or 2 hidden]`.
@@ -95,13 +97,13 @@ impl<F: Float> Activations<F> {
         };
         let outside =
             [&self.output, &self.final_normed, &self.final_norm, &self.logits, &self.dstream, &self.dnormed];
-        let scratch = [&self.dqkv, &self.dup, &self.dactive, &self.scratch];
+        let scratch = [&self.attended, &self.dqkv, &self.dup, &self.dactive, &self.scratch];
         let outside: usize = outside.into_iter().chain(scratch).map(Vec::capacity).sum();
         (self.layers.iter().map(layer).sum::<usize>() + outside) * size_of::<F>()
     }
 
     /// Each buffer with its length a row.
-    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 9] {
+    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 10] {
         [
             (&mut self.output, config.width),
             (&mut self.final_normed, config.width),
@@ -109,6 +111,7 @@ impl<F: Float> Activations<F> {
             (&mut self.logits, config.vocab),
             (&mut self.dstream, config.width),
             (&mut self.dnormed, config.width),
+            (&mut self.attended, config.width),
             (&mut self.dqkv, config.qkv_width()),
             (&mut self.dup, config.up_width()),
             (&mut self.dactive, config.hidden),

@@ -9,10 +9,13 @@ use super::attention::{Heads, Saved, attention, backward_attention};
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::rotate_all;
+use super::rounding::{round_qkv, round_rows};
 use crate::parameters::Parameters;
 
 /// The weights of one layer.
 pub(super) struct Block<'a, F> {
+    /// Whether what enters a matrix or attention is rounded.
+    rounds: bool,
     config: &'a Config,
     turns: &'a [F],
     turns_back: &'a [F],
@@ -41,6 +44,7 @@ impl<'a, F: Float> Block<'a, F> {
             inputs,
         };
         Block {
+            rounds: false,
             config,
             turns,
             turns_back,
@@ -53,20 +57,28 @@ impl<'a, F: Float> Block<'a, F> {
         }
     }
 
+    /// The block with its activations rounded.
+    pub(super) fn rounding(self) -> Self {
+        Block { rounds: true, ..self }
+    }
+
     /// From the layer's input to that of the next.
     pub(super) fn forward(&self, activations: &mut Activations<F>, layer: usize) {
-        let Activations { layers, output, scratch, length, .. } = activations;
+        let Activations { layers, output, attended, scratch, length, .. } = activations;
         let (a, next) = layers[layer..].split_first_mut().expect("a layer of the model");
         let out = next.first_mut().map_or(output, |next| &mut next.input);
 
         self.attention_norm.forward(&mut a.attention_normed, &mut a.attention_norm, &a.input);
+        self.round(&mut a.attention_normed);
         self.qkv.forward(&mut a.qkv, &a.attention_normed);
         self.attend(a, scratch, *length);
-        self.join(&mut a.middle, &a.input, &self.output, &a.attended);
+        self.join(&mut a.middle, &a.input, &self.output, self.rounded(attended, &a.attended));
 
         self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
+        self.round(&mut a.mlp_normed);
         self.up.forward(&mut a.up, &a.mlp_normed);
         activate(&mut a.active, &a.up, self.config);
+        self.round_hidden(&mut a.active);
         self.join(out, &a.middle, &self.down, &a.active);
     }
 
@@ -78,7 +90,8 @@ impl<'a, F: Float> Block<'a, F> {
         layer: usize,
     ) {
         use Parameter::*;
-        let Activations { layers, dstream, dnormed, dqkv, dup, dactive, scratch, length, .. } = activations;
+        let Activations { layers, dstream, dnormed, dqkv, dup, dactive, attended, scratch, length, .. } =
+            activations;
         let a = &layers[layer];
 
         self.down.backward(dactive, gradients.layer_pair_mut(Down, DownBias, layer), dstream, &a.active);
@@ -93,13 +106,37 @@ impl<'a, F: Float> Block<'a, F> {
             dattended,
             gradients.layer_pair_mut(Output, OutputBias, layer),
             dstream,
-            &a.attended,
+            self.rounded(attended, &a.attended),
         );
         self.backward_attend(dqkv, dattended, a, scratch, *length);
         self.qkv.backward(dnormed, gradients.layer_pair_mut(Qkv, QkvBias, layer), dqkv, &a.attention_normed);
         self.backward_join(dstream);
         let dnorm = gradients.layer_pair_mut(AttentionNormGain, AttentionNormBias, layer);
         self.attention_norm.backward(dstream, dnorm, dnormed, &a.input, &a.attention_norm);
+    }
+
+    /// Rounds what a matrix reads, where anything is.
+    fn round(&self, x: &mut [F]) {
+        if self.rounds {
+            round_rows(x, self.config.width);
+        }
+    }
+
+    /// As [`Block::round`], of hidden units.
+    fn round_hidden(&self, x: &mut [F]) {
+        if self.rounds {
+            round_rows(x, self.config.hidden);
+        }
+    }
+
+    /// The heads' results as the matrix reads them; the softmax's backward pass needs them as they were.
+    fn rounded<'b>(&self, copy: &'b mut [F], attended: &'b [F]) -> &'b [F] {
+        if !self.rounds {
+            return attended;
+        }
+        copy.copy_from_slice(attended);
+        self.round(copy);
+        copy
     }
 
     /// Attention, sequence by sequence.
@@ -109,6 +146,9 @@ impl<'a, F: Float> Block<'a, F> {
         let statistics = a.softmax.chunks_exact_mut(length * 2 * self.config.heads);
         for ((out, qkv), statistics) in outs.zip(qkvs).zip(statistics) {
             rotate_all(qkv, self.turns, self.config);
+            if self.rounds {
+                round_qkv(qkv, self.config);
+            }
             attention(out, statistics, qkv, Heads::new(self.config), scratch);
         }
     }

@@ -18,6 +18,7 @@ pub mod loss;
 pub mod matmul;
 pub mod norm;
 pub mod rotary;
+pub mod rounding;
 
 use pipsqueak::math::Float;
 use pipsqueak::ops::add;
@@ -32,10 +33,13 @@ use linear::Linear;
 use loss::cross_entropy;
 use norm::Norm;
 use rotary::{turned_back, turns_table};
+use rounding::round_rows;
 
 /// A model's forward and backward pass over a few sequences, on one thread.
 #[derive(Debug, Clone)]
 pub struct Network<F> {
+    /// Whether activations are rounded as in an integer model; see [`rounding`].
+    pub rounds: bool,
     config: Config,
     /// Rotary `[context, head]`, sinusoidal `[context, width]`, else empty.
     positions: Vec<F>,
@@ -52,7 +56,8 @@ impl<F: Float> Network<F> {
             Position::None | Position::Learned => Vec::new(),
         };
         let positions_back = turned_back(&positions);
-        Network { config: config.clone(), positions, positions_back, activations: Activations::default() }
+        let activations = Activations::default();
+        Network { rounds: false, config: config.clone(), positions, positions_back, activations }
     }
 
     /// Bytes that passes over `sequences` of `length` allocate.
@@ -143,6 +148,9 @@ impl<F: Float> Network<F> {
     fn head(&self, activations: &mut Activations<F>, parameters: &Parameters<F>) {
         let (norm, head) = self.head_weights(parameters);
         norm.forward(&mut activations.final_normed, &mut activations.final_norm, &activations.output);
+        if self.rounds {
+            round_rows(&mut activations.final_normed, self.config.width);
+        }
         head.forward(&mut activations.logits, &activations.final_normed);
     }
 
@@ -177,6 +185,7 @@ impl<F: Float> Network<F> {
             Position::Rotary => [&self.positions, &self.positions_back],
             _ => [&[], &[]],
         };
-        Block::new(&self.config, parameters, layer, turns)
+        let block = Block::new(&self.config, parameters, layer, turns);
+        if self.rounds { block.rounding() } else { block }
     }
 }

@@ -2,6 +2,9 @@
 
 The models are written from the papers' formulas with torch's own operations and autograd, not from our code. A file is a
 list of lines, `name` or `name[length]`, then its values; floats are written so that f32 is recovered exactly.
+
+What is called rounded is of a pass in f64, with the same parameters, whose activations are rounded to int8 and whose
+gradients pass as if they were not.
 """
 
 import math
@@ -50,9 +53,20 @@ def shapes(c):
 def rotate(x):
     """[batch, heads, length, head]: pairs of neighbouring channels as complex numbers (Llama's own code)."""
     length, head = x.shape[-2:]
-    angles = torch.outer(torch.arange(length).float(), 10000.0 ** (-torch.arange(0, head, 2).float() / head))
+    positions, pairs = torch.arange(length, dtype=x.dtype), torch.arange(0, head, 2, dtype=x.dtype)
+    angles = torch.outer(positions, 10000.0 ** (-pairs / head))
     turned = torch.view_as_complex(x.reshape(*x.shape[:-1], head // 2, 2)) * torch.polar(torch.ones_like(angles), angles)
     return torch.view_as_real(turned).flatten(-2)
+
+
+def rounded(c, x, to_bfloat16=False):
+    """int8 with one scale for the last axis, that of keys and values rounded up to bfloat16; the gradient is 1."""
+    if not c.get("rounds"):
+        return x
+    scale = x.detach().abs().amax(-1, keepdim=True) / 127
+    if to_bfloat16:
+        scale = ((scale.float().view(torch.int32) + 0xFFFF) & -0x10000).view(torch.float32).double()
+    return x + (torch.round(x / scale) * scale - x).detach()
 
 
 def norm(c, p, name, x, layer=...):
@@ -62,30 +76,33 @@ def norm(c, p, name, x, layer=...):
     return F.layer_norm(x, x.shape[-1:], gain, p[name + ".bias"][layer], 1e-5)
 
 
-def linear(p, name, x, layer):
+def linear(c, p, name, x, layer):
     bias = p.get(name + "_bias")
-    return F.linear(x, p[name][layer], None if bias is None else bias[layer])
+    return F.linear(rounded(c, x), p[name][layer], None if bias is None else bias[layer])
 
 
 def attention(c, p, x, layer):
     head, kv = c["width"] // c["heads"], c["kv_heads"]
-    q, k, v = linear(p, "attention.qkv", x, layer).split([c["width"], kv * head, kv * head], -1)
+    q, k, v = linear(c, p, "attention.qkv", x, layer).split([c["width"], kv * head, kv * head], -1)
     q, k, v = (t.unflatten(-1, (-1, head)).transpose(1, 2) for t in (q, k, v))
     if c["llama"]:
         q, k = rotate(q), rotate(k)
+    q = rounded(c, q)
+    k, v = (rounded(c, t.transpose(1, 2).flatten(-2), True).unflatten(-1, (-1, head)).transpose(1, 2) for t in (k, v))
+    if c["llama"]:
         k, v = (t.repeat_interleave(c["heads"] // kv, dim=1) for t in (k, v))
     out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    return linear(p, "attention.output", out.transpose(1, 2).flatten(-2), layer)
+    return linear(c, p, "attention.output", out.transpose(1, 2).flatten(-2), layer)
 
 
 def mlp(c, p, x, layer):
-    up = linear(p, "mlp.up", x, layer)
+    up = linear(c, p, "mlp.up", x, layer)
     if c["llama"]:
         gate, up = up.chunk(2, -1)
         up = F.silu(gate) * up
     else:
         up = F.gelu(up, approximate="tanh")
-    return linear(p, "mlp.down", up, layer)
+    return linear(c, p, "mlp.down", up, layer)
 
 
 def logits(c, p, tokens):
@@ -95,7 +112,7 @@ def logits(c, p, tokens):
     for layer in range(c["layers"]):
         x = x + attention(c, p, norm(c, p, "attention_norm", x, layer), layer)
         x = x + mlp(c, p, norm(c, p, "mlp_norm", x, layer), layer)
-    return F.linear(norm(c, p, "final_norm", x), p.get("head", p["embedding"]))
+    return F.linear(rounded(c, norm(c, p, "final_norm", x)), p.get("head", p["embedding"]))
 
 
 def make(name, c):
@@ -115,9 +132,22 @@ def make(name, c):
         write("loss", [loss.item()])
         for k, v in p.items():
             write("gradient " + k, v.grad.flatten().tolist())
+        write_rounded(write, c, p, tokens)
         losses, norms = train(c, p, tokens)
         write("losses", losses)
         write("norms", norms)
+
+
+def write_rounded(write, c, p, tokens):
+    c = dict(c, rounds=True)
+    p = {k: v.detach().double().requires_grad_() for k, v in p.items()}
+    out = logits(c, p, tokens[:, :-1])
+    loss = F.cross_entropy(out.flatten(0, 1), tokens[:, 1:].flatten())
+    loss.backward()
+    write("rounded logits", out.flatten().tolist())
+    write("rounded loss", [loss.item()])
+    for k, v in p.items():
+        write("rounded gradient " + k, v.grad.flatten().tolist())
 
 
 def train(c, p, tokens):

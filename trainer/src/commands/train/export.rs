@@ -14,6 +14,7 @@ use crate::chart;
 use crate::curve::Curve;
 use crate::decoding::{self, OwnedMemory};
 use crate::model_file::{self, ModelFile, write_atomically};
+use crate::parameters::Parameters;
 use crate::progress;
 use crate::training::Training;
 
@@ -24,15 +25,16 @@ impl Train {
     /// Writes the model files, and prints what has come of it.
     pub(super) fn export(&self, training: &Training, data: &Data, mut curve: Curve) -> Result<()> {
         println!("validating ...");
-        let loss_f32 = training.loss_over_split(&data.validation)?;
-        let chosen = Precision::from(self.precision);
+        let loss_f32 = training.loss_over_split(&data.validation, false)?;
+        let weights = training.weights();
+        let chosen = data.plan.precision;
         let (mut lines, mut written) = (vec![("f32", loss_f32)], None);
         for &name in PrecisionName::value_variants() {
             let precision = Precision::from(name);
             if precision == Precision::F32 && self.f32_out.is_none() && chosen != precision {
                 continue;
             }
-            let file = self.model_file(training, data, precision, loss_f32)?;
+            let file = self.model_file(training, &weights, data, precision, loss_f32)?;
             if precision != Precision::F32 {
                 lines.push((precision.name(), file.model()?.provenance().loss.into()));
             }
@@ -97,41 +99,47 @@ impl Train {
     fn model_file(
         &self,
         training: &Training,
+        weights: &Parameters<f32>,
         data: &Data,
         precision: Precision,
         loss_f32: f64,
     ) -> Result<ModelFile> {
-        let file = self.build(training, data, precision, [loss_f32, f64::NAN])?;
+        let file = self.build(training, weights, data, precision, [loss_f32, f64::NAN])?;
         let bar = progress::tokens(data.validation.tokens.len() as u64 - 1);
         let loss = decoding::loss_over(&file.model()?, &data.validation, |tokens| bar.inc(tokens))?;
         bar.finish_and_clear();
-        self.build(training, data, precision, [loss_f32, loss])
+        self.build(training, weights, data, precision, [loss_f32, loss])
     }
 
     fn build(
         &self,
         training: &Training,
+        weights: &Parameters<f32>,
         data: &Data,
         precision: Precision,
         [loss_f32, loss]: [f64; 2],
     ) -> Result<ModelFile> {
         let provenance = Provenance {
             corpus: &data.name,
-            licence: if self.built_in { "MIT OR Apache-2.0" } else { &self.licence },
+            licence: self.licence(),
             corpus_crc: data.crc,
             steps: training.steps as u32,
             loss_f32: loss_f32 as f32,
             loss: loss as f32,
             bytes_per_token: data.bytes_per_token as f32,
         };
-        model_file::build(&training.config, precision, &data.vocabulary, provenance, |parameter| {
-            training.parameters.get(parameter)
-        })
+        model_file::build(&training.config, precision, &data.vocabulary, provenance, |p| weights.get(p))
+    }
+
+    /// Of the text.
+    pub(super) fn licence(&self) -> &str {
+        if self.built_in { "MIT OR Apache-2.0" } else { &self.licence }
     }
 
     /// What the model would write as it now is.
     pub(super) fn glimpse(&self, training: &Training, data: &Data, tokens: u32) -> Result<String> {
-        sample(&self.build(training, data, Precision::F32, [f64::NAN; 2])?, tokens)
+        let precision = training.rounds_to().unwrap_or(Precision::F32);
+        sample(&self.build(training, &training.weights(), data, precision, [f64::NAN; 2])?, tokens)
     }
 }
 

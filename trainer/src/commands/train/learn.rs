@@ -1,14 +1,16 @@
 //! The steps of a run, with what is shown and saved between them.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::super::interrupt::stop_on_ctrl_c;
 use super::{Data, Train};
 use crate::batches::{Batches, Split};
 use crate::checkpoint::{self, Identity, Progress};
+use crate::commands::export;
 use crate::curve::Curve;
 use crate::human;
 use crate::progress;
@@ -42,9 +44,13 @@ impl Train {
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
             .context("the text is shorter than the context")?;
         let run = self.identity(training, data)?;
-        let mut checkpoints =
-            Checkpoints { path: self.checkpoint(), run, every: *checkpoint_every, last: Instant::now() };
-        let mut curve = self.begin(&checkpoints, training, &mut batches)?;
+        let mut curve = self.begin(&self.checkpoint(), &run, training, &mut batches)?;
+        let mut checkpoints = Checkpoints {
+            path: self.checkpoint(),
+            run: self.with_notes(run, data),
+            every: *checkpoint_every,
+            last: Instant::now(),
+        };
         let first = training.steps;
         let glance = glance(&data.validation);
         let tokens_a_step = (recipe.batch * training.config.context) as f64;
@@ -61,7 +67,7 @@ impl Train {
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
             bar.set_position(training.steps);
             if training.steps.is_multiple_of(recipe.steps.div_ceil(GLANCES)) {
-                let validation = training.loss_over_split(&glance)?;
+                let validation = training.loss_over_split(&glance, training.rounds_to().is_some())?;
                 curve.validation.push((training.steps, validation));
                 let report = self.report(training, data, [loss, validation], speed)?;
                 bar.suspend(|| println!("{report}"));
@@ -83,18 +89,18 @@ impl Train {
     /// Fresh, or where the checkpoint left off.
     fn begin(
         &self,
-        checkpoints: &Checkpoints,
+        path: &Path,
+        run: &Identity,
         training: &mut Training,
         batches: &mut Batches<'_>,
     ) -> Result<Curve> {
-        let path = &checkpoints.path;
         if !self.resume {
             if path.exists() {
                 println!("{} is of an earlier run, and will be replaced", path.display());
             }
             return Ok(Curve::default());
         }
-        let progress = checkpoint::load(path, &checkpoints.run, training)?;
+        let progress = checkpoint::load(path, run, training)?;
         batches.random.state = progress.random;
         println!("resumed from {} at step {}", path.display(), training.steps);
         Ok(progress.curve)
@@ -131,6 +137,7 @@ impl Train {
         note("final learning rate", schedule.minimum.into());
         note("learning rate", schedule.maximum.into());
         note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
+        note("quantisation", serde_json::to_value(training.quantization)?);
         note("seed", self.recipe.seed.into());
         note("steps", schedule.steps.into());
         note("validation share", self.recipe.validation.into());
@@ -140,6 +147,14 @@ impl Train {
             run.extend(shape);
         }
         Ok(run)
+    }
+
+    /// What an export needs besides, and what may differ between two halves of a run: the corpus' name, for one.
+    fn with_notes(&self, mut run: Identity, data: &Data) -> Identity {
+        run.insert(export::CORPUS.into(), data.name.as_str().into());
+        run.insert(export::LICENCE.into(), self.licence().into());
+        run.insert(export::BYTES_PER_TOKEN.into(), data.bytes_per_token.into());
+        run
     }
 
     fn advice(&self, checkpoint: &Path) -> String {
@@ -185,17 +200,6 @@ impl Checkpoints {
         }
         self.last = Instant::now();
     }
-}
-
-/// Set by the first Ctrl-C; the second one ends the program. Where no handler can be set, Ctrl-C just ends it.
-fn stop_on_ctrl_c() -> &'static AtomicBool {
-    static STOPPED: AtomicBool = AtomicBool::new(false);
-    _ = ctrlc::set_handler(|| {
-        if STOPPED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
-    &STOPPED
 }
 
 #[cfg(test)]

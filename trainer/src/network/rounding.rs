@@ -1,0 +1,108 @@
+//! Activations rounded as the core's integer arithmetic rounds them: to int8, with one scale a vector.
+//!
+//! For a vector `x`: `s = max |x| / 127`, `x = s round(x / s)`. Gradients pass as if nothing had been rounded (the
+//! straight-through estimator, Bengio et al. 2013), so that there is no backward pass. What the core does beyond this, its
+//! norms, activation functions and softmax in fixed point, is closer to f32 by two orders of magnitude and is left out.
+
+use pipsqueak::Config;
+use pipsqueak::math::{self, Float};
+use pipsqueak::ops::quantize::INT8_MAX;
+
+/// Rounds each row of `x` `[rows, columns]`: what enters a matrix.
+pub fn round_rows<F: Float>(x: &mut [F], columns: usize) {
+    for row in x.chunks_exact_mut(columns) {
+        let step = step(row);
+        round(row, step);
+    }
+}
+
+/// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query by itself; the keys of a position
+/// together, and its values, with a scale that is rounded up to bfloat16.
+pub fn round_qkv<F: Float>(qkv: &mut [F], config: &Config) {
+    for row in qkv.chunks_exact_mut(config.qkv_width()) {
+        let (query, key_value) = row.split_at_mut(config.width);
+        round_rows(query, config.head());
+        for cached in key_value.chunks_exact_mut(config.kv_width()) {
+            let step = round_up_bf16(step(cached));
+            round(cached, step);
+        }
+    }
+}
+
+fn step<F: Float>(x: &[F]) -> F {
+    let largest = x.iter().fold(F::ZERO, |largest, &x| math::max(x, math::max(-x, largest)));
+    largest / F::of(f64::from(INT8_MAX))
+}
+
+fn round<F: Float>(x: &mut [F], step: F) {
+    if step > F::ZERO {
+        let inverse = F::ONE / step;
+        x.iter_mut().for_each(|x| *x = nearest(*x * inverse) * step);
+    }
+}
+
+/// The nearest integer, for sizes below 2^22: adding the number from which on a format has no fraction rounds.
+#[inline(always)]
+fn nearest<F: Float>(x: F) -> F {
+    let rounder =
+        F::of(if size_of::<F>() == size_of::<f32>() { 12_582_912.0 } else { 6_755_399_441_055_744.0 });
+    (x + rounder) - rounder
+}
+
+fn round_up_bf16<F: Float>(x: F) -> F {
+    let bits = (x.to_f64() as f32).to_bits() + 0xffff;
+    F::of(f64::from(f32::from_bits(bits & 0xffff_0000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::differences::values;
+    use crate::presets::STORIES_260K;
+    use pipsqueak::ops::quantize::{mantissa, quantize, quantize_bf16};
+
+    const UNIT: f64 = 1.0 / (1 << 20) as f64;
+
+    fn integers(x: &[f64]) -> Vec<i32> {
+        x.iter().map(|x| (x / UNIT).round() as i32).collect()
+    }
+
+    #[test]
+    fn rows_are_those_of_the_core() {
+        let x = values(64, 1);
+        let mut q = [0; 64];
+        let factor = f64::from(quantize(&mut q, &integers(&x))) * UNIT;
+        let mut rounded = x.clone();
+        round_rows(&mut rounded, 64);
+        // The core may round the other way where a value lies within 0.004 steps of the middle.
+        let same = rounded.iter().zip(q).filter(|(x, q)| (*x - f64::from(*q) * factor).abs() < 0.01 * factor);
+        assert!(same.count() >= 63, "{rounded:?} {q:?}");
+        assert!(rounded.iter().zip(&x).any(|(a, b)| (a - b).abs() > 0.3 * factor));
+    }
+
+    #[test]
+    fn keys_are_those_of_the_cache() {
+        let config = STORIES_260K;
+        let mut x = values(config.qkv_width(), 2);
+        let key = config.width..config.width + config.kv_width();
+        let mut q = vec![0; config.kv_width()];
+        let bits = quantize_bf16(&mut q, &integers(&x[key.clone()]), UNIT as f32);
+        let scale = f64::from(f32::from_bits(u32::from(bits) << 16));
+        assert!(mantissa(bits) >= 128);
+        round_qkv(&mut x, &config);
+        let same = x[key].iter().zip(&q).filter(|(x, q)| (*x - f64::from(**q) * scale).abs() < 1e-6 * scale);
+        assert!(same.count() >= q.len() - 1, "{q:?}");
+    }
+
+    #[test]
+    fn nothing_stays_nothing_and_rounding_twice_changes_nothing() {
+        let mut zeros = [0f32; 4];
+        round_rows(&mut zeros, 4);
+        assert_eq!(zeros, [0.0; 4]);
+        let mut once: Vec<f32> = values(100, 3).iter().map(|&x| x as f32).collect();
+        round_rows(&mut once, 25);
+        let mut twice = once.clone();
+        round_rows(&mut twice, 25);
+        assert!(once.iter().zip(&twice).all(|(a, b)| (a - b).abs() <= 1e-6 * a.abs()), "{once:?} {twice:?}");
+    }
+}
