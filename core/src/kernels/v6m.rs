@@ -225,6 +225,21 @@ unsafe extern "C" fn int4_rows(_: *const u32, _: *const i32, _end: *const u32, _
     )
 }
 
+pub use super::portable::weights;
+
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    mantissas: [i32; N],
+) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    portable::scale(out, scales, mantissas)
+}
+
 /// What the attention kernels walk over: rows `stride` bytes apart, up to `end`.
 #[repr(C)]
 struct Walk {
@@ -236,7 +251,7 @@ struct Walk {
 }
 
 /// See [`portable::dots`].
-pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let (head, positions) = (queries.len() / N, out.len());
     if !walkable(keys, head, stride, positions) {
         return portable::dots(out, queries, keys, stride);
