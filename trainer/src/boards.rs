@@ -1,5 +1,6 @@
 //! Real boards, what they have, and what of it the firmware takes beside the model.
 
+use anyhow::{Result, anyhow};
 use pipsqueak::{Config, MemorySize, Precision};
 
 /// A board that one can buy, or emulate.
@@ -34,6 +35,34 @@ pub const BOARDS: [Board; 14] = [
     board("Nucleo-H743ZI", "STM32H743ZI, Cortex-M7", 2048, 512),
     board("mps2-an386 (QEMU)", "Cortex-M4F", 4096, 4096),
 ];
+
+/// The board that a person means by a part of its name or of its chip's, in whatever case: the whole name first.
+///
+/// # Errors
+/// If there is none, or there are several; the message lists them.
+pub fn find(name: &str) -> Result<&'static Board> {
+    let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
+    let wanted = plain(name);
+    let named = |board: &&Board| plain(board.name) == wanted;
+    let meant = |board: &&Board| {
+        !wanted.is_empty() && plain(&format!("{} {}", board.name, board.chip)).contains(&wanted)
+    };
+    let matching: Vec<&Board> = match BOARDS.iter().find(named) {
+        Some(board) => vec![board],
+        None => BOARDS.iter().filter(meant).collect(),
+    };
+    let names = |boards: &mut dyn Iterator<Item = &Board>| {
+        boards.map(|board| board.name).collect::<Vec<_>>().join(", ")
+    };
+    match matching.as_slice() {
+        [board] => Ok(board),
+        [] => Err(anyhow!(
+            "no board is called '{name}'; there are {}; for another one say --flash and --ram",
+            names(&mut BOARDS.iter())
+        )),
+        _ => Err(anyhow!("'{name}' may be {}; say which", names(&mut matching.into_iter()))),
+    }
+}
 
 const fn board(name: &'static str, chip: &'static str, flash_kib: u64, ram_kib: u64) -> Board {
     Board { name, chip, flash_bytes: flash_kib * KIB, ram_bytes: ram_kib * KIB }
@@ -80,5 +109,33 @@ impl Footprint {
             (Some(flash), Some(ram)) => Some(format!("{flash}, {ram}")),
             (flash, ram) => flash.or(ram),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_board_is_found_by_what_people_call_it() {
+        for (name, expected) in [
+            ("Raspberry Pi Pico", "Raspberry Pi Pico"),
+            ("raspberry-pi-pico", "Raspberry Pi Pico"),
+            ("rp2040", "Raspberry Pi Pico"),
+            ("pico 2", "Raspberry Pi Pico 2"),
+            ("microbit v1", "micro:bit v1"),
+            ("teensy", "Teensy 4.1"),
+        ] {
+            assert_eq!(find(name).unwrap().name, expected, "{name}");
+        }
+        let message = find("pico").unwrap_err().to_string();
+        assert_eq!(message, "'pico' may be Raspberry Pi Pico, Raspberry Pi Pico 2; say which");
+        assert!(
+            find("6502")
+                .unwrap_err()
+                .to_string()
+                .contains("no board is called '6502'; there are micro:bit v1,")
+        );
+        assert!(find("").is_err());
     }
 }

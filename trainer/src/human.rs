@@ -40,9 +40,37 @@ impl FromStr for ByteCount {
     }
 }
 
+/// A time as typed: `90s`, `10m` or `2h`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seconds(pub f64);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0)];
+        let parsed = units.iter().find_map(|&(unit, seconds)| {
+            let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+            Some(number * seconds)
+        });
+        let sensible = parsed.filter(|seconds| (1.0..=1e6).contains(seconds));
+        sensible.map(Seconds).ok_or(format!("'{text}' is no time; write it as 90s, 10m or 2h"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!("90s".parse(), Ok(Seconds(90.0)));
+        assert_eq!("1.5m".parse(), Ok(Seconds(90.0)));
+        assert_eq!("2h".parse(), Ok(Seconds(7200.0)));
+        for wrong in ["10", "m", "-1m", "0s", "1e9h", "NaNs"] {
+            assert!(wrong.parse::<Seconds>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -4,6 +4,7 @@
 pub mod batches;
 pub mod bench;
 pub mod boards;
+pub mod budget;
 pub mod chart;
 pub mod checkpoint;
 pub mod commands;
@@ -23,6 +24,9 @@ pub mod progress;
 pub mod quantize;
 pub mod random;
 pub mod schedule;
+pub mod shape;
+pub mod sweep;
+pub mod sweep_chart;
 pub mod text;
 pub mod training;
 pub mod vocabulary;

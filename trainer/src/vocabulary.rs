@@ -123,6 +123,16 @@ impl OwnedVocabulary {
         self.pieces.count() + self.specials
     }
 
+    /// Bytes of its text in a model file.
+    pub fn bytes(&self) -> u64 {
+        let bytes = match &self.pieces {
+            OwnedPieces::Bytes => 0,
+            OwnedPieces::Characters(characters) => characters.len(),
+            OwnedPieces::Merges { atoms, pairs, .. } => atoms.len() + pairs.len(),
+        };
+        bytes as u64
+    }
+
     /// The core's tokenizer over this vocabulary.
     pub fn tokenizer(&self) -> Result<Tokenizer<'_>> {
         Ok(Tokenizer::new(self.borrow(), self.vocab())?)

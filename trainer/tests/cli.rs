@@ -204,6 +204,33 @@ fn a_shape_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_board_decides_the_shape_and_its_model_fits() {
+    let folder = folder("boards");
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    let train = "train --text s.txt --out m.pip --steps 2 --batch 2";
+    let said = succeed(&folder, &format!("{train} --flash 128K --ram 20K"));
+    assert!(said.contains("for the chip: at most 12") && said.contains("of its 128 KiB of flash"), "{said}");
+    let size = fs::metadata(folder.join("m.pip")).unwrap().len();
+    assert!((40 << 10..58 << 10).contains(&size), "{size} bytes beside 70 KiB of firmware");
+    let said =
+        succeed(&folder, &format!("{train} --board rp2040 --width 64 --layers 2 --vocab 300 --context 48"));
+    assert!(said.contains("2 layers of width 64") && said.contains("300 tokens, context 48"), "{said}");
+    assert!(said.contains("for Raspberry Pi Pico:"), "{said}");
+    assert!(
+        succeed(&folder, "inspect --board microbit-v1")
+            .contains("micro:bit v1                 256       16  fits")
+    );
+    let refusal = |options: &str| fail(&folder, &format!("train --text s.txt --out n.pip {options}"));
+    let message = refusal("--board rp2040 --width 1024 --layers 9");
+    assert!(
+        message.contains("bytes of flash with the firmware, and Raspberry Pi Pico has 2,097,152"),
+        "{message}"
+    );
+    assert!(refusal("--flash 256K --ram 7K").contains("bytes of RAM with the firmware"));
+    assert!(refusal("--board z80").contains("no board is called 'z80'"));
+}
+
+#[test]
 fn a_run_that_diverges_says_so() {
     let folder = folder("diverges");
     succeed(&folder, "corpus --bytes 30K --out s.txt");

@@ -6,30 +6,34 @@ use anyhow::Result;
 use clap::Args;
 use pipsqueak::{Config, Model, Parameter, Precision};
 
-use super::shape::{PrecisionName, Shape};
+use super::plan::Plan;
+use super::shape::{Chip, PrecisionName, Shape};
 use crate::boards::{BOARDS, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use crate::human;
 use crate::model_file::ModelFile;
 
 /// Show a model's shape, its parameters, its flash and RAM to the byte, and which boards it fits.
 ///
-/// Without a model file, of a shape that is yet to be trained; its vocabulary's text, which the file holds too, is then
-/// left out of the count.
+/// Without a model file, of a shape that is yet to be trained, or of the one that `train` would choose for a board; its
+/// vocabulary's text, which the file holds too, is then left out of the count.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pipsqueak inspect --model stories.pip
-  pipsqueak inspect --width 64 --layers 5 --vocab 512 --context 256")]
+  pipsqueak inspect --width 64 --layers 5 --vocab 512 --context 256
+  pipsqueak inspect --board 'Raspberry Pi Pico'")]
 pub struct Inspect {
     /// The model file
-    #[arg(long, conflicts_with_all = ["vocab", "precision", "Shape"])]
+    #[arg(long, conflicts_with_all = ["vocab", "precision", "Chip", "Shape"])]
     model: Option<PathBuf>,
-    /// Number of tokens
-    #[arg(long, default_value_t = 512)]
-    vocab: usize,
-    /// Number format
-    #[arg(long, value_enum, default_value_t = PrecisionName::Int8)]
-    precision: PrecisionName,
+    /// Number of tokens [default: 512, or what suits a --board]
+    #[arg(long)]
+    vocab: Option<usize>,
+    /// Number format [default: int8, or what a --board is best used with]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
+    #[command(flatten)]
+    chip: Chip,
     #[command(flatten)]
     shape: Shape,
 }
@@ -43,9 +47,10 @@ impl Inspect {
             print_provenance(&model);
             print_footprint(model.config(), model.precision(), model.file_bytes() as u64);
         } else {
-            let (config, precision) = (self.shape.config(self.vocab)?, self.precision.into());
-            let bytes = Parameter::ALL.iter().map(|parameter| parameter.bytes(&config, precision)).sum();
-            print_footprint(&config, precision, bytes);
+            let plan = Plan::without_text(&self.chip, &self.shape, self.vocab, self.precision)?;
+            let bytes =
+                Parameter::ALL.iter().map(|parameter| parameter.bytes(&plan.config, plan.precision)).sum();
+            print_footprint(&plan.config, plan.precision, bytes);
         }
         Ok(())
     }

@@ -6,7 +6,10 @@ mod export;
 mod generate;
 mod import;
 mod inspect;
+mod interrupt;
+mod plan;
 mod shape;
+mod sweep;
 mod train;
 
 use anyhow::Result;
@@ -17,6 +20,8 @@ use clap::Subcommand;
 pub enum Command {
     /// Learn from a text, and write a model file
     Train(Box<train::Train>),
+    /// Find the best shape for a board by trial
+    Sweep(Box<sweep::Sweep>),
     /// Write a text with a model, as the board will
     Generate(generate::Generate),
     /// Measure how well a model foretells a text
@@ -36,6 +41,7 @@ impl Command {
     pub fn run(self) -> Result<()> {
         match self {
             Command::Train(command) => command.run(),
+            Command::Sweep(command) => command.run(),
             Command::Generate(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Inspect(command) => command.run(),

@@ -4,19 +4,25 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
 
+use crate::boards;
+use crate::budget::Budget;
+use crate::human::ByteCount;
+use crate::presets::STORIES_260K;
+use crate::shape::{DEFAULT, Wishes};
+
 /// A model's shape and choices.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shape")]
 pub(super) struct Shape {
-    /// Positions that attention sees at once
-    #[arg(long, default_value_t = 128)]
-    pub(super) context: usize,
-    /// Length of the vector that stands for a token
-    #[arg(long, default_value_t = 96)]
-    width: usize,
-    /// Number of layers
-    #[arg(long, default_value_t = 4)]
-    layers: usize,
+    /// Positions that attention sees at once [default: 128, or what a --board has RAM for]
+    #[arg(long)]
+    context: Option<usize>,
+    /// Length of the vector that stands for a token [default: 96, or what a --board has flash for]
+    #[arg(long)]
+    width: Option<usize>,
+    /// Number of layers [default: 4, or what a --board has flash for]
+    #[arg(long)]
+    layers: Option<usize>,
     /// Number of attention heads [default: about one for every 16 of the width]
     #[arg(long)]
     heads: Option<usize>,
@@ -44,6 +50,37 @@ pub(super) struct Shape {
     /// Leave out residual connections (to see what they do)
     #[arg(long)]
     no_residual: bool,
+}
+
+/// The chip that a model is to fit.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Board")]
+pub(super) struct Chip {
+    /// Choose shape, vocabulary, number format and context for this board, as `inspect` lists it
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "ram"])]
+    board: Option<String>,
+    /// As --board, for a chip with so much flash, of which the firmware takes a part
+    #[arg(long, value_name = "BYTES", requires = "ram")]
+    flash: Option<ByteCount>,
+    /// As --board, for a chip with so much RAM, of which the firmware takes a part
+    #[arg(long, value_name = "BYTES", requires = "flash")]
+    ram: Option<ByteCount>,
+}
+
+impl Chip {
+    /// What there is to spend, if a chip is named.
+    ///
+    /// # Errors
+    /// A board that is not known.
+    pub(super) fn budget(&self) -> Result<Option<Budget>> {
+        Ok(match (&self.board, self.flash, self.ram) {
+            (Some(name), _, _) => Some(Budget::of(boards::find(name)?)),
+            (None, Some(ByteCount(flash_bytes)), Some(ByteCount(ram_bytes))) => {
+                Some(Budget { name: "the chip".into(), flash_bytes, ram_bytes })
+            }
+            _ => None,
+        })
+    }
 }
 
 /// See [`Position`].
@@ -106,59 +143,50 @@ impl From<PrecisionName> for Precision {
 }
 
 impl Shape {
-    /// The configuration these options name.
+    /// The configuration these options name, whatever the board.
     ///
     /// # Errors
     /// A shape that makes no sense.
     pub(super) fn config(&self, vocab: usize) -> Result<Config> {
+        Ok(self.wishes().config(vocab, DEFAULT)?)
+    }
+
+    /// What these options settle.
+    pub(super) fn wishes(&self) -> Wishes {
         let (mlp, activation) = match self.mlp {
             MlpName::Swiglu => (Mlp::Gated, Activation::Silu),
             MlpName::Gelu => (Mlp::Plain, Activation::Gelu),
             MlpName::Relu => (Mlp::Plain, Activation::Relu),
         };
-        let heads = self.heads.unwrap_or_else(|| default_heads(self.width));
-        let config = Config {
-            vocab,
-            context: self.context,
-            width: self.width,
-            layers: self.layers,
-            heads,
-            kv_heads: self.kv_heads.unwrap_or(if heads.is_multiple_of(2) { heads / 2 } else { heads }),
-            hidden: self.hidden.unwrap_or(default_hidden(self.width, mlp)),
-            position: match self.position {
-                PositionName::Rotary => Position::Rotary,
-                PositionName::Learned => Position::Learned,
-                PositionName::Sinusoidal => Position::Sinusoidal,
-                PositionName::None => Position::None,
-            },
-            rotary_base: 10_000.0,
-            norm: match self.norm {
-                NormName::Rms => Norm::Rms,
-                NormName::Layer => Norm::Layer,
-                NormName::None => Norm::None,
-            },
-            norm_epsilon: 1e-5,
+        let position = match self.position {
+            PositionName::Rotary => Position::Rotary,
+            PositionName::Learned => Position::Learned,
+            PositionName::Sinusoidal => Position::Sinusoidal,
+            PositionName::None => Position::None,
+        };
+        let norm = match self.norm {
+            NormName::Rms => Norm::Rms,
+            NormName::Layer => Norm::Layer,
+            NormName::None => Norm::None,
+        };
+        let choices = Config {
+            position,
+            norm,
             activation,
             mlp,
             residual: !self.no_residual,
             bias: self.bias,
             tied: !self.untied,
+            ..STORIES_260K
         };
-        config.check()?;
-        Ok(config)
-    }
-}
-
-/// The most heads of at least 16 channels that divide the width; 1 where there are none.
-fn default_heads(width: usize) -> usize {
-    (1..=width / 16).rev().find(|&heads| width.is_multiple_of(heads)).unwrap_or(1)
-}
-
-/// As many weights as a plain MLP of 4 widths has, rounded to whole words.
-fn default_hidden(width: usize, mlp: Mlp) -> usize {
-    let plain = width.saturating_mul(4);
-    match mlp {
-        Mlp::Plain => plain,
-        Mlp::Gated => (plain / 3 * 2).next_multiple_of(4),
+        Wishes {
+            choices,
+            context: self.context,
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            hidden: self.hidden,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::super::plan::Plan;
 use super::Train;
 use crate::batches::Split;
 use crate::pairs::{self, Purpose};
@@ -22,12 +23,14 @@ pub(super) struct Data {
     pub(super) name: String,
     /// Of the corpus.
     pub(super) crc: u32,
+    /// Of the model that is to learn it.
+    pub(super) plan: Plan,
 }
 
 impl Train {
     pub(super) fn data(&self) -> Result<Data> {
         let data = if self.pairs.is_some() { self.pairs()? } else { self.text()? };
-        let (name, context) = (&data.name, self.shape.context);
+        let (name, context) = (&data.name, data.plan.config.context);
         let length = data.training.tokens.len();
         if length <= context {
             bail!(
@@ -48,7 +51,7 @@ impl Train {
         };
         let too_short = || format!("{} is too short to learn from", corpus.name());
         let (training, validation) = corpus.split(self.recipe.validation).with_context(too_short)?;
-        let vocabulary = OwnedVocabulary::of_corpus(&corpus, self.tokens, self.vocab)?;
+        let (vocabulary, plan) = self.plan(&corpus)?;
         let mut tokens = vocabulary.encode(&validation)?;
         let bytes_per_token = validation.text_bytes() as f64 / tokens.len() as f64;
         tokens.truncate(VALIDATION_TOKENS_MAX);
@@ -59,7 +62,13 @@ impl Train {
             vocabulary,
             name: corpus.name().to_string(),
             crc: corpus.crc(),
+            plan,
         })
+    }
+
+    /// The corpus's vocabulary, and with it the model's shape.
+    fn plan(&self, corpus: &Corpus) -> Result<(OwnedVocabulary, Plan)> {
+        Plan::make(corpus, &self.chip, &self.shape, self.tokens, self.vocab, self.precision)
     }
 
     /// The last pairs are kept back, at least one.
@@ -68,12 +77,12 @@ impl Train {
         let pairs = pairs::read(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let corpus = pairs::corpus(&pairs, &name)?;
-        let vocabulary = OwnedVocabulary::of_corpus(&corpus, self.tokens, self.vocab)?;
+        let (vocabulary, plan) = self.plan(&corpus)?;
         let kept = (pairs.len() as f64 * self.recipe.validation).ceil() as usize;
         let (training, validation) = pairs.split_at(pairs.len() - kept.clamp(1, pairs.len() - 1));
         let bytes: usize = validation.iter().map(|pair| pair.answer.len()).sum();
         let encode = |pairs, purpose| {
-            let encoded = pairs::encode(pairs, &vocabulary, self.shape.context, purpose);
+            let encoded = pairs::encode(pairs, &vocabulary, plan.config.context, purpose);
             encoded.with_context(|| format!("cannot learn from {}", path.display()))
         };
         let training = encode(training, Purpose::Learn)?;
@@ -85,6 +94,7 @@ impl Train {
             name,
             crc: corpus.crc(),
             vocabulary,
+            plan,
         })
     }
 }

@@ -27,7 +27,7 @@ impl Train {
         println!("validating ...");
         let loss_f32 = training.loss_over_split(&data.validation, false)?;
         let weights = training.weights();
-        let chosen = Precision::from(self.precision);
+        let chosen = data.plan.precision;
         let (mut lines, mut written) = (vec![("f32", loss_f32)], None);
         for &name in PrecisionName::value_variants() {
             let precision = Precision::from(name);

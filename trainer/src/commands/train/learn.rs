@@ -1,11 +1,12 @@
 //! The steps of a run, with what is shown and saved between them.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::super::interrupt::stop_on_ctrl_c;
 use super::{Data, Train};
 use crate::batches::{Batches, Split};
 use crate::checkpoint::{self, Identity, Progress};
@@ -199,17 +200,6 @@ impl Checkpoints {
         }
         self.last = Instant::now();
     }
-}
-
-/// Set by the first Ctrl-C; the second one ends the program. Where no handler can be set, Ctrl-C just ends it.
-fn stop_on_ctrl_c() -> &'static AtomicBool {
-    static STOPPED: AtomicBool = AtomicBool::new(false);
-    _ = ctrlc::set_handler(|| {
-        if STOPPED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
-    &STOPPED
 }
 
 #[cfg(test)]

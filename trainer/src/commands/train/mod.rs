@@ -3,7 +3,7 @@
 mod data;
 mod export;
 mod learn;
-mod recipe;
+pub(super) mod recipe;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use anyhow::Result;
 use clap::Args;
 use pipsqueak::Config;
 
-use super::shape::{PrecisionName, Shape};
+use super::shape::{Chip, PrecisionName, Shape};
 use crate::human::{self, ByteCount};
 use crate::model_file;
 use crate::text::Documents;
@@ -31,6 +31,8 @@ use recipe::Recipe;
 Examples:
   pipsqueak train --built-in --out stories.pip
   pipsqueak train --text diary.txt --out diary.pip --steps 5000
+  pipsqueak train --text diary.txt --out diary.pip --board 'Raspberry Pi Pico'
+  pipsqueak train --text diary.txt --out diary.pip --flash 256K --ram 64K
   pipsqueak train --pairs orders.tsv --out obey.pip
   pipsqueak train --text notes.txt --tokens characters --width 64 --layers 3 --out notes.pip
 
@@ -58,9 +60,9 @@ pub struct Train {
     /// The model file to write
     #[arg(long)]
     out: PathBuf,
-    /// Number format of the model file
-    #[arg(long, value_enum, default_value_t = PrecisionName::Int8)]
-    precision: PrecisionName,
+    /// Number format of the model file [default: int8, or what a --board is best used with]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
     /// Also write the model in f32, to compare with
     #[arg(long)]
     f32_out: Option<PathBuf>,
@@ -71,9 +73,11 @@ pub struct Train {
     /// How text is cut into tokens
     #[arg(long, value_enum, default_value_t = Tokens::Bpe)]
     tokens: Tokens,
-    /// Number of tokens of a BPE vocabulary
-    #[arg(long, default_value_t = 512)]
-    vocab: usize,
+    /// Number of tokens of a BPE vocabulary [default: 512, or what suits a --board]
+    #[arg(long)]
+    vocab: Option<usize>,
+    #[command(flatten)]
+    chip: Chip,
     #[command(flatten)]
     shape: Shape,
     #[command(flatten)]
@@ -97,10 +101,10 @@ impl Train {
             model_file::check_writable(path)?;
         }
         let data = self.data()?;
-        let config = self.shape.config(data.vocabulary.vocab())?;
-        let mut training = Training::new(&config, self.recipe.hyper_parameters(), self.recipe.seed)?;
-        training.quantization = self.recipe.quantization(self.precision.into());
-        self.announce(&config, &data);
+        let config = &data.plan.config;
+        let mut training = Training::new(config, self.recipe.hyper_parameters(), self.recipe.seed)?;
+        training.quantization = self.recipe.quantization(data.plan.precision);
+        self.announce(config, &data);
 
         let started = Instant::now();
         let curve = self.learn(&mut training, &data)?;
@@ -122,6 +126,7 @@ impl Train {
             human::count(data.training.tokens.len() as u64),
             human::count(data.validation.tokens.len() as u64)
         );
+        println!("{}", data.plan.describe());
         let memory = Training::bytes(config, self.recipe.batch, config.context) as u64;
         println!("training takes about {} MiB of memory", human::count(memory >> 20));
     }

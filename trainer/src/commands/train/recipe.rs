@@ -11,19 +11,19 @@ use crate::training::{HyperParameters, Quantization};
 /// How the model learns.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Recipe")]
-pub(super) struct Recipe {
+pub(in super::super) struct Recipe {
     /// Steps of the optimiser
     #[arg(long, default_value_t = 3000)]
-    pub(super) steps: u64,
+    pub(in super::super) steps: u64,
     /// Windows of text a step
     #[arg(long, default_value_t = 8)]
-    pub(super) batch: usize,
+    pub(in super::super) batch: usize,
     /// The rule of a step
     #[arg(long, value_enum, default_value_t = OptimizerName::Muon)]
     optimizer: OptimizerName,
     /// Learning rate after the warm-up
     #[arg(long, default_value_t = 1e-2)]
-    pub(super) learning_rate: f64,
+    pub(in super::super) learning_rate: f64,
     /// Learning rate at the end of its cosine [default: a tenth of the learning rate]
     #[arg(long)]
     final_learning_rate: Option<f64>,
@@ -41,14 +41,14 @@ pub(super) struct Recipe {
     clip: f64,
     /// Share of the text that is kept back to validate with
     #[arg(long, default_value_t = 0.1)]
-    pub(super) validation: f64,
+    pub(in super::super) validation: f64,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
     /// [default: int8 0, int4 0.3, ternary 0.6]
     #[arg(long, value_name = "SHARE")]
     quantize_last: Option<f64>,
     /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
     #[arg(long, default_value_t = 1)]
-    pub(super) seed: u64,
+    pub(in super::super) seed: u64,
 }
 
 /// See [`Optimizer`].
@@ -61,7 +61,7 @@ enum OptimizerName {
 }
 
 impl Recipe {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in super::super) fn check(&self) -> Result<()> {
         ensure!(self.steps > 0, "--steps is 0; it takes at least 1");
         ensure!((1..=65_536).contains(&self.batch), "--batch is {}; it must be from 1 to 65536", self.batch);
         for (name, value, largest) in [
@@ -78,7 +78,7 @@ impl Recipe {
         Ok(())
     }
 
-    pub(super) fn hyper_parameters(&self) -> HyperParameters {
+    pub(in super::super) fn hyper_parameters(&self) -> HyperParameters {
         HyperParameters {
             schedule: Schedule {
                 maximum: self.learning_rate,
@@ -92,7 +92,7 @@ impl Recipe {
     }
 
     /// From which step on weights are rounded to `precision`.
-    pub(super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
+    pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
         let default = match precision {
             Precision::F32 | Precision::Int8 => 0.0,
             Precision::Int4 => 0.3,
