@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use pipsqueak::kernels::{self, Joining, Packed, Step, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{self, Factors, Joining, Packed, Step, portable, prepared_len, scale_row};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, SplitMix64};
 use rand_core::Rng;
@@ -193,10 +193,11 @@ fn attention<const N: usize>(
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
     let mantissas = core::array::from_fn(|_| (random.next_u32() & 0x7fff) as i32 >> (random.next_u32() % 9));
+    let factors = Factors { mantissas, shift: random.next_u32() % 20 };
     let largest =
-        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, mantissas);
+        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
     let expected_largest =
-        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, mantissas);
+        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);
     let mut count = compare("the largest score", lengths, &largest, &expected_largest)?;
     count += compare("scores", lengths, found, expected)?;
 

@@ -120,8 +120,17 @@ pub const fn size(v: i32) -> u32 {
     (v ^ (v >> 31)) as u32
 }
 
+/// What products of queries with a key, times the key's scale, become scores by: `(product >> 16) * mantissa >> shift`.
+#[derive(Debug, Clone, Copy)]
+pub struct Factors<const N: usize> {
+    /// Of each head; 0..=32,767.
+    pub mantissas: [i32; N],
+    /// 0..=31.
+    pub shift: u32,
+}
+
 /// Bits of a score behind the binary point.
-pub const FRACTION_BITS: u32 = 23;
+pub const FRACTION_BITS: u32 = 8;
 
 /// `round(2^15 * 2^(-i / 256))`.
 static EXP2: [u16; 256] = exp2_table();

@@ -1,6 +1,6 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Joining, Packed, Step, multiply_shift_16, scale_row, size};
+use super::{EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
 use crate::packing::{ROWS, unpack, weights_of_word};
@@ -130,28 +130,28 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n]`, where the lower half of `scales[t]` is the key's: scores
-/// with [`FRACTION_BITS`](super::FRACTION_BITS). Returns the largest of each head.
+/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
+/// scale. Returns the largest of each head.
 ///
-/// As for [`dots`]; a product with its key's scale fits 31 bits, and mantissas 15.
+/// As for [`dots`]; a product with its key's scale fits 31 bits.
 pub fn scores<const N: usize>(
     out: &mut [[i32; N]],
     queries: &[i8],
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    mantissas: [i32; N],
+    factors: Factors<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
-    scale(out, scales, mantissas)
+    scale(out, scales, factors)
 }
 
 /// From products to scores, in place; see [`scores`].
-pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], mantissas: [i32; N]) -> [i32; N] {
+pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Factors<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {
-        for ((score, mantissa), largest) in scores.iter_mut().zip(mantissas).zip(&mut largest) {
-            *score = ((*score * (scale & 0xffff)) >> 16) * mantissa;
+        for ((score, mantissa), largest) in scores.iter_mut().zip(factors.mantissas).zip(&mut largest) {
+            *score = (((*score * (scale & 0xffff)) >> 16) * mantissa) >> factors.shift;
             *largest = if *score > *largest { *score } else { *largest };
         }
     }
@@ -180,9 +180,9 @@ pub fn weights<const N: usize>(
     totals
 }
 
-/// `2^(15 - distance / 2^23)`, of the distance's upper 17 bits.
+/// `2^(15 - distance / 256)`.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
     let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
-    u32::from(EXP2[(distance >> (FRACTION_BITS - 8) & 0xff) as usize]) >> octaves
+    u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
 }
