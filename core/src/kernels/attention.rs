@@ -26,7 +26,12 @@ pub fn scores<const N: usize>(
         return portable::scale(out, scales, factors);
     }
     let mut largest = [i32::MIN; N];
-    let walk = ScoreWalk { positions, scales: scales.as_ptr(), mantissas: factors.mantissas.as_ptr(), shift: factors.shift };
+    let walk = ScoreWalk {
+        positions,
+        scales: scales.as_ptr(),
+        mantissas: factors.mantissas.as_ptr(),
+        shift: factors.shift,
+    };
     // SAFETY: there are `positions` pairs of products and as many scales; two mantissas, and room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
     largest
@@ -50,7 +55,19 @@ macro_rules! times_mantissa {
 #[cfg(arm_thumb2)]
 macro_rules! times_mantissa {
     ($product:literal, $mantissa:literal) => {
-        concat!("asr ", $product, ", ", $product, ", #16\n mul ", $product, ", ", $product, ", ", $mantissa, "\n")
+        concat!(
+            "asr ",
+            $product,
+            ", ",
+            $product,
+            ", #16\n mul ",
+            $product,
+            ", ",
+            $product,
+            ", ",
+            $mantissa,
+            "\n"
+        )
     };
 }
 
@@ -58,10 +75,26 @@ macro_rules! times_mantissa {
 macro_rules! scale_score {
     ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
         concat!(
-            "mul ", $score, ", ", $score, ", r7\n",
+            "mul ",
+            $score,
+            ", ",
+            $score,
+            ", r7\n",
             times_mantissa!($score, $mantissa),
-            "asr ", $score, ", ", $score, ", r12\n",
-            "cmp ", $score, ", ", $largest, "\n bgt ", $update, "f\n", $back, ":\n"
+            "asr ",
+            $score,
+            ", ",
+            $score,
+            ", r12\n",
+            "cmp ",
+            $score,
+            ", ",
+            $largest,
+            "\n bgt ",
+            $update,
+            "f\n",
+            $back,
+            ":\n"
         )
     };
 }
@@ -139,10 +172,30 @@ struct WeightWalk {
 macro_rules! weigh {
     ($score:literal, $largest:literal, $total:literal) => {
         concat!(
-            "sub ", $score, ", ", $largest, ", ", $score, "\n uxtb r12, ", $score, "\n",
-            "usat ", $score, ", #5, ", $score, ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
-            "lsr r12, r12, ", $score, "\n add ", $total, ", ", $total, ", r12\n",
-            "mul ", $score, ", r12, lr\n"
+            "sub ",
+            $score,
+            ", ",
+            $largest,
+            ", ",
+            $score,
+            "\n uxtb r12, ",
+            $score,
+            "\n",
+            "usat ",
+            $score,
+            ", #5, ",
+            $score,
+            ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
+            "lsr r12, r12, ",
+            $score,
+            "\n add ",
+            $total,
+            ", ",
+            $total,
+            ", r12\n",
+            "mul ",
+            $score,
+            ", r12, lr\n"
         )
     };
 }
