@@ -236,8 +236,8 @@ fn attention<const N: usize>(
     let scales = &mut room.values[..positions];
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
-    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0x7fff) as i32 >> (random.next_u32() % 9));
-    let factors = Factors { mantissas, shift: random.next_u32() % 20 };
+    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0xfff) as i32 >> (random.next_u32() % 9));
+    let factors = Factors { mantissas, shift: 1 + random.next_u32() % 20 };
     let largest = kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
     let expected_largest =
         portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);

@@ -58,7 +58,7 @@ impl Attention<'_> {
                 columns.clone().map(|column| self.column_square(Parameter::Output, column)).sum::<f32>();
             let row = width + self.config.kv_width() + channel;
             let scale = root_of_ratio(self.row_square(row).sqrt(), size.sqrt());
-            self.scale_row(row, 1.0 / scale);
+            self.divide_row(row, scale);
             columns.for_each(|column| self.scale_column(Parameter::Output, column, scale));
         }
     }
@@ -75,8 +75,8 @@ impl Attention<'_> {
             let key = keys.clone().map(|row| self.row_square(row)).sum::<f32>();
             let query = queries.clone().map(|row| self.row_square(row)).sum::<f32>();
             let scale = root_of_ratio(key.sqrt(), query.sqrt());
-            keys.for_each(|row| self.scale_row(row, 1.0 / scale));
-            queries.for_each(|row| self.scale_row(row, scale));
+            keys.for_each(|row| self.divide_row(row, scale));
+            queries.for_each(|row| self.divide_row(row, 1.0 / scale));
         }
     }
 
@@ -100,17 +100,17 @@ impl Attention<'_> {
     }
 
     /// A row of queries, keys or values, with its bias.
-    fn scale_row(&mut self, row: usize, scale: f32) {
+    fn divide_row(&mut self, row: usize, scale: f32) {
         let width = self.config.width;
         self.part(Parameter::Qkv)[row * width..(row + 1) * width]
             .iter_mut()
-            .for_each(|weight| *weight *= scale);
-        self.part(Parameter::QkvBias).iter_mut().skip(row).take(1).for_each(|bias| *bias *= scale);
+            .for_each(|weight| *weight /= scale);
+        self.part(Parameter::QkvBias).iter_mut().skip(row).take(1).for_each(|bias| *bias /= scale);
     }
 }
 
 /// `sqrt(a / b)`; 1 where either is nothing.
 fn root_of_ratio(a: f32, b: f32) -> f32 {
-    let root = (a / b).sqrt();
+    let root = a.sqrt() / b.sqrt();
     if root.is_normal() { root } else { 1.0 }
 }

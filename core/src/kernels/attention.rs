@@ -45,32 +45,6 @@ struct ScoreWalk {
     shift: u32,
 }
 
-/// The upper half of `$product` times a mantissa.
-#[cfg(arm_dsp)]
-macro_rules! times_mantissa {
-    ($product:literal, $mantissa:literal) => {
-        concat!("smultb ", $product, ", ", $product, ", ", $mantissa, "\n")
-    };
-}
-#[cfg(arm_thumb2)]
-macro_rules! times_mantissa {
-    ($product:literal, $mantissa:literal) => {
-        concat!(
-            "asr ",
-            $product,
-            ", ",
-            $product,
-            ", #16\n mul ",
-            $product,
-            ", ",
-            $product,
-            ", ",
-            $mantissa,
-            "\n"
-        )
-    };
-}
-
 /// A larger score than `$largest` takes the way round by `$update`.
 macro_rules! scale_score {
     ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
@@ -80,7 +54,17 @@ macro_rules! scale_score {
             ", ",
             $score,
             ", r7\n",
-            times_mantissa!($score, $mantissa),
+            "asr ",
+            $score,
+            ", ",
+            $score,
+            ", #12\n mul ",
+            $score,
+            ", ",
+            $score,
+            ", ",
+            $mantissa,
+            "\n",
             "asr ",
             $score,
             ", ",

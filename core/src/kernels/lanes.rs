@@ -7,6 +7,9 @@
 //! product is the sum of two products, the lower half stays below it. What one word adds, `8 * 15 * 127 < 2^15`, still
 //! fits a half, which is then taken off.
 
+// RV32's product is this one; the others' use parts of it.
+#![cfg_attr(not(rv32m), allow(unreachable_pub, dead_code))]
+
 use super::{Packed, Step, cast, portable, scale_row};
 use crate::config::Precision;
 use crate::packing::{ROWS, weights_of_word};

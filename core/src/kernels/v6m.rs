@@ -373,7 +373,7 @@ struct ScoreWalk {
 macro_rules! scale_score {
     ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
         concat!(
-            "muls ", $score, ", r2, ", $score, "\n asrs ", $score, ", ", $score, ", #16\n", "muls ", $score,
+            "muls ", $score, ", r2, ", $score, "\n asrs ", $score, ", ", $score, ", #12\n", "muls ", $score,
             ", ", $mantissa, ", ", $score, "\n asrs ", $score, ", r7\n", "cmp ", $score, ", ", $largest,
             "\n bgt ", $update, "f\n", $back, ":\n"
         )
