@@ -4,10 +4,10 @@
 //! `256 x[even] - x[odd]`, it gives 256 times what is wanted: three instructions for four weights, none of which takes
 //! bytes apart. Sums of 512 columns stay exact.
 //!
-//! **int4.** A byte is `16 odd + even` of nibbles without a sign. Multiplied whole by `x[odd]`, and its lower nibble by
-//! `16 x[even] - x[odd]`, it gives 16 times what is wanted; `8 Σ x`, the nibbles' offset, comes off at the end.
+//! **int4.** A byte is `16 odd + even` of nibbles without a sign. Multiplied whole by `8 x[odd]`, and its lower nibble by
+//! `8 (16 x[even] - x[odd])`, it gives 128 times what is wanted. Sums begin with `-128 * 8 Σ x`: the nibbles' offset.
 //!
-//! **ternary.** Fields are shifted and masked in one instruction; `Σ x` comes off at the end.
+//! **ternary.** Fields are shifted and masked in one instruction, and multiplied by `256 x`; sums begin with `-256 Σ x`.
 //!
 //! The functions in assembly are sound for the lengths that their callers below make sure of. They keep to the
 //! procedure call standard (AAPCS), and touch no memory but what their arguments point to.

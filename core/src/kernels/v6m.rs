@@ -1,13 +1,15 @@
-//! The product for Arm chips without the DSP extension: Cortex-M0+ and M3. Armv6-M instructions alone.
+//! Kernels for ARMv6-M: Cortex-M0, M0+, M1; and ARMv8-M's baseline, Cortex-M23.
 //!
-//! **int8.** As on a [DSP](https://developer.arm.com/documentation/ddi0403), a half of a word, `256 odd + even`, is
-//! multiplied whole by `x[odd]`, and its lower byte by `256 x[even] - x[odd]`: four extractions and four products for
-//! four weights, in steps of 512 columns.
+//! **int8.** As on a DSP, a half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
+//! `256 x[even] - x[odd]`: four extractions and four products for four weights, in steps of 512 columns.
 //!
 //! **int4.** Two nibbles 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the product is
-//! the sum of two products, the lower half stays below it. A word's four products are added, `8 * 15 * 127 < 2^15`, before the upper half is taken.
+//! the sum of two products, the lower half stays below it. A word's four products are added, `8 * 15 * 127 < 2^15`,
+//! before the upper half is taken.
 //!
-//! The functions in assembly are sound for the lengths that [`matvec`] makes sure of. They keep to the procedure call
+//! **Attention.** Two heads' queries 16 bits apart times a channel of the key: one multiplication for two products.
+//!
+//! The functions in assembly are sound for the lengths that their callers make sure of. They keep to the procedure call
 //! standard (AAPCS), and touch no memory but what their arguments point to.
 
 use core::arch::naked_asm;
