@@ -120,6 +120,10 @@ fn every_chip_computes_every_format_as_the_pc_does() {
             let pc = generate(&file, prompt, sampling, seed, length);
             assert_eq!(pc.tokens, length);
             for (board, image) in &images {
+                // Float arithmetic in software is slow: one shape is enough.
+                if precision == Precision::F32 && !board.has_fpu() && config != SMALL {
+                    continue;
+                }
                 let printed = run_checks(*board, image, Some(&file));
                 let expected = format!("fingerprint {}\n", pc.fingerprint);
                 let what = format!("{}, {name}, {}", board.name(), precision.name());
