@@ -532,9 +532,7 @@ unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk, _: *mut u32) {
          adds r1, #16
          adds r2, #8
          cmp r1, r12
-         beq 3f
-         b 2b
-         3:
+         bne 2b
          ldr r0, [sp, #16]
          mov r1, r10
          mov r2, r11
