@@ -199,7 +199,7 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     let gains = &mut gains[..length];
     // Of either sign, from 2^-48 to below 16, and nothing.
     gains.iter_mut().for_each(|gain| {
-        *gain = f32::from_bits(random.next_u32() % (51 << 23) + (80 << 23) | random.next_u32() << 31)
+        *gain = f32::from_bits((random.next_u32() % (51 << 23) + (80 << 23)) | (random.next_u32() << 31))
     });
     if let Some(first) = gains.first_mut() {
         *first = 0.0;
@@ -227,7 +227,7 @@ fn attention<const N: usize>(
     let past = &mut room.past.0[start..start + (positions - 1) * stride + head];
     past.iter_mut().for_each(|x| *x = number(random, 127, false));
     let queries = &mut room.x[..N * head];
-    queries.iter_mut().for_each(|x| *x = number(random, 127, positions % 3 == 0));
+    queries.iter_mut().for_each(|x| *x = number(random, 127, positions.is_multiple_of(3)));
     let [found, expected] = &mut room.scores;
     let (found, expected) =
         (&mut found.as_flattened_mut()[..N * positions], &mut expected.as_flattened_mut()[..N * positions]);
@@ -244,7 +244,7 @@ fn attention<const N: usize>(
     let mut count = compare("the largest score", lengths, &largest, &expected_largest)?;
     count += compare("scores", lengths, found, expected)?;
 
-    let headroom = if positions % 5 == 0 { 1 } else { 0 };
+    let headroom = if positions.is_multiple_of(5) { 1 } else { 0 };
     let totals = kernels::weights::<N>(found.as_chunks_mut().0, scales, largest, headroom);
     let expected_totals = portable::weights::<N>(expected.as_chunks_mut().0, scales, largest, headroom);
     count += compare("totals", lengths, &totals.map(|t| t as i32), &expected_totals.map(|t| t as i32))?;
