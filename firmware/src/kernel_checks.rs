@@ -3,7 +3,9 @@
 
 use core::fmt;
 
-use pipsqueak::kernels::{self, Joining, Packed, Step, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{
+    self, CURVE_STEPS, Curve, Factors, Joining, Packed, Step, portable, prepared_len, scale_row,
+};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, SplitMix64};
 use rand_core::Rng;
@@ -89,7 +91,12 @@ pub(crate) fn check(room: &mut Room) -> Result<u32, Difference> {
 }
 
 /// Fails at the first place where the two differ; `lengths` are for the reader.
-fn compare(kernel: &'static str, lengths: [usize; 3], found: &[i32], expected: &[i32]) -> Result<u32, Difference> {
+fn compare(
+    kernel: &'static str,
+    lengths: [usize; 3],
+    found: &[i32],
+    expected: &[i32],
+) -> Result<u32, Difference> {
     let mut pairs = found.iter().zip(expected).enumerate();
     match pairs.find(|(_, (found, expected))| found != expected) {
         Some((place, (&found, &expected))) => Err(Difference { kernel, lengths, place, found, expected }),
@@ -159,7 +166,8 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
         count += compare("quantize", lengths, found, expected)?;
     }
 
-    let joining = Joining { down: random.next_u32() % 4, shift: (random.next_u32() % 9) as i32 - 2, mantissa: 32_767 };
+    let joining =
+        Joining { down: random.next_u32() % 4, shift: (random.next_u32() % 9) as i32 - 2, mantissa: 32_767 };
     v.iter_mut().for_each(|v| *v >>= 3);
     let [found, expected] = &mut room.out;
     for (a, b) in found.iter_mut().zip(expected.iter_mut()) {
@@ -168,7 +176,42 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     }
     kernels::join(&mut found[..length], v, joining);
     portable::join(&mut expected[..length], v, joining);
-    Ok(count + compare("join", lengths, found, expected)?)
+    count += compare("join", lengths, found, expected)?;
+
+    let mut table = [0; CURVE_STEPS];
+    table.iter_mut().enumerate().for_each(|(i, entry)| *entry = 32 * i as u16 + 7);
+    let steps = (random.next_u32() % 64_001) as i32 >> (random.next_u32() % 8);
+    let curve = Curve { table: &table, steps, cut: bits.saturating_sub(19) };
+    let [found, expected] = &mut room.out;
+    found[..length].copy_from_slice(v);
+    expected[..length].copy_from_slice(v);
+    kernels::bend(&mut found[..length], curve);
+    portable::bend(&mut expected[..length], curve);
+    count += compare("bend", lengths, &found[..length], &expected[..length])?;
+    found[..length].reverse();
+    expected[..length].reverse();
+    kernels::gate(&mut found[..length], v, curve.cut, curve);
+    portable::gate(&mut expected[..length], v, curve.cut, curve);
+    count += compare("gate", lengths, &found[..length], &expected[..length])?;
+
+    let mut gains = [0.0; 70];
+    let length = length.min(gains.len());
+    let gains = &mut gains[..length];
+    // Of either sign, from 2^-48 to below 16, and nothing.
+    gains.iter_mut().for_each(|gain| {
+        *gain = f32::from_bits((random.next_u32() % (51 << 23) + (80 << 23)) | (random.next_u32() << 31))
+    });
+    if let Some(first) = gains.first_mut() {
+        *first = 0.0;
+    }
+    found[..length].copy_from_slice(&v[..length]);
+    expected[..length].copy_from_slice(&v[..length]);
+    let cut = bits.saturating_sub(19);
+    let squares = kernels::gain(&mut found[..length], cut, gains, 130);
+    let expected_squares = portable::gain(&mut expected[..length], cut, gains, 130);
+    let halves = |x: u64| [x as i32, (x >> 32) as i32];
+    count += compare("the squares", lengths, &halves(squares), &halves(expected_squares))?;
+    Ok(count + compare("gain", lengths, &found[..length], &expected[..length])?)
 }
 
 fn attention<const N: usize>(
@@ -184,23 +227,24 @@ fn attention<const N: usize>(
     let past = &mut room.past.0[start..start + (positions - 1) * stride + head];
     past.iter_mut().for_each(|x| *x = number(random, 127, false));
     let queries = &mut room.x[..N * head];
-    queries.iter_mut().for_each(|x| *x = number(random, 127, positions % 3 == 0));
+    queries.iter_mut().for_each(|x| *x = number(random, 127, positions.is_multiple_of(3)));
     let [found, expected] = &mut room.scores;
-    let (found, expected) = (&mut found.as_flattened_mut()[..N * positions], &mut expected.as_flattened_mut()[..N * positions]);
+    let (found, expected) =
+        (&mut found.as_flattened_mut()[..N * positions], &mut expected.as_flattened_mut()[..N * positions]);
     // As many bits as attention gives the scales of keys for this head.
     let key_bits = 17 - head.next_power_of_two().trailing_zeros();
     let scales = &mut room.values[..positions];
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
-    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0x7fff) as i32 >> (random.next_u32() % 9));
-    let largest =
-        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, mantissas);
+    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0xfff) as i32 >> (random.next_u32() % 9));
+    let factors = Factors { mantissas, shift: 1 + random.next_u32() % 20 };
+    let largest = kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
     let expected_largest =
-        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, mantissas);
+        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);
     let mut count = compare("the largest score", lengths, &largest, &expected_largest)?;
     count += compare("scores", lengths, found, expected)?;
 
-    let headroom = if positions % 5 == 0 { 1 } else { 0 };
+    let headroom = if positions.is_multiple_of(5) { 1 } else { 0 };
     let totals = kernels::weights::<N>(found.as_chunks_mut().0, scales, largest, headroom);
     let expected_totals = portable::weights::<N>(expected.as_chunks_mut().0, scales, largest, headroom);
     count += compare("totals", lengths, &totals.map(|t| t as i32), &expected_totals.map(|t| t as i32))?;

@@ -1,7 +1,7 @@
 //! The emulated boards against the PC: the same file, prompt, seed and sampler give the same tokens and logits' bits, and
 //! the image takes the flash and RAM that were foretold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipsqueak::{Config, Precision, Sampling};
@@ -93,10 +93,53 @@ fn the_board_writes_what_the_pc_writes() {
     }
 }
 
+/// As in `firmware/src/checks.rs`, whose image takes any model.
+const CHECKED: (&str, Sampling, u64, u32) = ("Once", SAMPLINGS[1], 5, 100);
+
+/// What the board's program that checks its arithmetic prints, with a model or without.
+fn run_checks(board: Board, image: &Path, model: Option<&ModelFile>) -> String {
+    let session = match model {
+        None => Session::boot(board, image),
+        Some(file) => {
+            let name = format!("checked-{}.pip", board.name());
+            let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+            file.save(&path).unwrap();
+            Session::boot_with_model(board, image, &path)
+        }
+    };
+    session.unwrap().wait(PATIENCE).unwrap().1
+}
+
 #[test]
-fn every_other_board_too() {
-    for board in Board::ALL.into_iter().filter(|&board| board != Board::Mps2An386) {
-        assert_identical(board, "Llama's choices", &SMALL);
+fn every_chip_computes_every_format_as_the_pc_does() {
+    let images = Board::ALL.map(|board| (board, firmware::build_checks(board).unwrap()));
+    for (name, config) in shapes() {
+        for precision in [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary] {
+            let file = random_model(&config, precision);
+            let (prompt, sampling, seed, length) = CHECKED;
+            let pc = generate(&file, prompt, sampling, seed, length);
+            assert_eq!(pc.tokens, length);
+            for (board, image) in &images {
+                // Float arithmetic in software is slow: one shape is enough.
+                if precision == Precision::F32 && !board.has_fpu() && config != SMALL {
+                    continue;
+                }
+                let printed = run_checks(*board, image, Some(&file));
+                let expected = format!("fingerprint {}\n", pc.fingerprint);
+                let what = format!("{}, {name}, {}", board.name(), precision.name());
+                assert!(printed.replace('\r', "").contains(&expected), "{what}: {printed} is not {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_chip_s_kernels_equal_the_portable_ones() {
+    for board in Board::ALL {
+        let printed = run_checks(board, &firmware::build_checks(board).unwrap(), None);
+        let count = printed.split_whitespace().skip_while(|&word| word != "checked").nth(1);
+        let count: u32 = count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
+        assert!(count > 1_000_000, "{}: {count} results compared", board.name());
     }
 }
 

@@ -4,10 +4,10 @@
 //! `256 x[even] - x[odd]`, it gives 256 times what is wanted: three instructions for four weights, none of which takes
 //! bytes apart. Sums of 512 columns stay exact.
 //!
-//! **int4.** A byte is `16 odd + even` of nibbles without a sign. Multiplied whole by `x[odd]`, and its lower nibble by
-//! `16 x[even] - x[odd]`, it gives 16 times what is wanted; `8 Σ x`, the nibbles' offset, comes off at the end.
+//! **int4.** A byte is `16 odd + even` of nibbles without a sign. Multiplied whole by `8 x[odd]`, and its lower nibble by
+//! `8 (16 x[even] - x[odd])`, it gives 128 times what is wanted. Sums begin with `-128 * 8 Σ x`: the nibbles' offset.
 //!
-//! **ternary.** Fields are shifted and masked in one instruction; `Σ x` comes off at the end.
+//! **ternary.** Fields are shifted and masked in one instruction, and multiplied by `256 x`; sums begin with `-256 Σ x`.
 //!
 //! The functions in assembly are sound for the lengths that their callers below make sure of. They keep to the
 //! procedure call standard (AAPCS), and touch no memory but what their arguments point to.
@@ -90,7 +90,10 @@ pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8]
     }
     let mut place = 0;
     for (v, words) in blocks {
-        let Some(out) = pairs.get_mut(place..place + words * pairs_of_word).filter(|out| !out.is_empty()) else { continue };
+        let Some(out) = pairs.get_mut(place..place + words * pairs_of_word).filter(|out| !out.is_empty())
+        else {
+            continue;
+        };
         let mut walk = QuantizeWalk { v: v.as_ptr(), words, step, out: out.as_mut_ptr(), sum: 0 };
         // SAFETY: there are values for so many words, and room for the pairs of as many; at least one.
         unsafe {
@@ -119,8 +122,40 @@ struct QuantizeWalk {
 macro_rules! quantize_four {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
-            "asr ", $a, ", ", $a, ", r2\n asr ", $b, ", ", $b, ", r2\n asr ", $c, ", ", $c, ", r2\n asr ", $d, ", ", $d, ", r2\n",
-            "mla ", $a, ", ", $a, ", r3, lr\n mla ", $b, ", ", $b, ", r3, lr\n mla ", $c, ", ", $c, ", r3, lr\n mla ", $d, ", ", $d, ", r3, lr\n"
+            "asr ",
+            $a,
+            ", ",
+            $a,
+            ", r2\n asr ",
+            $b,
+            ", ",
+            $b,
+            ", r2\n asr ",
+            $c,
+            ", ",
+            $c,
+            ", r2\n asr ",
+            $d,
+            ", ",
+            $d,
+            ", r2\n",
+            "mla ",
+            $a,
+            ", ",
+            $a,
+            ", r3, lr\n mla ",
+            $b,
+            ", ",
+            $b,
+            ", r3, lr\n mla ",
+            $c,
+            ", ",
+            $c,
+            ", r3, lr\n mla ",
+            $d,
+            ", ",
+            $d,
+            ", r3, lr\n"
         )
     };
 }
