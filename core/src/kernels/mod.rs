@@ -10,15 +10,19 @@ mod dsp;
 pub mod portable;
 #[cfg(arm_without_dsp)]
 mod scalar;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub mod x86;
 
 #[cfg(arm_dsp)]
 pub use dsp::{accumulate, dots, matvec, prepare, scale_scores, weights};
-#[cfg(not(any(arm_dsp, arm_without_dsp)))]
+#[cfg(not(any(arm_dsp, arm_without_dsp, all(target_arch = "x86_64", target_feature = "sse2"))))]
 pub use portable::{accumulate, dots, matvec, prepare};
-#[cfg(not(arm_dsp))]
+#[cfg(not(any(arm_dsp, all(target_arch = "x86_64", target_feature = "sse2"))))]
 pub use portable::{scale_scores, weights};
 #[cfg(arm_without_dsp)]
 pub use scalar::{accumulate, dots, matvec, prepare};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub use x86::{accumulate, dots, matvec, prepare, scale_scores, weights};
 
 use crate::config::Precision;
 use crate::packing::weights_of_word;
