@@ -4,6 +4,7 @@
 
 use crate::Error;
 use crate::config::{Config, Precision};
+use crate::kernels::{Work, vectorised};
 use crate::memory::{Buffers, MemorySize, take};
 use crate::model::Model;
 use crate::parameter::Parameter;
@@ -72,8 +73,8 @@ impl<'a, 'm> Decoder<'a, 'm> {
         in_range("token", token.into(), vocab)?;
         in_range("position", position, context)?;
         match &mut self.numbers {
-            Numbers::Float(step) => read(&self.model, step, token.into(), position),
-            Numbers::Integer(step) => read(&self.model, step, token.into(), position),
+            Numbers::Float(step) => vectorised(Read { model: &self.model, step, token: token.into(), position }),
+            Numbers::Integer(step) => vectorised(Read { model: &self.model, step, token: token.into(), position }),
         }
         Ok(())
     }
@@ -81,34 +82,56 @@ impl<'a, 'm> Decoder<'a, 'm> {
     /// Computes the logits after the last token read.
     pub(crate) fn head(&mut self) {
         match &mut self.numbers {
-            Numbers::Float(step) => head(&self.model, step),
-            Numbers::Integer(step) => head(&self.model, step),
+            Numbers::Float(step) => vectorised(Head { model: &self.model, step }),
+            Numbers::Integer(step) => vectorised(Head { model: &self.model, step }),
         }
     }
 }
 
-fn read(model: &Model<'_>, step: &mut impl Step, token: usize, position: usize) {
-    use Parameter::{
-        AttentionNormBias, AttentionNormGain, Down, DownBias, MlpNormBias, MlpNormGain, Output, OutputBias,
-        Qkv, QkvBias, Up, UpBias,
-    };
-    step.embed(model, token, position);
-    for layer in 0..model.config().layers {
-        step.norm(model, AttentionNormGain, AttentionNormBias, layer);
-        step.project(model, Qkv, QkvBias, layer);
-        step.attend(model, layer, position);
-        step.join(model, Output, OutputBias, layer);
+/// A token, from its embedding to the residual stream before the head.
+struct Read<'x, 'a, S> {
+    model: &'x Model<'a>,
+    step: &'x mut S,
+    token: usize,
+    position: usize,
+}
 
-        step.norm(model, MlpNormGain, MlpNormBias, layer);
-        step.project(model, Up, UpBias, layer);
-        step.activate(model);
-        step.join(model, Down, DownBias, layer);
+impl<S: Step> Work for Read<'_, '_, S> {
+    #[inline(always)]
+    fn run(self) {
+        use Parameter::{
+            AttentionNormBias, AttentionNormGain, Down, DownBias, MlpNormBias, MlpNormGain, Output,
+            OutputBias, Qkv, QkvBias, Up, UpBias,
+        };
+        let Read { model, step, token, position } = self;
+        step.embed(model, token, position);
+        for layer in 0..model.config().layers {
+            step.norm(model, AttentionNormGain, AttentionNormBias, layer);
+            step.project(model, Qkv, QkvBias, layer);
+            step.attend(model, layer, position);
+            step.join(model, Output, OutputBias, layer);
+
+            step.norm(model, MlpNormGain, MlpNormBias, layer);
+            step.project(model, Up, UpBias, layer);
+            step.activate(model);
+            step.join(model, Down, DownBias, layer);
+        }
     }
 }
 
-fn head(model: &Model<'_>, step: &mut impl Step) {
-    step.norm(model, Parameter::FinalNormGain, Parameter::FinalNormBias, 0);
-    step.head(model, if model.config().tied { Parameter::Embedding } else { Parameter::Head });
+/// From the residual stream to the logits.
+struct Head<'x, 'a, S> {
+    model: &'x Model<'a>,
+    step: &'x mut S,
+}
+
+impl<S: Step> Work for Head<'_, '_, S> {
+    #[inline(always)]
+    fn run(self) {
+        let Head { model, step } = self;
+        step.norm(model, Parameter::FinalNormGain, Parameter::FinalNormBias, 0);
+        step.head(model, if model.config().tied { Parameter::Embedding } else { Parameter::Head });
+    }
 }
 
 fn in_range(what: &'static str, value: usize, limit: usize) -> Result<(), Error> {

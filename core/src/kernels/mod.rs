@@ -22,10 +22,25 @@ pub use portable::{scale_scores, weights};
 #[cfg(arm_without_dsp)]
 pub use scalar::{accumulate, dots, matvec, prepare};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use x86::vectorised;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub use x86::{accumulate, dots, matvec, prepare, scale_scores, weights};
 
 use crate::config::Precision;
 use crate::packing::weights_of_word;
+
+/// Work to be compiled for each kernel's instructions.
+pub(crate) trait Work {
+    /// Does it. To be inlined, with all that shall be so compiled.
+    fn run(self);
+}
+
+/// Does `work`, compiled for the instructions of the kernel in use.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+#[inline(always)]
+pub(crate) fn vectorised(work: impl Work) {
+    work.run();
+}
 
 /// A packed matrix, as it lies in flash; see [`packing`](crate::packing).
 #[derive(Debug, Clone, Copy)]

@@ -9,13 +9,19 @@ use core::arch::x86_64::*;
 use super::EXP2_WORDS;
 use super::layout::{Operands, offset, plane_len, planes};
 use crate::config::Precision;
-use crate::kernels::{FRACTION_BITS, Factor, Packed, portable};
+use crate::kernels::{FRACTION_BITS, Factor, Packed, Work, portable};
 use crate::packing::ROWS;
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
 /// Steps of a register for which sums of int4 or ternary products fit 16 bits: `4 * 4 * 15 * 127 < 2^15`.
 const BLOCK: usize = 4;
+
+/// Does `work`, compiled for these instructions.
+#[target_feature(enable = "avx2")]
+pub(super) fn run(work: impl Work) {
+    work.run();
+}
 
 /// Brings an int8 vector into the form of [`layout`](super::layout).
 #[target_feature(enable = "avx2")]

@@ -8,13 +8,19 @@ use core::arch::x86_64::*;
 
 use super::layout::Operands;
 use crate::config::Precision;
-use crate::kernels::Packed;
+use crate::kernels::{Packed, Work};
 use crate::packing::ROWS;
 
 pub(super) use super::avx2::{accumulate, dots, prepare, scale_scores, weights};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
+
+/// Does `work`, compiled for these instructions.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) fn run(work: impl Work) {
+    work.run();
+}
 
 /// See [`portable::matvec`](crate::kernels::portable::matvec).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

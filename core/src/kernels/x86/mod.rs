@@ -11,7 +11,7 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Factor, Packed, portable};
+use super::{Factor, Packed, Work, portable};
 use crate::config::Precision;
 
 /// Which instructions the inner loops use.
@@ -102,6 +102,18 @@ macro_rules! dispatch {
             Kernel::Avx512 => unsafe { avx512::$function($($argument),*) },
         }
     };
+}
+
+/// See [`super::vectorised`].
+#[inline(always)]
+pub(crate) fn vectorised(work: impl Work) {
+    match Kernel::in_use() {
+        Kernel::Portable => work.run(),
+        // SAFETY: the machine has AVX2.
+        Kernel::Avx2 => unsafe { avx2::run(work) },
+        // SAFETY: the machine has AVX-512 and VNNI.
+        Kernel::Avx512 => unsafe { avx512::run(work) },
+    }
 }
 
 /// See [`portable::prepare`]; for the vector kernels it is [`layout`]'s.
