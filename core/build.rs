@@ -8,6 +8,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
     println!("cargo::rustc-check-cfg=cfg(arm_without_dsp)");
     println!("cargo::rustc-check-cfg=cfg(no_long_multiply)");
+    println!("cargo::rustc-check-cfg=cfg(x86_vectors)");
     let target = env::var("TARGET").unwrap_or_default();
     // ARMv8-M leaves DSP to the maker; chips with the FPU of `eabihf` have it.
     if target.starts_with("thumbv7em") || target == "thumbv8m.main-none-eabihf" {
@@ -20,5 +21,10 @@ fn main() {
     }
     if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
         println!("cargo::rustc-cfg=no_long_multiply");
+    }
+    // Not on the targets of kernels, which keep vector registers to the programs.
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    if target.starts_with("x86_64") && features.split(',').any(|feature| feature == "sse2") {
+        println!("cargo::rustc-cfg=x86_vectors");
     }
 }

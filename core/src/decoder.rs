@@ -73,8 +73,12 @@ impl<'a, 'm> Decoder<'a, 'm> {
         in_range("token", token.into(), vocab)?;
         in_range("position", position, context)?;
         match &mut self.numbers {
-            Numbers::Float(step) => vectorised(Read { model: &self.model, step, token: token.into(), position }),
-            Numbers::Integer(step) => vectorised(Read { model: &self.model, step, token: token.into(), position }),
+            Numbers::Float(step) => {
+                vectorised(Read { model: &self.model, step, token: token.into(), position })
+            }
+            Numbers::Integer(step) => {
+                vectorised(Read { model: &self.model, step, token: token.into(), position })
+            }
         }
         Ok(())
     }

@@ -18,9 +18,6 @@ use super::{EXP2, Factor, Packed, portable, scale_row};
 use crate::config::Precision;
 use crate::packing::{ROWS, weights_of_word};
 
-/// Words of an int8 row whose sum, times 256, fits 32 bits.
-const INT8_BLOCK: usize = 128;
-
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then
 /// pairs of 16 bits.
 pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
@@ -37,7 +34,7 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
         Precision::Int4 => {
             let chunks = x.as_chunks::<8>().0;
             for (out, x) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(chunks) {
-                let [a, b, c, d, e, f, g, h] = x.map(i32::from);
+                let [a, b, c, d, e, f, g, h] = x.map(|x| 8 * i32::from(x));
                 *out = [pair(d, h), pair(16 * c - d, 16 * g - h), pair(b, f), pair(16 * a - b, 16 * e - f)];
             }
             *offset = 8 * sum(x);
@@ -46,7 +43,7 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
             let chunks = x.as_chunks::<16>().0;
             for (out, x) in pairs.as_chunks_mut::<8>().0.iter_mut().zip(chunks) {
                 for (i, out) in out.iter_mut().enumerate() {
-                    *out = pair(x[i].into(), x[i + 8].into());
+                    *out = pair(256 * i32::from(x[i]), 256 * i32::from(x[i + 8]));
                 }
             }
             *offset = sum(x);
@@ -73,18 +70,17 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     if words == 0 || !covered {
         return;
     }
-    if matrix.precision == Precision::Int8 && words > INT8_BLOCK {
-        return long_rows(out, matrix, pairs);
+    if matrix.lift() < matrix.full_lift() {
+        return long_rows(out, matrix, offset, pairs);
     }
     let mut product = Product {
         weights: matrix.words.as_ptr(),
         pairs: pairs.as_ptr(),
         words,
+        start: offset.wrapping_shl(matrix.full_lift()).wrapping_neg(),
         groups: out.len() / ROWS,
         scales: matrix.scales.as_ptr(),
         out: out.as_mut_ptr(),
-        offset,
-        lift: matrix.lift(),
     };
     let whole = product.groups * ROWS;
     // SAFETY: as just checked, there are `words` words and a scale for each row of `groups` groups of four, `out` has room
@@ -105,11 +101,10 @@ struct Product {
     weights: *const u32,
     pairs: *const i32,
     words: usize,
+    start: i32,
     groups: usize,
     scales: *const u16,
     out: *mut i32,
-    offset: i32,
-    lift: u32,
 }
 
 impl Product {
@@ -131,18 +126,35 @@ impl Product {
     }
 }
 
-/// Rows whose sums, times 256, would not fit: block by block.
+/// Rows whose sums would not fit as the kernels count them: block by block.
 #[inline(never)]
-fn long_rows(out: &mut [i32], matrix: Packed<'_>, pairs: &[i32]) {
+fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, pairs: &[i32]) {
     let lift = matrix.lift();
+    // Words of which sums fit, the weights' offset included, and the pairs for a word.
+    let (block, pairs_of_word) = match matrix.precision {
+        Precision::Int8 => (128, 2),
+        _ => (512, 4),
+    };
+    // A kernel's sums, shifted right by 16, become those of the weights themselves.
+    let scales = [1 << (16 - matrix.full_lift()); ROWS];
     let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);
     for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
-        let mut sums = [0; ROWS];
-        for (group, pairs) in group.chunks(ROWS * INT8_BLOCK).zip(pairs.chunks(2 * INT8_BLOCK)) {
-            let mut block = [0; ROWS];
-            // SAFETY: a block has words of four rows, and at least 2 pairs for each.
-            unsafe { int8_rows(group.as_ptr(), pairs.as_ptr(), group.len() / ROWS, &mut block) };
-            sums.iter_mut().zip(block).for_each(|(sum, block)| *sum += block >> 8);
+        let mut sums = [-offset; ROWS];
+        for (group, pairs) in group.chunks(ROWS * block).zip(pairs.chunks(pairs_of_word * block)) {
+            let mut part = [0; ROWS];
+            let mut product = Product {
+                weights: group.as_ptr(),
+                pairs: pairs.as_ptr(),
+                words: group.len() / ROWS,
+                start: 0,
+                groups: 1,
+                scales: scales.as_ptr(),
+                out: part.as_mut_ptr(),
+            };
+            // SAFETY: a block has words of four rows and at least as many pairs as they take; the scales are four, and
+            // `part` has room for four.
+            unsafe { product.run(matrix.precision) };
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
             *out = scale_row(sum, lift, scale);
@@ -184,15 +196,11 @@ macro_rules! int8_word {
     };
 }
 
-/// From weights r0, pairs r1, words r2 to 256 times the sums in r4 to r7.
+/// From weights r0, pairs r1, words r2: adds 256 times the sums to r4 to r7.
 macro_rules! int8_sums {
     () => {
         concat!(
-            "movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             and lr, r2, #3
+            "and lr, r2, #3
              lsrs r2, r2, #2
              cmp lr, #0
              beq 3f
@@ -214,74 +222,29 @@ macro_rules! int8_sums {
     };
 }
 
-/// `sums = 256 Σ`; `words` is not 0. Reads `4 * words` weights and `2 * words` pairs.
-#[unsafe(naked)]
-unsafe extern "C" fn int8_rows(_: *const u32, _: *const i32, _: usize, _: &mut [i32; ROWS]) {
-    naked_asm!(
-        dsp!(),
-        "push {{r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
-        int8_sums!(),
-        "pop {{r3}}
-         stm r3, {{r4, r5, r6, r7}}
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
-    )
-}
-
-/// A row's sum in `$sum`, still shifted left and with its offset, becomes its result (`$surplus` shifts it back); the scale's place is r1, the offset
-/// r8, the lift r9.
-macro_rules! scale_row {
-    ($sum:literal, $surplus:literal) => {
-        concat!(
-            "ldrh r10, [r1], #2\n",
-            "rsb ",
-            $sum,
-            ", r8, ",
-            $sum,
-            $surplus,
-            "\n",
-            "lsl ",
-            $sum,
-            ", ",
-            $sum,
-            ", r9\n",
-            "smull ",
-            $sum,
-            ", r11, ",
-            $sum,
-            ", r10\n",
-            "lsr ",
-            $sum,
-            ", ",
-            $sum,
-            ", #15\n",
-            "orr ",
-            $sum,
-            ", ",
-            $sum,
-            ", r11, lsl #17\n"
-        )
-    };
-}
-
-/// A product, group by group, from a kernel's `$sums`.
+/// A product, group by group: a kernel's `$sums`, begun with the start, times their rows' scales.
 macro_rules! product {
-    ($sums:expr, $surplus:literal) => {
+    ($sums:expr) => {
         naked_asm!(
             dsp!(),
             "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
              1:
              ldr r3, [sp]
-             ldm r3, {{r0, r1, r2}}",
+             ldm r3, {{r0, r1, r2, r4}}
+             mov r5, r4
+             mov r6, r4
+             mov r7, r4\n",
             $sums,
             "ldr r3, [sp]
-             str r0, [r3]
-             add r3, r3, #12
-             ldm r3, {{r0, r1, r2, r8, r9}}",
-            scale_row!("r4", $surplus),
-            scale_row!("r5", $surplus),
-            scale_row!("r6", $surplus),
-            scale_row!("r7", $surplus),
-            "stm r2!, {{r4, r5, r6, r7}}
+             str r0, [r3], #16
+             ldm r3, {{r0, r1, r2}}
+             ldr r8, [r1], #4
+             ldr r9, [r1], #4
+             smulwb r4, r4, r8
+             smulwt r5, r5, r8
+             smulwb r6, r6, r9
+             smulwt r7, r7, r9
+             stm r2!, {{r4, r5, r6, r7}}
              subs r0, r0, #1
              stm r3, {{r0, r1, r2}}
              bne 1b
@@ -290,10 +253,10 @@ macro_rules! product {
     };
 }
 
-/// At most [`INT8_BLOCK`] words a row.
+/// At most 512 columns.
 #[unsafe(naked)]
 unsafe extern "C" fn int8_product(_: &mut Product) {
-    product!(int8_sums!(), ", asr #8")
+    product!(int8_sums!())
 }
 
 /// One row's word of 8 nibbles in `$w`: 8 weights.
@@ -338,15 +301,11 @@ macro_rules! int4_row {
     };
 }
 
-/// From weights r0, pairs r1, words r2 to 16 times the sums, nibbles without their offset, in r4 to r7.
+/// From weights r0, pairs r1, words r2: adds 128 times the sums of nibbles to r4 to r7.
 macro_rules! int4_sums {
     () => {
         concat!(
-            "movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             2:
+            "2:
              ldm r1!, {{r8, r9, r10, r11}}
              ldm r0!, {{r3, r12}}\n",
             int4_row!("r3", "r4"),
@@ -362,7 +321,7 @@ macro_rules! int4_sums {
 
 #[unsafe(naked)]
 unsafe extern "C" fn int4_product(_: &mut Product) {
-    product!(int4_sums!(), ", asr #4")
+    product!(int4_sums!())
 }
 
 /// Fields `$field` and `$field + 8` of four rows' words.
@@ -386,15 +345,11 @@ macro_rules! ternary_fields {
     };
 }
 
-/// From weights r0, pairs r1, words r2 to the sums, fields without their offset, in r4 to r7.
+/// From weights r0, pairs r1, words r2: adds 256 times the sums of fields to r4 to r7.
 macro_rules! ternary_sums {
     () => {
         concat!(
-            "movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             mov lr, #0x00030003
+            "mov lr, #0x00030003
              2:
              ldm r0!, {{r8, r9, r10, r11}}\n",
             ternary_fields!(""),
@@ -413,7 +368,7 @@ macro_rules! ternary_sums {
 
 #[unsafe(naked)]
 unsafe extern "C" fn ternary_product(_: &mut Product) {
-    product!(ternary_sums!(), "")
+    product!(ternary_sums!())
 }
 
 /// What the attention kernels walk over: rows `stride` bytes apart, two at a time.

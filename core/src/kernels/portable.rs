@@ -1,9 +1,50 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Factor, Packed, scale_row};
+use super::{EXP2, FRACTION_BITS, Factor, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
 use crate::packing::{ROWS, unpack, weights_of_word};
+
+/// The largest [`size`] in `v`; 0 for none.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn largest(v: &[i32]) -> u32 {
+    v.iter().fold(0, |largest, &v| math::max_u32(size(v), largest))
+}
+
+/// All bits of the [`size`]s in `v`: a number as long as the largest of them.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn spread(v: &[i32]) -> u32 {
+    v.iter().fold(0, |bits, &v| bits | size(v))
+}
+
+/// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+    quantize_to(quantized, v, step);
+    super::prepare(precision, prepared, quantized);
+}
+
+/// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
+    let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
+    for (q, &v) in quantized.iter_mut().zip(v) {
+        *q = step.quantize(v) as i8;
+    }
+    padding.fill(0);
+}
+
+/// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Joining`].
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
+    let Joining { down, shift, mantissa } = joining;
+    let pairs = sums.iter_mut().zip(v);
+    if shift >= 0 {
+        pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v >> shift, mantissa));
+    } else {
+        pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v << -shift, mantissa));
+    }
+}
 
 /// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
 ///
@@ -14,7 +55,7 @@ pub fn prepare(_: Precision, prepared: &mut [i32], x: &[i8]) {
     }
 }
 
-/// `out[r] = (Σ weights[r][c] x[c] * 2^lift) * scales[r] / 2^15`, rounded down, for as many rows as `out` has.
+/// `out[r] = (Σ weights[r][c] x[c] * 2^lift) * scales[r] / 2^16`, rounded down, for as many rows as `out` has.
 ///
 /// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {

@@ -11,7 +11,7 @@
 
 use super::fixed;
 use super::quantize::{exponent, mantissa, quantize};
-use crate::kernels::{self, FRACTION_BITS, Factor};
+use crate::kernels::{self, FRACTION_BITS, Factor, multiply_shift_16};
 use crate::math;
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -51,6 +51,7 @@ struct Exponents {
 
 /// One position's attention: `query` and `out` are `[heads, head]`; `group` query heads share a key and value head.
 /// The numbers in `query` count `query_scale` each; returns what those in `out` count.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn attention(
     out: &mut [i32],
     query: &[i32],
@@ -74,11 +75,8 @@ pub fn attention(
             }
         }
     }
-    fixed::power_of_two(exponents.values - OUT_BITS)
+    fixed::power_of_two(exponents.values + 1)
 }
-
-/// Bits that a result has beyond a value and its scale, which take 22: together below 2^30.
-const OUT_BITS: i32 = 7;
 
 /// Bits of a key's multiplier: with the bits of a score, `14 + log2 head`, and a sign, they fit 32.
 const fn key_bits(head: usize) -> u32 {
@@ -90,6 +88,7 @@ const fn head_bits(head: usize) -> u32 {
 }
 
 /// Writes the scale of each position's key, and in the upper half of the value, as integers.
+#[cfg_attr(x86_vectors, inline(always))]
 fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
     let largest = |scales: &[u16]| scales.iter().fold(0, |so_far, &s| if s > so_far { s } else { so_far });
     let (key, value) = (exponent(largest(past.key_scales)), exponent(largest(past.value_scales)));
@@ -103,6 +102,7 @@ fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
 }
 
 /// `N` heads that share a key head.
+#[cfg_attr(x86_vectors, inline(always))]
 fn heads<const N: usize>(
     out: &mut [i32],
     query: &[i32],
@@ -148,17 +148,15 @@ fn headroom(positions: usize) -> u32 {
     (positions.next_power_of_two().trailing_zeros()).saturating_sub(9)
 }
 
-/// `out = out * 2^(15 + OUT_BITS + headroom) / total`, from 15 bits of each.
+/// `out = out * 2^(14 + headroom) / total`: below 2^21.
+#[cfg_attr(x86_vectors, inline(always))]
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
     let shift = fixed::surplus(total, 16);
-    let reciprocal = (1u32 << 30) / math::max_u32(total >> shift, 1);
-    let largest = fixed::largest(out);
-    let cut = fixed::surplus(largest, 15);
-    // out * 2^(15 + headroom + OUT_BITS) * reciprocal / 2^(30 + shift)
-    let right = 15 - OUT_BITS + shift as i32 - cut as i32 - headroom as i32;
+    let reciprocal = math::min_u32((1 << 30) / math::max_u32(total >> shift, 1), 0x7fff) as i32;
+    let right = shift as i32 - headroom as i32;
     for out in out {
-        let product = (*out >> cut) * reciprocal as i32;
+        let product = multiply_shift_16(*out, reciprocal);
         *out = if right >= 0 { product >> right.min(31) } else { product << (-right).min(31) };
     }
 }

@@ -56,6 +56,7 @@ impl<'m> FloatStep<'m> {
 }
 
 impl Step for FloatStep<'_> {
+    #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
         model.matrix(Parameter::Embedding, 0).row(token, self.residual);
         match model.config().position {
@@ -69,6 +70,8 @@ impl Step for FloatStep<'_> {
         }
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
+
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let (config, residual) = (model.config(), &*self.residual);
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
@@ -81,11 +84,15 @@ impl Step for FloatStep<'_> {
         }
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
+
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let block = &mut self.block[..matrix.shape(model.config()).rows];
         model.matrix(matrix, layer).matvec_f32(block, &self.input[..self.input_len]);
         add(block, model.vector(bias, layer));
     }
+
+    #[cfg_attr(x86_vectors, inline(always))]
 
     fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
@@ -113,6 +120,8 @@ impl Step for FloatStep<'_> {
         );
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
+
     fn activate(&mut self, model: &Model<'_>) {
         let config = model.config();
         let block = &mut self.block[..config.up_width()];
@@ -120,6 +129,8 @@ impl Step for FloatStep<'_> {
         self.input_len = config.hidden;
         self.input[..config.hidden].copy_from_slice(&block[..config.hidden]);
     }
+
+    #[cfg_attr(x86_vectors, inline(always))]
 
     fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         model.matrix(matrix, layer).matvec_f32(self.result, &self.input[..self.input_len]);
@@ -130,6 +141,8 @@ impl Step for FloatStep<'_> {
             self.residual.copy_from_slice(self.result);
         }
     }
+
+    #[cfg_attr(x86_vectors, inline(always))]
 
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
         model.matrix(matrix, 0).matvec_f32(self.logits, &self.input[..self.input_len]);

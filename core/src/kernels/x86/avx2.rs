@@ -244,7 +244,7 @@ fn multiply<const PLANES: usize>(words: __m256i, x: [__m256i; PLANES]) -> __m256
     sum
 }
 
-/// `out = (sums * 2^lift) * scales / 2^15` of eight rows from `row` on, or of the first of them: products of 64 bits of
+/// `out = (sums * 2^lift) * scales / 2^16` of eight rows from `row` on, or of the first of them: products of 64 bits of
 /// the even and of the odd rows.
 ///
 /// # Safety
@@ -266,7 +266,7 @@ unsafe fn scale<const PLANES: usize>(
     let scales = _mm256_cvtepu16_epi32(scales);
     let even = _mm256_mul_epi32(sums, scales);
     let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(sums), _mm256_srli_epi64::<32>(scales));
-    let (even, odd) = (_mm256_srli_epi64::<15>(even), _mm256_slli_epi64::<17>(odd));
+    let (even, odd) = (_mm256_srli_epi64::<16>(even), _mm256_slli_epi64::<16>(odd));
     store(out, _mm256_blend_epi32::<0b1010_1010>(even, odd));
 }
 

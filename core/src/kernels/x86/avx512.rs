@@ -160,7 +160,7 @@ fn add_halves(a: __m512i, b: __m512i) -> __m512i {
     _mm512_add_epi32(low, _mm512_shuffle_i32x4::<0b1110_1110>(a, b))
 }
 
-/// `out = (sums * 2^lift) * scales / 2^15` of rows from `row` on, as many as `out` has: products of 64 bits of the even
+/// `out = (sums * 2^lift) * scales / 2^16` of rows from `row` on, as many as `out` has: products of 64 bits of the even
 /// and of the odd rows.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -172,8 +172,8 @@ fn scale<const PLANES: usize>(out: &mut [i32], sums: __m512i, operands: &Operand
     let sums = _mm512_sll_epi32(sums, _mm_cvtsi32_si128(operands.lift as i32));
     let even = _mm512_mul_epi32(sums, scales);
     let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), _mm512_srli_epi64::<32>(scales));
-    let odd = _mm512_slli_epi64::<17>(odd);
-    let result = _mm512_mask_mov_epi32(_mm512_srli_epi64::<15>(even), 0b1010_1010_1010_1010, odd);
+    let odd = _mm512_slli_epi64::<16>(odd);
+    let result = _mm512_mask_mov_epi32(_mm512_srli_epi64::<16>(even), 0b1010_1010_1010_1010, odd);
     // SAFETY: no more are written than there is room for.
     unsafe { _mm512_mask_storeu_epi32(out.as_mut_ptr(), rows, result) };
 }

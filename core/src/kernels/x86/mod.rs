@@ -106,7 +106,7 @@ macro_rules! dispatch {
 
 /// See [`super::vectorised`].
 #[inline(always)]
-pub(crate) fn vectorised(work: impl Work) {
+pub fn vectorised(work: impl Work) {
     match Kernel::in_use() {
         Kernel::Portable => work.run(),
         // SAFETY: the machine has AVX2.
