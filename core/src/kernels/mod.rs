@@ -7,21 +7,41 @@
 pub mod cast;
 #[cfg(arm_dsp)]
 mod dsp;
+#[cfg(any(arm_thumb2, arm_v6m, rv32m, test))]
+mod lanes;
 pub mod portable;
-#[cfg(arm_without_dsp)]
-mod scalar;
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod product;
+#[cfg(arm_thumb2)]
+mod thumb2;
+#[cfg(arm_v6m)]
+mod v6m;
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod vectors;
 #[cfg(x86_vectors)]
 pub mod x86;
 
 #[cfg(arm_dsp)]
-pub use dsp::{accumulate, dots, matvec, prepare, scale_scores, weights};
-#[cfg(not(any(arm_dsp, arm_without_dsp, x86_vectors)))]
-pub use portable::{accumulate, dots, matvec, prepare};
-pub use portable::{join, largest, quantize, quantize_to, spread};
+pub use dsp::{accumulate, dots, matvec, prepare, quantize, scale_scores, weights};
+#[cfg(rv32m)]
+pub use lanes::{matvec, prepare, quantize};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
+pub use portable::quantize;
+pub use portable::quantize_to;
+#[cfg(not(any(arm_dsp, arm_v6m, x86_vectors)))]
+pub use portable::{accumulate, dots};
+#[cfg(not(any(arm_dsp, arm_thumb2)))]
+pub use portable::{join, largest, spread};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
+pub use portable::{matvec, prepare};
 #[cfg(not(any(arm_dsp, x86_vectors)))]
 pub use portable::{scale_scores, weights};
-#[cfg(arm_without_dsp)]
-pub use scalar::{accumulate, dots, matvec, prepare};
+#[cfg(arm_thumb2)]
+pub use thumb2::{matvec, prepare, quantize};
+#[cfg(arm_v6m)]
+pub use v6m::{accumulate, dots, matvec, prepare, quantize};
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use vectors::{join, largest, spread};
 #[cfg(x86_vectors)]
 pub use x86::{accumulate, dots, matvec, prepare, scale_scores, vectorised, weights};
 

@@ -38,7 +38,6 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
 }
 
 #[cfg_attr(x86_vectors, inline(always))]
-
 fn subtract_mean(x: &mut [i32]) {
     let mean = x.iter().sum::<i32>() / x.len().max(1) as i32;
     x.iter_mut().for_each(|x| *x -= mean);

@@ -71,7 +71,6 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let (config, residual) = (model.config(), &*self.residual);
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
@@ -85,7 +84,6 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let block = &mut self.block[..matrix.shape(model.config()).rows];
         model.matrix(matrix, layer).matvec_f32(block, &self.input[..self.input_len]);
@@ -93,7 +91,6 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let kv_width = config.kv_width();
@@ -121,7 +118,6 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn activate(&mut self, model: &Model<'_>) {
         let config = model.config();
         let block = &mut self.block[..config.up_width()];
@@ -131,7 +127,6 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         model.matrix(matrix, layer).matvec_f32(self.result, &self.input[..self.input_len]);
         add(self.result, model.vector(bias, layer));
@@ -143,7 +138,6 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
         model.matrix(matrix, 0).matvec_f32(self.logits, &self.input[..self.input_len]);
     }

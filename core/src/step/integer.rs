@@ -121,7 +121,6 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let config = model.config();
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
@@ -131,14 +130,12 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let rows = matrix.shape(model.config()).rows;
         self.block.product(model.matrix(matrix, layer), rows, &self.input, model.vector(bias, layer));
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let qkv = &mut self.block.values[..config.qkv_width()];
@@ -159,7 +156,6 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn activate(&mut self, model: &Model<'_>) {
         let config = model.config();
         let block = &mut self.block.values[..config.up_width()];
@@ -168,7 +164,6 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let width = model.config().width;
         self.block.product(model.matrix(matrix, layer), width, &self.input, model.vector(bias, layer));
@@ -179,7 +174,6 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
         // The block may be shorter than the vocabulary: a part after the other.
         let matrix = model.matrix(matrix, 0);
