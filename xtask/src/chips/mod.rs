@@ -65,6 +65,16 @@ impl Weights {
     }
 }
 
+/// The folder of a checkpoint with these weights; random ones are written to `out`.
+pub(crate) fn stories_checkpoint(weights: &Weights, out: &Path) -> Result<PathBuf> {
+    if let Weights::Stories(folder) = weights {
+        return Ok(folder.clone());
+    }
+    let random = out.join("stories");
+    checkpoint::write(&random, &STORIES)?;
+    Ok(random)
+}
+
 /// Measurements, beside the committed ones.
 pub struct Chips {
     measured: Table,
@@ -183,13 +193,9 @@ struct Models {
 impl Models {
     fn prepare(weights: &Weights) -> Result<Models> {
         let out = paths::target().join("chips");
-        let (random, square) = (out.join("stories"), out.join("square"));
-        checkpoint::write(&random, &STORIES)?;
+        let square = out.join("square");
         checkpoint::write(&square, &SQUARE)?;
-        let stories = match weights {
-            Weights::Random => random,
-            Weights::Stories(folder) => folder.clone(),
-        };
+        let stories = stories_checkpoint(weights, &out)?;
         Ok(Models { stories, square, out })
     }
 
