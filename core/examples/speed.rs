@@ -2,7 +2,8 @@
 //!
 //! `speed MODEL KERNEL POSITIONS PASSES` continues a prompt with the likeliest tokens over positions 0 to `POSITIONS - 1`,
 //! that many times, and prints `hash H seconds S`: a hash of the tokens and of the last logits' bits, and the fastest
-//! pass. `speed` alone prints the kernels that this machine runs, the slowest first.
+//! pass. With one word more, `LANES`, it reads what it has so written as a prompt, so many positions at a time. `speed`
+//! alone prints the kernels that this machine runs, the slowest first.
 
 use std::error::Error;
 use std::time::Instant;
@@ -14,9 +15,13 @@ const PROMPT: &str = "Once upon a time";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [model, kernel, positions, passes] = arguments.as_slice() else {
-        kernels().iter().for_each(|kernel| println!("{kernel}"));
-        return Ok(());
+    let (model, kernel, positions, passes, lanes) = match arguments.as_slice() {
+        [model, kernel, positions, passes] => (model, kernel, positions, passes, None),
+        [model, kernel, positions, passes, lanes] => (model, kernel, positions, passes, Some(lanes.parse()?)),
+        _ => {
+            kernels().iter().for_each(|kernel| println!("{kernel}"));
+            return Ok(());
+        }
     };
     if !force(kernel) {
         return Err(format!("this machine has no kernel {kernel}; it has: {}", kernels().join(", ")).into());
@@ -29,16 +34,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         prompt.push(token);
         Ok(())
     })?;
-    let size = MemorySize::of(model.config(), model.precision());
+    let size = MemorySize::with_lanes(model.config(), model.precision(), lanes.unwrap_or(1));
     let (mut floats, mut words) = (vec![0.0; size.floats], vec![0; size.words]);
     let (mut halves, mut bytes) = (vec![0; size.halves], vec![0; size.bytes]);
     let buffers = Buffers { floats: &mut floats, words: &mut words, halves: &mut halves, bytes: &mut bytes };
     let (mut decoder, _) = Decoder::new(model, buffers)?;
     let (positions, mut seconds, mut hash) = (positions.parse()?, f64::INFINITY, 0);
+    let text = if lanes.is_some() { write(&mut decoder, &prompt, positions)? } else { vec![] };
     for _ in 0..passes.parse()? {
         let start = Instant::now();
-        hash = write(&mut decoder, &prompt, positions)?;
+        let text = if lanes.is_some() {
+            read(&mut decoder, &text)?
+        } else {
+            write(&mut decoder, &prompt, positions)?
+        };
         seconds = start.elapsed().as_secs_f64().min(seconds);
+        hash = text.iter().fold(0x811c_9dc5, |hash, &token| mix(hash, token.into()));
+        hash = decoder.logits().iter().fold(hash, |hash, logit| mix(hash, logit.to_bits()));
     }
     println!("hash {hash:08x} seconds {seconds}");
     Ok(())
@@ -66,16 +78,29 @@ fn force(name: &str) -> bool {
     kernels().contains(&name)
 }
 
-/// Returns a hash of the tokens and of the last logits.
-fn write(decoder: &mut Decoder<'_, '_>, prompt: &[u16], positions: usize) -> Result<u32, pipsqueak::Error> {
-    let (mut token, mut hash) = (prompt[0], 0x811c_9dc5);
+/// The prompt's and the likeliest tokens, of so many positions.
+fn write(
+    decoder: &mut Decoder<'_, '_>,
+    prompt: &[u16],
+    positions: usize,
+) -> Result<Vec<u16>, pipsqueak::Error> {
+    let mut text = vec![prompt[0]];
     for position in 0..positions {
-        decoder.forward(token, position)?;
+        decoder.forward(text[position], position)?;
         let likeliest = argmax(decoder.logits());
-        hash = mix(hash, likeliest.into());
-        token = prompt.get(position + 1).copied().unwrap_or(likeliest);
+        text.push(prompt.get(position + 1).copied().unwrap_or(likeliest));
     }
-    Ok(decoder.logits().iter().fold(hash, |hash, logit| mix(hash, logit.to_bits())))
+    text.truncate(positions);
+    Ok(text)
+}
+
+/// Reads a text up to the logits of the token after it.
+fn read(decoder: &mut Decoder<'_, '_>, text: &[u16]) -> Result<Vec<u16>, pipsqueak::Error> {
+    if let Some((&last, prompt)) = text.split_last() {
+        decoder.prefill(prompt, 0)?;
+        decoder.forward(last, prompt.len())?;
+    }
+    Ok(text.to_vec())
 }
 
 fn mix(hash: u32, word: u32) -> u32 {

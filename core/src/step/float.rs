@@ -91,7 +91,7 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+    fn remember(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let kv_width = config.kv_width();
         let (query, key_value) = self.block[..config.qkv_width()].split_at_mut(config.width);
@@ -100,11 +100,17 @@ impl Step for FloatStep<'_> {
             rotate(query, self.turns);
             rotate(key, self.turns);
         }
-        let first = layer * config.context * kv_width;
-        let now = first + position * kv_width;
+        let now = (layer * config.context + position) * kv_width;
         self.keys[now..now + kv_width].copy_from_slice(key);
         self.values[now..now + kv_width].copy_from_slice(value);
-        let past = first..now + kv_width;
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+        let config = model.config();
+        let (kv_width, query) = (config.kv_width(), &self.block[..config.width]);
+        let first = layer * config.context * kv_width;
+        let past = first..first + (position + 1) * kv_width;
         let past = Past { keys: &self.keys[past.clone()], values: &self.values[past], kv_width };
         let out = &mut self.input[..config.width];
         attention(
