@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use pipsqueak::kernels::{self, Factor, Joining, Packed, Step, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{self, Factors, Joining, Packed, Step, portable, prepared_len, scale_row};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, SplitMix64};
 use rand_core::Rng;
@@ -187,20 +187,19 @@ fn attention<const N: usize>(
     queries.iter_mut().for_each(|x| *x = number(random, 127, positions % 3 == 0));
     let [found, expected] = &mut room.scores;
     let (found, expected) = (&mut found.as_flattened_mut()[..N * positions], &mut expected.as_flattened_mut()[..N * positions]);
-    kernels::dots::<N>(found.as_chunks_mut().0, queries, past, stride);
-    portable::dots::<N>(expected.as_chunks_mut().0, queries, past, stride);
-    let mut count = compare("dots", lengths, found, expected)?;
-
     // As many bits as attention gives the scales of keys for this head.
     let key_bits = 17 - head.next_power_of_two().trailing_zeros();
     let scales = &mut room.values[..positions];
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
-    let factors = core::array::from_fn(|_| Factor { mantissa: 32_767, shift: 11 + (random.next_u32() % 8) as i32 });
-    let largest = kernels::scale_scores::<N>(found.as_chunks_mut().0, scales, factors);
-    let expected_largest = portable::scale_scores::<N>(expected.as_chunks_mut().0, scales, factors);
-    count += compare("the largest score", lengths, &largest, &expected_largest)?;
-    count += compare("scale_scores", lengths, found, expected)?;
+    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0x7fff) as i32 >> (random.next_u32() % 9));
+    let factors = Factors { mantissas, shift: random.next_u32() % 20 };
+    let largest =
+        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
+    let expected_largest =
+        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);
+    let mut count = compare("the largest score", lengths, &largest, &expected_largest)?;
+    count += compare("scores", lengths, found, expected)?;
 
     let headroom = if positions % 5 == 0 { 1 } else { 0 };
     let totals = kernels::weights::<N>(found.as_chunks_mut().0, scales, largest, headroom);

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use pipsqueak::kernels::{self, Factor, Packed, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{self, Factors, Packed, portable, prepared_len, scale_row};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, Sampling, SplitMix64};
 use pipsqueak_tests::{generate, random_model, shapes};
@@ -125,11 +125,6 @@ fn check_attention<const N: usize>(
     let cache = numbers(random, offset + (positions - 1) * stride + head, extremes);
     let cache = &cache[offset..];
 
-    let (mut scores, mut expected) = (vec![[7; N]; positions], vec![[9; N]; positions]);
-    kernels::dots(&mut scores, &queries, cache, stride);
-    portable::dots(&mut expected, &queries, cache, stride);
-    assert_eq!(scores, expected, "dots: {at}");
-
     // A key's scale has the bits that keep its product with a score in 31; a value's has 15.
     let key_bits = 17 - head.next_power_of_two().trailing_zeros();
     let scale = |random: &mut SplitMix64| {
@@ -138,12 +133,12 @@ fn check_attention<const N: usize>(
         (key | value << 16) as i32
     };
     let scales: Vec<i32> = (0..positions).map(|_| scale(random)).collect();
-    let factors = [(); N].map(|()| Factor {
-        mantissa: (random.next_u32() >> 17) as i32,
-        shift: 1 + random.next_u32() as i32 % 16,
-    });
-    let largest = kernels::scale_scores(&mut scores, &scales, factors);
-    assert_eq!(largest, portable::scale_scores(&mut expected, &scales, factors), "largest: {at}");
+    let mantissas = [(); N].map(|()| (random.next_u32() >> 17) as i32);
+    let factors = Factors { mantissas, shift: random.next_u32() % 16 };
+    let (mut scores, mut expected) = (vec![[7; N]; positions], vec![[9; N]; positions]);
+    let largest = kernels::scores(&mut scores, &queries, cache, stride, &scales, factors);
+    let expected_largest = portable::scores(&mut expected, &queries, cache, stride, &scales, factors);
+    assert_eq!(largest, expected_largest, "largest: {at}");
     assert_eq!(scores, expected, "scores: {at}");
 
     let totals = kernels::weights(&mut scores, &scales, largest, 1);

@@ -4,10 +4,12 @@
 //! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
 #![allow(unsafe_code)]
 
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod attention;
 pub mod cast;
 #[cfg(arm_dsp)]
 mod dsp;
-#[cfg(any(arm_thumb2, arm_v6m, rv32m, test))]
+#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
 mod lanes;
 pub mod portable;
 #[cfg(any(arm_dsp, arm_thumb2))]
@@ -21,29 +23,29 @@ mod vectors;
 #[cfg(x86_vectors)]
 pub mod x86;
 
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use attention::{scores, weights};
 #[cfg(arm_dsp)]
-pub use dsp::{accumulate, dots, matvec, prepare, quantize, scale_scores, weights};
+pub use dsp::{accumulate, matvec, prepare, quantize};
 #[cfg(rv32m)]
 pub use lanes::{matvec, prepare, quantize};
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
-pub use portable::quantize;
-pub use portable::quantize_to;
-#[cfg(not(any(arm_dsp, arm_v6m, x86_vectors)))]
-pub use portable::{accumulate, dots};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
+pub use portable::{accumulate, scores, weights};
 #[cfg(not(any(arm_dsp, arm_thumb2)))]
 pub use portable::{join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
 pub use portable::{matvec, prepare};
-#[cfg(not(any(arm_dsp, x86_vectors)))]
-pub use portable::{scale_scores, weights};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
+pub use portable::quantize;
+pub use portable::quantize_to;
 #[cfg(arm_thumb2)]
-pub use thumb2::{matvec, prepare, quantize};
+pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]
-pub use v6m::{accumulate, dots, matvec, prepare, quantize};
+pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(any(arm_dsp, arm_thumb2))]
 pub use vectors::{join, largest, spread};
 #[cfg(x86_vectors)]
-pub use x86::{accumulate, dots, matvec, prepare, scale_scores, vectorised, weights};
+pub use x86::{accumulate, matvec, prepare, scores, vectorised, weights};
 
 use crate::config::Precision;
 
@@ -137,14 +139,13 @@ pub const fn size(v: i32) -> u32 {
     (v ^ (v >> 31)) as u32
 }
 
-/// From a key's product with a query to a score; see [`portable::scale_scores`].
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(C)]
-pub struct Factor {
-    /// 15 bits.
-    pub mantissa: i32,
-    /// 1..=31.
-    pub shift: i32,
+/// What products of queries with a key, times the key's scale, become scores by: `(product >> 16) * mantissa >> shift`.
+#[derive(Debug, Clone, Copy)]
+pub struct Factors<const N: usize> {
+    /// Of each head; 0..=32,767.
+    pub mantissas: [i32; N],
+    /// 0..=31.
+    pub shift: u32,
 }
 
 /// Bits of a score behind the binary point.

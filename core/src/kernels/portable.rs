@@ -1,6 +1,6 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Factor, Joining, Packed, Step, multiply_shift_16, scale_row, size};
+use super::{EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
 use crate::packing::{ROWS, unpack, weights_of_word};
@@ -135,20 +135,29 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// Turns products into scores, `((product * key) >> 15) * mantissa >> shift`, and returns the largest of each head. The
-/// lower half of `scales[t]` is the key's.
-pub fn scale_scores<const N: usize>(
-    scores: &mut [[i32; N]],
+/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
+/// scale. Returns the largest of each head.
+///
+/// As for [`dots`]; a product with its key's scale fits 31 bits.
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
     scales: &[i32],
-    factors: [Factor; N],
+    factors: Factors<N>,
 ) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, factors)
+}
+
+/// From products to scores, in place; see [`scores`].
+pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Factors<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
-    for (n, (largest, factor)) in largest.iter_mut().zip(factors).enumerate() {
-        for (scores, scale) in scores.iter_mut().zip(scales) {
-            // |product| <= 127² head; the key's bits keep the first product in 31, and so the second.
-            let score = (((scores[n] * (scale & 0xffff)) >> 15) * factor.mantissa) >> (factor.shift & 31);
-            scores[n] = score;
-            *largest = if score > *largest { score } else { *largest };
+    for (scores, scale) in out.iter_mut().zip(scales) {
+        for ((score, mantissa), largest) in scores.iter_mut().zip(factors.mantissas).zip(&mut largest) {
+            *score = (((*score * (scale & 0xffff)) >> 16) * mantissa) >> factors.shift;
+            *largest = if *score > *largest { *score } else { *largest };
         }
     }
     largest

@@ -9,7 +9,7 @@ use core::arch::x86_64::*;
 use super::EXP2_WORDS;
 use super::layout::{Operands, offset, plane_len, planes};
 use crate::config::Precision;
-use crate::kernels::{FRACTION_BITS, Factor, Packed, Work, portable};
+use crate::kernels::{FRACTION_BITS, Factors, Packed, Work, portable};
 use crate::packing::ROWS;
 
 /// Rows that are multiplied at once: four groups.
@@ -302,25 +302,63 @@ fn in_eights<const N: usize>(rows: &[i8], head: usize, stride: usize, positions:
         && rows.len() >= (positions - 1) * stride + head
 }
 
-/// See [`portable::dots`]. Eight results at a time, two of them in a register.
+/// See [`portable::scores`]. Eight at a time, two of them in a register.
 #[target_feature(enable = "avx2")]
-pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+pub(super) fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    factors: Factors<N>,
+) -> [i32; N] {
     let (head, positions) = (queries.len() / N, out.len());
-    if !in_eights::<N>(keys, head, stride, positions) {
-        return portable::dots(out, queries, keys, stride);
+    if !in_eights::<N>(keys, head, stride, positions) || scales.len() < positions {
+        return portable::scores(out, queries, keys, stride, scales, factors);
     }
+    let (mantissas, shift) = (by_heads(factors.mantissas), _mm_cvtsi32_si128(factors.shift as i32));
+    let mut largest = _mm256_set1_epi32(i32::MIN);
     let (eights, rest) = out.as_flattened_mut().as_chunks_mut::<8>();
-    // SAFETY: `positions` rows have `head` channels, a multiple of 8, and so has each query.
+    let whole = 8 / N * eights.len();
+    // SAFETY: `positions` rows have `head` channels, a multiple of 8, and so has each query; each position has a scale.
     unsafe {
         for (i, out) in eights.iter_mut().enumerate() {
-            let dots = eight_dots::<N>(8 / N * i, usize::MAX, queries, keys.as_ptr(), stride);
-            _mm256_storeu_si256(out.as_mut_ptr().cast(), dots);
+            let position = 8 / N * i;
+            let dots = eight_dots::<N>(position, usize::MAX, queries, keys.as_ptr(), stride);
+            let scores = scale_scores::<N>(dots, scales.as_ptr().add(position), mantissas, shift);
+            largest = _mm256_max_epi32(largest, scores);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), scores);
         }
         if !rest.is_empty() {
-            let dots = eight_dots::<N>(8 / N * eights.len(), positions - 1, queries, keys.as_ptr(), stride);
-            store(rest, dots);
+            // What is beyond the last position is that again.
+            let last = positions - 1;
+            let mut padded = [scales[last]; 8];
+            padded.iter_mut().zip(&scales[whole..positions]).for_each(|(padded, &scale)| *padded = scale);
+            let dots = eight_dots::<N>(whole, last, queries, keys.as_ptr(), stride);
+            let scores = scale_scores::<N>(dots, padded.as_ptr(), mantissas, shift);
+            largest = _mm256_max_epi32(largest, scores);
+            store(rest, scores);
         }
     }
+    fold(largest, i32::max)
+}
+
+/// Eight products, by the scales of their keys and the factors.
+///
+/// # Safety
+/// The scales of as many positions must be readable.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn scale_scores<const N: usize>(
+    dots: __m256i,
+    scales: *const i32,
+    mantissas: __m256i,
+    shift: __m128i,
+) -> __m256i {
+    // SAFETY: as the caller says.
+    let keys = _mm256_and_si256(unsafe { eight_scales::<N>(scales) }, _mm256_set1_epi32(0xffff));
+    let products = _mm256_srai_epi32::<16>(_mm256_mullo_epi32(dots, keys));
+    _mm256_sra_epi32(_mm256_mullo_epi32(products, mantissas), shift)
 }
 
 /// The products from `position` on; beyond `last`, of that again.
@@ -447,38 +485,6 @@ fn fold<const N: usize>(eight: __m256i, join: impl Fn(i32, i32) -> i32) -> [i32;
     core::array::from_fn(|n| numbers[n..].iter().copied().step_by(N).reduce(&join).unwrap_or_default())
 }
 
-/// See [`portable::scale_scores`].
-#[target_feature(enable = "avx2")]
-pub(super) fn scale_scores<const N: usize>(
-    scores: &mut [[i32; N]],
-    scales: &[i32],
-    factors: [Factor; N],
-) -> [i32; N] {
-    if N != 1 && N != 2 {
-        return portable::scale_scores(scores, scales, factors);
-    }
-    let whole = scores.len().min(scales.len()) / (8 / N) * (8 / N);
-    let (eights, rest) = scores.split_at_mut(whole);
-    let (eight_scores, _) = eights.as_flattened_mut().as_chunks_mut::<8>();
-    let mantissas = by_heads(factors.map(|factor| factor.mantissa));
-    let shifts = by_heads(factors.map(|factor| factor.shift & 31));
-    let mut largest = _mm256_set1_epi32(i32::MIN);
-    for (scores, scales) in eight_scores.iter_mut().zip(scales.chunks_exact(8 / N)) {
-        // SAFETY: eight scores are read and written, and the scales of as many.
-        unsafe {
-            let keys = _mm256_and_si256(eight_scales::<N>(scales.as_ptr()), _mm256_set1_epi32(0xffff));
-            let products = _mm256_mullo_epi32(_mm256_loadu_si256(scores.as_ptr().cast()), keys);
-            let products = _mm256_mullo_epi32(_mm256_srai_epi32::<15>(products), mantissas);
-            let scaled = _mm256_srav_epi32(products, shifts);
-            _mm256_storeu_si256(scores.as_mut_ptr().cast(), scaled);
-            largest = _mm256_max_epi32(largest, scaled);
-        }
-    }
-    let (largest, rest) =
-        (fold::<N>(largest, i32::max), portable::scale_scores(rest, &scales[whole..], factors));
-    core::array::from_fn(|n| largest[n].max(rest[n]))
-}
-
 /// See [`portable::weights`].
 #[target_feature(enable = "avx2")]
 pub(super) fn weights<const N: usize>(
@@ -490,33 +496,49 @@ pub(super) fn weights<const N: usize>(
     if N != 1 && N != 2 || scores.len() < scales.len() {
         return portable::weights(scores, scales, largest, headroom);
     }
-    let positions_at_once = 8 / N;
-    let whole = scales.len() / positions_at_once;
     let (first, shift) = (by_heads(largest), _mm_cvtsi32_si128(16 + headroom as i32));
     let mut totals = _mm256_setzero_si256();
-    for i in 0..whole {
-        let scores = scores.as_flattened_mut();
-        // SAFETY: eight scores are read, and as many scales; half as many words are written, at or before them.
-        unsafe {
-            let eight = _mm256_loadu_si256(scores.as_ptr().add(8 * i).cast());
-            let powers = powers(_mm256_sub_epi32(first, eight));
+    let (whole, flat) = (scales.len() / (8 / N), scores.as_flattened_mut());
+    // SAFETY: eight scores are read, and the scales of as many positions; half as many words are written, at or before
+    // them, so that no score is lost that is yet to be read.
+    unsafe {
+        for i in 0..whole {
+            let scores = _mm256_loadu_si256(flat.as_ptr().add(8 * i).cast());
+            let powers = powers(_mm256_sub_epi32(first, scores));
             totals = _mm256_add_epi32(totals, powers);
-            let scales = eight_scales::<N>(scales.as_ptr().add(positions_at_once * i));
-            let weights = _mm256_mullo_epi32(powers, _mm256_srli_epi32::<16>(scales));
-            let pairs = pairs::<N>(_mm256_srl_epi32(weights, shift));
-            _mm_storeu_si128(scores.as_mut_ptr().add(4 * i).cast(), pairs);
+            let pairs = weigh::<N>(powers, scales.as_ptr().add(8 / N * i), shift);
+            _mm_storeu_si128(flat.as_mut_ptr().add(4 * i).cast(), pairs);
+        }
+        let done = 8 / N * whole;
+        if done < scales.len() {
+            // What is beyond the last position is so far away that it weighs nothing.
+            let (mut far, mut padded, mut words) = ([0; 8], [0; 8], [0; 4]);
+            _mm256_storeu_si256(
+                far.as_mut_ptr().cast(),
+                _mm256_sub_epi32(first, _mm256_set1_epi32(i32::MAX)),
+            );
+            far.iter_mut().zip(&flat[N * done..N * scales.len()]).for_each(|(far, &score)| *far = score);
+            padded.iter_mut().zip(&scales[done..]).for_each(|(padded, &scale)| *padded = scale);
+            let powers = powers(_mm256_sub_epi32(first, _mm256_loadu_si256(far.as_ptr().cast())));
+            totals = _mm256_add_epi32(totals, powers);
+            _mm_storeu_si128(words.as_mut_ptr().cast(), weigh::<N>(powers, padded.as_ptr(), shift));
+            let rest = &mut flat[4 * whole..][..N * (scales.len() - done).div_ceil(2)];
+            rest.iter_mut().zip(words).for_each(|(rest, word)| *rest = word);
         }
     }
-    // What does not fill a register goes on where the pairs have come to.
-    let (done, pairs) = (whole * positions_at_once, whole * positions_at_once / 2);
-    let rest_len = scales.len() - done;
-    let rest = &mut scores[pairs..];
-    if done > 0 {
-        rest.copy_within(done - pairs..done - pairs + rest_len, 0);
-    }
-    let rest = portable::weights(&mut rest[..rest_len], &scales[done..], largest, headroom);
-    let totals = fold::<N>(totals, i32::wrapping_add);
-    core::array::from_fn(|n| totals[n].wrapping_add_unsigned(rest[n]) as u32)
+    fold::<N>(totals, i32::wrapping_add).map(i32::cast_unsigned)
+}
+
+/// Weights of eight powers, two positions' in a word.
+///
+/// # Safety
+/// The scales of as many positions must be readable.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn weigh<const N: usize>(powers: __m256i, scales: *const i32, shift: __m128i) -> __m128i {
+    // SAFETY: as the caller says.
+    let scales = _mm256_srli_epi32::<16>(unsafe { eight_scales::<N>(scales) });
+    pairs::<N>(_mm256_srl_epi32(_mm256_mullo_epi32(powers, scales), shift))
 }
 
 /// `2^(15 - distance / 256)`.

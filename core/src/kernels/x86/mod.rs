@@ -11,7 +11,7 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Factor, Packed, Work, portable};
+use super::{Factors, Packed, Work, portable};
 use crate::config::Precision;
 
 /// Which instructions the inner loops use.
@@ -126,11 +126,6 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     dispatch!(matvec(out, matrix, prepared));
 }
 
-/// See [`portable::dots`].
-pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
-    dispatch!(dots(out, queries, keys, stride));
-}
-
 /// See [`portable::accumulate`].
 pub fn accumulate<const N: usize>(
     sums: &mut [i32],
@@ -142,13 +137,16 @@ pub fn accumulate<const N: usize>(
     dispatch!(accumulate(sums, weights, values, stride, positions));
 }
 
-/// See [`portable::scale_scores`].
-pub fn scale_scores<const N: usize>(
-    scores: &mut [[i32; N]],
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
     scales: &[i32],
-    factors: [Factor; N],
+    factors: Factors<N>,
 ) -> [i32; N] {
-    dispatch!(scale_scores(scores, scales, factors))
+    dispatch!(scores(out, queries, keys, stride, scales, factors))
 }
 
 /// See [`portable::weights`].
