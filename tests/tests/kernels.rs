@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use pipsqueak::kernels::{self, Factors, Packed, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{self, CURVE_STEPS, Curve, Factors, Packed, portable, prepared_len, scale_row};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, Sampling, SplitMix64};
 use pipsqueak_tests::{generate, random_model, shapes};
@@ -162,6 +162,34 @@ fn attention_of_every_length() {
                     check_attention::<1>(kernel, head, positions, offset, extremes, random);
                     check_attention::<2>(kernel, head, positions, offset, extremes, random);
                 }
+            }
+        }
+    });
+}
+
+#[test]
+fn activations_of_every_length() {
+    let table = core::array::from_fn(|i| (65_535 * i / (CURVE_STEPS - 1)) as u16);
+    with_every_kernel(|kernel| {
+        let random = &mut SplitMix64::new(6);
+        for length in 0..70 {
+            for (cut, steps) in [(0, 0), (1, 1), (7, 1234), (16, 64_000)] {
+                // After its cut a number has 15 bits and a sign.
+                let mut numbers = |cut: u32| -> Vec<i32> {
+                    let extremes = [32_767 << cut, -32_768 << cut, (1 << cut) - 1, 0];
+                    let noise = (0..length).map(|_| random.next_u32() as i32 >> (16 - cut));
+                    noise.enumerate().map(|(i, x)| if i % 3 == 0 { extremes[i % 4] } else { x }).collect()
+                };
+                let (x, up) = (numbers(cut), numbers(5));
+                let curve = Curve { table: &table, steps, cut };
+                let (mut bent, mut expected) = (x.clone(), x.clone());
+                kernels::bend(&mut bent, curve);
+                portable::bend(&mut expected, curve);
+                assert_eq!(bent, expected, "{kernel}: {length} bent");
+                let (mut gated, mut expected) = (x.clone(), x);
+                kernels::gate(&mut gated, &up, 5, curve);
+                portable::gate(&mut expected, &up, 5, curve);
+                assert_eq!(gated, expected, "{kernel}: {length} gated");
             }
         }
     });

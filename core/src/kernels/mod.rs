@@ -31,8 +31,10 @@ pub use dsp::{accumulate, matvec, prepare, quantize};
 pub use lanes::{matvec, prepare, quantize};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
 pub use portable::{accumulate, scores, weights};
+#[cfg(not(any(arm_dsp, arm_thumb2, x86_vectors)))]
+pub use portable::{bend, gate};
 #[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::{join, largest, spread};
+pub use portable::{gain, join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
 pub use portable::{matvec, prepare};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
@@ -43,11 +45,12 @@ pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]
 pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(any(arm_dsp, arm_thumb2))]
-pub use vectors::{join, largest, spread};
+pub use vectors::{bend, gain, gate, join, largest, spread};
 #[cfg(x86_vectors)]
-pub use x86::{accumulate, matvec, prepare, scores, vectorised, weights};
+pub use x86::{accumulate, bend, gate, matvec, prepare, scores, vectorised, weights};
 
 use crate::config::Precision;
+use crate::math;
 
 /// Work to be compiled for each kernel's instructions.
 pub trait Work {
@@ -131,6 +134,31 @@ pub struct Joining {
     pub shift: i32,
     /// 0..=32,767.
     pub mantissa: i32,
+}
+
+/// Steps of a [`Curve`].
+pub const CURVE_STEPS: usize = 1024;
+
+/// A function that rises from 0 to 1, looked up at a value after its cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Curve<'a> {
+    /// Times 2^15; the value 0 lies at the middle.
+    pub table: &'a [u16; CURVE_STEPS],
+    /// Steps of the table that a value of 1 makes, times 2^16: 0..=64,000, so that products fit 31 bits.
+    pub steps: i32,
+    /// Leaves at most 15 bits and a sign of a value.
+    pub cut: u32,
+}
+
+impl Curve<'_> {
+    /// The value times the function there.
+    #[inline(always)]
+    pub fn bend(&self, x: i32) -> i32 {
+        let x = x >> self.cut;
+        let step = (x * self.steps + ((CURVE_STEPS as i32 / 2) << 16)) >> 16;
+        let step = if step < 0 { 0 } else { math::min_u32(step as u32, CURVE_STEPS as u32 - 1) };
+        (x * i32::from(self.table[step as usize])) >> 15
+    }
 }
 
 /// `v`, or `-1 - v` of a negative one: its bits without its sign.

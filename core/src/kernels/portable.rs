@@ -1,8 +1,9 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
+use super::{Curve, EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
+use crate::ops::fixed;
 use crate::packing::{ROWS, unpack, weights_of_word};
 
 /// The largest [`size`] in `v`; 0 for none.
@@ -44,6 +45,34 @@ pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
     } else {
         pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v << -shift, mantissa));
     }
+}
+
+/// `x = (x >> cut) S(x)`, by the table that `curve` looks up.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn bend(x: &mut [i32], curve: Curve<'_>) {
+    x.iter_mut().for_each(|x| *x = curve.bend(*x));
+}
+
+/// `x = (x >> cut) S(x) * (up >> up_cut)`; both have at most 15 bits and a sign after their cuts.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+    for (x, up) in x.iter_mut().zip(up) {
+        *x = curve.bend(*x) * (up >> up_cut);
+    }
+}
+
+/// `x = (x >> cut) * gain`, the gains cut to the 15 bits of their mantissas and to a unit of `2^(exponent - 141)`, where
+/// `exponent` is the largest gain's. Returns `Σ (x >> cut)²`; at most 15 bits and a sign are left after the cut.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
+    let mut squares = 0;
+    for (x, gain) in x.iter_mut().zip(gains) {
+        let (value, bits) = (*x >> cut, gain.to_bits());
+        squares += u64::from((value * value) as u32);
+        let product = (value * fixed::mantissa(bits)) >> math::min_u32((exponent - fixed::exponent(bits)) as u32, 31);
+        *x = if bits >> 31 == 1 { -product } else { product };
+    }
+    squares
 }
 
 /// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
@@ -152,6 +181,7 @@ pub fn scores<const N: usize>(
 }
 
 /// From products to scores, in place; see [`scores`].
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Factors<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {

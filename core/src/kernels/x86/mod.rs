@@ -11,7 +11,7 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Factors, Packed, Work, portable};
+use super::{Curve, Factors, Packed, Work, portable};
 use crate::config::Precision;
 
 /// Which instructions the inner loops use.
@@ -114,6 +114,16 @@ pub fn vectorised(work: impl Work) {
         // SAFETY: the machine has AVX-512 and VNNI.
         Kernel::Avx512 => unsafe { avx512::run(work) },
     }
+}
+
+/// See [`portable::bend`].
+pub fn bend(x: &mut [i32], curve: Curve<'_>) {
+    dispatch!(bend(x, curve));
+}
+
+/// See [`portable::gate`].
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+    dispatch!(gate(x, up, up_cut, curve));
 }
 
 /// See [`portable::prepare`]; for the vector kernels it is [`layout`]'s.
