@@ -17,6 +17,7 @@ pub struct Decoder<'a, 'm> {
 }
 
 /// The model's kind of numbers.
+#[allow(clippy::large_enum_variant)] // there is one of it, and no heap to put a part of it on
 enum Numbers<'m> {
     Float(FloatStep<'m>),
     Integer(IntegerStep<'m>),

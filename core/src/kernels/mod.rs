@@ -29,6 +29,9 @@ pub use attention::{scores, weights};
 pub use dsp::{accumulate, matvec, prepare, quantize};
 #[cfg(rv32m)]
 pub use lanes::{matvec, prepare, quantize};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
+pub use portable::quantize;
+pub use portable::quantize_to;
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
 pub use portable::{accumulate, scores, weights};
 #[cfg(not(any(arm_dsp, arm_thumb2, x86_vectors)))]
@@ -37,9 +40,6 @@ pub use portable::{bend, gate};
 pub use portable::{gain, join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
 pub use portable::{matvec, prepare};
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
-pub use portable::quantize;
-pub use portable::quantize_to;
 #[cfg(arm_thumb2)]
 pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]

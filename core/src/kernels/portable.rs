@@ -69,7 +69,8 @@ pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
     for (x, gain) in x.iter_mut().zip(gains) {
         let (value, bits) = (*x >> cut, gain.to_bits());
         squares += u64::from((value * value) as u32);
-        let product = (value * fixed::mantissa(bits)) >> math::min_u32((exponent - fixed::exponent(bits)) as u32, 31);
+        let product =
+            (value * fixed::mantissa(bits)) >> math::min_u32((exponent - fixed::exponent(bits)) as u32, 31);
         *x = if bits >> 31 == 1 { -product } else { product };
     }
     squares

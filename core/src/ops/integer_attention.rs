@@ -144,7 +144,8 @@ fn factors<const N: usize>(scales: [f32; N], to_log2: f32, key_exponent: i32) ->
     // score * 2^8 = (product * key >> 16) * 2^(16 + key_exponent) * mantissa * 2^(exponent - 141) * 2^8
     let right = |bits: u32| 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 16;
     let shift = bits.iter().fold(31, |shift: i32, &bits| shift.min(right(bits))).max(0);
-    let mantissa = |bits: u32| ((bits & 0x7fffff | 0x800000) as i32 >> 9) >> (right(bits) - shift).clamp(0, 31);
+    let mantissa =
+        |bits: u32| ((bits & 0x7fffff | 0x800000) as i32 >> 9) >> (right(bits) - shift).clamp(0, 31);
     Factors { mantissas: bits.map(mantissa), shift: shift as u32 }
 }
 
