@@ -3,7 +3,9 @@
 
 use core::fmt;
 
-use pipsqueak::kernels::{self, CURVE_STEPS, Curve, Factors, Joining, Packed, Step, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{
+    self, CURVE_STEPS, Curve, Factors, Joining, Packed, Step, portable, prepared_len, scale_row,
+};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, SplitMix64};
 use rand_core::Rng;
@@ -89,7 +91,12 @@ pub(crate) fn check(room: &mut Room) -> Result<u32, Difference> {
 }
 
 /// Fails at the first place where the two differ; `lengths` are for the reader.
-fn compare(kernel: &'static str, lengths: [usize; 3], found: &[i32], expected: &[i32]) -> Result<u32, Difference> {
+fn compare(
+    kernel: &'static str,
+    lengths: [usize; 3],
+    found: &[i32],
+    expected: &[i32],
+) -> Result<u32, Difference> {
     let mut pairs = found.iter().zip(expected).enumerate();
     match pairs.find(|(_, (found, expected))| found != expected) {
         Some((place, (&found, &expected))) => Err(Difference { kernel, lengths, place, found, expected }),
@@ -159,7 +166,8 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
         count += compare("quantize", lengths, found, expected)?;
     }
 
-    let joining = Joining { down: random.next_u32() % 4, shift: (random.next_u32() % 9) as i32 - 2, mantissa: 32_767 };
+    let joining =
+        Joining { down: random.next_u32() % 4, shift: (random.next_u32() % 9) as i32 - 2, mantissa: 32_767 };
     v.iter_mut().for_each(|v| *v >>= 3);
     let [found, expected] = &mut room.out;
     for (a, b) in found.iter_mut().zip(expected.iter_mut()) {
@@ -190,7 +198,9 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     let length = length.min(gains.len());
     let gains = &mut gains[..length];
     // Of either sign, from 2^-48 to below 16, and nothing.
-    gains.iter_mut().for_each(|gain| *gain = f32::from_bits(random.next_u32() % (51 << 23) + (80 << 23) | random.next_u32() << 31));
+    gains.iter_mut().for_each(|gain| {
+        *gain = f32::from_bits(random.next_u32() % (51 << 23) + (80 << 23) | random.next_u32() << 31)
+    });
     if let Some(first) = gains.first_mut() {
         *first = 0.0;
     }
@@ -219,16 +229,16 @@ fn attention<const N: usize>(
     let queries = &mut room.x[..N * head];
     queries.iter_mut().for_each(|x| *x = number(random, 127, positions % 3 == 0));
     let [found, expected] = &mut room.scores;
-    let (found, expected) = (&mut found.as_flattened_mut()[..N * positions], &mut expected.as_flattened_mut()[..N * positions]);
+    let (found, expected) =
+        (&mut found.as_flattened_mut()[..N * positions], &mut expected.as_flattened_mut()[..N * positions]);
     // As many bits as attention gives the scales of keys for this head.
     let key_bits = 17 - head.next_power_of_two().trailing_zeros();
     let scales = &mut room.values[..positions];
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
-    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0x7fff) as i32 >> (random.next_u32() % 9));
-    let factors = Factors { mantissas, shift: random.next_u32() % 20 };
-    let largest =
-        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
+    let mantissas = core::array::from_fn(|_| (random.next_u32() & 0xfff) as i32 >> (random.next_u32() % 9));
+    let factors = Factors { mantissas, shift: 1 + random.next_u32() % 20 };
+    let largest = kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
     let expected_largest =
         portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);
     let mut count = compare("the largest score", lengths, &largest, &expected_largest)?;

@@ -60,6 +60,11 @@ pub fn shapes() -> [(&'static str, Config); 3] {
 
 /// A model with random weights, large enough that no two tokens tie.
 pub fn random_model(config: &Config, precision: Precision) -> ModelFile {
+    build(config, precision, &random_parameters(config))
+}
+
+/// Its weights.
+pub fn random_parameters(config: &Config) -> Parameters<f32> {
     let mut parameters = Parameters::<f32>::init(config, 7);
     let mut random = SplitMix64::new(11);
     for (parameter, values) in parameters.walk_mut() {
@@ -68,7 +73,7 @@ pub fn random_model(config: &Config, precision: Precision) -> ModelFile {
             *value += size * uniform(&mut random);
         }
     }
-    build(config, precision, &parameters)
+    parameters
 }
 
 fn uniform(random: &mut SplitMix64) -> f32 {
@@ -76,7 +81,8 @@ fn uniform(random: &mut SplitMix64) -> f32 {
     random.next_u32() as f32 / 2f32.powi(31) - 1.0
 }
 
-fn build(config: &Config, precision: Precision, parameters: &Parameters<f32>) -> ModelFile {
+/// A model of these weights.
+pub fn build(config: &Config, precision: Precision, parameters: &Parameters<f32>) -> ModelFile {
     let vocabulary = OwnedVocabulary {
         pieces: OwnedPieces::Bytes,
         specials: config.vocab - 256,

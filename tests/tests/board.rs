@@ -93,10 +93,49 @@ fn the_board_writes_what_the_pc_writes() {
     }
 }
 
+/// As in `firmware/src/checks.rs`, whose image takes any model.
+const CHECKED: (&str, Sampling, u64, u32) = ("Once", SAMPLINGS[1], 5, 100);
+
+/// What the board's program that checks its arithmetic prints, with a model or without.
+fn run_checks(board: Board, model: Option<&ModelFile>) -> String {
+    let image = firmware::build_checks(board).unwrap();
+    let session = match model {
+        None => Session::boot(board, &image),
+        Some(file) => {
+            let name = format!("checked-{}.pip", board.name());
+            let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+            file.save(&path).unwrap();
+            Session::boot_with_model(board, &image, &path)
+        }
+    };
+    session.unwrap().wait(PATIENCE).unwrap().1
+}
+
 #[test]
-fn every_other_board_too() {
-    for board in Board::ALL.into_iter().filter(|&board| board != Board::Mps2An386) {
-        assert_identical(board, "Llama's choices", &SMALL);
+fn every_chip_computes_every_format_as_the_pc_does() {
+    for (name, config) in shapes() {
+        for precision in [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary] {
+            let file = random_model(&config, precision);
+            let (prompt, sampling, seed, length) = CHECKED;
+            let pc = generate(&file, prompt, sampling, seed, length);
+            assert_eq!(pc.tokens, length);
+            for board in Board::ALL {
+                let printed = run_checks(board, Some(&file));
+                let expected = format!("fingerprint {}\n", pc.fingerprint);
+                let what = format!("{}, {name}, {}", board.name(), precision.name());
+                assert!(printed.replace('\r', "").contains(&expected), "{what}: {printed} is not {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_chip_s_kernels_equal_the_portable_ones() {
+    for board in Board::ALL {
+        let printed = run_checks(board, None);
+        let count = printed.split_whitespace().skip_while(|&word| word != "checked").nth(1);
+        let count: u32 = count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
+        assert!(count > 1_000_000, "{}: {count} results compared", board.name());
     }
 }
 

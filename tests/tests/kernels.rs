@@ -1,6 +1,9 @@
 //! Every kernel that this machine can run, against sums taken weight by weight and against the portable kernel: every
 //! length, extremes, rows that do not fill a group, layouts that start anywhere, and whole models.
 
+#[path = "../../firmware/src/kernel_checks.rs"]
+mod kernel_checks;
+
 use std::sync::Mutex;
 
 use pipsqueak::kernels::{self, CURVE_STEPS, Curve, Factors, Packed, portable, prepared_len, scale_row};
@@ -87,6 +90,17 @@ fn check_product(
 }
 
 #[test]
+fn what_boards_check_too() {
+    with_every_kernel(|kernel| {
+        let mut room = Box::new(kernel_checks::Room::NEW);
+        match kernel_checks::check(&mut room) {
+            Ok(count) => assert!(count > 1_000_000, "{kernel}: {count} results compared"),
+            Err(difference) => panic!("{kernel}: {difference}"),
+        }
+    });
+}
+
+#[test]
 fn products_of_every_length() {
     with_every_kernel(|kernel| {
         let random = &mut SplitMix64::new(3);
@@ -133,8 +147,8 @@ fn check_attention<const N: usize>(
         (key | value << 16) as i32
     };
     let scales: Vec<i32> = (0..positions).map(|_| scale(random)).collect();
-    let mantissas = [(); N].map(|()| (random.next_u32() >> 17) as i32);
-    let factors = Factors { mantissas, shift: random.next_u32() % 16 };
+    let mantissas = [(); N].map(|()| (random.next_u32() >> 20) as i32);
+    let factors = Factors { mantissas, shift: 1 + random.next_u32() % 16 };
     let (mut scores, mut expected) = (vec![[7; N]; positions], vec![[9; N]; positions]);
     let largest = kernels::scores(&mut scores, &queries, cache, stride, &scales, factors);
     let expected_largest = portable::scores(&mut expected, &queries, cache, stride, &scales, factors);

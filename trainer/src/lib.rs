@@ -10,6 +10,7 @@ pub mod commands;
 pub mod corpus;
 pub mod curve;
 pub mod decoding;
+pub mod equalize;
 pub mod human;
 pub mod llama2c;
 pub mod model_file;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
 use pipsqueak::{Config, Model, Parameter, Precision};
 
+use crate::equalize::{Values, equalize};
 use crate::quantize;
 use crate::vocabulary::OwnedVocabulary;
 
@@ -119,9 +120,13 @@ pub fn build<'p>(
     values: impl Fn(Parameter) -> &'p [f32],
 ) -> Result<ModelFile> {
     config.check()?;
+    let mut parameters: Values =
+        Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
+    if precision == Precision::Int8 {
+        equalize(config, &mut parameters);
+    }
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
-    for parameter in Parameter::ALL {
-        let values = values(parameter);
+    for (parameter, values) in Parameter::ALL.into_iter().zip(&parameters) {
         if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
             bail!(
                 "parameter {} holds {wrong}: training has diverged; lower the learning rate",

@@ -55,7 +55,7 @@ fn quantize(row: &[f32], scale: f32, precision: Precision) -> Vec<i8> {
 /// The scale by which the row's squared error is least, among candidates below the one that cuts nothing off; for
 /// each candidate's integers, the scale that fits them best.
 fn best_scale(row: &[f32], precision: Precision) -> f32 {
-    const CANDIDATES: usize = 200;
+    const CANDIDATES: usize = 400;
     let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / largest(precision) as f32;
     if widest < f32::MIN_POSITIVE {
         return 0.0;

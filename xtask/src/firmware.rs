@@ -44,10 +44,28 @@ pub fn build_with(toolchain: &Toolchain, board: Board, model: &Path, options: Op
 
 /// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.
 pub fn build_counter(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
+    build_without_model(toolchain, board, "instructions")
+}
+
+/// Builds the program that checks a chip's arithmetic for `board`; returns the image. A model may be put beside it when
+/// it boots.
+pub fn build_checks(board: Board) -> Result<PathBuf> {
+    let Some(toolchain) = Toolchain::find(board.target()) else {
+        bail!("There is no Rust toolchain for {}; run: cargo xtask setup", board.target());
+    };
+    build_without_model(&toolchain, board, "checks")
+}
+
+fn build_without_model(toolchain: &Toolchain, board: Board, program: &str) -> Result<PathBuf> {
+    let image = paths::target().join("firmware-images").join(format!("{program}-{}.elf", board.name()));
+    // Builds share cargo's target folder, and two boards may share a target.
     let _lock = lock()?;
     let mut command = bare_cargo(toolchain, "build", board, "instructions");
-    process::run(command.args(["--bin", "instructions"]).env_remove("PIPSQUEAK_MODEL"))?;
-    Ok(target_dir().join(board.target()).join("release").join("instructions"))
+    process::run(command.args(["--bin", program]).env_remove("PIPSQUEAK_MODEL"))?;
+    fs::create_dir_all(image.parent().unwrap_or(&image))?;
+    let built = target_dir().join(board.target()).join("release").join(program);
+    fs::copy(&built, &image).with_context(|| format!("The image {} can't be written", image.display()))?;
+    Ok(image)
 }
 
 /// cargo in the firmware's workspace, for a board and a model.

@@ -26,7 +26,12 @@ pub fn scores<const N: usize>(
         return portable::scale(out, scales, factors);
     }
     let mut largest = [i32::MIN; N];
-    let walk = ScoreWalk { positions, scales: scales.as_ptr(), mantissas: factors.mantissas.as_ptr(), shift: factors.shift };
+    let walk = ScoreWalk {
+        positions,
+        scales: scales.as_ptr(),
+        mantissas: factors.mantissas.as_ptr(),
+        shift: factors.shift,
+    };
     // SAFETY: there are `positions` pairs of products and as many scales; two mantissas, and room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
     largest
@@ -40,28 +45,40 @@ struct ScoreWalk {
     shift: u32,
 }
 
-/// The upper half of `$product` times a mantissa.
-#[cfg(arm_dsp)]
-macro_rules! times_mantissa {
-    ($product:literal, $mantissa:literal) => {
-        concat!("smultb ", $product, ", ", $product, ", ", $mantissa, "\n")
-    };
-}
-#[cfg(arm_thumb2)]
-macro_rules! times_mantissa {
-    ($product:literal, $mantissa:literal) => {
-        concat!("asr ", $product, ", ", $product, ", #16\n mul ", $product, ", ", $product, ", ", $mantissa, "\n")
-    };
-}
-
 /// A larger score than `$largest` takes the way round by `$update`.
 macro_rules! scale_score {
     ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
         concat!(
-            "mul ", $score, ", ", $score, ", r7\n",
-            times_mantissa!($score, $mantissa),
-            "asr ", $score, ", ", $score, ", r12\n",
-            "cmp ", $score, ", ", $largest, "\n bgt ", $update, "f\n", $back, ":\n"
+            "mul ",
+            $score,
+            ", ",
+            $score,
+            ", r7\n",
+            "asr ",
+            $score,
+            ", ",
+            $score,
+            ", #12\n mul ",
+            $score,
+            ", ",
+            $score,
+            ", ",
+            $mantissa,
+            "\n",
+            "asr ",
+            $score,
+            ", ",
+            $score,
+            ", r12\n",
+            "cmp ",
+            $score,
+            ", ",
+            $largest,
+            "\n bgt ",
+            $update,
+            "f\n",
+            $back,
+            ":\n"
         )
     };
 }
@@ -139,10 +156,30 @@ struct WeightWalk {
 macro_rules! weigh {
     ($score:literal, $largest:literal, $total:literal) => {
         concat!(
-            "sub ", $score, ", ", $largest, ", ", $score, "\n uxtb r12, ", $score, "\n",
-            "usat ", $score, ", #5, ", $score, ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
-            "lsr r12, r12, ", $score, "\n add ", $total, ", ", $total, ", r12\n",
-            "mul ", $score, ", r12, lr\n"
+            "sub ",
+            $score,
+            ", ",
+            $largest,
+            ", ",
+            $score,
+            "\n uxtb r12, ",
+            $score,
+            "\n",
+            "usat ",
+            $score,
+            ", #5, ",
+            $score,
+            ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
+            "lsr r12, r12, ",
+            $score,
+            "\n add ",
+            $total,
+            ", ",
+            $total,
+            ", r12\n",
+            "mul ",
+            $score,
+            ", r12, lr\n"
         )
     };
 }

@@ -167,12 +167,12 @@ pub const fn size(v: i32) -> u32 {
     (v ^ (v >> 31)) as u32
 }
 
-/// What products of queries with a key, times the key's scale, become scores by: `(product >> 16) * mantissa >> shift`.
+/// What products of queries with a key, times the key's scale, become scores by: `(product >> 12) * mantissa >> shift`.
 #[derive(Debug, Clone, Copy)]
 pub struct Factors<const N: usize> {
-    /// Of each head; 0..=32,767.
+    /// Of each head; 0..=4095.
     pub mantissas: [i32; N],
-    /// 0..=31.
+    /// 1..=31, so that the difference of two scores fits 31 bits.
     pub shift: u32,
 }
 

@@ -165,7 +165,7 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
+/// `out[t][n] = (queries[n] · keys[t] * key >> 12) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
 /// scale. Returns the largest of each head.
 ///
 /// As for [`dots`]; a product with its key's scale fits 31 bits.
@@ -187,7 +187,7 @@ pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Fact
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {
         for ((score, mantissa), largest) in scores.iter_mut().zip(factors.mantissas).zip(&mut largest) {
-            *score = (((*score * (scale & 0xffff)) >> 16) * mantissa) >> factors.shift;
+            *score = (((*score * (scale & 0xffff)) >> 12) * mantissa) >> factors.shift;
             *largest = if *score > *largest { *score } else { *largest };
         }
     }

@@ -290,7 +290,14 @@ fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
 macro_rules! dot_pair {
     ($first:literal, $x:literal, $second:literal, $y:literal) => {
         concat!(
-            $first, "\n muls r3, ", $x, ", r3\n mov r12, r3\n", $second, "\n muls r3, ", $y, ", r3\n",
+            $first,
+            "\n muls r3, ",
+            $x,
+            ", r3\n mov r12, r3\n",
+            $second,
+            "\n muls r3, ",
+            $y,
+            ", r3\n",
             "add r3, r12\n add r3, r10\n"
         )
     };
@@ -366,9 +373,9 @@ struct ScoreWalk {
 macro_rules! scale_score {
     ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
         concat!(
-            "muls ", $score, ", r2, ", $score, "\n asrs ", $score, ", ", $score, ", #16\n",
-            "muls ", $score, ", ", $mantissa, ", ", $score, "\n asrs ", $score, ", r7\n",
-            "cmp ", $score, ", ", $largest, "\n bgt ", $update, "f\n", $back, ":\n"
+            "muls ", $score, ", r2, ", $score, "\n asrs ", $score, ", ", $score, ", #12\n", "muls ", $score,
+            ", ", $mantissa, ", ", $score, "\n asrs ", $score, ", r7\n", "cmp ", $score, ", ", $largest,
+            "\n bgt ", $update, "f\n", $back, ":\n"
         )
     };
 }
@@ -470,11 +477,22 @@ struct WeightWalk {
 macro_rules! weigh {
     ($from:literal, $largest:literal, $total:literal, $to:literal, $far:literal, $back:literal) => {
         concat!(
-            "ldr r4, ", $from, "\n mov r5, ", $largest, "\n subs r5, r5, r4\n",
+            "ldr r4, ",
+            $from,
+            "\n mov r5, ",
+            $largest,
+            "\n subs r5, r5, r4\n",
             "uxtb r4, r5\n adds r4, r4, r4\n ldrh r4, [r3, r4]\n",
-            "lsrs r5, r5, #8\n cmp r5, r7\n bhs ", $far, "f\n",
-            "lsrs r4, r5\n add ", $total, ", r4\n muls r4, r6, r4\n lsrs r4, r4, #16\n",
-            $back, ":\n strh r4, ", $to, "\n"
+            "lsrs r5, r5, #8\n cmp r5, r7\n bhs ",
+            $far,
+            "f\n",
+            "lsrs r4, r5\n add ",
+            $total,
+            ", r4\n muls r4, r6, r4\n lsrs r4, r4, #16\n",
+            $back,
+            ":\n strh r4, ",
+            $to,
+            "\n"
         )
     };
 }
@@ -577,7 +595,11 @@ pub fn accumulate<const N: usize>(
 macro_rules! weigh_values {
     ($a:literal, $b:literal) => {
         concat!(
-            "ldrh r2, ", $a, "\n ldrh r3, ", $b, "\n ldrsb r4, [r1, r6]\n",
+            "ldrh r2, ",
+            $a,
+            "\n ldrh r3, ",
+            $b,
+            "\n ldrsb r4, [r1, r6]\n",
             "movs r5, r2\n muls r5, r4, r5\n add r8, r5\n muls r4, r3, r4\n add r9, r4\n",
             "ldrsb r4, [r1, r7]\n muls r2, r4, r2\n add r10, r2\n muls r3, r4, r3\n add r11, r3\n",
             "add r1, r12\n"

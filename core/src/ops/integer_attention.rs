@@ -136,16 +136,15 @@ fn heads<const N: usize>(
 }
 
 /// What the products of queries of these scales, times `to_log2`, with keys that count `2^key_exponent` become scores by:
-/// 15 bits for the largest, and as much of the others as one shift leaves.
+/// 12 bits for the largest, and as much of the others as one shift leaves.
 ///
-/// Scores so large that they do not fit saturate at no shift: all weight then goes to the largest.
+/// Scores so large that they do not fit saturate at a shift by 1: all weight then goes to the largest.
 fn factors<const N: usize>(scales: [f32; N], to_log2: f32, key_exponent: i32) -> Factors<N> {
     let bits = scales.map(|scale| (scale * to_log2).to_bits());
-    // score * 2^8 = (product * key >> 16) * 2^(16 + key_exponent) * mantissa * 2^(exponent - 141) * 2^8
-    let right = |bits: u32| 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 16;
-    let shift = bits.iter().fold(31, |shift: i32, &bits| shift.min(right(bits))).max(0);
-    let mantissa =
-        |bits: u32| ((bits & 0x7fffff | 0x800000) as i32 >> 9) >> (right(bits) - shift).clamp(0, 31);
+    // score * 2^8 = (product * key >> 12) * 2^(12 + key_exponent) * (mantissa >> 3) * 2^(exponent - 138) * 2^8
+    let right = |bits: u32| 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 12 - 3;
+    let shift = bits.iter().fold(31, |shift: i32, &bits| shift.min(right(bits))).max(1);
+    let mantissa = |bits: u32| (fixed::mantissa(bits) >> 3) >> (right(bits) - shift).clamp(0, 31);
     Factors { mantissas: bits.map(mantissa), shift: shift as u32 }
 }
 

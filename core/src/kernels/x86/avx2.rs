@@ -407,7 +407,7 @@ unsafe fn scale_scores<const N: usize>(
 ) -> __m256i {
     // SAFETY: as the caller says.
     let keys = _mm256_and_si256(unsafe { eight_scales::<N>(scales) }, _mm256_set1_epi32(0xffff));
-    let products = _mm256_srai_epi32::<16>(_mm256_mullo_epi32(dots, keys));
+    let products = _mm256_srai_epi32::<12>(_mm256_mullo_epi32(dots, keys));
     _mm256_sra_epi32(_mm256_mullo_epi32(products, mantissas), shift)
 }
 
