@@ -10,6 +10,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(arm_v6m)");
     println!("cargo::rustc-check-cfg=cfg(rv32m)");
     println!("cargo::rustc-check-cfg=cfg(no_long_multiply)");
+    println!("cargo::rustc-check-cfg=cfg(x86_vectors)");
     let target = env::var("TARGET").unwrap_or_default();
     // ARMv8-M leaves DSP to the maker; chips with the FPU of `eabihf` have it.
     if target.starts_with("thumbv7em") || target == "thumbv8m.main-none-eabihf" {
@@ -24,5 +25,10 @@ fn main() {
         println!("cargo::rustc-cfg=no_long_multiply");
     } else if target.starts_with("riscv32im") {
         println!("cargo::rustc-cfg=rv32m");
+    }
+    // Not on the targets of kernels, which keep vector registers to the programs.
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    if target.starts_with("x86_64") && features.split(',').any(|feature| feature == "sse2") {
+        println!("cargo::rustc-cfg=x86_vectors");
     }
 }

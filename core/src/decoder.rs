@@ -4,6 +4,7 @@
 
 use crate::Error;
 use crate::config::{Config, Precision};
+use crate::kernels::{Work, vectorised};
 use crate::memory::{Buffers, MemorySize, take};
 use crate::model::Model;
 use crate::parameter::Parameter;
@@ -16,6 +17,7 @@ pub struct Decoder<'a, 'm> {
 }
 
 /// The model's kind of numbers.
+#[allow(clippy::large_enum_variant)] // there is one of it, and no heap to put a part of it on
 enum Numbers<'m> {
     Float(FloatStep<'m>),
     Integer(IntegerStep<'m>),
@@ -58,57 +60,119 @@ impl<'a, 'm> Decoder<'a, 'm> {
     /// # Errors
     /// [`Error::OutOfRange`] for a token or a position that the model does not have.
     pub fn forward(&mut self, token: u16, position: usize) -> Result<(), Error> {
-        self.read(token, position)?;
-        self.head();
-        Ok(())
+        self.forward_each(&[token], position, |_| ())
     }
 
-    /// As [`forward`](Self::forward), without the logits: for all of a prompt but its last token.
+    /// As [`forward`](Self::forward) for each of `tokens`, the first at `position`; `each` sees their logits in turn.
+    ///
+    /// As many at a time as the memory has lanes for go through each layer one behind the other.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn read(&mut self, token: u16, position: usize) -> Result<(), Error> {
+    /// As [`forward`](Self::forward), before any is read.
+    pub fn forward_each(
+        &mut self,
+        tokens: &[u16],
+        position: usize,
+        mut each: impl FnMut(&mut [f32]),
+    ) -> Result<(), Error> {
+        self.run(tokens, position, Some(&mut each))
+    }
+
+    /// As [`forward`](Self::forward) for each of `tokens`, without logits, and without what only they need: for all of
+    /// a prompt but its last token.
+    ///
+    /// # Errors
+    /// As [`forward_each`](Self::forward_each).
+    pub fn prefill(&mut self, tokens: &[u16], position: usize) -> Result<(), Error> {
+        self.run(tokens, position, None)
+    }
+
+    fn run(&mut self, tokens: &[u16], position: usize, mut each: Option<Each<'_>>) -> Result<(), Error> {
         let Config { vocab, context, .. } = *self.model.config();
-        in_range("token", token.into(), vocab)?;
-        in_range("position", position, context)?;
-        match &mut self.numbers {
-            Numbers::Float(step) => read(&self.model, step, token.into(), position),
-            Numbers::Integer(step) => read(&self.model, step, token.into(), position),
+        tokens.iter().try_for_each(|&token| in_range("token", token.into(), vocab))?;
+        if let Some(more) = tokens.len().checked_sub(1) {
+            in_range("position", position.saturating_add(more), context)?;
+        }
+        let (model, lanes) = (&self.model, self.lanes());
+        for (i, tokens) in tokens.chunks(lanes).enumerate() {
+            let position = position + i * lanes;
+            let each = each.as_mut().map(|each| &mut **each as Each<'_>);
+            match &mut self.numbers {
+                Numbers::Float(step) => vectorised(Pass { model, step, tokens, position, each }),
+                Numbers::Integer(step) => vectorised(Pass { model, step, tokens, position, each }),
+            }
         }
         Ok(())
     }
 
-    /// Computes the logits after the last token read.
-    pub(crate) fn head(&mut self) {
-        match &mut self.numbers {
-            Numbers::Float(step) => head(&self.model, step),
-            Numbers::Integer(step) => head(&self.model, step),
+    fn lanes(&self) -> usize {
+        match &self.numbers {
+            Numbers::Float(step) => step.lanes(),
+            Numbers::Integer(step) => step.lanes(),
         }
     }
 }
 
-fn read(model: &Model<'_>, step: &mut impl Step, token: usize, position: usize) {
-    use Parameter::{
-        AttentionNormBias, AttentionNormGain, Down, DownBias, MlpNormBias, MlpNormGain, Output, OutputBias,
-        Qkv, QkvBias, Up, UpBias,
-    };
-    step.embed(model, token, position);
-    for layer in 0..model.config().layers {
-        step.norm(model, AttentionNormGain, AttentionNormBias, layer);
-        step.project(model, Qkv, QkvBias, layer);
-        step.attend(model, layer, position);
-        step.join(model, Output, OutputBias, layer);
+/// Is given logits.
+type Each<'x> = &'x mut dyn FnMut(&mut [f32]);
 
-        step.norm(model, MlpNormGain, MlpNormBias, layer);
-        step.project(model, Up, UpBias, layer);
-        step.activate(model);
-        step.join(model, Down, DownBias, layer);
-    }
+/// Tokens at successive positions, each in a lane of its own, from their embeddings to their logits.
+struct Pass<'x, 'a, S> {
+    model: &'x Model<'a>,
+    step: &'x mut S,
+    tokens: &'x [u16],
+    position: usize,
+    /// Without it, only keys and values are wanted.
+    each: Option<Each<'x>>,
 }
 
-fn head(model: &Model<'_>, step: &mut impl Step) {
-    step.norm(model, Parameter::FinalNormGain, Parameter::FinalNormBias, 0);
-    step.head(model, if model.config().tied { Parameter::Embedding } else { Parameter::Head });
+impl<S: Step> Work for Pass<'_, '_, S> {
+    #[inline(always)]
+    fn run(self) {
+        use Parameter::{
+            AttentionNormBias, AttentionNormGain, Down, DownBias, Embedding, FinalNormBias, FinalNormGain,
+            Head, MlpNormBias, MlpNormGain, Output, OutputBias, Qkv, QkvBias, Up, UpBias,
+        };
+        let Pass { model, step, tokens, position, each } = self;
+        let config = model.config();
+        for (lane, &token) in tokens.iter().enumerate() {
+            step.select(lane);
+            step.embed(model, token.into(), position + lane);
+        }
+        for layer in 0..config.layers {
+            for lane in 0..tokens.len() {
+                step.select(lane);
+                step.norm(model, AttentionNormGain, AttentionNormBias, layer);
+                step.project(model, Qkv, QkvBias, layer);
+                step.remember(model, layer, position + lane);
+            }
+            if each.is_none() && layer + 1 == config.layers {
+                return;
+            }
+            for lane in 0..tokens.len() {
+                step.select(lane);
+                step.attend(model, layer, position + lane);
+                step.join(model, Output, OutputBias, layer);
+            }
+            for lane in 0..tokens.len() {
+                step.select(lane);
+                step.norm(model, MlpNormGain, MlpNormBias, layer);
+                step.project(model, Up, UpBias, layer);
+            }
+            for lane in 0..tokens.len() {
+                step.select(lane);
+                step.activate(model);
+                step.join(model, Down, DownBias, layer);
+            }
+        }
+        let Some(each) = each else { return };
+        for lane in 0..tokens.len() {
+            step.select(lane);
+            step.norm(model, FinalNormGain, FinalNormBias, 0);
+            step.head(model, if config.tied { Embedding } else { Head });
+            each(step.logits());
+        }
+    }
 }
 
 fn in_range(what: &'static str, value: usize, limit: usize) -> Result<(), Error> {

@@ -148,12 +148,10 @@ impl<'a, 'm> Generator<'a, 'm> {
 
     /// Lets the decoder read what it has not read yet, up to the logits of the next token.
     fn read_window(&mut self) -> Result<(), Error> {
-        while self.read < self.length {
-            let (token, position) = (self.window[self.read], self.read);
-            self.decoder.read(token, position)?;
-            self.read += 1;
-        }
-        self.decoder.head();
+        let Some((&last, prompt)) = self.window[self.read..self.length].split_last() else { return Ok(()) };
+        self.decoder.prefill(prompt, self.read)?;
+        self.decoder.forward(last, self.length - 1)?;
+        self.read = self.length;
         Ok(())
     }
 }

@@ -71,6 +71,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Copies row `row` of an integer matrix to `out` `[columns]`; returns what its numbers, below 2^22, count.
+    #[cfg_attr(x86_vectors, inline(always))]
     pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
         let Matrix::Integer { packed, unit } = *self else { return 0.0 };
         let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
@@ -85,6 +86,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// `out = self x` of an f32 matrix: `x` `[columns]`, `out` `[rows]`.
+    #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec_f32(&self, out: &mut [f32], x: &[f32]) {
         if let Matrix::F32 { weights, columns } = *self {
             for (out, row) in out.iter_mut().zip(weights.chunks_exact(columns.max(1))) {
@@ -95,6 +97,7 @@ impl<'a> Matrix<'a> {
 
     /// `out = self x` of an integer matrix: `out` has as many rows as are wanted, `x` is
     /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
+    #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Matrix::Integer { packed, unit } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);

@@ -39,9 +39,7 @@ impl MemorySize {
             },
             Precision::Int8 | Precision::Int4 | Precision::Ternary => MemorySize {
                 floats: config.vocab,
-                words: vectors
-                    + prepared_len(quantized_columns(config))
-                    + (HEADS_AT_ONCE + 1) * config.context,
+                words: config.width + lane_words(config) + (HEADS_AT_ONCE + 1) * config.context,
                 halves: (window + 2 * positions).next_multiple_of(2),
                 bytes: quantized_len(quantized_columns(config))
                     + 2 * positions * word_padded(config.kv_width()),
@@ -49,10 +47,27 @@ impl MemorySize {
         }
     }
 
+    /// As [`of`](Self::of), with what it takes to read a prompt by so many positions at a time, up to [`LANES_MAX`].
+    pub const fn with_lanes(config: &Config, precision: Precision, lanes: usize) -> MemorySize {
+        let mut size = MemorySize::of(config, precision);
+        if !matches!(precision, Precision::F32) {
+            size.words += lanes.saturating_sub(1) * lane_words(config);
+        }
+        size
+    }
+
     /// The size of a [`Memory`] of these lengths.
     pub const fn total_bytes(&self) -> usize {
         4 * self.floats + 4 * self.words + 2 * self.halves.next_multiple_of(2) + word_padded(self.bytes)
     }
+}
+
+/// The most positions that go through a layer one behind the other, while its weights are near: where memory is far.
+pub const LANES_MAX: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
+
+/// Words of the vectors that each position of an integer model needs on its way through the layers.
+pub(crate) const fn lane_words(config: &Config) -> usize {
+    config.width + block_width(config) + turns_len(config) + prepared_len(quantized_columns(config))
 }
 
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.

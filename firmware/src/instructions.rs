@@ -2,7 +2,8 @@
 //!
 //! The model lies in flash beyond the program, where the emulator puts it, so that one image measures every model. Prints
 //! `tokens 64 instructions N` for positions 0 to 63 as a whole, `position P instructions N` for single ones,
-//! `product ROWS COLUMNS instructions N` for sixteen products of a matrix, and `end`; or a sentence.
+//! `prompt LENGTH instructions N` for a prompt up to the logits after it, `product ROWS COLUMNS instructions N` for
+//! sixteen products of a matrix, and `end`; or a sentence.
 #![no_std]
 #![no_main]
 
@@ -27,6 +28,8 @@ use crate::boards::ThisBoard;
 const PROMPT: &str = "Once upon a time";
 /// Positions that the mean is over, from 0 on.
 const POSITIONS: usize = 64;
+/// Tokens of a prompt.
+const PROMPT_LENGTH: usize = 16;
 /// The last position looked at singly.
 const LATE_POSITION: usize = 255;
 /// Products of a matrix, so that a tick's rounding is small against their sum.
@@ -151,6 +154,10 @@ fn count_tokens(board: &ThisBoard, serial: &mut impl Write, model: Model<'_>) ->
     writer.write(LATE_POSITION..LATE_POSITION + 1)?;
     let late = instructions(before, board.ticks());
     let _ = writeln!(serial, "position {LATE_POSITION} instructions {late}");
+    let before = board.ticks();
+    writer.read()?;
+    let read = instructions(before, board.ticks());
+    let _ = writeln!(serial, "prompt {PROMPT_LENGTH} instructions {read}");
     Ok(())
 }
 
@@ -186,5 +193,10 @@ impl<'a> Writer<'a, 'static> {
             self.token = self.prompt.get(position + 1).copied().unwrap_or(likeliest);
         }
         Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), Error> {
+        self.decoder.prefill(&[self.token; PROMPT_LENGTH - 1], 0)?;
+        self.decoder.forward(self.token, PROMPT_LENGTH - 1)
     }
 }

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use anyhow::Result;
 use pipsqueak::math;
+use pipsqueak::memory::LANES_MAX;
 use pipsqueak::{Buffers, Decoder, MemorySize, Model};
 
 use crate::batches::Split;
 use crate::parallel;
 
-/// The memory that a model runs in, as large as its shape says.
+/// The memory that a model runs in, as large as its shape says, and with all lanes for reading prompts.
 pub struct OwnedMemory {
     floats: Vec<f32>,
     words: Vec<i32>,
@@ -20,7 +21,7 @@ pub struct OwnedMemory {
 impl OwnedMemory {
     /// Memory for `model`.
     pub fn of(model: &Model<'_>) -> Self {
-        let size = MemorySize::of(model.config(), model.precision());
+        let size = MemorySize::with_lanes(model.config(), model.precision(), LANES_MAX);
         OwnedMemory {
             floats: vec![0.0; size.floats],
             words: vec![0; size.words],
@@ -60,12 +61,13 @@ pub fn loss_over(model: &Model<'_>, split: &Split, progress: impl Fn(u64) + Sync
 fn window_loss(model: &Model<'_>, split: &Split, window: Range<usize>) -> Result<f64, pipsqueak::Error> {
     let mut memory = OwnedMemory::of(model);
     let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers())?;
-    let mut total = 0.0;
-    for (position, target) in (window.start + 1..window.end).enumerate() {
-        decoder.forward(split.tokens[target - 1], position)?;
-        let weight = split.weights.get(target).map_or(1.0, |&weight| f64::from(weight));
-        total += weight * negative_log_likelihood(decoder.logits(), split.tokens[target].into());
-    }
+    let (mut total, mut targets) = (0.0, window.start + 1..window.end);
+    decoder.forward_each(&split.tokens[window.start..window.end - 1], 0, |logits| {
+        if let Some(target) = targets.next() {
+            let weight = split.weights.get(target).map_or(1.0, |&weight| f64::from(weight));
+            total += weight * negative_log_likelihood(logits, split.tokens[target].into());
+        }
+    })?;
     Ok(total)
 }
 

@@ -20,6 +20,8 @@ mod thumb2;
 mod v6m;
 #[cfg(any(arm_dsp, arm_thumb2))]
 mod vectors;
+#[cfg(x86_vectors)]
+pub mod x86;
 
 #[cfg(any(arm_dsp, arm_thumb2))]
 pub use attention::{scores, weights};
@@ -27,22 +29,41 @@ pub use attention::{scores, weights};
 pub use dsp::{accumulate, matvec, prepare, quantize};
 #[cfg(rv32m)]
 pub use lanes::{matvec, prepare, quantize};
-pub use portable::quantize_to;
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m)))]
-pub use portable::{accumulate, scores, weights};
-#[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::{bend, gain, gate, join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
-pub use portable::{matvec, prepare, quantize};
+pub use portable::quantize;
+pub use portable::quantize_to;
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
+pub use portable::{accumulate, scores, weights};
+#[cfg(not(any(arm_dsp, arm_thumb2, x86_vectors)))]
+pub use portable::{bend, gate};
+#[cfg(not(any(arm_dsp, arm_thumb2)))]
+pub use portable::{gain, join, largest, spread};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
+pub use portable::{matvec, prepare};
 #[cfg(arm_thumb2)]
 pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]
 pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(any(arm_dsp, arm_thumb2))]
 pub use vectors::{bend, gain, gate, join, largest, spread};
+#[cfg(x86_vectors)]
+pub use x86::{accumulate, bend, gate, matvec, prepare, scores, vectorised, weights};
 
 use crate::config::Precision;
 use crate::math;
+
+/// Work to be compiled for each kernel's instructions.
+pub trait Work {
+    /// Does it. To be inlined, with all that shall be so compiled.
+    fn run(self);
+}
+
+/// Does `work`, compiled for the instructions of the kernel in use.
+#[cfg(not(x86_vectors))]
+#[inline(always)]
+pub fn vectorised(work: impl Work) {
+    work.run();
+}
 
 /// A packed matrix, as it lies in flash; see [`packing`](crate::packing).
 #[derive(Debug, Clone, Copy)]

@@ -7,22 +7,26 @@ use crate::ops::fixed;
 use crate::packing::{ROWS, unpack, weights_of_word};
 
 /// The largest [`size`] in `v`; 0 for none.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn largest(v: &[i32]) -> u32 {
     v.iter().fold(0, |largest, &v| math::max_u32(size(v), largest))
 }
 
 /// All bits of the [`size`]s in `v`: a number as long as the largest of them.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn spread(v: &[i32]) -> u32 {
     v.iter().fold(0, |bits, &v| bits | size(v))
 }
 
 /// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
     quantize_to(quantized, v, step);
     super::prepare(precision, prepared, quantized);
 }
 
 /// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
     let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
     for (q, &v) in quantized.iter_mut().zip(v) {
@@ -32,6 +36,7 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
 }
 
 /// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Joining`].
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
     let Joining { down, shift, mantissa } = joining;
     let pairs = sums.iter_mut().zip(v);
@@ -43,11 +48,13 @@ pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
 }
 
 /// `x = (x >> cut) S(x)`, by the table that `curve` looks up.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn bend(x: &mut [i32], curve: Curve<'_>) {
     x.iter_mut().for_each(|x| *x = curve.bend(*x));
 }
 
 /// `x = (x >> cut) S(x) * (up >> up_cut)`; both have at most 15 bits and a sign after their cuts.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
     for (x, up) in x.iter_mut().zip(up) {
         *x = curve.bend(*x) * (up >> up_cut);
@@ -56,6 +63,7 @@ pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
 
 /// `x = (x >> cut) * gain`, the gains cut to the 15 bits of their mantissas and to a unit of `2^(exponent - 141)`, where
 /// `exponent` is the largest gain's. Returns `Σ (x >> cut)²`; at most 15 bits and a sign are left after the cut.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
     let mut squares = 0;
     for (x, gain) in x.iter_mut().zip(gains) {
@@ -174,6 +182,7 @@ pub fn scores<const N: usize>(
 }
 
 /// From products to scores, in place; see [`scores`].
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Factors<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {

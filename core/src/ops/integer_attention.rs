@@ -51,6 +51,7 @@ struct Exponents {
 
 /// One position's attention: `query` and `out` are `[heads, head]`; `group` query heads share a key and value head.
 /// The numbers in `query` count `query_scale` each; returns what those in `out` count.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn attention(
     out: &mut [i32],
     query: &[i32],
@@ -87,6 +88,7 @@ const fn head_bits(head: usize) -> u32 {
 }
 
 /// Writes the scale of each position's key, and in the upper half of the value, as integers.
+#[cfg_attr(x86_vectors, inline(always))]
 fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
     let mut largest = [0, 0];
     for (&k, &v) in past.key_scales.iter().zip(past.value_scales) {
@@ -103,6 +105,7 @@ fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
 }
 
 /// `N` heads that share a key head.
+#[cfg_attr(x86_vectors, inline(always))]
 fn heads<const N: usize>(
     out: &mut [i32],
     query: &[i32],
@@ -151,6 +154,7 @@ fn headroom(positions: usize) -> u32 {
 }
 
 /// `out = out * 2^(14 + headroom) / total`: below 2^21.
+#[cfg_attr(x86_vectors, inline(always))]
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
     let shift = fixed::surplus(total, 16);

@@ -18,6 +18,7 @@ pub struct Scaled<'a> {
 }
 
 /// Writes the norm of `x` to `out`, both `[width]`; an empty `bias` is none. Returns what the numbers in `out` count.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f32], epsilon: f32) -> f32 {
     // Without its mean, a value may be twice as large.
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
@@ -45,6 +46,7 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
     scale
 }
 
+#[cfg_attr(x86_vectors, inline(always))]
 fn subtract_mean(x: &mut [i32]) {
     let mean = x.iter().sum::<i32>() / x.len().max(1) as i32;
     x.iter_mut().for_each(|x| *x -= mean);

@@ -10,12 +10,14 @@ pub const INT8_MAX: u32 = 127;
 
 impl Step {
     /// Brings numbers of [sizes](kernels::size) up to `largest` to -127..=127.
+    #[cfg_attr(x86_vectors, inline(always))]
     pub fn to_fit(largest: u32) -> Self {
         let shift = surplus(largest, 16);
         Step { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
     }
 
     /// What a value of 1 stands for.
+    #[cfg_attr(x86_vectors, inline(always))]
     fn factor(self) -> f32 {
         power_of_two((24 + self.shift) as i32) / self.reciprocal as f32
     }
@@ -24,6 +26,7 @@ impl Step {
 /// Quantises `v` `[n]` to the first `n` of `q`, and zeroes the rest of `q`; returns the factor.
 ///
 /// The error of a value is at most `0.504` of the factor. All zero stays zero.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
     let step = Step::to_fit(kernels::largest(v));
     kernels::quantize_to(q, v, step);
@@ -31,6 +34,7 @@ pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
 }
 
 /// As [`quantize`], and brings the vector into the form that [`kernels::matvec`] reads; `q` is room for it.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_prepared(precision: Precision, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
     let step = Step::to_fit(kernels::largest(v));
     kernels::quantize(precision, prepared, q, v, step);
@@ -39,6 +43,7 @@ pub fn quantize_prepared(precision: Precision, prepared: &mut [i32], q: &mut [i8
 
 /// As [`quantize`] of `v * scale`, with the result's scale rounded up to bfloat16, whose bits are returned: a scale that
 /// takes two bytes, and that integer code can multiply by. See [`mantissa`] and [`exponent`].
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
     let mut step = Step::to_fit(kernels::largest(v));
     let exact = step.factor() * scale;

@@ -34,6 +34,7 @@ pub fn rotate<F: Float>(vector: &mut [F], turns: &[F]) {
 pub const TURN_BITS: u32 = 14;
 
 /// As [`turns`], rounded to integers that count `2^-14`.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn integer_turns(out: &mut [i32], position: usize, base: f32) {
     let head = out.len() as f64;
     let (pairs, _) = out.as_chunks_mut::<2>();
@@ -46,6 +47,7 @@ pub fn integer_turns(out: &mut [i32], position: usize, base: f32) {
 
 /// Turns every head of `vector` `[heads, head]`, below 2^15 in size, by `turns` `[head]`; the result counts
 /// `2^-14` of what the vector's numbers count, and stays below 2^30.
+#[cfg_attr(x86_vectors, inline(always))]
 pub fn integer_rotate(vector: &mut [i32], turns: &[i32]) {
     let (turns, _) = turns.as_chunks::<2>();
     for head in vector.chunks_exact_mut((2 * turns.len()).max(1)) {

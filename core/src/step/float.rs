@@ -57,6 +57,7 @@ impl<'m> FloatStep<'m> {
 }
 
 impl Step for FloatStep<'_> {
+    #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
         model.matrix(Parameter::Embedding, 0).row(token, self.residual);
         match model.config().position {
@@ -70,6 +71,7 @@ impl Step for FloatStep<'_> {
         }
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let (config, residual) = (model.config(), &*self.residual);
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
@@ -82,13 +84,15 @@ impl Step for FloatStep<'_> {
         }
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let block = first_mut(self.block, matrix.shape(model.config()).rows);
         model.matrix(matrix, layer).matvec_f32(block, first(self.input, self.input_len));
         add(block, model.vector(bias, layer));
     }
 
-    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn remember(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let kv_width = config.kv_width();
         let (query, key_value) = split_mut(first_mut(self.block, config.qkv_width()), config.width);
@@ -97,18 +101,24 @@ impl Step for FloatStep<'_> {
             rotate(query, self.turns);
             rotate(key, self.turns);
         }
-        let start = layer * config.context * kv_width;
-        let now = start + position * kv_width;
+        let now = (layer * config.context + position) * kv_width;
         copy(part_mut(self.keys, now, kv_width), key);
         copy(part_mut(self.values, now, kv_width), value);
-        let seen = (position + 1) * kv_width;
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+        let config = model.config();
+        let kv_width = config.kv_width();
+        let (start, seen) = (layer * config.context * kv_width, (position + 1) * kv_width);
         let (keys, values) = (part(self.keys, start, seen), part(self.values, start, seen));
         let past = Past { keys, values, kv_width };
-        let out = first_mut(self.input, config.width);
+        let (out, query) = (first_mut(self.input, config.width), first(self.block, config.width));
         let scores = first_mut(self.scores, position + 1);
         attention(out, query, past, config.head(), config.group(), scores);
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn activate(&mut self, model: &Model<'_>) {
         let config = model.config();
         let block = first_mut(self.block, config.up_width());
@@ -117,6 +127,7 @@ impl Step for FloatStep<'_> {
         copy(self.input, first(block, config.hidden));
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         model.matrix(matrix, layer).matvec_f32(self.result, first(self.input, self.input_len));
         add(self.result, model.vector(bias, layer));
@@ -127,6 +138,7 @@ impl Step for FloatStep<'_> {
         }
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
         model.matrix(matrix, 0).matvec_f32(self.logits, first(self.input, self.input_len));
     }

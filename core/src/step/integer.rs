@@ -5,11 +5,13 @@
 //! in software f32 only what a whole vector takes once.
 
 use super::Step;
-use crate::config::{Config, Position};
+use crate::config::{Config, Position, Precision};
 use crate::kernels::{self, Joining, prepared_len};
 use crate::math::word_padded;
 use crate::matrix::Matrix;
-use crate::memory::{Buffers, block_width, quantized_columns, take, turns_len};
+use crate::memory::{
+    Buffers, LANES_MAX, MemorySize, block_width, lane_words, quantized_columns, take, turns_len,
+};
 use crate::model::Model;
 use crate::ops::fixed::{add_f32, bits, cut_to, power_of_two};
 use crate::ops::integer_activation::activate;
@@ -22,36 +24,51 @@ use crate::parameter::Parameter;
 
 /// The vectors of a step, and the cache.
 pub(crate) struct IntegerStep<'m> {
-    /// `[width]`.
-    residual: Residual<'m>,
+    /// The selected lane.
+    lane: Lane<'m>,
+    /// The lanes from 1 on, of which the first `others_len` have memory; in the place of the selected one is lane 0.
+    others: [Lane<'m>; LANES_MAX - 1],
+    others_len: usize,
+    selected: usize,
     /// What is about to be quantised, `[width]`.
     values: &'m mut [i32],
-    /// Query, key and value, or the MLP's hidden units, or what joins the residual stream.
-    block: Block<'m>,
-    /// Rotary angles' cosines and sines at this position, `[head]`.
-    turns: &'m mut [i32],
-    input: Input<'m>,
+    /// Room for an int8 vector, `[max(width, hidden)]`, padded.
+    quantized: &'m mut [i8],
     cache: Cache<'m>,
     /// `[vocab]`.
     logits: &'m mut [f32],
 }
 
+/// The vectors of one position on its way through the layers.
+#[derive(Default)]
+struct Lane<'m> {
+    /// `[width]`.
+    residual: Residual<'m>,
+    /// Query, key and value, or the MLP's hidden units, or what joins the residual stream.
+    block: Block<'m>,
+    /// Rotary angles' cosines and sines at this position, `[head]`.
+    turns: &'m mut [i32],
+    input: Input<'m>,
+}
+
 /// A vector that counts `scale`.
+#[derive(Default)]
 struct Block<'m> {
     /// `[max(qkv_width, up_width)]`.
     values: &'m mut [i32],
     scale: f32,
 }
 
-/// What a matrix reads: an int8 vector that counts `scale`, and its form for the kernel.
+/// What a matrix reads: an int8 vector that counts `scale`, in its form for the kernel.
+#[derive(Default)]
 struct Input<'m> {
     /// `[max(width, hidden)]`, padded.
-    quantized: &'m mut [i8],
     prepared: &'m mut [i32],
     scale: f32,
 }
 
 /// The stream that every block adds to; its numbers stay below 2^30.
+#[derive(Default)]
 struct Residual<'m> {
     values: &'m mut [i32],
     scale: f32,
@@ -76,16 +93,18 @@ impl<'m> IntegerStep<'m> {
         let columns = quantized_columns(config);
         let positions = config.layers * config.context;
         let stride = word_padded(config.kv_width());
+        let others_words = words.len().saturating_sub(MemorySize::of(config, Precision::Int8).words);
+        let others_len = (others_words / lane_words(config)).min(LANES_MAX - 1);
+        let mut others = [(); LANES_MAX - 1].map(|()| Lane::default());
+        let lane = Lane::lay_out(config, &mut words);
+        others[..others_len].iter_mut().for_each(|lane| *lane = Lane::lay_out(config, &mut words));
         IntegerStep {
-            residual: Residual { values: take(&mut words, config.width), scale: 0.0 },
+            lane,
+            others,
+            others_len,
+            selected: 0,
             values: take(&mut words, config.width),
-            block: Block { values: take(&mut words, block_width(config)), scale: 0.0 },
-            turns: take(&mut words, turns_len(config)),
-            input: Input {
-                quantized: take(&mut bytes, quantized_len(columns)),
-                prepared: take(&mut words, prepared_len(columns)),
-                scale: 0.0,
-            },
+            quantized: take(&mut bytes, quantized_len(columns)),
             cache: Cache {
                 keys: take(&mut bytes, positions * stride),
                 values: take(&mut bytes, positions * stride),
@@ -100,82 +119,129 @@ impl<'m> IntegerStep<'m> {
     }
 }
 
+impl<'m> Lane<'m> {
+    /// Takes [`lane_words`].
+    fn lay_out(config: &Config, words: &mut &'m mut [i32]) -> Self {
+        Lane {
+            residual: Residual { values: take(words, config.width), scale: 0.0 },
+            block: Block { values: take(words, block_width(config)), scale: 0.0 },
+            turns: take(words, turns_len(config)),
+            input: Input { prepared: take(words, prepared_len(quantized_columns(config))), scale: 0.0 },
+        }
+    }
+}
+
 impl Step for IntegerStep<'_> {
+    fn lanes(&self) -> usize {
+        1 + self.others_len
+    }
+
+    #[inline(always)]
+    fn select(&mut self, lane: usize) {
+        if lane != self.selected {
+            self.swap(self.selected);
+            self.swap(lane);
+            self.selected = lane;
+        }
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
         let config = model.config();
         let scale = model.matrix(Parameter::Embedding, 0).integer_row(token, self.values);
-        self.residual.replace(self.values, scale);
+        self.lane.residual.replace(self.values, scale);
         match config.position {
             Position::None => {}
             Position::Learned => {
                 let scale = model.matrix(Parameter::Positions, 0).integer_row(position, self.values);
-                self.residual.add(self.values, scale);
+                self.lane.residual.add(self.values, scale);
             }
             Position::Sinusoidal => {
                 let scale = sinusoid::integer_sinusoid(self.values, position);
-                self.residual.add(self.values, scale);
+                self.lane.residual.add(self.values, scale);
             }
-            Position::Rotary => integer_turns(self.turns, position, config.rotary_base),
+            Position::Rotary => integer_turns(self.lane.turns, position, config.rotary_base),
         }
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let config = model.config();
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
-        let residual = Scaled { values: self.residual.values, scale: self.residual.scale };
+        let residual = Scaled { values: self.lane.residual.values, scale: self.lane.residual.scale };
         let scale = norm(self.values, residual, config.norm, gain, bias, config.norm_epsilon);
-        self.input.fill(model, self.values, scale);
+        self.lane.input.fill(model, self.quantized, self.values, scale);
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let rows = matrix.shape(model.config()).rows;
-        self.block.product(model.matrix(matrix, layer), rows, &self.input, model.vector(bias, layer));
+        self.lane.block.product(
+            model.matrix(matrix, layer),
+            rows,
+            &self.lane.input,
+            model.vector(bias, layer),
+        );
     }
 
-    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn remember(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
-        let qkv = &mut self.block.values[..config.qkv_width()];
-        let scale = self.block.scale * power_of_two(cut_to(qkv, 15) as i32);
+        let qkv = &mut self.lane.block.values[..config.qkv_width()];
+        let scale = self.lane.block.scale * power_of_two(cut_to(qkv, 15) as i32);
         let (query, key_value) = qkv.split_at_mut(config.width);
         let (key, value) = key_value.split_at_mut(config.kv_width());
-        let mut turned_scale = scale;
+        self.lane.block.scale = scale;
         if config.position == Position::Rotary {
-            integer_rotate(query, self.turns);
-            integer_rotate(key, self.turns);
-            turned_scale *= power_of_two(-(TURN_BITS as i32));
+            integer_rotate(query, self.lane.turns);
+            integer_rotate(key, self.lane.turns);
+            self.lane.block.scale *= power_of_two(-(TURN_BITS as i32));
         }
-        let first = layer * config.context;
-        self.cache.store(first + position, (key, turned_scale), (value, scale));
-        let out_scale =
-            self.cache.attend(self.values, (query, turned_scale), config, first, position, &mut self.input);
-        self.input.fill(model, self.values, out_scale);
+        self.cache.store(layer * config.context + position, (key, self.lane.block.scale), (value, scale));
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+        let config = model.config();
+        let (query, first) = (&self.lane.block.values[..config.width], layer * config.context);
+        let query = (query, self.lane.block.scale);
+        let scale = self.cache.attend(self.values, query, config, first, position, self.quantized);
+        self.lane.input.fill(model, self.quantized, self.values, scale);
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
     fn activate(&mut self, model: &Model<'_>) {
         let config = model.config();
-        let block = &mut self.block.values[..config.up_width()];
-        let scale = activate(block, self.block.scale, config.activation, config.mlp);
-        self.input.fill(model, &block[..config.hidden], scale);
+        let block = &mut self.lane.block.values[..config.up_width()];
+        let scale = activate(block, self.lane.block.scale, config.activation, config.mlp);
+        self.lane.input.fill(model, self.quantized, &block[..config.hidden], scale);
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let width = model.config().width;
-        self.block.product(model.matrix(matrix, layer), width, &self.input, model.vector(bias, layer));
+        self.lane.block.product(
+            model.matrix(matrix, layer),
+            width,
+            &self.lane.input,
+            model.vector(bias, layer),
+        );
         if !model.config().residual {
-            self.residual.scale = 0.0;
+            self.lane.residual.scale = 0.0;
         }
-        self.residual.add(&self.block.values[..width], self.block.scale);
+        self.lane.residual.add(&self.lane.block.values[..width], self.lane.block.scale);
     }
 
+    #[cfg_attr(x86_vectors, inline(always))]
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
         // The block may be shorter than the vocabulary: a part after the other.
         let matrix = model.matrix(matrix, 0);
-        let part_rows = self.block.values.len() / 4 * 4;
+        let part_rows = self.lane.block.values.len() / 4 * 4;
         for (i, logits) in self.logits.chunks_mut(part_rows.max(4)).enumerate() {
             let part = matrix.rows_from(i * part_rows);
-            self.block.product(part, logits.len(), &self.input, &[]);
-            for (logit, &value) in logits.iter_mut().zip(&*self.block.values) {
-                *logit = value as f32 * self.block.scale;
+            self.lane.block.product(part, logits.len(), &self.lane.input, &[]);
+            for (logit, &value) in logits.iter_mut().zip(&*self.lane.block.values) {
+                *logit = value as f32 * self.lane.block.scale;
             }
         }
     }
@@ -185,17 +251,28 @@ impl Step for IntegerStep<'_> {
     }
 }
 
+impl IntegerStep<'_> {
+    /// Lane 0 and another one change places.
+    fn swap(&mut self, other: usize) {
+        if let Some(other) = other.checked_sub(1).and_then(|other| self.others.get_mut(other)) {
+            core::mem::swap(&mut self.lane, other);
+        }
+    }
+}
+
 impl Input<'_> {
     /// Takes the vector that counts `scale`.
-    fn fill(&mut self, model: &Model<'_>, values: &[i32], scale: f32) {
-        let length = quantized_len(values.len()).min(self.quantized.len());
-        let quantized = &mut self.quantized[..length];
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn fill(&mut self, model: &Model<'_>, room: &mut [i8], values: &[i32], scale: f32) {
+        let length = quantized_len(values.len()).min(room.len());
+        let quantized = &mut room[..length];
         self.scale = quantize_prepared(model.precision(), self.prepared, quantized, values) * scale;
     }
 }
 
 impl Block<'_> {
     /// `matrix * input + bias`, the first `rows`.
+    #[cfg_attr(x86_vectors, inline(always))]
     fn product(&mut self, matrix: Matrix<'_>, rows: usize, input: &Input<'_>, bias: &[f32]) {
         let values = &mut self.values[..rows];
         self.scale = matrix.matvec(values, input.prepared) * input.scale;
@@ -205,6 +282,7 @@ impl Block<'_> {
 
 impl Residual<'_> {
     /// Adds a vector that counts `scale`, and that is below 2^30; with a scale of 0 before, becomes it.
+    #[cfg_attr(x86_vectors, inline(always))]
     fn add(&mut self, values: &[i32], scale: f32) {
         if self.scale <= 0.0 {
             return self.replace(values, scale);
@@ -216,6 +294,7 @@ impl Residual<'_> {
     }
 
     /// Takes the numbers, with bits behind the point to round the next sums in.
+    #[cfg_attr(x86_vectors, inline(always))]
     fn replace(&mut self, values: &[i32], scale: f32) {
         let up = 28u32.saturating_sub(bits(kernels::spread(values)));
         self.values.iter_mut().zip(values).for_each(|(sum, value)| *sum = value << up);
@@ -224,6 +303,7 @@ impl Residual<'_> {
 }
 
 impl Cache<'_> {
+    #[cfg_attr(x86_vectors, inline(always))]
     fn store(&mut self, row: usize, key: (&[i32], f32), value: (&[i32], f32)) {
         let place = row * self.stride..(row + 1) * self.stride;
         self.key_scales[row] = quantize_bf16(&mut self.keys[place.clone()], key.0, key.1);
@@ -231,6 +311,7 @@ impl Cache<'_> {
     }
 
     /// Attention over positions `first..=first + position`.
+    #[cfg_attr(x86_vectors, inline(always))]
     fn attend(
         &mut self,
         out: &mut [i32],
@@ -238,7 +319,7 @@ impl Cache<'_> {
         config: &Config,
         first: usize,
         position: usize,
-        input: &mut Input<'_>,
+        queries: &mut [i8],
     ) -> f32 {
         let rows = first..first + position + 1;
         let place = rows.start * self.stride..rows.end * self.stride;
@@ -249,11 +330,8 @@ impl Cache<'_> {
             key_scales: &self.key_scales[rows.clone()],
             value_scales: &self.value_scales[rows],
         };
-        let mut scratch = Scratch {
-            queries: input.quantized,
-            scores: &mut *self.scores,
-            scales: &mut self.scales[..=position],
-        };
+        let mut scratch =
+            Scratch { queries, scores: &mut *self.scores, scales: &mut self.scales[..=position] };
         let group = config.heads / config.kv_heads;
         attention(out, query.0, query.1, past, config.head(), group, &mut scratch)
     }

@@ -71,6 +71,16 @@ impl Weights {
     }
 }
 
+/// The folder of a checkpoint with these weights; random ones are written to `out`.
+pub(crate) fn stories_checkpoint(weights: &Weights, out: &Path) -> Result<PathBuf> {
+    if let Weights::Stories(folder) = weights {
+        return Ok(folder.clone());
+    }
+    let random = out.join("stories");
+    checkpoint::write(&random, &STORIES)?;
+    Ok(random)
+}
+
 /// Measurements, beside the committed ones.
 pub struct Chips {
     measured: Table,
@@ -191,20 +201,16 @@ struct Models(BTreeMap<&'static str, [PathBuf; 2]>);
 impl Models {
     fn prepare(weights: &Weights) -> Result<Models> {
         let out = paths::target().join("chips");
-        let (random, square) = (out.join("stories"), out.join("square"));
-        checkpoint::write(&random, &STORIES)?;
+        let square = out.join("square");
         checkpoint::write(&square, &SQUARE)?;
-        let stories = match weights {
-            Weights::Random => &random,
-            Weights::Stories(folder) => folder,
-        };
+        let stories = stories_checkpoint(weights, &out)?;
         let import = |folder: &Path, name: &str, precision: Precision, context: usize| -> Result<PathBuf> {
             let file = out.join(format!("{name}-{}.pip", precision.name()));
             trainer::import(folder, precision, context, &file)?;
             Ok(file)
         };
         let both = |precision: Precision| {
-            let stories = import(stories, "stories", precision, 256)?;
+            let stories = import(&stories, "stories", precision, 256)?;
             // Too few positions for its tokens to be counted.
             Ok((precision.name(), [stories, import(&square, "square", precision, 8)?]))
         };

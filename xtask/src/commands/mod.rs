@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod bench;
+pub mod bench_pc;
 pub mod bench_train;
 pub mod demo;
 pub mod run;

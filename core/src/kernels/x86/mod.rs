@@ -1,0 +1,170 @@
+//! x86-64: kernels for AVX2 and for AVX-512 with VNNI, chosen at run time by what the machine says that it has.
+//!
+//! A kernel's functions are compiled for instructions that the machine may lack. They are called from here alone, after
+//! [`Kernel::in_use`] has found (or [`Kernel::force`] has checked) that it has them: that is what makes the calls sound.
+//! What they read through pointers lies within slices whose lengths they check first.
+
+mod avx2;
+mod avx512;
+mod detect;
+mod layout;
+
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use super::{Curve, Factors, Packed, Work, portable};
+use crate::config::Precision;
+
+/// Which instructions the inner loops use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kernel {
+    /// Safe Rust, compiled as the rest is.
+    Portable = 1,
+    /// 256 bits at a time.
+    Avx2,
+    /// 512 bits at a time, with products of bytes summed in one instruction (VNNI).
+    Avx512,
+}
+
+/// The kernel in use; 0 before it is known.
+static IN_USE: AtomicU8 = AtomicU8::new(0);
+
+/// [`EXP2`](super::EXP2) in words, as a gathering load reads them.
+static EXP2_WORDS: [i32; 256] = {
+    let (table, mut words, mut i) = (super::exp2_table(), [0; 256], 0);
+    while i < words.len() {
+        words[i] = table[i] as i32;
+        i += 1;
+    }
+    words
+};
+
+impl Kernel {
+    /// From the slowest to the fastest.
+    pub const ALL: [Kernel; 3] = [Kernel::Portable, Kernel::Avx2, Kernel::Avx512];
+
+    /// The name that tools print and take.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kernel::Portable => "portable",
+            Kernel::Avx2 => "avx2",
+            Kernel::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether this machine has its instructions.
+    pub fn runs_here(self) -> bool {
+        match self {
+            Kernel::Portable => true,
+            Kernel::Avx2 => detect::avx2(),
+            Kernel::Avx512 => detect::avx512(),
+        }
+    }
+
+    /// The fastest that runs here, or the one that was forced.
+    #[inline(always)]
+    pub fn in_use() -> Kernel {
+        match IN_USE.load(Ordering::Relaxed) {
+            1 => Kernel::Portable,
+            2 => Kernel::Avx2,
+            3 => Kernel::Avx512,
+            _ => Kernel::choose(),
+        }
+    }
+
+    /// Uses this kernel from now on, if it runs here; returns whether it does. For tests and measurements: between a
+    /// step's beginning and its end the kernel must stay the same.
+    pub fn force(self) -> bool {
+        let runs = self.runs_here();
+        if runs {
+            IN_USE.store(self as u8, Ordering::Relaxed);
+        }
+        runs
+    }
+
+    #[cold]
+    fn choose() -> Kernel {
+        let fastest = Kernel::ALL.into_iter().rev().find(|kernel| kernel.runs_here());
+        let fastest = fastest.unwrap_or(Kernel::Portable);
+        IN_USE.store(fastest as u8, Ordering::Relaxed);
+        fastest
+    }
+}
+
+/// Calls the kernel in use.
+macro_rules! dispatch {
+    ($function:ident($($argument:expr),*)) => {
+        match Kernel::in_use() {
+            Kernel::Portable => portable::$function($($argument),*),
+            // SAFETY: the machine has AVX2.
+            Kernel::Avx2 => unsafe { avx2::$function($($argument),*) },
+            // SAFETY: the machine has AVX-512 and VNNI.
+            Kernel::Avx512 => unsafe { avx512::$function($($argument),*) },
+        }
+    };
+}
+
+/// See [`super::vectorised`].
+#[inline(always)]
+pub fn vectorised(work: impl Work) {
+    match Kernel::in_use() {
+        Kernel::Portable => work.run(),
+        // SAFETY: the machine has AVX2.
+        Kernel::Avx2 => unsafe { avx2::run(work) },
+        // SAFETY: the machine has AVX-512 and VNNI.
+        Kernel::Avx512 => unsafe { avx512::run(work) },
+    }
+}
+
+/// See [`portable::bend`].
+pub fn bend(x: &mut [i32], curve: Curve<'_>) {
+    dispatch!(bend(x, curve));
+}
+
+/// See [`portable::gate`].
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+    dispatch!(gate(x, up, up_cut, curve));
+}
+
+/// See [`portable::prepare`]; for the vector kernels it is [`layout`]'s.
+pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+    dispatch!(prepare(precision, prepared, x));
+}
+
+/// See [`portable::matvec`].
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    dispatch!(matvec(out, matrix, prepared));
+}
+
+/// See [`portable::accumulate`].
+pub fn accumulate<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    dispatch!(accumulate(sums, weights, values, stride, positions));
+}
+
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    factors: Factors<N>,
+) -> [i32; N] {
+    dispatch!(scores(out, queries, keys, stride, scales, factors))
+}
+
+/// See [`portable::weights`].
+pub fn weights<const N: usize>(
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    largest: [i32; N],
+    headroom: u32,
+) -> [u32; N] {
+    dispatch!(weights(scores, scales, largest, headroom))
+}

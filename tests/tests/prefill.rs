@@ -1,0 +1,94 @@
+//! A prompt that is read several positions at a time leaves the same bits as one that is read one by one.
+
+use pipsqueak::memory::LANES_MAX;
+use pipsqueak::{Buffers, Decoder, MemorySize, Model, Precision, SplitMix64};
+use pipsqueak_tests::{random_model, shapes};
+use rand_core::Rng;
+
+/// A decoder whose memory has so many lanes.
+fn with_lanes<R>(model: &Model<'_>, lanes: usize, work: impl FnOnce(&mut Decoder<'_, '_>) -> R) -> R {
+    let size = MemorySize::with_lanes(model.config(), model.precision(), lanes);
+    let buffers = Buffers {
+        floats: &mut vec![0.0; size.floats],
+        words: &mut vec![0; size.words],
+        halves: &mut vec![0; size.halves],
+        bytes: &mut vec![0; size.bytes],
+    };
+    let (mut decoder, _) = Decoder::new(model.clone(), buffers).expect("memory enough");
+    work(&mut decoder)
+}
+
+fn bits(logits: &[f32]) -> Vec<u32> {
+    logits.iter().map(|logit| logit.to_bits()).collect()
+}
+
+/// The logits after each token, read one by one.
+fn one_by_one(model: &Model<'_>, tokens: &[u16]) -> Vec<Vec<u32>> {
+    with_lanes(model, 1, |decoder| {
+        let step = |(position, &token): (usize, &u16)| {
+            decoder.forward(token, position).expect("within the context");
+            bits(decoder.logits())
+        };
+        tokens.iter().enumerate().map(step).collect()
+    })
+}
+
+fn check(what: &str, model: &Model<'_>) {
+    let random = &mut SplitMix64::new(9);
+    let vocab = model.config().vocab as u32;
+    let tokens: Vec<u16> = (0..model.config().context).map(|_| (random.next_u32() % vocab) as u16).collect();
+    let expected = one_by_one(model, &tokens);
+    for lanes in 1..=LANES_MAX + 1 {
+        // Parts of every length, so that lanes are left over, and so that one part begins where another ends.
+        for part in [1, 2, lanes.saturating_sub(1).max(1), lanes, lanes + 1, 2 * lanes + 3, tokens.len()] {
+            with_lanes(model, lanes, |decoder| {
+                let mut expected = expected.iter();
+                for (i, tokens) in tokens.chunks(part).enumerate() {
+                    let each = |logits: &mut [f32]| {
+                        assert_eq!(
+                            Some(&bits(logits)),
+                            expected.next(),
+                            "{what}: {lanes} lanes, {part} a time"
+                        );
+                    };
+                    decoder.forward_each(tokens, i * part, each).expect("within the context");
+                }
+                assert_eq!(expected.next(), None);
+            });
+        }
+        let (&last, prompt) = tokens.split_last().expect("tokens");
+        for first in [0, 1, prompt.len() / 2] {
+            with_lanes(model, lanes, |decoder| {
+                decoder.prefill(&prompt[..first], 0).expect("within the context");
+                decoder.prefill(&prompt[first..], first).expect("within the context");
+                decoder.forward(last, prompt.len()).expect("within the context");
+                assert_eq!(Some(&bits(decoder.logits())), expected.last(), "{what}: {lanes} lanes, prefill");
+            });
+        }
+    }
+}
+
+#[test]
+fn the_same_bits_whatever_is_read_at_once() {
+    for (name, config) in shapes() {
+        for precision in [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary] {
+            let file = random_model(&config, precision);
+            check(&format!("{name}, {precision:?}"), &file.model().expect("a model"));
+        }
+    }
+}
+
+#[test]
+fn beyond_the_context_nothing_is_read() {
+    let file = random_model(&shapes()[0].1, Precision::Int8);
+    let model = file.model().expect("a model");
+    let context = model.config().context;
+    with_lanes(&model, LANES_MAX, |decoder| {
+        assert!(decoder.prefill(&[1; 3], context - 3).is_ok());
+        let error = decoder.prefill(&[1; 3], context - 2).unwrap_err().to_string();
+        assert_eq!(error, format!("position {context} is outside the model, which has {context}"));
+        assert!(decoder.prefill(&[1, u16::MAX], 0).is_err());
+        assert!(decoder.prefill(&[1], usize::MAX).is_err());
+        assert!(decoder.prefill(&[], 0).is_ok());
+    });
+}
