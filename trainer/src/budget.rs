@@ -3,7 +3,8 @@
 //! 1. The weights fill the flash, up to [`PARAMETERS_MAX`].
 //! 2. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
 //! 3. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
-//!    hold; before it is halved, all heads share one key and value head.
+//!    hold, in a shape that is not wider than [`ASPECT_MAX`]; before it is halved, all heads share one key and value
+//!    head. Where no context is short enough for that, RAM decides, and the most weights that it holds are taken.
 
 use anyhow::{Result, anyhow, ensure};
 use pipsqueak::{Config, Parameter, Precision};
@@ -16,14 +17,16 @@ use crate::shape::{Sizes, Wishes};
 pub const PARAMETERS_MAX: usize = 1_000_000;
 /// Width over layers.
 pub const ASPECT: f64 = 20.0;
+/// Width over layers, at most, where a shorter context can prevent it.
+pub const ASPECT_MAX: f64 = 64.0;
 /// Contexts to choose from.
 pub const CONTEXTS: [usize; 4] = [256, 128, 64, 32];
 /// The share of the weights that a longer context may not cost.
 pub const ENOUGH: f64 = 0.8;
 /// Shapes with at least this share of the most weights count as filling the flash.
 const FULL: f64 = 0.9;
-/// Widths are multiples of this: heads of 16 channels.
-const WIDTH_STEP: usize = 16;
+/// Widths are multiples of this: an even number of heads of 16 channels, of which two can share keys and values.
+const WIDTH_STEP: usize = 32;
 const WIDTH_MAX: usize = 512;
 const LAYERS_MAX: usize = 24;
 /// Hidden units are multiples of this: whole words of a row.
@@ -91,7 +94,8 @@ impl Budget {
         let kinds = contexts.iter().flat_map(|&context| [false, true].map(|one| (context, one)));
         let mut fitting: Vec<Config> =
             kinds.filter_map(|(context, one)| self.best(task, context, one)).collect();
-        if let Some(first) = fitting.iter().position(|config| weights(config) as f64 >= enough) {
+        let good = |config: &Config| weights(config) as f64 >= enough && aspect(config) <= ASPECT_MAX;
+        if let Some(first) = fitting.iter().position(good) {
             return Ok(fitting.swap_remove(first));
         }
         // The RAM decides: whatever then has the most weights.
@@ -129,10 +133,7 @@ impl Budget {
             .filter_map(|(layers, width)| self.fill(task, Sizes { context, width, layers, one_kv_head }))
             .collect();
         let full = FULL * shapes.iter().map(weights).max()? as f64;
-        let distance = |config: &Config| {
-            let aspect = config.width as f64 / config.layers as f64;
-            libm::log(aspect / ASPECT).abs()
-        };
+        let distance = |config: &Config| libm::log(aspect(config) / ASPECT).abs();
         let full = shapes.into_iter().filter(|config| weights(config) as f64 >= full);
         full.min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
@@ -193,6 +194,11 @@ impl Task<'_> {
 pub fn file_bytes(config: &Config, precision: Precision, vocabulary_bytes: u64) -> u64 {
     let tensors: u64 = Parameter::ALL.iter().map(|parameter| parameter.bytes(config, precision)).sum();
     tensors + vocabulary_bytes + HEADER_BYTES
+}
+
+/// Width over layers.
+fn aspect(config: &Config) -> f64 {
+    config.width as f64 / config.layers as f64
 }
 
 /// Number of parameters.

@@ -86,7 +86,7 @@ fn draw(
     let at = (best.config.layers as f64, best.trials[rounds - 1].bits);
     let ring = EmptyElement::at(at)
         + Circle::new((0, 0), 10, BLACK.stroke_width(2))
-        + Text::new("best", (14, -6), ("sans-serif", 14));
+        + Text::new("best", (12, -18), ("sans-serif", 14));
     chart.draw_series([ring]).map_err(failed)?;
     let mut legend = chart.configure_series_labels();
     legend.position(SeriesLabelPosition::UpperRight).background_style(WHITE).border_style(BLACK.mix(0.2));
@@ -108,7 +108,7 @@ mod tests {
     fn candidate(layers: usize, vocab: usize, bits: &[f64]) -> Candidate {
         let trials = bits.iter().map(|&bits| Trial { steps: 100, bits }).collect();
         let config = Config { layers, vocab, ..STORIES_260K };
-        Candidate { config, vocabulary: 0, seconds_a_step: 0.1, trials }
+        Candidate { config, vocabulary: 0, seconds_a_step: 0.1, seconds_to_measure: 0.1, trials }
     }
 
     #[test]

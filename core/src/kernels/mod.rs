@@ -4,22 +4,42 @@
 //! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
 #![allow(unsafe_code)]
 
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod attention;
 pub mod cast;
 #[cfg(arm_dsp)]
 mod dsp;
+#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
+mod lanes;
 pub mod portable;
-#[cfg(arm_without_dsp)]
-mod scalar;
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod product;
+#[cfg(arm_thumb2)]
+mod thumb2;
+#[cfg(arm_v6m)]
+mod v6m;
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod vectors;
 
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use attention::{scores, weights};
 #[cfg(arm_dsp)]
-pub use dsp::{accumulate, dots, matvec, prepare, scale_scores, weights};
-#[cfg(not(any(arm_dsp, arm_without_dsp)))]
-pub use portable::{accumulate, dots, matvec, prepare};
-pub use portable::{join, largest, quantize, quantize_to, spread};
-#[cfg(not(arm_dsp))]
-pub use portable::{scale_scores, weights};
-#[cfg(arm_without_dsp)]
-pub use scalar::{accumulate, dots, matvec, prepare};
+pub use dsp::{accumulate, matvec, prepare, quantize};
+#[cfg(rv32m)]
+pub use lanes::{matvec, prepare, quantize};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m)))]
+pub use portable::{accumulate, scores, weights};
+#[cfg(not(any(arm_dsp, arm_thumb2)))]
+pub use portable::{join, largest, spread};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
+pub use portable::{matvec, prepare, quantize};
+pub use portable::quantize_to;
+#[cfg(arm_thumb2)]
+pub use thumb2::{accumulate, matvec, prepare, quantize};
+#[cfg(arm_v6m)]
+pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use vectors::{join, largest, spread};
 
 use crate::config::Precision;
 
@@ -100,18 +120,8 @@ pub const fn size(v: i32) -> u32 {
     (v ^ (v >> 31)) as u32
 }
 
-/// From a key's product with a query to a score; see [`portable::scale_scores`].
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(C)]
-pub struct Factor {
-    /// 15 bits.
-    pub mantissa: i32,
-    /// 1..=31.
-    pub shift: i32,
-}
-
 /// Bits of a score behind the binary point.
-pub const FRACTION_BITS: u32 = 8;
+pub const FRACTION_BITS: u32 = 23;
 
 /// `round(2^15 * 2^(-i / 256))`.
 static EXP2: [u16; 256] = exp2_table();

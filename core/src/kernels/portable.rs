@@ -1,6 +1,6 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Factor, Joining, Packed, Step, multiply_shift_16, scale_row, size};
+use super::{EXP2, FRACTION_BITS, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
 use crate::packing::{ROWS, unpack, weights_of_word};
@@ -130,20 +130,29 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// Turns products into scores, `((product * key) >> 15) * mantissa >> shift`, and returns the largest of each head. The
-/// lower half of `scales[t]` is the key's.
-pub fn scale_scores<const N: usize>(
-    scores: &mut [[i32; N]],
+/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n]`, where the lower half of `scales[t]` is the key's: scores
+/// with [`FRACTION_BITS`](super::FRACTION_BITS). Returns the largest of each head.
+///
+/// As for [`dots`]; a product with its key's scale fits 31 bits, and mantissas 15.
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
     scales: &[i32],
-    factors: [Factor; N],
+    mantissas: [i32; N],
 ) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, mantissas)
+}
+
+/// From products to scores, in place; see [`scores`].
+pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], mantissas: [i32; N]) -> [i32; N] {
     let mut largest = [i32::MIN; N];
-    for (n, (largest, factor)) in largest.iter_mut().zip(factors).enumerate() {
-        for (scores, scale) in scores.iter_mut().zip(scales) {
-            // |product| <= 127² head; the key's bits keep the first product in 31, and so the second.
-            let score = (((scores[n] * (scale & 0xffff)) >> 15) * factor.mantissa) >> (factor.shift & 31);
-            scores[n] = score;
-            *largest = if score > *largest { score } else { *largest };
+    for (scores, scale) in out.iter_mut().zip(scales) {
+        for ((score, mantissa), largest) in scores.iter_mut().zip(mantissas).zip(&mut largest) {
+            *score = ((*score * (scale & 0xffff)) >> 16) * mantissa;
+            *largest = if *score > *largest { *score } else { *largest };
         }
     }
     largest
@@ -171,9 +180,9 @@ pub fn weights<const N: usize>(
     totals
 }
 
-/// `2^(15 - distance / 256)`.
+/// `2^(15 - distance / 2^23)`, of the distance's upper 17 bits.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
     let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
-    u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
+    u32::from(EXP2[(distance >> (FRACTION_BITS - 8) & 0xff) as usize]) >> octaves
 }

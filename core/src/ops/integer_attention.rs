@@ -11,7 +11,7 @@
 
 use super::fixed;
 use super::quantize::{exponent, mantissa, quantize};
-use crate::kernels::{self, FRACTION_BITS, Factor, multiply_shift_16};
+use crate::kernels::{self, FRACTION_BITS, multiply_shift_16};
 use crate::math;
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -111,17 +111,16 @@ fn heads<const N: usize>(
     let head = query.len() / N;
     let positions = scratch.scales.len();
     let queries = &mut scratch.queries[..N * head];
-    let mut factors = [Factor::default(); N];
+    let mut mantissas = [0; N];
     let to_log2 = query_scale * (core::f32::consts::LOG2_E / math::sqrt(head as f32));
     for ((place, q), query) in
-        factors.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
+        mantissas.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
     {
-        *place = factor(quantize(q, query) * to_log2, exponents.keys);
+        *place = mantissa_of(quantize(q, query) * to_log2, exponents.keys);
     }
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
     let scores = &mut scores[..positions];
-    kernels::dots(scores, queries, past.keys, past.stride);
-    let largest = kernels::scale_scores(scores, scratch.scales, factors);
+    let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, mantissas);
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
     kernels::accumulate(out, &scores[..positions.div_ceil(2)], past.values, past.stride, positions);
@@ -130,14 +129,12 @@ fn heads<const N: usize>(
     }
 }
 
-/// The factor of a query of this scale, times `log2(e) / sqrt(head)`, against keys that count `2^key_exponent`.
-///
-/// Scores so large that they do not fit saturate at the smallest shift: all weight then goes to the largest.
-fn factor(scale: f32, key_exponent: i32) -> Factor {
+/// `scale * 2^(key_exponent + FRACTION_BITS + 16)`, by which a query's products with keys that count `2^key_exponent`
+/// become scores; at most 15 bits. What would be more makes scores of 128 octaves: all weight goes to the largest anyway.
+fn mantissa_of(scale: f32, key_exponent: i32) -> i32 {
     let bits = scale.to_bits();
-    // score * 2^8 = product * key * 2^key_exponent * mantissa * 2^(exponent - 141) * 2^8; 15 bits go before.
-    let shift = 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 15;
-    Factor { mantissa: fixed::mantissa(bits), shift: shift.clamp(1, 31) }
+    let right = 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 16;
+    if right < 0 { 0x7fff } else { fixed::mantissa(bits) >> right.min(31) }
 }
 
 /// Bits that the weights give up so that the sum over all positions stays below 2^31: none up to 512 positions.

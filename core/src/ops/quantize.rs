@@ -10,7 +10,7 @@ pub const INT8_MAX: u32 = 127;
 
 impl Step {
     /// Brings numbers of [sizes](kernels::size) up to `largest` to -127..=127.
-    fn to_fit(largest: u32) -> Self {
+    pub fn to_fit(largest: u32) -> Self {
         let shift = surplus(largest, 16);
         Step { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
     }

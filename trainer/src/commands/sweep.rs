@@ -28,7 +28,7 @@ use crate::training::{HyperParameters, Quantization, Training};
 use crate::vocabulary::{OwnedVocabulary, Tokens};
 
 /// Trials are compared on this much of the kept-back text.
-const VALIDATION_BYTES: f64 = 32_768.0;
+const VALIDATION_BYTES: f64 = 16_384.0;
 /// Steps that tell how long a step takes, after one that allocates.
 const TIMED_STEPS: u32 = 3;
 /// Share of a short training that is warm-up at most.
@@ -201,10 +201,16 @@ impl Search<'_> {
         }
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         let rounds = sweep::rounds(candidates.len());
+        let mut before = 0;
         for round in 0..rounds {
+            let seconds = self.seconds_left();
             let running: Vec<Candidate> = order.iter().map(|&i| candidates[i].clone()).collect();
-            let steps =
-                sweep::steps(&running, self.seconds_left(), rounds - round, self.command.recipe.steps);
+            let steps = sweep::steps(&running, seconds, rounds - round, self.command.recipe.steps);
+            if steps <= before {
+                println!("\nthere is no time for a longer round");
+                return Ok(());
+            }
+            before = steps;
             println!("\nround {} of {rounds}: {} shapes, {steps} steps each", round + 1, order.len());
             for &i in &order {
                 let Some(trial) = self.trial(&mut candidates[i], steps)? else { return Ok(()) };
@@ -222,7 +228,7 @@ impl Search<'_> {
         self.command.time.0 - self.started.elapsed().as_secs_f64()
     }
 
-    /// Finds out what a step of each candidate takes; those that there is no time to find out of are given up.
+    /// Finds out what a step and a measurement of each candidate take; those that there is no time to find out of are given up.
     fn time(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
         let limit = TIMING_SHARE * self.command.time.0;
         let started = Instant::now();
@@ -239,6 +245,7 @@ impl Search<'_> {
                 training.step(&batch);
             }
             candidate.seconds_a_step = first.elapsed().as_secs_f64() / f64::from(TIMED_STEPS);
+            self.bits(candidate, &training)?;
         }
         Ok(())
     }
@@ -258,8 +265,8 @@ impl Search<'_> {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let bits = self.bits(candidate, &training)?;
         candidate.seconds_a_step = started.elapsed().as_secs_f64() / steps as f64;
+        let bits = self.bits(candidate, &training)?;
         Ok(Some(Trial { steps, bits }))
     }
 
@@ -284,7 +291,8 @@ impl Search<'_> {
     }
 
     /// The loss as the board will have it; infinite where training has diverged.
-    fn bits(&self, candidate: &Candidate, training: &Training) -> Result<f64> {
+    fn bits(&self, candidate: &mut Candidate, training: &Training) -> Result<f64> {
+        let started = Instant::now();
         let text = &self.texts[candidate.vocabulary];
         if training.parameters.values().iter().any(|value| !value.is_finite()) {
             return Ok(f64::INFINITY);
@@ -307,6 +315,7 @@ impl Search<'_> {
             |parameter| weights.get(parameter),
         )?;
         let loss = decoding::loss_over(&file.model()?, &text.validation, |_| ())?;
+        candidate.seconds_to_measure = started.elapsed().as_secs_f64();
         Ok(loss / text.bytes_per_token / std::f64::consts::LN_2)
     }
 
@@ -407,6 +416,7 @@ mod tests {
             config: STORIES_260K,
             vocabulary: 0,
             seconds_a_step: 0.1,
+            seconds_to_measure: 1.0,
             trials: bits.iter().map(|&bits| Trial { steps: 1000, bits }).collect(),
         };
         let (best, other) = (candidate(&[1.5]), candidate(&[1.75]));
