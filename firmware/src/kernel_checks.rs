@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use pipsqueak::kernels::{self, Joining, Packed, Step, portable, prepared_len, scale_row};
+use pipsqueak::kernels::{self, CURVE_STEPS, Curve, Factors, Joining, Packed, Step, portable, prepared_len, scale_row};
 use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, SplitMix64};
 use rand_core::Rng;
@@ -168,7 +168,40 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     }
     kernels::join(&mut found[..length], v, joining);
     portable::join(&mut expected[..length], v, joining);
-    Ok(count + compare("join", lengths, found, expected)?)
+    count += compare("join", lengths, found, expected)?;
+
+    let mut table = [0; CURVE_STEPS];
+    table.iter_mut().enumerate().for_each(|(i, entry)| *entry = 32 * i as u16 + 7);
+    let steps = (random.next_u32() % 64_001) as i32 >> (random.next_u32() % 8);
+    let curve = Curve { table: &table, steps, cut: bits.saturating_sub(19) };
+    let [found, expected] = &mut room.out;
+    found[..length].copy_from_slice(v);
+    expected[..length].copy_from_slice(v);
+    kernels::bend(&mut found[..length], curve);
+    portable::bend(&mut expected[..length], curve);
+    count += compare("bend", lengths, &found[..length], &expected[..length])?;
+    found[..length].reverse();
+    expected[..length].reverse();
+    kernels::gate(&mut found[..length], v, curve.cut, curve);
+    portable::gate(&mut expected[..length], v, curve.cut, curve);
+    count += compare("gate", lengths, &found[..length], &expected[..length])?;
+
+    let mut gains = [0.0; 70];
+    let length = length.min(gains.len());
+    let gains = &mut gains[..length];
+    // Of either sign, from 2^-48 to below 16, and nothing.
+    gains.iter_mut().for_each(|gain| *gain = f32::from_bits(random.next_u32() % (51 << 23) + (80 << 23) | random.next_u32() << 31));
+    if let Some(first) = gains.first_mut() {
+        *first = 0.0;
+    }
+    found[..length].copy_from_slice(&v[..length]);
+    expected[..length].copy_from_slice(&v[..length]);
+    let cut = bits.saturating_sub(19);
+    let squares = kernels::gain(&mut found[..length], cut, gains, 130);
+    let expected_squares = portable::gain(&mut expected[..length], cut, gains, 130);
+    let halves = |x: u64| [x as i32, (x >> 32) as i32];
+    count += compare("the squares", lengths, &halves(squares), &halves(expected_squares))?;
+    Ok(count + compare("gain", lengths, &found[..length], &expected[..length])?)
 }
 
 fn attention<const N: usize>(
@@ -193,10 +226,11 @@ fn attention<const N: usize>(
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
     let mantissas = core::array::from_fn(|_| (random.next_u32() & 0x7fff) as i32 >> (random.next_u32() % 9));
+    let factors = Factors { mantissas, shift: random.next_u32() % 20 };
     let largest =
-        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, mantissas);
+        kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
     let expected_largest =
-        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, mantissas);
+        portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);
     let mut count = compare("the largest score", lengths, &largest, &expected_largest)?;
     count += compare("scores", lengths, found, expected)?;
 

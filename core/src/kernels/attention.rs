@@ -9,7 +9,7 @@ use core::arch::naked_asm;
 use super::dsp::dots;
 #[cfg(arm_thumb2)]
 use super::thumb2::dots;
-use super::{EXP2, portable};
+use super::{EXP2, Factors, portable};
 
 /// See [`portable::scores`].
 pub fn scores<const N: usize>(
@@ -18,15 +18,15 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    mantissas: [i32; N],
+    factors: Factors<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
     let positions = out.len();
     if N != 2 || positions == 0 || scales.len() < positions {
-        return portable::scale(out, scales, mantissas);
+        return portable::scale(out, scales, factors);
     }
     let mut largest = [i32::MIN; N];
-    let walk = ScoreWalk { positions, scales: scales.as_ptr(), mantissas: mantissas.as_ptr() };
+    let walk = ScoreWalk { positions, scales: scales.as_ptr(), mantissas: factors.mantissas.as_ptr(), shift: factors.shift };
     // SAFETY: there are `positions` pairs of products and as many scales; two mantissas, and room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
     largest
@@ -37,6 +37,7 @@ struct ScoreWalk {
     positions: usize,
     scales: *const i32,
     mantissas: *const i32,
+    shift: u32,
 }
 
 /// The upper half of `$product` times a mantissa.
@@ -59,6 +60,7 @@ macro_rules! scale_score {
         concat!(
             "mul ", $score, ", ", $score, ", r7\n",
             times_mantissa!($score, $mantissa),
+            "asr ", $score, ", ", $score, ", r12\n",
             "cmp ", $score, ", ", $largest, "\n bgt ", $update, "f\n", $back, ":\n"
         )
     };
@@ -70,7 +72,7 @@ unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
         "push {{r2, r4, r5, r6, r7, r8, r9, lr}}
          mov r5, #0x80000000
          mov r6, r5
-         ldm r1, {{r1, r2, r3}}
+         ldm r1, {{r1, r2, r3, r12}}
          ldm r3, {{r3, r4}}
          2:
          ldrh r7, [r2], #4
@@ -132,13 +134,13 @@ struct WeightWalk {
     totals: *mut u32,
 }
 
-/// The score in `$score` becomes its power times the value's scale in lr; the power joins `$total`. A shift by 32 or more
-/// leaves 0.
+/// The score in `$score` becomes its power times the value's scale in lr; the power joins `$total`. Scores
+/// are below 2^30 in size, so that their differences fit 31 bits.
 macro_rules! weigh {
     ($score:literal, $largest:literal, $total:literal) => {
         concat!(
-            "sub ", $score, ", ", $largest, ", ", $score, "\n ubfx r12, ", $score, ", #15, #8\n",
-            "lsr ", $score, ", ", $score, ", #23\n ldrh r12, [r4, r12, lsl #1]\n",
+            "sub ", $score, ", ", $largest, ", ", $score, "\n uxtb r12, ", $score, "\n",
+            "usat ", $score, ", #5, ", $score, ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
             "lsr r12, r12, ", $score, "\n add ", $total, ", ", $total, ", r12\n",
             "mul ", $score, ", r12, lr\n"
         )

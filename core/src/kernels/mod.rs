@@ -30,7 +30,7 @@ pub use lanes::{matvec, prepare, quantize};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m)))]
 pub use portable::{accumulate, scores, weights};
 #[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::{join, largest, spread};
+pub use portable::{bend, gain, gate, join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
 pub use portable::{matvec, prepare, quantize};
 pub use portable::quantize_to;
@@ -39,9 +39,10 @@ pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]
 pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(any(arm_dsp, arm_thumb2))]
-pub use vectors::{join, largest, spread};
+pub use vectors::{bend, gain, gate, join, largest, spread};
 
 use crate::config::Precision;
+use crate::math;
 
 /// A packed matrix, as it lies in flash; see [`packing`](crate::packing).
 #[derive(Debug, Clone, Copy)]
@@ -114,14 +115,48 @@ pub struct Joining {
     pub mantissa: i32,
 }
 
+/// Steps of a [`Curve`].
+pub const CURVE_STEPS: usize = 1024;
+
+/// A function that rises from 0 to 1, looked up at a value after its cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Curve<'a> {
+    /// Times 2^15; the value 0 lies at the middle.
+    pub table: &'a [u16; CURVE_STEPS],
+    /// Steps of the table that a value of 1 makes, times 2^16: 0..=64,000, so that products fit 31 bits.
+    pub steps: i32,
+    /// Leaves at most 15 bits and a sign of a value.
+    pub cut: u32,
+}
+
+impl Curve<'_> {
+    /// The value times the function there.
+    #[inline(always)]
+    pub fn bend(&self, x: i32) -> i32 {
+        let x = x >> self.cut;
+        let step = (x * self.steps + ((CURVE_STEPS as i32 / 2) << 16)) >> 16;
+        let step = if step < 0 { 0 } else { math::min_u32(step as u32, CURVE_STEPS as u32 - 1) };
+        (x * i32::from(self.table[step as usize])) >> 15
+    }
+}
+
 /// `v`, or `-1 - v` of a negative one: its bits without its sign.
 #[inline(always)]
 pub const fn size(v: i32) -> u32 {
     (v ^ (v >> 31)) as u32
 }
 
+/// What products of queries with a key, times the key's scale, become scores by: `(product >> 16) * mantissa >> shift`.
+#[derive(Debug, Clone, Copy)]
+pub struct Factors<const N: usize> {
+    /// Of each head; 0..=32,767.
+    pub mantissas: [i32; N],
+    /// 0..=31.
+    pub shift: u32,
+}
+
 /// Bits of a score behind the binary point.
-pub const FRACTION_BITS: u32 = 23;
+pub const FRACTION_BITS: u32 = 8;
 
 /// `round(2^15 * 2^(-i / 256))`.
 static EXP2: [u16; 256] = exp2_table();

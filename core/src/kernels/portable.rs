@@ -1,8 +1,9 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Joining, Packed, Step, multiply_shift_16, scale_row, size};
+use super::{Curve, EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
+use crate::ops::fixed;
 use crate::packing::{ROWS, unpack, weights_of_word};
 
 /// The largest [`size`] in `v`; 0 for none.
@@ -39,6 +40,31 @@ pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
     } else {
         pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v << -shift, mantissa));
     }
+}
+
+/// `x = (x >> cut) S(x)`, by the table that `curve` looks up.
+pub fn bend(x: &mut [i32], curve: Curve<'_>) {
+    x.iter_mut().for_each(|x| *x = curve.bend(*x));
+}
+
+/// `x = (x >> cut) S(x) * (up >> up_cut)`; both have at most 15 bits and a sign after their cuts.
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+    for (x, up) in x.iter_mut().zip(up) {
+        *x = curve.bend(*x) * (up >> up_cut);
+    }
+}
+
+/// `x = (x >> cut) * gain`, the gains cut to the 15 bits of their mantissas and to a unit of `2^(exponent - 141)`, where
+/// `exponent` is the largest gain's. Returns `Σ (x >> cut)²`; at most 15 bits and a sign are left after the cut.
+pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
+    let mut squares = 0;
+    for (x, gain) in x.iter_mut().zip(gains) {
+        let (value, bits) = (*x >> cut, gain.to_bits());
+        squares += u64::from((value * value) as u32);
+        let product = (value * fixed::mantissa(bits)) >> math::min_u32((exponent - fixed::exponent(bits)) as u32, 31);
+        *x = if bits >> 31 == 1 { -product } else { product };
+    }
+    squares
 }
 
 /// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
@@ -130,28 +156,28 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n]`, where the lower half of `scales[t]` is the key's: scores
-/// with [`FRACTION_BITS`](super::FRACTION_BITS). Returns the largest of each head.
+/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
+/// scale. Returns the largest of each head.
 ///
-/// As for [`dots`]; a product with its key's scale fits 31 bits, and mantissas 15.
+/// As for [`dots`]; a product with its key's scale fits 31 bits.
 pub fn scores<const N: usize>(
     out: &mut [[i32; N]],
     queries: &[i8],
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    mantissas: [i32; N],
+    factors: Factors<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
-    scale(out, scales, mantissas)
+    scale(out, scales, factors)
 }
 
 /// From products to scores, in place; see [`scores`].
-pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], mantissas: [i32; N]) -> [i32; N] {
+pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Factors<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {
-        for ((score, mantissa), largest) in scores.iter_mut().zip(mantissas).zip(&mut largest) {
-            *score = ((*score * (scale & 0xffff)) >> 16) * mantissa;
+        for ((score, mantissa), largest) in scores.iter_mut().zip(factors.mantissas).zip(&mut largest) {
+            *score = (((*score * (scale & 0xffff)) >> 16) * mantissa) >> factors.shift;
             *largest = if *score > *largest { *score } else { *largest };
         }
     }
@@ -180,9 +206,9 @@ pub fn weights<const N: usize>(
     totals
 }
 
-/// `2^(15 - distance / 2^23)`, of the distance's upper 17 bits.
+/// `2^(15 - distance / 256)`.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
     let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
-    u32::from(EXP2[(distance >> (FRACTION_BITS - 8) & 0xff) as usize]) >> octaves
+    u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
 }

@@ -12,7 +12,7 @@
 
 use core::arch::naked_asm;
 
-use super::{Packed, Step, lanes, portable, scale_row};
+use super::{EXP2, Factors, Packed, Step, lanes, portable, scale_row};
 use crate::config::Precision;
 use crate::packing::ROWS;
 
@@ -225,8 +225,6 @@ unsafe extern "C" fn int4_rows(_: *const u32, _: *const i32, _end: *const u32, _
     )
 }
 
-pub use super::portable::weights;
-
 /// See [`portable::scores`].
 pub fn scores<const N: usize>(
     out: &mut [[i32; N]],
@@ -234,10 +232,39 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    mantissas: [i32; N],
+    factors: Factors<N>,
 ) -> [i32; N] {
-    dots(out, queries, keys, stride);
-    portable::scale(out, scales, mantissas)
+    let (head, positions) = (queries.len() / N, out.len());
+    if N != 2 || scales.len() < positions || !walkable(keys, head, stride, positions) {
+        return portable::scores(out, queries, keys, stride, scales, factors);
+    }
+    let (first, second) = queries.split_at(head);
+    let words = first.as_chunks::<4>().0.iter().zip(second.as_chunks::<4>().0);
+    for (i, (a, b)) in words.enumerate() {
+        let rows = keys[4 * i..].as_ptr();
+        let walk = Walk { rows, stride, end: rows.wrapping_add(positions * stride) };
+        let lanes: [i32; 4] = core::array::from_fn(|i| i32::from(a[i]) + (i32::from(b[i]) << 16));
+        // SAFETY: `out` has `positions` pairs; the last word read ends at most `head` bytes into the last key, as checked,
+        // and all are aligned.
+        unsafe {
+            match i {
+                0 => first_dots(out.as_mut_ptr().cast(), &walk, &lanes),
+                _ => more_dots(out.as_mut_ptr().cast(), &walk, &lanes),
+            }
+        }
+    }
+    let mut largest = [i32::MIN; N];
+    let walk = ScoreWalk {
+        scales: scales.as_ptr(),
+        end: out.as_ptr_range().end.cast(),
+        mantissas: [factors.mantissas[0], factors.mantissas[N - 1]],
+        shift: factors.shift,
+        // Each word of a key has added it twice.
+        rounding: (head as i32 / 4) << 16,
+    };
+    // SAFETY: there are pairs of sums up to `end`, and as many scales; room for two maxima.
+    unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
+    largest
 }
 
 /// What the attention kernels walk over: rows `stride` bytes apart, up to `end`.
@@ -246,32 +273,6 @@ struct Walk {
     rows: *const i8,
     stride: usize,
     end: *const i8,
-    /// Bytes from one position's (or pair's) number to the next one's.
-    step: usize,
-}
-
-/// See [`portable::dots`].
-fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
-    let (head, positions) = (queries.len() / N, out.len());
-    if !walkable(keys, head, stride, positions) {
-        return portable::dots(out, queries, keys, stride);
-    }
-    for (n, query) in queries.chunks_exact(head).enumerate() {
-        for (i, query) in query.as_chunks::<4>().0.iter().enumerate() {
-            let rows = keys[4 * i..].as_ptr();
-            let walk = Walk { rows, stride, end: rows.wrapping_add(positions * stride), step: 4 * N };
-            let query = query.map(i32::from);
-            let place = out.as_mut_ptr().cast::<i32>();
-            // SAFETY: `out` has `positions` times `N` numbers; the last word read ends at most `head` bytes into the last
-            // key, as checked, and all are aligned.
-            unsafe {
-                match i {
-                    0 => first_dots(place.add(n), &walk, &query),
-                    _ => more_dots(place.add(n), &walk, &query),
-                }
-            }
-        }
-    }
 }
 
 /// Whether whole aligned words can be read from `positions` rows.
@@ -284,7 +285,19 @@ fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
         && rows.len() >= (positions - 1) * stride + head
 }
 
-/// Products of a word of a key with r4 to r7, step by step; `$more` adds what is there.
+/// Two channels of a key, in r3 once the first is taken from r2 by `$first` and the second by `$second`, times their
+/// lanes: a sum of two products in each half, rounded up by half of the upper half's unit.
+macro_rules! dot_pair {
+    ($first:literal, $x:literal, $second:literal, $y:literal) => {
+        concat!(
+            $first, "\n muls r3, ", $x, ", r3\n mov r12, r3\n", $second, "\n muls r3, ", $y, ", r3\n",
+            "add r3, r12\n add r3, r10\n"
+        )
+    };
+}
+
+/// For each key, from four lanes of two heads' channels: the sum of all products of lanes, and that of their upper halves,
+/// of which the second head's result is one, and the first's what the other then leaves. `$more` adds what is there.
 macro_rules! dots {
     ($more:literal) => {
         naked_asm!(
@@ -292,47 +305,43 @@ macro_rules! dots {
              mov r4, r8
              mov r5, r9
              mov r6, r10
-             push {{r4, r5, r6}}
+             mov r7, r11
+             push {{r4, r5, r6, r7}}
              ldr r4, [r1, #4]
              mov r8, r4
-             ldr r4, [r1, #12]
-             mov r9, r4
              ldr r4, [r1, #8]
+             mov r9, r4
+             movs r4, #1
+             lsls r4, r4, #15
              mov r10, r4
              ldr r1, [r1]
              ldm r2!, {{r4, r5, r6, r7}}
              2:
-             ldr r2, [r1]
-             sxtb r3, r2
-             muls r3, r4, r3
-             mov r12, r3
-             lsls r3, r2, #16
-             asrs r3, r3, #24
-             muls r3, r5, r3
-             add r12, r3
-             lsls r3, r2, #8
-             asrs r3, r3, #24
-             muls r3, r6, r3
-             add r12, r3
-             asrs r2, r2, #24
-             muls r2, r7, r2
-             add r2, r12",
+             ldr r2, [r1]",
+            dot_pair!("sxtb r3, r2", "r4", "lsls r3, r2, #16\n asrs r3, r3, #24", "r5"),
+            "mov r11, r3
+             asrs r3, r3, #16
+             mov lr, r3",
+            dot_pair!("lsls r3, r2, #8\n asrs r3, r3, #24", "r6", "asrs r3, r2, #24", "r7"),
+            "mov r2, r11
+             adds r2, r2, r3
+             asrs r3, r3, #16
+             add r3, lr\n",
             $more,
-            "str r2, [r0]
-             add r0, r9
+            "stm r0!, {{r2, r3}}
              add r1, r8
-             cmp r1, r10
+             cmp r1, r9
              bne 2b
-             pop {{r4, r5, r6}}
+             pop {{r4, r5, r6, r7}}
              mov r8, r4
              mov r9, r5
              mov r10, r6
+             mov r11, r7
              pop {{r4, r5, r6, r7, pc}}"
         )
     };
 }
 
-/// `out[t] = Σ query key[t]` over four channels.
 #[unsafe(naked)]
 unsafe extern "C" fn first_dots(_: *mut i32, _: &Walk, _: &[i32; 4]) {
     dots!("")
@@ -341,7 +350,194 @@ unsafe extern "C" fn first_dots(_: *mut i32, _: &Walk, _: &[i32; 4]) {
 /// As [`first_dots`], added to what is in `out`.
 #[unsafe(naked)]
 unsafe extern "C" fn more_dots(_: *mut i32, _: &Walk, _: &[i32; 4]) {
-    dots!("ldr r3, [r0]\n adds r2, r2, r3")
+    dots!("mov r12, r4\n ldr r4, [r0]\n adds r2, r2, r4\n ldr r4, [r0, #4]\n adds r3, r3, r4\n mov r4, r12\n")
+}
+
+#[repr(C)]
+struct ScoreWalk {
+    scales: *const i32,
+    end: *const i32,
+    mantissas: [i32; 2],
+    shift: u32,
+    rounding: i32,
+}
+
+/// The product in `$score` of the key r2 becomes a score; `$largest` takes a larger one by the way of `$update`.
+macro_rules! scale_score {
+    ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
+        concat!(
+            "muls ", $score, ", r2, ", $score, "\n asrs ", $score, ", ", $score, ", #16\n",
+            "muls ", $score, ", ", $mantissa, ", ", $score, "\n asrs ", $score, ", r7\n",
+            "cmp ", $score, ", ", $largest, "\n bgt ", $update, "f\n", $back, ":\n"
+        )
+    };
+}
+
+/// From what [`first_dots`] leaves to scores.
+#[unsafe(naked)]
+unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
+    naked_asm!(
+        "push {{r2, r4, r5, r6, r7, lr}}
+         mov r4, r8
+         mov r5, r9
+         mov r6, r10
+         mov r7, r11
+         push {{r4, r5, r6, r7}}
+         movs r4, #1
+         lsls r4, r4, #31
+         mov r8, r4
+         mov r9, r4
+         ldr r4, [r1, #4]
+         mov r10, r4
+         ldr r4, [r1, #20]
+         mov r11, r4
+         ldr r5, [r1, #8]
+         ldr r6, [r1, #12]
+         ldr r7, [r1, #16]
+         ldr r1, [r1]
+         2:
+         ldm r0!, {{r3, r4}}
+         lsls r2, r4, #16
+         add r2, r11
+         subs r3, r3, r2
+         ldrh r2, [r1]
+         adds r1, #4",
+        scale_score!("r3", "r5", "r8", "10", "20"),
+        scale_score!("r4", "r6", "r9", "11", "21"),
+        "subs r0, #8
+         stm r0!, {{r3, r4}}
+         cmp r0, r10
+         bne 2b
+         ldr r0, [sp, #16]
+         mov r1, r8
+         mov r2, r9
+         stm r0!, {{r1, r2}}
+         pop {{r4, r5, r6, r7}}
+         mov r8, r4
+         mov r9, r5
+         mov r10, r6
+         mov r11, r7
+         pop {{r2, r4, r5, r6, r7, pc}}
+         10:
+         mov r8, r3
+         b 20b
+         11:
+         mov r9, r4
+         b 21b"
+    )
+}
+
+/// See [`portable::weights`].
+pub fn weights<const N: usize>(
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    largest: [i32; N],
+    headroom: u32,
+) -> [u32; N] {
+    let pairs = scales.len() / 2;
+    if N != 2 || headroom != 0 || pairs == 0 || scores.len() < scales.len() {
+        return portable::weights(scores, scales, largest, headroom);
+    }
+    let mut totals = [0; N];
+    let walk = WeightWalk {
+        scales: scales.as_ptr(),
+        table: EXP2.as_ptr(),
+        end: scores[2 * pairs..].as_ptr().cast(),
+        largest: [largest[0], largest[N - 1]],
+    };
+    // SAFETY: there are scores and scales for `pairs` pairs of positions, up to `end`; room for two totals. The table
+    // has an entry for each byte.
+    unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk, totals.as_mut_ptr()) };
+    if let [scale] = scales[2 * pairs..] {
+        let mut last = [scores[2 * pairs]];
+        let more = portable::weights(&mut last, &[scale], largest, headroom);
+        totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
+        scores[pairs] = last[0];
+    }
+    totals
+}
+
+#[repr(C)]
+struct WeightWalk {
+    scales: *const i32,
+    table: *const u16,
+    end: *const i32,
+    largest: [i32; 2],
+}
+
+/// The score at `$from` becomes a power, which joins `$total`, and times the value's scale in r6 the weight at `$to`. From 32
+/// octaves down, nothing is left; `$far` is where that is said, and `$back` where it goes on.
+macro_rules! weigh {
+    ($from:literal, $largest:literal, $total:literal, $to:literal, $far:literal, $back:literal) => {
+        concat!(
+            "ldr r4, ", $from, "\n mov r5, ", $largest, "\n subs r5, r5, r4\n",
+            "uxtb r4, r5\n adds r4, r4, r4\n ldrh r4, [r3, r4]\n",
+            "lsrs r5, r5, #8\n cmp r5, r7\n bhs ", $far, "f\n",
+            "lsrs r4, r5\n add ", $total, ", r4\n muls r4, r6, r4\n lsrs r4, r4, #16\n",
+            $back, ":\n strh r4, ", $to, "\n"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk, _: *mut u32) {
+    naked_asm!(
+        "push {{r2, r4, r5, r6, r7, lr}}
+         mov r4, r8
+         mov r5, r9
+         mov r6, r10
+         mov r7, r11
+         push {{r4, r5, r6, r7}}
+         ldr r4, [r1, #8]
+         mov r12, r4
+         ldr r4, [r1, #12]
+         mov r8, r4
+         ldr r4, [r1, #16]
+         mov r9, r4
+         movs r4, #0
+         mov r10, r4
+         mov r11, r4
+         ldr r3, [r1, #4]
+         ldr r2, [r1]
+         mov r1, r0
+         movs r7, #32
+         2:
+         ldrh r6, [r2, #2]",
+        weigh!("[r1]", "r8", "r10", "[r0]", "10", "20"),
+        weigh!("[r1, #4]", "r9", "r11", "[r0, #4]", "11", "21"),
+        "ldrh r6, [r2, #6]",
+        weigh!("[r1, #8]", "r8", "r10", "[r0, #2]", "12", "22"),
+        weigh!("[r1, #12]", "r9", "r11", "[r0, #6]", "13", "23"),
+        "adds r0, #8
+         adds r1, #16
+         adds r2, #8
+         cmp r1, r12
+         beq 3f
+         b 2b
+         3:
+         ldr r0, [sp, #16]
+         mov r1, r10
+         mov r2, r11
+         stm r0!, {{r1, r2}}
+         pop {{r4, r5, r6, r7}}
+         mov r8, r4
+         mov r9, r5
+         mov r10, r6
+         mov r11, r7
+         pop {{r2, r4, r5, r6, r7, pc}}
+         10:
+         movs r4, #0
+         b 20b
+         11:
+         movs r4, #0
+         b 21b
+         12:
+         movs r4, #0
+         b 22b
+         13:
+         movs r4, #0
+         b 23b"
+    )
 }
 
 /// See [`portable::accumulate`].
@@ -353,17 +549,20 @@ pub fn accumulate<const N: usize>(
     positions: usize,
 ) {
     let (head, pairs) = (sums.len() / N, positions / 2);
-    if pairs > weights.len() || !walkable(values, head, stride, 2 * pairs) {
+    if N != 2 || pairs > weights.len() || !walkable(values, head, stride, 2 * pairs) {
         return portable::accumulate(sums, weights, values, stride, positions);
     }
-    for (n, sums) in sums.chunks_exact_mut(head).enumerate() {
-        for (i, sums) in sums.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            let rows = values[4 * i..].as_ptr();
-            let walk = Walk { rows, stride, end: rows.wrapping_add(2 * pairs * stride), step: 4 * N };
-            // SAFETY: there are `N` weights for `pairs` pairs of positions; the last word read ends at most `head` bytes
-            // into the last of their values, as checked, and all are aligned.
-            unsafe { four_channels(weights.as_ptr().cast::<i32>().add(n), &walk, sums) };
-        }
+    let (first, second) = sums.split_at_mut(head);
+    let channels = first.as_chunks_mut::<2>().0.iter_mut().zip(second.as_chunks_mut::<2>().0);
+    for (i, (a, b)) in channels.enumerate() {
+        let rows = values[2 * i..].as_ptr();
+        let walk = Walk { rows, stride, end: rows.wrapping_add(2 * pairs * stride) };
+        let mut both = [0; 4];
+        // SAFETY: there are two weights for `pairs` pairs of positions; the last values read are at most `head` bytes
+        // into the last row, as checked.
+        unsafe { two_channels(weights.as_ptr().cast(), &walk, &mut both) };
+        let [a0, b0, a1, b1] = both;
+        (*a, *b) = ([a0, a1], [b0, b1]);
     }
     let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
     let last = values.get(2 * pairs * stride..).unwrap_or_default();
@@ -374,24 +573,21 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// A position's four values times the weight at `$weight`; the sums are in r8 to r11.
+/// A position's two values times two heads' weights at `$a` and `$b`; r6 is 0 and r7 is 1.
 macro_rules! weigh_values {
-    ($weight:literal) => {
+    ($a:literal, $b:literal) => {
         concat!(
-            "ldr r2, [r1]\n add r1, r5\n ldrh r4, ",
-            $weight,
-            "\n",
-            "sxtb r3, r2\n muls r3, r4, r3\n add r8, r3\n",
-            "lsls r3, r2, #16\n asrs r3, r3, #24\n muls r3, r4, r3\n add r9, r3\n",
-            "lsls r3, r2, #8\n asrs r3, r3, #24\n muls r3, r4, r3\n add r10, r3\n",
-            "asrs r2, r2, #24\n muls r2, r4, r2\n add r11, r2\n"
+            "ldrh r2, ", $a, "\n ldrh r3, ", $b, "\n ldrsb r4, [r1, r6]\n",
+            "movs r5, r2\n muls r5, r4, r5\n add r8, r5\n muls r4, r3, r4\n add r9, r4\n",
+            "ldrsb r4, [r1, r7]\n muls r2, r4, r2\n add r10, r2\n muls r3, r4, r3\n add r11, r3\n",
+            "add r1, r12\n"
         )
     };
 }
 
-/// Four channels of pairs of positions.
+/// Two channels of two heads, over pairs of positions: channel 0 of a and b, channel 1 of both.
 #[unsafe(naked)]
-unsafe extern "C" fn four_channels(_: *const i32, _: &Walk, _: &mut [i32; 4]) {
+unsafe extern "C" fn two_channels(_: *const i32, _: &Walk, _: &mut [i32; 4]) {
     naked_asm!(
         "push {{r2, r4, r5, r6, r7, lr}}
          mov r4, r8
@@ -399,20 +595,22 @@ unsafe extern "C" fn four_channels(_: *const i32, _: &Walk, _: &mut [i32; 4]) {
          mov r6, r10
          mov r7, r11
          push {{r4, r5, r6, r7}}
-         movs r4, #0
-         mov r8, r4
-         mov r9, r4
-         mov r10, r4
-         mov r11, r4
-         ldr r5, [r1, #4]
-         ldr r6, [r1, #12]
-         ldr r7, [r1, #8]
+         movs r6, #0
+         movs r7, #1
+         mov r8, r6
+         mov r9, r6
+         mov r10, r6
+         mov r11, r6
+         ldr r2, [r1, #4]
+         mov r12, r2
+         ldr r2, [r1, #8]
+         mov lr, r2
          ldr r1, [r1]
          2:",
-        weigh_values!("[r0]"),
-        weigh_values!("[r0, #2]"),
-        "add r0, r6
-         cmp r1, r7
+        weigh_values!("[r0]", "[r0, #4]"),
+        weigh_values!("[r0, #2]", "[r0, #6]"),
+        "adds r0, #8
+         cmp r1, lr
          bne 2b
          ldr r0, [sp, #16]
          mov r4, r8

@@ -5,7 +5,7 @@
 
 use core::arch::naked_asm;
 
-use super::{Joining, portable};
+use super::{Curve, Joining, portable};
 use crate::math;
 
 /// See [`portable::largest`].
@@ -159,4 +159,145 @@ unsafe extern "C" fn join_right(_: *mut [i32; 4], _: &JoinWalk) {
 #[unsafe(naked)]
 unsafe extern "C" fn join_left(_: *mut [i32; 4], _: &JoinWalk) {
     join!("lsl")
+}
+
+/// See [`portable::bend`].
+pub fn bend(x: &mut [i32], curve: Curve<'_>) {
+    let (pairs, rest) = x.as_chunks_mut::<2>();
+    portable::bend(rest, curve);
+    if !pairs.is_empty() {
+        let walk = CurveWalk::new(curve, pairs.len(), &[], 0);
+        // SAFETY: there are so many pairs, and at least one; the table has a number for each step.
+        unsafe { bend_pairs(pairs.as_mut_ptr(), &walk) };
+    }
+}
+
+/// See [`portable::gate`].
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+    let length = if x.len() < up.len() { x.len() } else { up.len() };
+    let (pairs, rest) = x[..length].as_chunks_mut::<2>();
+    portable::gate(rest, &up[2 * pairs.len()..length], up_cut, curve);
+    if !pairs.is_empty() {
+        let walk = CurveWalk::new(curve, pairs.len(), up, up_cut);
+        // SAFETY: as for `bend`; `up` has as many pairs.
+        unsafe { gate_pairs(pairs.as_mut_ptr(), &walk) };
+    }
+}
+
+#[repr(C)]
+struct CurveWalk {
+    up: *const i32,
+    pairs: usize,
+    cut: u32,
+    table: *const u16,
+    steps: i32,
+    up_cut: u32,
+}
+
+impl CurveWalk {
+    fn new(curve: Curve<'_>, pairs: usize, up: &[i32], up_cut: u32) -> Self {
+        let Curve { table, steps, cut } = curve;
+        CurveWalk { up: up.as_ptr(), pairs, cut, table: table.as_ptr(), steps, up_cut }
+    }
+}
+
+/// A value times the function there, by way of `$step`.
+macro_rules! bend {
+    ($x:literal, $step:literal) => {
+        concat!(
+            "asr ", $x, ", ", $x, ", r3\n mla ", $step, ", ", $x, ", r5, r12\n",
+            "usat ", $step, ", #10, ", $step, ", asr #16\n ldrh ", $step, ", [r4, ", $step, ", lsl #1]\n",
+            "mul ", $x, ", ", $x, ", ", $step, "\n asr ", $x, ", ", $x, ", #15\n"
+        )
+    };
+}
+
+/// Pairs of values, and what `$more` does to them.
+macro_rules! bend_pairs {
+    ($more:literal) => {
+        naked_asm!(
+            "push {{r4, r5, r6, r7, r8, r9, r10, lr}}
+             ldm r1, {{r1, r2, r3, r4, r5, r6}}
+             mov r12, #0x02000000
+             2:
+             ldm r0, {{r7, r8}}",
+            bend!("r7", "r9"),
+            bend!("r8", "r10"),
+            $more,
+            "stm r0!, {{r7, r8}}
+             subs r2, r2, #1
+             bne 2b
+             pop {{r4, r5, r6, r7, r8, r9, r10, pc}}"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn bend_pairs(_: *mut [i32; 2], _: &CurveWalk) {
+    bend_pairs!("")
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn gate_pairs(_: *mut [i32; 2], _: &CurveWalk) {
+    bend_pairs!(
+        "ldm r1!, {{r9, r10}}
+         asr r9, r9, r6
+         asr r10, r10, r6
+         mul r7, r7, r9
+         mul r8, r8, r10"
+    )
+}
+
+/// See [`portable::gain`].
+pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
+    let length = if x.len() < gains.len() { x.len() } else { gains.len() };
+    let (pairs, rest) = x[..length].as_chunks_mut::<2>();
+    let squares = portable::gain(rest, cut, &gains[2 * pairs.len()..length], exponent);
+    if pairs.is_empty() {
+        return squares;
+    }
+    let walk = GainWalk { gains: gains.as_ptr(), pairs: pairs.len(), cut, exponent };
+    // SAFETY: there are so many pairs of values and at least as many of gains, and at least one.
+    squares + unsafe { gain_pairs(pairs.as_mut_ptr(), &walk) }
+}
+
+#[repr(C)]
+struct GainWalk {
+    gains: *const f32,
+    pairs: usize,
+    cut: u32,
+    exponent: i32,
+}
+
+/// A value times the gain in `$gain`. A shift by 32 or more leaves the sign.
+macro_rules! gain {
+    ($x:literal, $gain:literal) => {
+        concat!(
+            "asr ", $x, ", ", $x, ", r3\n smlal r5, r6, ", $x, ", ", $x, "\n",
+            "lsl r12, ", $gain, ", #8\n orr r12, r12, #0x80000000\n lsr r12, r12, #17\n mul ", $x, ", ", $x, ", r12\n",
+            "ubfx r12, ", $gain, ", #23, #8\n sub r12, r4, r12\n asr ", $x, ", ", $x, ", r12\n",
+            "cmp ", $gain, ", #0\n it mi\n rsbmi ", $x, ", ", $x, ", #0\n"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn gain_pairs(_: *mut [i32; 2], _: &GainWalk) -> u64 {
+    naked_asm!(
+        "push {{r4, r5, r6, r7, r8, r9, r10, lr}}
+         ldm r1, {{r1, r2, r3, r4}}
+         movs r5, #0
+         movs r6, #0
+         2:
+         ldm r0, {{r7, r8}}
+         ldm r1!, {{r9, r10}}",
+        gain!("r7", "r9"),
+        gain!("r8", "r10"),
+        "stm r0!, {{r7, r8}}
+         subs r2, r2, #1
+         bne 2b
+         mov r0, r5
+         mov r1, r6
+         pop {{r4, r5, r6, r7, r8, r9, r10, pc}}"
+    )
 }

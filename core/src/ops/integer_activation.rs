@@ -6,11 +6,10 @@
 //! it is, within 0.0004 of 1.
 
 use super::activation::{GELU_CUBIC, GELU_SCALE};
-use super::fixed::{cut_to, exponent, mantissa, power_of_two};
+use super::fixed::{exponent, mantissa, power_of_two, surplus};
 use crate::config::{Activation, Mlp};
-use crate::math;
+use crate::kernels::{self, CURVE_STEPS as STEPS, Curve};
 
-const STEPS: usize = 1024;
 /// Bits of a table's index behind the binary point: 1024 steps over 16.
 const STEP_BITS: i32 = 6;
 
@@ -47,47 +46,35 @@ const fn exp_of_minus(x: f64) -> f64 {
 /// Applies the MLP's non-linearity in place, to numbers that count `scale`; returns what the first `hidden` numbers
 /// then count. As for [`activate`](super::activation::activate): plain over `[hidden]`, gated over `[2, hidden]`.
 pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> f32 {
-    match mlp {
-        Mlp::Plain => function(x, scale, activation),
-        Mlp::Gated => {
-            let (gate, up) = x.split_at_mut(x.len() / 2);
-            let gate_scale = function(gate, scale, activation);
-            let cut = cut_to(up, 15);
-            gate.iter_mut().zip(up).for_each(|(gate, up)| *gate *= *up);
-            gate_scale * scale * power_of_two(cut as i32)
-        }
+    let hidden = if matches!(mlp, Mlp::Gated) { x.len() / 2 } else { x.len() };
+    let (x, up) = x.split_at_mut(hidden);
+    let (cut, up_cut) = (surplus(kernels::spread(x), 15), surplus(kernels::spread(up), 15));
+    let x_scale = scale * power_of_two(cut as i32);
+    let curve = |table| Curve { table, steps: steps(x_scale), cut };
+    match (activation, mlp) {
+        (Activation::Relu, _) => x.iter_mut().for_each(|x| *x = (*x >> cut) & !(*x >> 31)),
+        (Activation::Silu, Mlp::Plain) => kernels::bend(x, curve(&SILU)),
+        (Activation::Gelu, Mlp::Plain) => kernels::bend(x, curve(&GELU)),
+        (Activation::Silu, Mlp::Gated) => kernels::gate(x, up, up_cut, curve(&SILU)),
+        (Activation::Gelu, Mlp::Gated) => kernels::gate(x, up, up_cut, curve(&GELU)),
     }
+    if matches!(mlp, Mlp::Plain) {
+        return x_scale;
+    }
+    if activation == Activation::Relu {
+        x.iter_mut().zip(up).for_each(|(x, up)| *x *= *up >> up_cut);
+    }
+    x_scale * scale * power_of_two(up_cut as i32)
 }
 
-/// Leaves numbers of at most 15 bits; returns what they count.
-fn function(x: &mut [i32], scale: f32, activation: Activation) -> f32 {
-    let scale = scale * power_of_two(cut_to(x, 15) as i32);
-    match activation {
-        Activation::Relu => x.iter_mut().for_each(|x| *x &= !(*x >> 31)),
-        Activation::Silu => apply(x, scale, &SILU),
-        Activation::Gelu => apply(x, scale, &GELU),
-    }
-    scale
-}
-
-/// `x S(x)` of numbers of 15 bits that count `scale`.
-fn apply(x: &mut [i32], scale: f32, table: &Table) {
-    let steps = steps(scale);
-    for x in x {
-        // `steps` is at most 65,535, so that the product fits 31 bits.
-        let step = ((*x * steps) >> 16) + STEPS as i32 / 2;
-        let step = if step < 0 { 0 } else { math::min_u32(step as u32, STEPS as u32 - 1) };
-        *x = (*x * i32::from(table[step as usize])) >> 15;
-    }
-}
-
-/// Steps of a table that a number counts, times 2^16; at most 65,535: a larger one moves only values that are
+/// Steps of a table that a number counts, times 2^16; at most 64,000: a larger one moves only values that are
 /// small beside the largest of their vector.
 fn steps(scale: f32) -> i32 {
+    const STEPS_MAX: i32 = 64_000;
     let bits = scale.to_bits();
     let shift = 141 - exponent(bits) - STEP_BITS - 16;
-    let steps = if shift < -1 { 65_535 } else { (2 * mantissa(bits)) >> (shift + 1).min(31) };
-    math::min_u32(steps as u32, 65_535) as i32
+    let steps = if shift < -1 { STEPS_MAX } else { (2 * mantissa(bits)) >> (shift + 1).min(31) };
+    if steps < STEPS_MAX { steps } else { STEPS_MAX }
 }
 
 #[cfg(test)]

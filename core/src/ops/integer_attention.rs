@@ -11,7 +11,7 @@
 
 use super::fixed;
 use super::quantize::{exponent, mantissa, quantize};
-use crate::kernels::{self, FRACTION_BITS, multiply_shift_16};
+use crate::kernels::{self, FRACTION_BITS, Factors, multiply_shift_16};
 use crate::math;
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -88,8 +88,11 @@ const fn head_bits(head: usize) -> u32 {
 
 /// Writes the scale of each position's key, and in the upper half of the value, as integers.
 fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
-    let largest = |scales: &[u16]| scales.iter().fold(0, |so_far, &s| if s > so_far { s } else { so_far });
-    let (key, value) = (exponent(largest(past.key_scales)), exponent(largest(past.value_scales)));
+    let mut largest = [0, 0];
+    for (&k, &v) in past.key_scales.iter().zip(past.value_scales) {
+        largest = [math::max_u32(largest[0], k.into()), math::max_u32(largest[1], v.into())];
+    }
+    let [key, value] = largest.map(|largest| exponent(largest as u16));
     let key_shift = key_bits(head) as i32 - 8;
     for ((scale, &k), &v) in scales.iter_mut().zip(past.key_scales).zip(past.value_scales) {
         let k_aligned = (mantissa(k) << key_shift) >> (key - exponent(k)).min(31);
@@ -111,16 +114,16 @@ fn heads<const N: usize>(
     let head = query.len() / N;
     let positions = scratch.scales.len();
     let queries = &mut scratch.queries[..N * head];
-    let mut mantissas = [0; N];
-    let to_log2 = query_scale * (core::f32::consts::LOG2_E / math::sqrt(head as f32));
-    for ((place, q), query) in
-        mantissas.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
+    let mut query_scales = [0.0; N];
+    for ((scale, q), query) in
+        query_scales.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
     {
-        *place = mantissa_of(quantize(q, query) * to_log2, exponents.keys);
+        *scale = quantize(q, query) * query_scale;
     }
+    let factors = factors(query_scales, core::f32::consts::LOG2_E / math::sqrt(head as f32), exponents.keys);
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
     let scores = &mut scores[..positions];
-    let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, mantissas);
+    let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, factors);
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
     kernels::accumulate(out, &scores[..positions.div_ceil(2)], past.values, past.stride, positions);
@@ -129,12 +132,17 @@ fn heads<const N: usize>(
     }
 }
 
-/// `scale * 2^(key_exponent + FRACTION_BITS + 16)`, by which a query's products with keys that count `2^key_exponent`
-/// become scores; at most 15 bits. What would be more makes scores of 128 octaves: all weight goes to the largest anyway.
-fn mantissa_of(scale: f32, key_exponent: i32) -> i32 {
-    let bits = scale.to_bits();
-    let right = 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 16;
-    if right < 0 { 0x7fff } else { fixed::mantissa(bits) >> right.min(31) }
+/// What the products of queries of these scales, times `to_log2`, with keys that count `2^key_exponent` become scores by:
+/// 15 bits for the largest, and as much of the others as one shift leaves.
+///
+/// Scores so large that they do not fit saturate at no shift: all weight then goes to the largest.
+fn factors<const N: usize>(scales: [f32; N], to_log2: f32, key_exponent: i32) -> Factors<N> {
+    let bits = scales.map(|scale| (scale * to_log2).to_bits());
+    // score * 2^8 = (product * key >> 16) * 2^(16 + key_exponent) * mantissa * 2^(exponent - 141) * 2^8
+    let right = |bits: u32| 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 16;
+    let shift = bits.iter().fold(31, |shift: i32, &bits| shift.min(right(bits))).max(0);
+    let mantissa = |bits: u32| ((bits & 0x7fffff | 0x800000) as i32 >> 9) >> (right(bits) - shift).clamp(0, 31);
+    Factors { mantissas: bits.map(mantissa), shift: shift as u32 }
 }
 
 /// Bits that the weights give up so that the sum over all positions stays below 2^31: none up to 512 positions.

@@ -3,7 +3,7 @@
 //! The values are cut to 15 bits, and a gain to the 15 bits of its mantissa: a relative error below 2^-14 each. The
 //! mean and the root are one f32 a vector, and become part of the scale.
 
-use super::fixed::{add_f32, exponent, mantissa, power_of_two, surplus};
+use super::fixed::{add_f32, exponent, power_of_two, surplus};
 use crate::config::Norm;
 use crate::kernels;
 use crate::math;
@@ -23,15 +23,24 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
     let cut = surplus(kernels::spread(x.values), kept);
     let scale = x.scale * power_of_two(cut as i32);
-    out.iter_mut().zip(x.values).for_each(|(out, &x)| *out = x >> cut);
-    match kind {
-        Norm::None => return scale,
-        Norm::Layer => subtract_mean(out),
-        Norm::Rms => {}
-    }
-    let squares: u64 = out.iter().map(|&x| u64::from((x * x) as u32)).sum();
+    out.copy_from_slice(x.values);
+    let gain_cut = match kind {
+        Norm::None => {
+            out.iter_mut().for_each(|x| *x >>= cut);
+            return scale;
+        }
+        Norm::Layer => {
+            out.iter_mut().for_each(|x| *x >>= cut);
+            subtract_mean(out);
+            0
+        }
+        Norm::Rms => cut,
+    };
+    let largest = gain.iter().fold(0, |so_far, gain| math::max_u32(gain.to_bits() << 1, so_far));
+    let largest = exponent(largest >> 1);
+    let squares = kernels::gain(out, gain_cut, gain, largest);
     let mean_square = squares as f32 / out.len() as f32 * scale * scale;
-    let scale = scale / math::sqrt(mean_square + epsilon) * apply_gain(out, gain);
+    let scale = scale / math::sqrt(mean_square + epsilon) * power_of_two(largest - 141);
     add_f32(out, bias, scale);
     scale
 }
@@ -39,18 +48,6 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
 fn subtract_mean(x: &mut [i32]) {
     let mean = x.iter().sum::<i32>() / x.len().max(1) as i32;
     x.iter_mut().for_each(|x| *x -= mean);
-}
-
-/// `x *= gain`, aligned to the largest gain's exponent; returns what the numbers count of what they did.
-fn apply_gain(x: &mut [i32], gain: &[f32]) -> f32 {
-    let largest = gain.iter().fold(0, |so_far, gain| math::max_u32(gain.to_bits() & 0x7fff_ffff, so_far));
-    let largest = exponent(largest);
-    for (x, gain) in x.iter_mut().zip(gain) {
-        let bits = gain.to_bits();
-        let product = (*x * mantissa(bits)) >> math::min_u32((largest - exponent(bits)) as u32, 31);
-        *x = if *gain < 0.0 { -product } else { product };
-    }
-    power_of_two(largest - 141)
 }
 
 #[cfg(test)]
