@@ -310,6 +310,14 @@ mod tests {
         }
     }
 
+    /// Python reads it, and so do later versions.
+    #[test]
+    fn a_shape_is_written_in_numbers() {
+        let json = serde_json::to_value(STORIES_260K).unwrap();
+        assert_eq!(json["rotary_base"], 10_000.0);
+        assert_eq!(serde_json::from_value::<Config>(json).unwrap(), STORIES_260K);
+    }
+
     #[test]
     fn another_run_is_refused_by_name() {
         let (_folder, path) = saved();

@@ -1,0 +1,57 @@
+//! The model that comes with the project, for a demo that begins at once.
+
+use std::path::Path;
+
+use pipsqueak::Sampling;
+use pipsqueak_tests::generate;
+use pipsqueak_trainer::batches::Split;
+use pipsqueak_trainer::corpus::Stories;
+use pipsqueak_trainer::decoding::loss_over;
+use pipsqueak_trainer::model_file::ModelFile;
+use pipsqueak_trainer::text::Corpus;
+use pipsqueak_trainer::vocabulary;
+
+const FLASH_BYTES_MAX: usize = 512 << 10;
+/// It has 0.377; one that has learnt the words alone has above 1.
+const LOSS_MAX: f64 = 0.40;
+const TOKENS: usize = 8_000;
+
+fn pretrained() -> ModelFile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pretrained/stories.pip");
+    ModelFile::read(&path).expect("the model comes with the project")
+}
+
+#[test]
+fn it_foretells_stories_that_it_has_not_seen() {
+    let file = pretrained();
+    let model = file.model().unwrap();
+    assert!(file.bytes().len() <= FLASH_BYTES_MAX, "{} bytes", file.bytes().len());
+    assert_eq!(model.provenance().licence, "MIT OR Apache-2.0");
+    let unseen = Corpus::built_in(2, 200_000).unwrap();
+    let mut tokens = vocabulary::encode(model.tokenizer(), &unseen).unwrap();
+    tokens.truncate(TOKENS);
+    let loss = loss_over(&model, &Split::of_text(tokens), |_| ()).unwrap();
+    println!("{loss:.4} nats a token");
+    assert!(loss < LOSS_MAX, "{loss} nats a token");
+}
+
+/// What it writes are words that the corpus has, and stories that end.
+#[test]
+fn it_writes_words_and_ends_its_stories() {
+    let known: std::collections::HashSet<String> =
+        Stories::new(1).take(5_000).flat_map(|story| words(&story).collect::<Vec<_>>()).collect();
+    let (mut written, mut unknown, mut ended) = (0, Vec::new(), 0);
+    for seed in 0..10 {
+        let story = generate(&pretrained(), "Once upon a time", Sampling::default(), seed, 600);
+        ended += usize::from(story.tokens < 600);
+        written += words(&story.text).count();
+        unknown.extend(words(&story.text).filter(|word| !known.contains(word)));
+    }
+    println!("{written} words, {ended} of 10 stories end, not in the corpus: {unknown:?}");
+    assert!(ended >= 7, "{ended} of 10 stories end");
+    assert!(unknown.len() * 100 <= written, "of {written} words the corpus lacks {unknown:?}");
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+}
