@@ -6,7 +6,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(arm_dsp)");
     println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
-    println!("cargo::rustc-check-cfg=cfg(arm_without_dsp)");
+    println!("cargo::rustc-check-cfg=cfg(arm_thumb2)");
+    println!("cargo::rustc-check-cfg=cfg(arm_v6m)");
+    println!("cargo::rustc-check-cfg=cfg(rv32m)");
     println!("cargo::rustc-check-cfg=cfg(no_long_multiply)");
     let target = env::var("TARGET").unwrap_or_default();
     // ARMv8-M leaves DSP to the maker; chips with the FPU of `eabihf` have it.
@@ -15,10 +17,12 @@ fn main() {
         if target.starts_with("thumbv8m") {
             println!("cargo::rustc-cfg=arm_v8m");
         }
-    } else if target.starts_with("thumb") {
-        println!("cargo::rustc-cfg=arm_without_dsp");
-    }
-    if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
+    } else if target.starts_with("thumbv7m") || target.starts_with("thumbv8m.main") {
+        println!("cargo::rustc-cfg=arm_thumb2");
+    } else if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
+        println!("cargo::rustc-cfg=arm_v6m");
         println!("cargo::rustc-cfg=no_long_multiply");
+    } else if target.starts_with("riscv32im") {
+        println!("cargo::rustc-cfg=rv32m");
     }
 }

@@ -99,10 +99,12 @@ pub struct Config {
     /// How positions enter.
     pub position: Position,
     /// Base of the rotary angles; read only with [`Position::Rotary`].
+    #[serde(with = "crate::float_bytes")]
     pub rotary_base: f32,
     /// The norm before each block and before the head.
     pub norm: Norm,
     /// Added to the mean square under the norm's root.
+    #[serde(with = "crate::float_bytes")]
     pub norm_epsilon: f32,
     /// The MLP's activation function.
     pub activation: Activation,
@@ -124,9 +126,14 @@ pub const LAYERS_MAX: usize = 256;
 pub const HEAD_MAX: usize = 256;
 
 impl Config {
-    /// Channels of one head.
+    /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
     pub const fn head(&self) -> usize {
-        self.width / self.heads
+        quotient(self.width, self.heads)
+    }
+
+    /// Query heads that share a key and value head.
+    pub const fn group(&self) -> usize {
+        quotient(self.heads, self.kv_heads)
     }
 
     /// Channels of the keys (and of the values) of one position.
@@ -213,6 +220,14 @@ impl Config {
             return Err(Error::Number { name: "rotary_base", rule: "from 1 to 1e9" });
         }
         Ok(())
+    }
+}
+
+/// `a / b`, and 0 for a `b` of 0: without a path to a panic.
+const fn quotient(a: usize, b: usize) -> usize {
+    match a.checked_div(b) {
+        Some(quotient) => quotient,
+        None => 0,
     }
 }
 

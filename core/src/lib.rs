@@ -13,6 +13,7 @@
 pub mod config;
 pub mod decoder;
 mod error;
+mod float_bytes;
 pub mod generator;
 pub mod kernels;
 pub mod math;
@@ -24,6 +25,7 @@ pub mod packing;
 pub mod parameter;
 pub mod random;
 pub mod sampler;
+mod slices;
 mod step;
 pub mod text;
 pub mod tokenizer;

@@ -6,6 +6,7 @@ use crate::math;
 use crate::ops::fixed::power_of_two;
 use crate::packing::{ROWS, place, unpack, weights_of_word, words_of_row};
 use crate::parameter::Shape;
+use crate::slices::part;
 
 /// A view of `[rows, columns]` weights in one of the formats of a model file.
 #[derive(Debug, Clone, Copy)]
@@ -97,13 +98,8 @@ impl<'a> Matrix<'a> {
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Matrix::Integer { packed, unit } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);
-        unit * power_of_two(15 - packed.lift() as i32)
+        unit * power_of_two(16 - packed.lift() as i32)
     }
-}
-
-/// `length` values from `start` on; nothing where there are fewer.
-fn part<T>(values: &[T], start: usize, length: usize) -> &[T] {
-    values.get(start..start + length).unwrap_or_default()
 }
 
 fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {

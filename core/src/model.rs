@@ -62,10 +62,13 @@ pub struct Provenance<'a> {
     /// Optimiser steps.
     pub steps: u32,
     /// Validation loss in nats a token, as trained in f32; not a number where it is not known.
+    #[serde(with = "crate::float_bytes")]
     pub loss_f32: f32,
     /// Validation loss in nats a token at the file's precision, by this crate's decoder; not a number where unknown.
+    #[serde(with = "crate::float_bytes")]
     pub loss: f32,
     /// Mean bytes of text a token, by which nats a token become bits per byte; 0 where it is not known.
+    #[serde(with = "crate::float_bytes")]
     pub bytes_per_token: f32,
 }
 

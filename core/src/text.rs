@@ -1,6 +1,6 @@
 //! From bytes to text, without ever splitting a character.
 
-use heapless::String;
+use heapless::{String, Vec};
 
 /// The most bytes a token stands for.
 pub const PIECE_MAX: usize = 64;
@@ -11,8 +11,7 @@ pub type Piece = String<{ 3 * (PIECE_MAX + 3) }>;
 /// Holds back the bytes of a character until it is whole.
 #[derive(Debug, Default, Clone)]
 pub struct Utf8Stream {
-    waiting: [u8; 4],
-    length: usize,
+    waiting: Vec<u8, 4>,
 }
 
 impl Utf8Stream {
@@ -25,16 +24,16 @@ impl Utf8Stream {
 
     /// Forgets an unfinished character.
     pub fn clear(&mut self) {
-        self.length = 0;
+        self.waiting.clear();
     }
 
     fn push_byte(&mut self, byte: u8, text: &mut Piece) {
-        self.waiting[self.length] = byte;
-        self.length += 1;
-        match core::str::from_utf8(&self.waiting[..self.length]) {
+        // Four bytes always are a character or none, so there is room for this one.
+        _ = self.waiting.push(byte);
+        match core::str::from_utf8(&self.waiting) {
             Ok(character) => {
                 _ = text.push_str(character);
-                self.length = 0;
+                self.waiting.clear();
             }
             Err(error) if error.error_len().is_some() => self.replace(byte, text),
             Err(_) => {} // a character's beginning
@@ -44,8 +43,8 @@ impl Utf8Stream {
     /// The bytes before `byte` were no character; `byte` itself may begin one.
     fn replace(&mut self, byte: u8, text: &mut Piece) {
         _ = text.push(char::REPLACEMENT_CHARACTER);
-        let alone = self.length == 1;
-        self.length = 0;
+        let alone = self.waiting.len() == 1;
+        self.waiting.clear();
         if !alone {
             self.push_byte(byte, text);
         }

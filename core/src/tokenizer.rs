@@ -126,7 +126,7 @@ impl<'a> Tokenizer<'a> {
     /// # Errors
     /// [`Error::UnknownCharacter`].
     pub fn merge(&self, word: Word<'_>) -> Result<Vec<u16, WORD_MAX>, Error> {
-        let mut ids = self.cut(&word.bytes().collect()).ok_or_else(|| self.unknown(word))?;
+        let mut ids = self.cut(&word.buffer()).ok_or_else(|| self.unknown(word))?;
         for merge in self.merges() {
             merge.apply(&mut ids);
         }
@@ -134,22 +134,22 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Cuts bytes into the longest atoms that fit; `None` where there is none.
-    fn cut(&self, bytes: &Vec<u8, WORD_MAX>) -> Option<Vec<u16, WORD_MAX>> {
+    fn cut(&self, bytes: &[u8]) -> Option<Vec<u16, WORD_MAX>> {
         let mut ids = Vec::new();
-        let mut rest = bytes.as_slice();
+        let mut rest = bytes;
         while !rest.is_empty() {
             let fitting =
                 atoms(&self.vocabulary.pieces).enumerate().filter(|(_, atom)| rest.starts_with(atom));
             let (id, atom) = fitting.max_by_key(|(id, atom)| (atom.len(), usize::MAX - id))?;
             ids.push(id as u16).ok()?;
-            rest = &rest[atom.len()..];
+            rest = rest.get(atom.len()..)?;
         }
         Some(ids)
     }
 
     /// The first character that no atoms make up.
     fn unknown(&self, word: Word<'_>) -> Error {
-        let known = |c: char| self.cut(&c.encode_utf8(&mut [0; 4]).bytes().collect()).is_some();
+        let known = |c: char| self.cut(c.encode_utf8(&mut [0; 4]).as_bytes()).is_some();
         Error::UnknownCharacter(word.text.chars().find(|&c| !known(c)).unwrap_or(' '))
     }
 
@@ -241,7 +241,9 @@ impl Merge {
         let mut next = 0;
         while let Some(&id) = ids.get(next) {
             let here = id == self.left && ids.get(next + 1) == Some(&self.right);
-            ids[kept] = if here { self.id as u16 } else { id };
+            if let Some(place) = ids.get_mut(kept) {
+                *place = if here { self.id as u16 } else { id };
+            }
             next += if here { 2 } else { 1 };
             kept += 1;
         }
@@ -261,6 +263,13 @@ impl<'t> Word<'t> {
     /// Its bytes, the prefix included.
     pub fn bytes(self) -> impl Iterator<Item = u8> + use<'t> {
         self.prefix.then_some(b' ').into_iter().chain(self.text.bytes())
+    }
+
+    /// Its bytes, side by side.
+    fn buffer(self) -> Vec<u8, WORD_MAX> {
+        let mut buffer = Vec::new();
+        self.bytes().for_each(|byte| _ = buffer.push(byte));
+        buffer
     }
 }
 
@@ -293,8 +302,8 @@ impl Words {
                 return None;
             }
             let length = self.length(rest.as_bytes(), prefix);
-            let (text, after) =
-                rest.split_at(rest.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix))));
+            let end = rest.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix)));
+            let (text, after) = rest.split_at_checked(end)?;
             let word = Word { prefix, text };
             (rest, prefix) = (after, false);
             Some(word)
@@ -317,10 +326,11 @@ fn run_length(text: &[u8]) -> usize {
     let led = text.first() == Some(&b' ') && text.get(1).is_some_and(|&next| Class::of(next) != Class::Space);
     let start = usize::from(led);
     let Some(class) = text.get(start).map(|&byte| Class::of(byte)) else { return text.len() };
-    let run = text[start..].iter().take_while(|&&byte| Class::of(byte) == class).count();
+    let run = text.iter().skip(start).take_while(|&&byte| Class::of(byte) == class).count();
     let end = start + run;
     // A run of spaces leaves its last one to the word behind it.
-    let leads = class == Class::Space && run > 1 && end < text.len() && text[end - 1] == b' ';
+    let last = end.checked_sub(1).and_then(|last| text.get(last));
+    let leads = class == Class::Space && run > 1 && end < text.len() && last == Some(&b' ');
     end - usize::from(leads)
 }
 

@@ -12,6 +12,7 @@ pub struct Decimal {
 /// Digits below this, and powers of ten up to `10^PLACES`, are exact in an `f32`.
 const DIGITS_BELOW: u32 = 1 << 24;
 const PLACES: u8 = 6;
+const POWERS: [u32; PLACES as usize + 1] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
 impl Decimal {
     /// `digits / 10^places`; out-of-range parts are cut to the largest allowed.
@@ -37,13 +38,18 @@ impl Decimal {
     /// The nearest `f32`: the quotient of two exact floats is rounded once, so this is what the PC reads from the same
     /// text (Clinger, "How to read floating point numbers accurately", 1990: the fast path).
     pub fn to_f32(self) -> f32 {
-        self.digits as f32 / 10u32.pow(self.places.into()) as f32
+        self.digits as f32 / self.power() as f32
+    }
+
+    /// `10^places`; never 0, so that dividing by it has no path to a panic.
+    fn power(self) -> u32 {
+        POWERS.get(usize::from(self.places)).copied().unwrap_or(1).max(1)
     }
 }
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let power = 10u32.pow(self.places.into());
+        let power = self.power();
         write!(f, "{}", self.digits / power)?;
         match self.places {
             0 => Ok(()),

@@ -18,12 +18,14 @@ static MEMORY: ConstStaticCell<ModelMemory> = ConstStaticCell::new(ModelMemory::
 fn main() -> ! {
     let (board, serial) = ThisBoard::start();
     log_info!("boot on {=str}", ThisBoard::NAME);
-    let ended = match generator() {
-        Ok(generator) => {
+    // `main` runs once, so that the memory is there to be taken.
+    let ended = match MEMORY.try_take().map(generator) {
+        None => Ok(()),
+        Some(Ok(generator)) => {
             let memory_bytes = core::mem::size_of::<ModelMemory>();
             Session::new(board, serial, generator, memory_bytes, MODEL.len()).run()
         }
-        Err(error) => {
+        Some(Err(error)) => {
             log_info!("no model: {}", error);
             refuse(&board, serial, error)
         }
@@ -32,7 +34,7 @@ fn main() -> ! {
 }
 
 /// The model in flash, with the memory that was sized for it.
-fn generator() -> Result<Generator<'static, 'static>, Error> {
+fn generator(memory: &'static mut ModelMemory) -> Result<Generator<'static, 'static>, Error> {
     let model = Model::load(MODEL)?;
     let config = model.config();
     log_info!(
@@ -43,5 +45,5 @@ fn generator() -> Result<Generator<'static, 'static>, Error> {
         config.width,
         config.layers
     );
-    Generator::new(model, MEMORY.take().buffers())
+    Generator::new(model, memory.buffers())
 }

@@ -1,27 +1,42 @@
-//! The README's table of sizes is what the core computes.
+//! The README's tables are what the core computes and what the benchmark has counted.
 
 use pipsqueak::{Activation, Config, MemorySize, Mlp, Norm, Parameter, Position, Precision};
 
-/// A row: layers, width, vocab, context, parameters, flash in int8 and in int4, RAM, the last three in bytes.
-fn rows(readme: &str) -> Vec<Vec<usize>> {
-    let (_, table) = readme.split_once("<!-- sizes -->").unwrap();
-    let (table, _) = table.split_once("<!-- /sizes -->").unwrap();
-    let cells = |line: &str| -> Option<Vec<usize>> {
-        line.trim_matches('|')
-            .split('|')
-            .take(8)
-            .map(|cell| cell.trim().replace(',', "").parse().ok())
-            .collect()
-    };
-    table.lines().filter_map(cells).collect()
+const README: &str = include_str!("../../README.md");
+
+/// The cells of the rows between two marks, below the head.
+fn table(name: &str) -> Vec<Vec<&'static str>> {
+    let (_, table) = README.split_once(&format!("<!-- {name} -->")).unwrap();
+    let (table, _) = table.split_once(&format!("<!-- /{name} -->")).unwrap();
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect();
+    table.trim().lines().skip(2).map(cells).collect()
+}
+
+fn number(cell: &str) -> usize {
+    cell.replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn the_table_of_speeds_is_the_benchmark_s() {
+    let counted: serde_json::Value = serde_json::from_str(include_str!("../../benches/chips.json")).unwrap();
+    let rows = table("speed");
+    assert_eq!(rows.len(), counted["counts"].as_object().unwrap().len());
+    for row in rows {
+        let chip = row[0].split(',').next().unwrap();
+        for (cell, precision) in row[3..].iter().zip(["int8", "int4"]) {
+            let token = counted["counts"][chip][precision]["token"].as_u64();
+            assert_eq!(token, Some(number(cell) as u64), "{chip}, {precision}");
+        }
+    }
 }
 
 #[test]
 fn the_table_of_sizes_is_true() {
-    let rows = rows(include_str!("../../README.md"));
+    let rows = table("sizes");
     assert!(rows.len() >= 3, "the table has {} rows", rows.len());
     for row in rows {
-        let [layers, width, vocab, context, parameters, int8, int4, ram] = row[..] else { panic!("{row:?}") };
+        let [layers, width, vocab, context, parameters, int8, int4, ram] =
+            core::array::from_fn(|i| number(row[i]));
         let heads = width / 16;
         let config = Config {
             vocab,

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use xtask::board::Board;
 use xtask::commands;
 use xtask::commands::bench::Outcome;
+use xtask::commands::demo::Source;
 use xtask::packages::Consent;
 
 /// Installs what is missing, then demonstrates, runs and tests Pipsqueak.
@@ -36,13 +37,17 @@ enum Task {
     },
     /// Trains a model, then lets the PC and an emulated board continue the same prompt, and compares.
     ///
-    /// Installs what is missing, trains, writes models/demo.pip, and prints both texts with the word "identical" or
-    /// the first difference; the exit code is 1 if they differ.
+    /// Installs what is missing, trains (or takes a trained model), writes models/demo.pip, and prints both texts with
+    /// the word "identical" or the first difference; the exit code is 1 if they differ.
     #[command(
         after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --text my-stories.txt --yes\n  \
+        cargo xtask demo --pretrained   (at once, with the model that comes with the project)\n  \
         cargo xtask demo -- --steps 300   (after --: options of `pipsqueak train`)"
     )]
     Demo {
+        /// Train nothing: take the model of the built-in stories that comes with the project.
+        #[arg(long, conflicts_with_all = ["text", "training"])]
+        pretrained: bool,
         /// A text file to train on, instead of the built-in corpus.
         #[arg(long, value_name = "FILE")]
         text: Option<PathBuf>,
@@ -122,8 +127,10 @@ struct BoardOption {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup { yes, board } => commands::setup::setup(board.board, Consent::new(yes)).map(drop),
-        Task::Demo { text, yes, board, training } => {
-            commands::demo::demo(board.board, text, &training, Consent::new(yes))
+        Task::Demo { pretrained, text, yes, board, training } => {
+            let source =
+                if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
+            commands::demo::demo(board.board, source, Consent::new(yes))
         }
         Task::Run { model, log, board } => commands::run::run(board.board, model, log),
         Task::Bench { what: Measurement::Train, against_torch, .. } => {

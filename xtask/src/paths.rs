@@ -18,6 +18,11 @@ pub fn demo_model() -> PathBuf {
     root().join("models").join("demo.pip")
 }
 
+/// The model of the built-in stories that comes with the project.
+pub fn pretrained_model() -> PathBuf {
+    root().join("pretrained").join("stories.pip")
+}
+
 /// Where cargo builds: CARGO_TARGET_DIR, else `target`.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))

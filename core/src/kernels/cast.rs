@@ -27,6 +27,18 @@ pub fn halves(bytes: &[u8]) -> &[u16] {
     if before.is_empty() { halves } else { &[] }
 }
 
+/// Words as the halves that they hold.
+pub fn signed_halves(words: &[u32]) -> &[i16] {
+    // SAFETY: every two bytes are an i16, and a word is aligned for two.
+    unsafe { words.align_to::<i16>() }.1
+}
+
+/// Words as the bytes that they hold.
+pub fn signed_bytes(words: &[u32]) -> &[i8] {
+    // SAFETY: every byte is an i8.
+    unsafe { words.align_to::<i8>() }.1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,12 +14,23 @@
 
 use core::arch::naked_asm;
 
-use super::{EXP2, Factor, Packed, portable, scale_row};
+use super::product::{self, Kernel, Kernels, Product};
+use super::{Packed, Step, portable};
 use crate::config::Precision;
-use crate::packing::{ROWS, weights_of_word};
 
-/// Words of an int8 row whose sum, times 256, fits 32 bits.
-const INT8_BLOCK: usize = 128;
+/// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
+#[cfg(arm_v8m)]
+macro_rules! dsp {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(arm_v8m))]
+macro_rules! dsp {
+    () => {
+        ""
+    };
+}
 
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then
 /// pairs of 16 bits.
@@ -37,7 +48,7 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
         Precision::Int4 => {
             let chunks = x.as_chunks::<8>().0;
             for (out, x) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(chunks) {
-                let [a, b, c, d, e, f, g, h] = x.map(i32::from);
+                let [a, b, c, d, e, f, g, h] = x.map(|x| 8 * i32::from(x));
                 *out = [pair(d, h), pair(16 * c - d, 16 * g - h), pair(b, f), pair(16 * a - b, 16 * e - f)];
             }
             *offset = 8 * sum(x);
@@ -46,12 +57,141 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
             let chunks = x.as_chunks::<16>().0;
             for (out, x) in pairs.as_chunks_mut::<8>().0.iter_mut().zip(chunks) {
                 for (i, out) in out.iter_mut().enumerate() {
-                    *out = pair(x[i].into(), x[i + 8].into());
+                    *out = pair(256 * i32::from(x[i]), 256 * i32::from(x[i + 8]));
                 }
             }
             *offset = sum(x);
         }
     }
+}
+
+/// See [`portable::quantize`]: straight into the form that [`prepare`] gives.
+pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+    let (values_of_word, pairs_of_word) = match precision {
+        Precision::Int8 => (4, 2),
+        Precision::Int4 => (8, 4),
+        _ => return portable::quantize(precision, prepared, quantized, v, step),
+    };
+    let words = v.len() / values_of_word;
+    let (whole, rest) = v.split_at(words * values_of_word);
+    let Some((offset, pairs)) = prepared.split_first_mut() else { return };
+    let used = quantized.len() / values_of_word * pairs_of_word;
+    if used > pairs.len() || whole.len() > quantized.len() {
+        return;
+    }
+    let pairs = &mut pairs[..used];
+    pairs[words * pairs_of_word..].fill(0);
+    let mut sum = 0;
+    let mut blocks = [(whole, words), (&[], 0)];
+    let mut last = [0; 8];
+    if !rest.is_empty() {
+        last[..rest.len()].copy_from_slice(rest);
+        blocks[1] = (&last, 1);
+    }
+    let mut place = 0;
+    for (v, words) in blocks {
+        let Some(out) = pairs.get_mut(place..place + words * pairs_of_word).filter(|out| !out.is_empty()) else { continue };
+        let mut walk = QuantizeWalk { v: v.as_ptr(), words, step, out: out.as_mut_ptr(), sum: 0 };
+        // SAFETY: there are values for so many words, and room for the pairs of as many; at least one.
+        unsafe {
+            match precision {
+                Precision::Int8 => quantize_int8(&mut walk),
+                _ => quantize_int4(&mut walk),
+            }
+        }
+        sum += walk.sum;
+        place += words * pairs_of_word;
+    }
+    *offset = if precision == Precision::Int4 { sum >> 4 } else { 0 };
+}
+
+#[repr(C)]
+struct QuantizeWalk {
+    v: *const i32,
+    words: usize,
+    step: Step,
+    out: *mut i32,
+    /// `128 Σ x`, of int4.
+    sum: i32,
+}
+
+/// Four values become upper bytes: cut by r2, times the reciprocal r3, with a half in lr.
+macro_rules! quantize_four {
+    ($a:literal, $b:literal, $c:literal, $d:literal) => {
+        concat!(
+            "asr ", $a, ", ", $a, ", r2\n asr ", $b, ", ", $b, ", r2\n asr ", $c, ", ", $c, ", r2\n asr ", $d, ", ", $d, ", r2\n",
+            "mla ", $a, ", ", $a, ", r3, lr\n mla ", $b, ", ", $b, ", r3, lr\n mla ", $c, ", ", $c, ", r3, lr\n mla ", $d, ", ", $d, ", r3, lr\n"
+        )
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn quantize_int8(_: &mut QuantizeWalk) {
+    naked_asm!(
+        dsp!(),
+        "push {{r4, r5, r6, r7, r8, r9, r10, lr}}
+         ldm r0, {{r0, r1, r2, r3, r12}}
+         mov lr, #0x800000
+         2:
+         ldm r0!, {{r4, r5, r6, r7}}",
+        quantize_four!("r4", "r5", "r6", "r7"),
+        "pkhtb r8, r6, r4, asr #16
+         pkhtb r9, r7, r5, asr #16
+         and r8, r8, #0xff00ff00
+         sxtb16 r9, r9, ror #8
+         ssub16 r10, r8, r9
+         stm r12!, {{r9, r10}}
+         subs r1, r1, #1
+         bne 2b
+         pop {{r4, r5, r6, r7, r8, r9, r10, pc}}"
+    )
+}
+
+/// Odd values as 8 times themselves, even ones as 128 times less those, two and two in a word.
+#[unsafe(naked)]
+unsafe extern "C" fn quantize_int4(_: &mut QuantizeWalk) {
+    naked_asm!(
+        dsp!(),
+        "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         ldm r0, {{r0, r1, r2, r3, r12}}
+         mov lr, #0
+         push {{lr}}
+         2:
+         ldm r0!, {{r4, r5, r6, r7}}
+         ldm r0!, {{r8, r9, r10, r11}}
+         mov lr, #0x800000",
+        quantize_four!("r4", "r5", "r6", "r7"),
+        quantize_four!("r8", "r9", "r10", "r11"),
+        "asr r8, r8, #1
+         asr r9, r9, #5
+         asr r10, r10, #1
+         asr r11, r11, #5
+         pkhtb r4, r8, r4, asr #17
+         pkhtb r9, r9, r5, asr #21
+         pkhtb r6, r10, r6, asr #17
+         pkhtb r7, r11, r7, asr #21
+         bic r4, r4, #0x007f007f
+         bic r9, r9, #0x00070007
+         bic r6, r6, #0x007f007f
+         bic r7, r7, #0x00070007
+         ssub16 r10, r4, r9
+         ssub16 r8, r6, r7
+         stm r12!, {{r7, r8, r9, r10}}
+         ldr lr, [sp]
+         mov r5, #0x00010001
+         smlad lr, r4, r5, lr
+         smlad lr, r6, r5, lr
+         mov r5, #0x00100010
+         smlad lr, r7, r5, lr
+         smlad lr, r9, r5, lr
+         str lr, [sp]
+         subs r1, r1, #1
+         bne 2b
+         pop {{r1}}
+         pop {{r0}}
+         str r1, [r0, #20]
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
 }
 
 fn pair(low: i32, high: i32) -> i32 {
@@ -64,105 +204,14 @@ fn sum(x: &[i8]) -> i32 {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    let words = matrix.words_of_row;
-    let Some((&offset, pairs)) = prepared.split_first() else { return };
-    let groups = out.len().div_ceil(ROWS);
-    let covered = matrix.words.len() >= groups * ROWS * words
-        && matrix.scales.len() >= groups * ROWS
-        && pairs.len() >= words * weights_of_word(matrix.precision) / 2;
-    if words == 0 || !covered {
-        return;
-    }
-    if matrix.precision == Precision::Int8 && words > INT8_BLOCK {
-        return long_rows(out, matrix, pairs);
-    }
-    let mut product = Product {
-        weights: matrix.words.as_ptr(),
-        pairs: pairs.as_ptr(),
-        words,
-        groups: out.len() / ROWS,
-        scales: matrix.scales.as_ptr(),
-        out: out.as_mut_ptr(),
-        offset,
-        lift: matrix.lift(),
-    };
-    let whole = product.groups * ROWS;
-    // SAFETY: as just checked, there are `words` words and a scale for each row of `groups` groups of four, `out` has room
-    // for the whole ones, and the pairs are as many as a row of this precision takes.
-    unsafe { product.run(matrix.precision) };
-    if whole < out.len() {
-        let mut last = [0; ROWS];
-        (product.groups, product.out) = (1, last.as_mut_ptr());
-        // SAFETY: as above, for the last group; `last` has room for it.
-        unsafe { product.run(matrix.precision) };
-        out[whole..].iter_mut().zip(last).for_each(|(out, last)| *out = last);
-    }
+    product::matvec(out, matrix, prepared, KERNELS);
 }
 
-/// A product as the assembly reads it, which counts groups down and moves the pointers on.
-#[repr(C)]
-struct Product {
-    weights: *const u32,
-    pairs: *const i32,
-    words: usize,
-    groups: usize,
-    scales: *const u16,
-    out: *mut i32,
-    offset: i32,
-    lift: u32,
-}
-
-impl Product {
-    /// # Safety
-    /// `words` is not 0; all that the fields say is there.
-    unsafe fn run(&mut self, precision: Precision) {
-        if self.groups == 0 {
-            return;
-        }
-        // SAFETY: the caller's promise; there is a group.
-        unsafe {
-            match precision {
-                Precision::F32 => {}
-                Precision::Int8 => int8_product(self),
-                Precision::Int4 => int4_product(self),
-                Precision::Ternary => ternary_product(self),
-            }
-        }
-    }
-}
-
-/// Rows whose sums, times 256, would not fit: block by block.
-#[inline(never)]
-fn long_rows(out: &mut [i32], matrix: Packed<'_>, pairs: &[i32]) {
-    let lift = matrix.lift();
-    let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);
-    for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
-        let mut sums = [0; ROWS];
-        for (group, pairs) in group.chunks(ROWS * INT8_BLOCK).zip(pairs.chunks(2 * INT8_BLOCK)) {
-            let mut block = [0; ROWS];
-            // SAFETY: a block has words of four rows, and at least 2 pairs for each.
-            unsafe { int8_rows(group.as_ptr(), pairs.as_ptr(), group.len() / ROWS, &mut block) };
-            sums.iter_mut().zip(block).for_each(|(sum, block)| *sum += block >> 8);
-        }
-        for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
-            *out = scale_row(sum, lift, scale);
-        }
-    }
-}
-
-/// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
-#[cfg(arm_v8m)]
-macro_rules! dsp {
-    () => {
-        ".cpu cortex-m33"
-    };
-}
-#[cfg(not(arm_v8m))]
-macro_rules! dsp {
-    () => {
-        ""
-    };
-}
+const KERNELS: Kernels = Kernels {
+    int8: Kernel { product: int8_product, factors_of_word: 2 },
+    int4: Kernel { product: int4_product, factors_of_word: 4 },
+    ternary: Kernel { product: ternary_product, factors_of_word: 8 },
+};
 
 /// A word of each of four rows: 16 weights.
 macro_rules! int8_word {
@@ -184,15 +233,11 @@ macro_rules! int8_word {
     };
 }
 
-/// From weights r0, pairs r1, words r2 to 256 times the sums in r4 to r7.
+/// From weights r0, pairs r1, words r2: adds 256 times the sums to r4 to r7.
 macro_rules! int8_sums {
     () => {
         concat!(
-            "movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             and lr, r2, #3
+            "and lr, r2, #3
              lsrs r2, r2, #2
              cmp lr, #0
              beq 3f
@@ -214,74 +259,29 @@ macro_rules! int8_sums {
     };
 }
 
-/// `sums = 256 Σ`; `words` is not 0. Reads `4 * words` weights and `2 * words` pairs.
-#[unsafe(naked)]
-unsafe extern "C" fn int8_rows(_: *const u32, _: *const i32, _: usize, _: &mut [i32; ROWS]) {
-    naked_asm!(
-        dsp!(),
-        "push {{r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
-        int8_sums!(),
-        "pop {{r3}}
-         stm r3, {{r4, r5, r6, r7}}
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
-    )
-}
-
-/// A row's sum in `$sum`, still shifted left and with its offset, becomes its result (`$surplus` shifts it back); the scale's place is r1, the offset
-/// r8, the lift r9.
-macro_rules! scale_row {
-    ($sum:literal, $surplus:literal) => {
-        concat!(
-            "ldrh r10, [r1], #2\n",
-            "rsb ",
-            $sum,
-            ", r8, ",
-            $sum,
-            $surplus,
-            "\n",
-            "lsl ",
-            $sum,
-            ", ",
-            $sum,
-            ", r9\n",
-            "smull ",
-            $sum,
-            ", r11, ",
-            $sum,
-            ", r10\n",
-            "lsr ",
-            $sum,
-            ", ",
-            $sum,
-            ", #15\n",
-            "orr ",
-            $sum,
-            ", ",
-            $sum,
-            ", r11, lsl #17\n"
-        )
-    };
-}
-
-/// A product, group by group, from a kernel's `$sums`.
+/// A product, group by group: a kernel's `$sums`, begun with the start, times their rows' scales.
 macro_rules! product {
-    ($sums:expr, $surplus:literal) => {
+    ($sums:expr) => {
         naked_asm!(
             dsp!(),
             "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
              1:
              ldr r3, [sp]
-             ldm r3, {{r0, r1, r2}}",
+             ldm r3, {{r0, r1, r2, r4}}
+             mov r5, r4
+             mov r6, r4
+             mov r7, r4\n",
             $sums,
             "ldr r3, [sp]
-             str r0, [r3]
-             add r3, r3, #12
-             ldm r3, {{r0, r1, r2, r8, r9}}",
-            scale_row!("r4", $surplus),
-            scale_row!("r5", $surplus),
-            scale_row!("r6", $surplus),
-            scale_row!("r7", $surplus),
-            "stm r2!, {{r4, r5, r6, r7}}
+             str r0, [r3], #16
+             ldm r3, {{r0, r1, r2}}
+             ldr r8, [r1], #4
+             ldr r9, [r1], #4
+             smulwb r4, r4, r8
+             smulwt r5, r5, r8
+             smulwb r6, r6, r9
+             smulwt r7, r7, r9
+             stm r2!, {{r4, r5, r6, r7}}
              subs r0, r0, #1
              stm r3, {{r0, r1, r2}}
              bne 1b
@@ -290,10 +290,10 @@ macro_rules! product {
     };
 }
 
-/// At most [`INT8_BLOCK`] words a row.
+/// At most 512 columns.
 #[unsafe(naked)]
 unsafe extern "C" fn int8_product(_: &mut Product) {
-    product!(int8_sums!(), ", asr #8")
+    product!(int8_sums!())
 }
 
 /// One row's word of 8 nibbles in `$w`: 8 weights.
@@ -338,15 +338,11 @@ macro_rules! int4_row {
     };
 }
 
-/// From weights r0, pairs r1, words r2 to 16 times the sums, nibbles without their offset, in r4 to r7.
+/// From weights r0, pairs r1, words r2: adds 128 times the sums of nibbles to r4 to r7.
 macro_rules! int4_sums {
     () => {
         concat!(
-            "movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             2:
+            "2:
              ldm r1!, {{r8, r9, r10, r11}}
              ldm r0!, {{r3, r12}}\n",
             int4_row!("r3", "r4"),
@@ -362,7 +358,7 @@ macro_rules! int4_sums {
 
 #[unsafe(naked)]
 unsafe extern "C" fn int4_product(_: &mut Product) {
-    product!(int4_sums!(), ", asr #4")
+    product!(int4_sums!())
 }
 
 /// Fields `$field` and `$field + 8` of four rows' words.
@@ -386,15 +382,11 @@ macro_rules! ternary_fields {
     };
 }
 
-/// From weights r0, pairs r1, words r2 to the sums, fields without their offset, in r4 to r7.
+/// From weights r0, pairs r1, words r2: adds 256 times the sums of fields to r4 to r7.
 macro_rules! ternary_sums {
     () => {
         concat!(
-            "movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             mov lr, #0x00030003
+            "mov lr, #0x00030003
              2:
              ldm r0!, {{r8, r9, r10, r11}}\n",
             ternary_fields!(""),
@@ -413,7 +405,7 @@ macro_rules! ternary_sums {
 
 #[unsafe(naked)]
 unsafe extern "C" fn ternary_product(_: &mut Product) {
-    product!(ternary_sums!(), "")
+    product!(ternary_sums!())
 }
 
 /// What the attention kernels walk over: rows `stride` bytes apart, two at a time.
@@ -426,7 +418,7 @@ struct Walk {
 }
 
 /// See [`portable::dots`].
-pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let head = queries.len() / N;
     let even = out.len() & !1;
     if N != 2 || even == 0 || head == 0 || !head.is_multiple_of(4) || keys.len() < (even - 1) * stride + head
@@ -610,197 +602,4 @@ unsafe extern "C" fn even_channels(_: &mut [i32; 4], _: &Walk, _: *const i32) {
 #[unsafe(naked)]
 unsafe extern "C" fn odd_channels(_: &mut [i32; 4], _: &Walk, _: *const i32) {
     naked_asm!(dsp!(), sum_channels!(", ror #8"))
-}
-
-/// See [`portable::scale_scores`].
-pub fn scale_scores<const N: usize>(
-    scores: &mut [[i32; N]],
-    scales: &[i32],
-    factors: [Factor; N],
-) -> [i32; N] {
-    let positions = scores.len().min(scales.len());
-    if N != 2 || positions == 0 {
-        return portable::scale_scores(scores, scales, factors);
-    }
-    let mut largest = [i32::MIN; N];
-    let walk = ScoreWalk { positions, scales: scales.as_ptr(), factors: factors.as_ptr() };
-    // SAFETY: there are `positions` pairs of scores and as many scales; two factors, and room for two maxima.
-    unsafe { scale_two(scores.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
-    largest
-}
-
-#[repr(C)]
-struct ScoreWalk {
-    positions: usize,
-    scales: *const i32,
-    factors: *const Factor,
-}
-
-/// The score in `$score` of the key r7, by its mantissa and shift; the larger of it and `$largest`.
-macro_rules! scale_score {
-    ($score:literal, $mantissa:literal, $shift:literal, $largest:literal) => {
-        concat!(
-            "mul ",
-            $score,
-            ", ",
-            $score,
-            ", r7\n asr ",
-            $score,
-            ", ",
-            $score,
-            ", #15\n",
-            "mul ",
-            $score,
-            ", ",
-            $score,
-            ", ",
-            $mantissa,
-            "\n asr ",
-            $score,
-            ", ",
-            $score,
-            ", ",
-            $shift,
-            "\n",
-            "cmp ",
-            $score,
-            ", ",
-            $largest,
-            "\n it gt\n movgt ",
-            $largest,
-            ", ",
-            $score,
-            "\n"
-        )
-    };
-}
-
-#[unsafe(naked)]
-unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
-    naked_asm!(
-        dsp!(),
-        "push {{r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-         mov r10, #0x80000000
-         mov r11, r10
-         ldm r1, {{r1, r2, r3}}
-         ldm r3, {{r3, r4, r5, r6}}
-         2:
-         ldrh r7, [r2], #4
-         ldm r0, {{r8, r9}}",
-        scale_score!("r8", "r3", "r4", "r10"),
-        scale_score!("r9", "r5", "r6", "r11"),
-        "stm r0!, {{r8, r9}}
-         subs r1, r1, #1
-         bne 2b
-         pop {{r2}}
-         stm r2, {{r10, r11}}
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
-    )
-}
-
-/// See [`portable::weights`].
-pub fn weights<const N: usize>(
-    scores: &mut [[i32; N]],
-    scales: &[i32],
-    largest: [i32; N],
-    headroom: u32,
-) -> [u32; N] {
-    let pairs = scales.len() / 2;
-    if N != 2 || headroom != 0 || pairs == 0 || scores.len() < scales.len() {
-        return portable::weights(scores, scales, largest, headroom);
-    }
-    let mut totals = [0; N];
-    let walk = WeightWalk {
-        pairs,
-        scales: scales.as_ptr(),
-        largest: largest.as_ptr(),
-        table: EXP2.as_ptr(),
-        totals: totals.as_mut_ptr(),
-    };
-    // SAFETY: there are scores and scales for `pairs` pairs of positions; two maxima, and room for two totals. The
-    // table has an entry for each byte.
-    unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk) };
-    if let [scale] = scales[2 * pairs..] {
-        let mut last = [scores[2 * pairs]];
-        let more = portable::weights(&mut last, &[scale], largest, headroom);
-        totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-        scores[pairs] = last[0];
-    }
-    totals
-}
-
-#[repr(C)]
-struct WeightWalk {
-    pairs: usize,
-    scales: *const i32,
-    largest: *const i32,
-    table: *const u16,
-    totals: *mut u32,
-}
-
-/// The score in `$score` becomes its power times the value's scale in lr; the power joins `$total`.
-macro_rules! weigh {
-    ($score:literal, $largest:literal, $total:literal) => {
-        concat!(
-            "sub ",
-            $score,
-            ", ",
-            $largest,
-            ", ",
-            $score,
-            "\n uxtb r12, ",
-            $score,
-            "\n",
-            "usat ",
-            $score,
-            ", #5, ",
-            $score,
-            ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
-            "lsr r12, r12, ",
-            $score,
-            "\n add ",
-            $total,
-            ", ",
-            $total,
-            ", r12\n",
-            "mul ",
-            $score,
-            ", r12, lr\n"
-        )
-    };
-}
-
-/// Scores are below 2^30 in size, so their differences fit 31 bits.
-#[unsafe(naked)]
-unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk) {
-    naked_asm!(
-        dsp!(),
-        "push {{r1, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-         ldm r1, {{r1, r2, r3, r4}}
-         ldm r3, {{r5, r6}}
-         movs r7, #0
-         mov r8, #0
-         push {{r0}}
-         mov r3, r0
-         2:
-         ldm r3!, {{r0, r9, r10, r11}}
-         ldrh lr, [r2, #2]",
-        weigh!("r0", "r5", "r7"),
-        weigh!("r9", "r6", "r8"),
-        "ldrh lr, [r2, #6]
-         add r2, r2, #8",
-        weigh!("r10", "r5", "r7"),
-        weigh!("r11", "r6", "r8"),
-        "pkhtb r10, r10, r0, asr #16
-         pkhtb r11, r11, r9, asr #16
-         ldr r0, [sp]
-         stm r0!, {{r10, r11}}
-         str r0, [sp]
-         subs r1, r1, #1
-         bne 2b
-         pop {{r0, r1}}
-         ldr r1, [r1, #16]
-         stm r1, {{r7, r8}}
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
-    )
 }

@@ -4,24 +4,44 @@
 //! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
 #![allow(unsafe_code)]
 
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod attention;
 pub mod cast;
 #[cfg(arm_dsp)]
 mod dsp;
+#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
+mod lanes;
 pub mod portable;
-#[cfg(arm_without_dsp)]
-mod scalar;
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod product;
+#[cfg(arm_thumb2)]
+mod thumb2;
+#[cfg(arm_v6m)]
+mod v6m;
+#[cfg(any(arm_dsp, arm_thumb2))]
+mod vectors;
 
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use attention::{scores, weights};
 #[cfg(arm_dsp)]
-pub use dsp::{accumulate, dots, matvec, prepare, scale_scores, weights};
-#[cfg(not(any(arm_dsp, arm_without_dsp)))]
-pub use portable::{accumulate, dots, matvec, prepare};
-#[cfg(not(arm_dsp))]
-pub use portable::{scale_scores, weights};
-#[cfg(arm_without_dsp)]
-pub use scalar::{accumulate, dots, matvec, prepare};
+pub use dsp::{accumulate, matvec, prepare, quantize};
+#[cfg(rv32m)]
+pub use lanes::{matvec, prepare, quantize};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m)))]
+pub use portable::{accumulate, scores, weights};
+#[cfg(not(any(arm_dsp, arm_thumb2)))]
+pub use portable::{join, largest, spread};
+#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
+pub use portable::{matvec, prepare, quantize};
+pub use portable::quantize_to;
+#[cfg(arm_thumb2)]
+pub use thumb2::{accumulate, matvec, prepare, quantize};
+#[cfg(arm_v6m)]
+pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use vectors::{join, largest, spread};
 
 use crate::config::Precision;
-use crate::packing::weights_of_word;
 
 /// A packed matrix, as it lies in flash; see [`packing`](crate::packing).
 #[derive(Debug, Clone, Copy)]
@@ -37,31 +57,71 @@ pub struct Packed<'a> {
 }
 
 impl Packed<'_> {
-    /// Bits by which sums are shifted left before their row's scale shifts them right by 15, so that small rows keep
-    /// their precision; `|Σ| * 2^lift` stays below 2^30 for any row of this length.
+    /// Bits by which sums are shifted left before their row's scale shifts them right by 16, so that small rows keep
+    /// their precision; `|Σ| * 2^lift` stays below 2^31 for any row of this length. It is [`Self::full_lift`] up to 512
+    /// columns of int8, 16,384 of int4 and any number of ternary weights.
     pub const fn lift(&self) -> u32 {
-        let blocks = (self.words_of_row * weights_of_word(self.precision)).div_ceil(256);
-        let room = match self.precision {
-            Precision::F32 | Precision::Int8 => 8,
-            Precision::Int4 => 12,
-            Precision::Ternary => 14,
+        let blocks = match self.precision {
+            Precision::F32 | Precision::Int8 => self.words_of_row.div_ceil(128),
+            Precision::Int4 => self.words_of_row.div_ceil(2048),
+            Precision::Ternary => 1,
         };
-        room - blocks.next_power_of_two().trailing_zeros()
+        self.full_lift() - blocks.next_power_of_two().trailing_zeros()
+    }
+
+    /// The lift of short rows: what a kernel's own sums count anyway.
+    pub const fn full_lift(&self) -> u32 {
+        match self.precision {
+            Precision::F32 | Precision::Int8 | Precision::Ternary => 8,
+            Precision::Int4 => 7,
+        }
     }
 }
 
-/// From a key's product with a query to a score; see [`portable::scale_scores`].
-#[derive(Debug, Clone, Copy, Default)]
+/// How the values of a vector become int8: `q = ((v >> shift) * reciprocal + 2^23) >> 24`.
+///
+/// Values are cut to 16 bits and a sign, so that the product fits 31; the result is its upper byte.
+#[derive(Debug, Clone, Copy)]
 #[repr(C)]
-pub struct Factor {
-    /// 15 bits.
-    pub mantissa: i32,
-    /// 1..=31.
+pub struct Step {
+    /// 0..=15.
+    pub shift: u32,
+    /// `127 * 2^24` over the largest size, at most.
+    pub reciprocal: i32,
+}
+
+impl Step {
+    /// What is added before the upper byte is taken, to round.
+    pub const HALF: i32 = 1 << 23;
+
+    /// The quantised value.
+    #[inline(always)]
+    pub fn quantize(self, v: i32) -> i32 {
+        ((v >> self.shift) * self.reciprocal + Step::HALF) >> 24
+    }
+}
+
+/// How a vector joins the sums of another scale: those shifted right by `down`, itself by `shift`, or left where that is
+/// negative, and times `mantissa / 2^16`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Joining {
+    /// 0..=31.
+    pub down: u32,
+    /// -31..=31.
     pub shift: i32,
+    /// 0..=32,767.
+    pub mantissa: i32,
+}
+
+/// `v`, or `-1 - v` of a negative one: its bits without its sign.
+#[inline(always)]
+pub const fn size(v: i32) -> u32 {
+    (v ^ (v >> 31)) as u32
 }
 
 /// Bits of a score behind the binary point.
-pub const FRACTION_BITS: u32 = 8;
+pub const FRACTION_BITS: u32 = 23;
 
 /// `round(2^15 * 2^(-i / 256))`.
 static EXP2: [u16; 256] = exp2_table();
@@ -84,24 +144,25 @@ pub const fn prepared_len(columns: usize) -> usize {
     columns.next_multiple_of(16) + 4
 }
 
-/// `(sum * 2^lift) * scale / 2^15`, rounded down; `|sum| * 2^lift` below 2^30, `scale` at most 32,767.
+/// `(sum * 2^lift) * scale / 2^16`, rounded down; `|sum| * 2^lift` below 2^31, `scale` at most 32,767. The result is
+/// below 2^30.
 #[inline(always)]
 pub fn scale_row(sum: i32, lift: u32, scale: u16) -> i32 {
-    multiply_shift_15(sum << lift, scale.into())
+    multiply_shift_16(sum << lift, scale.into())
 }
 
-/// `(a * b) >> 15` for `b` from 0 to 32,767.
+/// `(a * b) >> 16` for `b` from 0 to 32,767: one instruction of a DSP.
 #[cfg(not(no_long_multiply))]
 #[inline(always)]
-pub(crate) fn multiply_shift_15(a: i32, b: i32) -> i32 {
-    ((i64::from(a) * i64::from(b)) >> 15) as i32
+pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
+    ((i64::from(a) * i64::from(b)) >> 16) as i32
 }
 
-/// `(a * b) >> 15` for `b` from 0 to 32,767: in two products of 32 bits, as the chip has none of 64.
+/// `(a * b) >> 16` for `b` from 0 to 32,767: in two products of 32 bits, as the chip has none of 64.
 #[cfg(no_long_multiply)]
 #[inline(always)]
-pub(crate) fn multiply_shift_15(a: i32, b: i32) -> i32 {
-    (a >> 15) * b + (((a & 0x7fff) * b) >> 15)
+pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
+    (a >> 16) * b + (((a as u32 & 0xffff) * b as u32) >> 16) as i32
 }
 
 #[cfg(test)]

@@ -1,9 +1,45 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{EXP2, FRACTION_BITS, Factor, Packed, scale_row};
+use super::{EXP2, FRACTION_BITS, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
 use crate::math;
 use crate::packing::{ROWS, unpack, weights_of_word};
+
+/// The largest [`size`] in `v`; 0 for none.
+pub fn largest(v: &[i32]) -> u32 {
+    v.iter().fold(0, |largest, &v| math::max_u32(size(v), largest))
+}
+
+/// All bits of the [`size`]s in `v`: a number as long as the largest of them.
+pub fn spread(v: &[i32]) -> u32 {
+    v.iter().fold(0, |bits, &v| bits | size(v))
+}
+
+/// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
+pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+    quantize_to(quantized, v, step);
+    super::prepare(precision, prepared, quantized);
+}
+
+/// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
+pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
+    let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
+    for (q, &v) in quantized.iter_mut().zip(v) {
+        *q = step.quantize(v) as i8;
+    }
+    padding.fill(0);
+}
+
+/// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Joining`].
+pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
+    let Joining { down, shift, mantissa } = joining;
+    let pairs = sums.iter_mut().zip(v);
+    if shift >= 0 {
+        pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v >> shift, mantissa));
+    } else {
+        pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v << -shift, mantissa));
+    }
+}
 
 /// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
 ///
@@ -14,7 +50,7 @@ pub fn prepare(_: Precision, prepared: &mut [i32], x: &[i8]) {
     }
 }
 
-/// `out[r] = (Σ weights[r][c] x[c] * 2^lift) * scales[r] / 2^15`, rounded down, for as many rows as `out` has.
+/// `out[r] = (Σ weights[r][c] x[c] * 2^lift) * scales[r] / 2^16`, rounded down, for as many rows as `out` has.
 ///
 /// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
@@ -94,20 +130,29 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// Turns products into scores, `((product * key) >> 15) * mantissa >> shift`, and returns the largest of each head. The
-/// lower half of `scales[t]` is the key's.
-pub fn scale_scores<const N: usize>(
-    scores: &mut [[i32; N]],
+/// `out[t][n] = (queries[n] · keys[t] * key >> 16) * mantissas[n]`, where the lower half of `scales[t]` is the key's: scores
+/// with [`FRACTION_BITS`](super::FRACTION_BITS). Returns the largest of each head.
+///
+/// As for [`dots`]; a product with its key's scale fits 31 bits, and mantissas 15.
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
     scales: &[i32],
-    factors: [Factor; N],
+    mantissas: [i32; N],
 ) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, mantissas)
+}
+
+/// From products to scores, in place; see [`scores`].
+pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], mantissas: [i32; N]) -> [i32; N] {
     let mut largest = [i32::MIN; N];
-    for (n, (largest, factor)) in largest.iter_mut().zip(factors).enumerate() {
-        for (scores, scale) in scores.iter_mut().zip(scales) {
-            // |product| <= 127² head; the key's bits keep the first product in 31, and so the second.
-            let score = (((scores[n] * (scale & 0xffff)) >> 15) * factor.mantissa) >> (factor.shift & 31);
-            scores[n] = score;
-            *largest = if score > *largest { score } else { *largest };
+    for (scores, scale) in out.iter_mut().zip(scales) {
+        for ((score, mantissa), largest) in scores.iter_mut().zip(mantissas).zip(&mut largest) {
+            *score = ((*score * (scale & 0xffff)) >> 16) * mantissa;
+            *largest = if *score > *largest { *score } else { *largest };
         }
     }
     largest
@@ -135,9 +180,9 @@ pub fn weights<const N: usize>(
     totals
 }
 
-/// `2^(15 - distance / 256)`.
+/// `2^(15 - distance / 2^23)`, of the distance's upper 17 bits.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
     let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
-    u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
+    u32::from(EXP2[(distance >> (FRACTION_BITS - 8) & 0xff) as usize]) >> octaves
 }

@@ -6,6 +6,7 @@
 
 use super::softmax::softmax;
 use crate::math;
+use crate::slices::part;
 
 /// Keys and values of one layer, each `[positions, kv_heads, head]`, up to and including the present position.
 #[derive(Clone, Copy)]
@@ -28,23 +29,22 @@ pub fn attention(
     group: usize,
     scores: &mut [f32],
 ) {
-    let heads = out.chunks_exact_mut(head).zip(query.chunks_exact(head));
+    let heads = out.chunks_exact_mut(head.max(1)).zip(query.chunks_exact(head.max(1)));
     for (h, (out, query)) in heads.enumerate() {
-        let offset = h / group * head;
+        let offset = h / group.max(1) * head;
         one_head(out, query, past, offset, scores);
     }
 }
 
 fn one_head(out: &mut [f32], query: &[f32], past: Past<'_>, offset: usize, scores: &mut [f32]) {
-    let channels = offset..offset + query.len();
     let inverse_root = 1.0 / math::sqrt(query.len() as f32);
-    for (score, key) in scores.iter_mut().zip(past.keys.chunks_exact(past.kv_width)) {
-        *score = math::dot(query, &key[channels.clone()]) * inverse_root;
+    for (score, key) in scores.iter_mut().zip(past.keys.chunks_exact(past.kv_width.max(1))) {
+        *score = math::dot(query, part(key, offset, query.len())) * inverse_root;
     }
     softmax(scores);
     out.fill(0.0);
-    for (&probability, value) in scores.iter().zip(past.values.chunks_exact(past.kv_width)) {
-        for (out, &value) in out.iter_mut().zip(&value[channels.clone()]) {
+    for (&probability, value) in scores.iter().zip(past.values.chunks_exact(past.kv_width.max(1))) {
+        for (out, &value) in out.iter_mut().zip(part(value, offset, query.len())) {
             *out += probability * value;
         }
     }

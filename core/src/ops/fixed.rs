@@ -1,11 +1,15 @@
 //! Vectors of integers that share one f32 scale: `x[i] = v[i] * scale`. Chips without an FPU do their work a value in
 //! these, and only the few scales in software f32.
 
-use crate::math;
+use crate::kernels::{self, Joining};
 
-/// The largest size in `v`.
-pub fn largest(v: &[i32]) -> u32 {
-    v.iter().fold(0, |largest, &v| math::max_u32(v.unsigned_abs(), largest))
+/// Shifts `v` right until it fits `kept` bits and a sign; returns by how many.
+pub fn cut_to(v: &mut [i32], kept: u32) -> u32 {
+    let cut = surplus(kernels::spread(v), kept);
+    if cut > 0 {
+        v.iter_mut().for_each(|v| *v >>= cut);
+    }
+    cut
 }
 
 /// Bits that the number takes: 0 for 0.
@@ -23,41 +27,20 @@ pub fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((exponent.clamp(-126, 127) + 127) as u32) << 23)
 }
 
-/// A positive f32 as an integer of 15 bits and a shift: `mantissa * 2^-shift`, truncated, with an error below 2^-14 of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Multiplier {
-    mantissa: i32,
-    /// Negative for factors above 2^15.
-    shift: i32,
-}
-
-impl Multiplier {
-    /// The nearest below `factor`.
-    pub fn new(factor: f32) -> Self {
-        let bits = factor.to_bits();
-        Multiplier { mantissa: mantissa(bits), shift: 141 - exponent(bits) }
-    }
-
-    /// The multiplier for factors `2^bits` smaller.
-    pub fn halved(self, bits: u32) -> Self {
-        Multiplier { shift: self.shift + bits as i32, ..self }
-    }
-
-    /// Bits of the product with a number of `bits` bits, at most.
-    pub fn product_bits(self, bits: u32) -> i32 {
-        bits as i32 + 15 - self.shift
-    }
-
-    /// `x * factor`, rounded; `|x|` below 2^15. The product must fit 30 bits.
-    #[inline(always)]
-    pub fn apply(self, x: i32) -> i32 {
-        let product = x * self.mantissa;
-        match self.shift {
-            0 => product,
-            1..=30 => (product + (1 << (self.shift - 1))) >> self.shift,
-            31.. => 0,
-            _ => product.saturating_mul(1 << (-self.shift).min(30)),
-        }
+impl Joining {
+    /// How numbers of `bits` bits that count `scale` join sums of `sum_bits` bits that count `sum_scale`, so that
+    /// neither summand exceeds 29 bits; and what the sums count then.
+    ///
+    /// The summand is off by less than 2^-14 of itself, and both by less than 2 after their shifts.
+    pub fn of(bits: u32, scale: f32, sum_bits: u32, sum_scale: f32) -> (Joining, f32) {
+        let ratio = (scale / sum_scale).to_bits();
+        // v * ratio = v * mantissa * 2^(exponent - 141) = (v * mantissa / 2^16) * 2^(exponent - 125)
+        let up = exponent(ratio) - 125;
+        // The mantissa has 15 bits, so that the summand has `bits + up - 1`.
+        let down = (bits as i32 + up - 30).max(sum_bits as i32 - 29).clamp(0, 31);
+        let shift = (down - up).clamp(-31, 31);
+        let joining = Joining { down: down as u32, shift, mantissa: mantissa(ratio) };
+        (joining, sum_scale * power_of_two(down))
     }
 }
 
@@ -89,22 +72,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn multipliers_are_close() {
-        for factor in [1.0f32, 0.3, 1e-3, 7.9, 1e-9, 3e5] {
-            for x in [0, 1, -1, 77, -3000, 32_767, -32_767] {
-                let exact = f64::from(x) * f64::from(factor);
-                if exact.abs() >= f64::from(1 << 30) {
-                    continue;
-                }
-                let error = f64::from(Multiplier::new(factor).apply(x)) - exact;
-                assert!(error.abs() <= 0.5 + exact.abs() / 16384.0, "{x} * {factor}: off by {error}");
+    fn vectors_of_any_scale_join() {
+        for ratio in [1.0f32, 0.3, 1e-3, 7.9, 1e-9, 3e5, 2e9] {
+            for (sum, value) in [(1 << 28, 1000), (-5, 12_345_678), ((1 << 30) - 1, (1 << 30) - 1), (0, -1 << 29)] {
+                let (mut sums, values) = ([sum, 0], [value, -7]);
+                let bits_of = |v: &[i32]| bits(kernels::spread(v));
+                let (joining, scale) = Joining::of(bits_of(&values), ratio, bits_of(&sums), 1.0);
+                kernels::join(&mut sums, &values, joining);
+                let exact = f64::from(sum) + f64::from(value) * f64::from(ratio);
+                let error = (f64::from(sums[0]) * f64::from(scale) - exact).abs();
+                let allowed = f64::from(value).abs() * f64::from(ratio) / 16_384.0 + 2.0 * f64::from(scale);
+                assert!(error <= allowed, "{sum} + {value} * {ratio}: off by {error}");
+                assert!(sums[0].unsigned_abs() <= 1 << 30);
             }
         }
     }
 
     #[test]
     fn sizes() {
-        assert_eq!(largest(&[3, -7, 0]), 7);
+        let mut v = [3, -700, 0];
+        assert_eq!(cut_to(&mut v, 8), 2);
+        assert_eq!(v, [0, -175, 0]);
         assert_eq!((bits(0), bits(1), bits(255), surplus(256, 8), surplus(3, 8)), (0, 1, 8, 1, 0));
         assert_eq!(power_of_two(-3), 0.125);
     }

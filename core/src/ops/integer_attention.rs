@@ -11,7 +11,7 @@
 
 use super::fixed;
 use super::quantize::{exponent, mantissa, quantize};
-use crate::kernels::{self, FRACTION_BITS, Factor};
+use crate::kernels::{self, FRACTION_BITS, multiply_shift_16};
 use crate::math;
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -74,11 +74,8 @@ pub fn attention(
             }
         }
     }
-    fixed::power_of_two(exponents.values - OUT_BITS)
+    fixed::power_of_two(exponents.values + 1)
 }
-
-/// Bits that a result has beyond a value and its scale, which take 22: together below 2^30.
-const OUT_BITS: i32 = 7;
 
 /// Bits of a key's multiplier: with the bits of a score, `14 + log2 head`, and a sign, they fit 32.
 const fn key_bits(head: usize) -> u32 {
@@ -114,17 +111,16 @@ fn heads<const N: usize>(
     let head = query.len() / N;
     let positions = scratch.scales.len();
     let queries = &mut scratch.queries[..N * head];
-    let mut factors = [Factor::default(); N];
+    let mut mantissas = [0; N];
     let to_log2 = query_scale * (core::f32::consts::LOG2_E / math::sqrt(head as f32));
     for ((place, q), query) in
-        factors.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
+        mantissas.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
     {
-        *place = factor(quantize(q, query) * to_log2, exponents.keys);
+        *place = mantissa_of(quantize(q, query) * to_log2, exponents.keys);
     }
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
     let scores = &mut scores[..positions];
-    kernels::dots(scores, queries, past.keys, past.stride);
-    let largest = kernels::scale_scores(scores, scratch.scales, factors);
+    let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, mantissas);
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
     kernels::accumulate(out, &scores[..positions.div_ceil(2)], past.values, past.stride, positions);
@@ -133,14 +129,12 @@ fn heads<const N: usize>(
     }
 }
 
-/// The factor of a query of this scale, times `log2(e) / sqrt(head)`, against keys that count `2^key_exponent`.
-///
-/// Scores so large that they do not fit saturate at the smallest shift: all weight then goes to the largest.
-fn factor(scale: f32, key_exponent: i32) -> Factor {
+/// `scale * 2^(key_exponent + FRACTION_BITS + 16)`, by which a query's products with keys that count `2^key_exponent`
+/// become scores; at most 15 bits. What would be more makes scores of 128 octaves: all weight goes to the largest anyway.
+fn mantissa_of(scale: f32, key_exponent: i32) -> i32 {
     let bits = scale.to_bits();
-    // score * 2^8 = product * key * 2^key_exponent * mantissa * 2^(exponent - 141) * 2^8; 15 bits go before.
-    let shift = 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 15;
-    Factor { mantissa: fixed::mantissa(bits), shift: shift.clamp(1, 31) }
+    let right = 141 - fixed::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 16;
+    if right < 0 { 0x7fff } else { fixed::mantissa(bits) >> right.min(31) }
 }
 
 /// Bits that the weights give up so that the sum over all positions stays below 2^31: none up to 512 positions.
@@ -148,17 +142,14 @@ fn headroom(positions: usize) -> u32 {
     (positions.next_power_of_two().trailing_zeros()).saturating_sub(9)
 }
 
-/// `out = out * 2^(15 + OUT_BITS + headroom) / total`, from 15 bits of each.
+/// `out = out * 2^(14 + headroom) / total`: below 2^21.
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
     let shift = fixed::surplus(total, 16);
-    let reciprocal = (1u32 << 30) / math::max_u32(total >> shift, 1);
-    let largest = fixed::largest(out);
-    let cut = fixed::surplus(largest, 15);
-    // out * 2^(15 + headroom + OUT_BITS) * reciprocal / 2^(30 + shift)
-    let right = 15 - OUT_BITS + shift as i32 - cut as i32 - headroom as i32;
+    let reciprocal = math::min_u32((1 << 30) / math::max_u32(total >> shift, 1), 0x7fff) as i32;
+    let right = shift as i32 - headroom as i32;
     for out in out {
-        let product = (*out >> cut) * reciprocal as i32;
+        let product = multiply_shift_16(*out, reciprocal);
         *out = if right >= 0 { product >> right.min(31) } else { product << (-right).min(31) };
     }
 }

@@ -3,8 +3,9 @@
 //! The values are cut to 15 bits, and a gain to the 15 bits of its mantissa: a relative error below 2^-14 each. The
 //! mean and the root are one f32 a vector, and become part of the scale.
 
-use super::fixed::{add_f32, exponent, largest, mantissa, power_of_two, surplus};
+use super::fixed::{add_f32, exponent, mantissa, power_of_two, surplus};
 use crate::config::Norm;
+use crate::kernels;
 use crate::math;
 
 /// A vector, and what its numbers count.
@@ -20,7 +21,7 @@ pub struct Scaled<'a> {
 pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f32], epsilon: f32) -> f32 {
     // Without its mean, a value may be twice as large.
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
-    let cut = surplus(largest(x.values), kept);
+    let cut = surplus(kernels::spread(x.values), kept);
     let scale = x.scale * power_of_two(cut as i32);
     out.iter_mut().zip(x.values).for_each(|(out, &x)| *out = x >> cut);
     match kind {

@@ -12,6 +12,7 @@ use crate::ops::rms_norm::rms_norm;
 use crate::ops::rotary::{rotate, turns};
 use crate::ops::sinusoid::add_sinusoid;
 use crate::parameter::Parameter;
+use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
 pub(crate) struct FloatStep<'m> {
@@ -73,66 +74,61 @@ impl Step for FloatStep<'_> {
         let (config, residual) = (model.config(), &*self.residual);
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
         self.input_len = config.width;
-        let input = &mut self.input[..config.width];
+        let input = first_mut(self.input, config.width);
         match config.norm {
-            Norm::None => input.copy_from_slice(residual),
+            Norm::None => copy(input, residual),
             Norm::Layer => _ = layer_norm(input, residual, gain, bias, config.norm_epsilon),
             Norm::Rms => _ = rms_norm(input, residual, gain, config.norm_epsilon),
         }
     }
 
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
-        let block = &mut self.block[..matrix.shape(model.config()).rows];
-        model.matrix(matrix, layer).matvec_f32(block, &self.input[..self.input_len]);
+        let block = first_mut(self.block, matrix.shape(model.config()).rows);
+        model.matrix(matrix, layer).matvec_f32(block, first(self.input, self.input_len));
         add(block, model.vector(bias, layer));
     }
 
     fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let kv_width = config.kv_width();
-        let (query, key_value) = self.block[..config.qkv_width()].split_at_mut(config.width);
-        let (key, value) = key_value.split_at_mut(kv_width);
+        let (query, key_value) = split_mut(first_mut(self.block, config.qkv_width()), config.width);
+        let (key, value) = split_mut(key_value, kv_width);
         if config.position == Position::Rotary {
             rotate(query, self.turns);
             rotate(key, self.turns);
         }
-        let first = layer * config.context * kv_width;
-        let now = first + position * kv_width;
-        self.keys[now..now + kv_width].copy_from_slice(key);
-        self.values[now..now + kv_width].copy_from_slice(value);
-        let past = first..now + kv_width;
-        let past = Past { keys: &self.keys[past.clone()], values: &self.values[past], kv_width };
-        let out = &mut self.input[..config.width];
-        attention(
-            out,
-            query,
-            past,
-            config.head(),
-            config.heads / config.kv_heads,
-            &mut self.scores[..=position],
-        );
+        let start = layer * config.context * kv_width;
+        let now = start + position * kv_width;
+        copy(part_mut(self.keys, now, kv_width), key);
+        copy(part_mut(self.values, now, kv_width), value);
+        let seen = (position + 1) * kv_width;
+        let (keys, values) = (part(self.keys, start, seen), part(self.values, start, seen));
+        let past = Past { keys, values, kv_width };
+        let out = first_mut(self.input, config.width);
+        let scores = first_mut(self.scores, position + 1);
+        attention(out, query, past, config.head(), config.group(), scores);
     }
 
     fn activate(&mut self, model: &Model<'_>) {
         let config = model.config();
-        let block = &mut self.block[..config.up_width()];
+        let block = first_mut(self.block, config.up_width());
         activate(block, config.activation, config.mlp);
         self.input_len = config.hidden;
-        self.input[..config.hidden].copy_from_slice(&block[..config.hidden]);
+        copy(self.input, first(block, config.hidden));
     }
 
     fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
-        model.matrix(matrix, layer).matvec_f32(self.result, &self.input[..self.input_len]);
+        model.matrix(matrix, layer).matvec_f32(self.result, first(self.input, self.input_len));
         add(self.result, model.vector(bias, layer));
         if model.config().residual {
             add(self.residual, self.result);
         } else {
-            self.residual.copy_from_slice(self.result);
+            copy(self.residual, self.result);
         }
     }
 
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
-        model.matrix(matrix, 0).matvec_f32(self.logits, &self.input[..self.input_len]);
+        model.matrix(matrix, 0).matvec_f32(self.logits, first(self.input, self.input_len));
     }
 
     fn logits(&mut self) -> &mut [f32] {

@@ -6,16 +6,16 @@
 
 use super::Step;
 use crate::config::{Config, Position};
-use crate::kernels::{self, prepared_len};
+use crate::kernels::{self, Joining, prepared_len};
 use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, block_width, quantized_columns, take, turns_len};
 use crate::model::Model;
-use crate::ops::fixed::{Multiplier, add_f32, bits, largest, power_of_two, surplus};
+use crate::ops::fixed::{add_f32, bits, cut_to, power_of_two};
 use crate::ops::integer_activation::activate;
 use crate::ops::integer_attention::{HEADS_AT_ONCE, Past, Scratch, attention};
 use crate::ops::integer_norm::{Scaled, norm};
-use crate::ops::quantize::{quantize, quantize_bf16, quantized_len};
+use crate::ops::quantize::{quantize_bf16, quantize_prepared, quantized_len};
 use crate::ops::rotary::{TURN_BITS, integer_rotate, integer_turns};
 use crate::ops::sinusoid;
 use crate::parameter::Parameter;
@@ -103,7 +103,8 @@ impl<'m> IntegerStep<'m> {
 impl Step for IntegerStep<'_> {
     fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
         let config = model.config();
-        self.residual.scale = model.matrix(Parameter::Embedding, 0).integer_row(token, self.residual.values);
+        let scale = model.matrix(Parameter::Embedding, 0).integer_row(token, self.values);
+        self.residual.replace(self.values, scale);
         match config.position {
             Position::None => {}
             Position::Learned => {
@@ -134,9 +135,7 @@ impl Step for IntegerStep<'_> {
     fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let qkv = &mut self.block.values[..config.qkv_width()];
-        let cut = surplus(largest(qkv), 15);
-        qkv.iter_mut().for_each(|x| *x >>= cut);
-        let scale = self.block.scale * power_of_two(cut as i32);
+        let scale = self.block.scale * power_of_two(cut_to(qkv, 15) as i32);
         let (query, key_value) = qkv.split_at_mut(config.width);
         let (key, value) = key_value.split_at_mut(config.kv_width());
         let mut turned_scale = scale;
@@ -165,7 +164,7 @@ impl Step for IntegerStep<'_> {
         if !model.config().residual {
             self.residual.scale = 0.0;
         }
-        self.residual.add(&mut self.block.values[..width], self.block.scale);
+        self.residual.add(&self.block.values[..width], self.block.scale);
     }
 
     fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
@@ -191,8 +190,7 @@ impl Input<'_> {
     fn fill(&mut self, model: &Model<'_>, values: &[i32], scale: f32) {
         let length = quantized_len(values.len()).min(self.quantized.len());
         let quantized = &mut self.quantized[..length];
-        self.scale = quantize(quantized, values) * scale;
-        kernels::prepare(model.precision(), self.prepared, quantized);
+        self.scale = quantize_prepared(model.precision(), self.prepared, quantized, values) * scale;
     }
 }
 
@@ -206,23 +204,21 @@ impl Block<'_> {
 }
 
 impl Residual<'_> {
-    /// Adds a vector that counts `scale`; with a scale of 0 before, becomes it.
-    fn add(&mut self, values: &mut [i32], scale: f32) {
-        let size = largest(values);
-        let cut = surplus(size, 15);
+    /// Adds a vector that counts `scale`, and that is below 2^30; with a scale of 0 before, becomes it.
+    fn add(&mut self, values: &[i32], scale: f32) {
         if self.scale <= 0.0 {
-            self.values.fill(0);
-            self.scale = scale * power_of_two(cut as i32 - 14);
+            return self.replace(values, scale);
         }
-        let factor = Multiplier::new(scale * power_of_two(cut as i32) / self.scale);
-        // Both summands below 2^29.
-        let down = surplus(largest(self.values), 29)
-            .max((factor.product_bits(bits(size).min(15)) - 29).clamp(0, 31) as u32);
-        self.scale *= power_of_two(down as i32);
-        let factor = factor.halved(down);
-        for (sum, &mut value) in self.values.iter_mut().zip(values) {
-            *sum = (*sum >> down) + factor.apply(value >> cut);
-        }
+        let (joining, scale) = Joining::of(bits(kernels::spread(values)), scale, bits(kernels::spread(self.values)), self.scale);
+        kernels::join(self.values, values, joining);
+        self.scale = scale;
+    }
+
+    /// Takes the numbers, with bits behind the point to round the next sums in.
+    fn replace(&mut self, values: &[i32], scale: f32) {
+        let up = 28u32.saturating_sub(bits(kernels::spread(values)));
+        self.values.iter_mut().zip(values).for_each(|(sum, value)| *sum = value << up);
+        self.scale = scale * power_of_two(-(up as i32));
     }
 }
 

@@ -1,10 +1,10 @@
 //! `cargo xtask demo`: trains, generates on the PC and on an emulated board, and compares.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::setup::setup;
 use crate::board::Board;
@@ -18,23 +18,57 @@ use crate::{firmware, paths};
 const PATIENCE: Duration = Duration::from_secs(600);
 const TITLES: [&str; 2] = ["PC", "board"];
 
-/// Trains on `text` or on the built-in corpus. Fails if the board's text is another than the PC's.
-/// `options` are the trainer's own.
-pub fn demo(board: Board, text: Option<PathBuf>, options: &[OsString], consent: Consent) -> Result<()> {
+/// Where the demo's model comes from.
+pub enum Source {
+    /// It is the one that comes with the project.
+    Pretrained,
+    /// It is trained.
+    Training {
+        /// What on, if not the built-in corpus.
+        text: Option<PathBuf>,
+        /// The trainer's own.
+        options: Vec<OsString>,
+    },
+}
+
+/// Fails if the board's text is another than the PC's.
+pub fn demo(board: Board, source: Source, consent: Consent) -> Result<()> {
     let model = paths::demo_model();
-    let text = text.map(std::path::absolute).transpose()?;
-    if let Some(text) = text.as_ref().filter(|text| !text.is_file()) {
-        bail!("There is no text file {}; name one that exists, or leave --text out.", text.display());
-    }
+    let source = source.checked()?;
     let toolchain = setup(board, consent)?;
     trainer::build()?;
     std::fs::create_dir_all(model.parent().unwrap_or(&model))?;
-    trainer::train(text.as_deref(), &model, options)?;
+    source.put_at(&model)?;
     let on_pc = trainer::generate(&model, &Generation::DEMO)?;
     eprintln!("Building the firmware for {}…", board.name());
     let image = firmware::build_with(&toolchain, board, &model, firmware::Options::default())?;
     let on_board = generate_on_board(&mut Session::boot(board, &image)?, &Generation::DEMO)?;
     compare(board, &on_pc, &on_board)
+}
+
+impl Source {
+    /// Says of a text that is not there before anything is built.
+    fn checked(self) -> Result<Source> {
+        let Source::Training { text: Some(text), options } = self else { return Ok(self) };
+        let text = std::path::absolute(text)?;
+        if !text.is_file() {
+            bail!("There is no text file {}; name one that exists, or leave --text out.", text.display());
+        }
+        Ok(Source::Training { text: Some(text), options })
+    }
+
+    fn put_at(&self, model: &Path) -> Result<()> {
+        match self {
+            Source::Training { text, options } => trainer::train(text.as_deref(), model, options),
+            Source::Pretrained => {
+                let pretrained = paths::pretrained_model();
+                let copied = std::fs::copy(&pretrained, model);
+                copied.with_context(|| format!("The model {} can't be copied", pretrained.display()))?;
+                eprintln!("Taking the model {}…", pretrained.display());
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Types the settings and the prompt, and reads the text.

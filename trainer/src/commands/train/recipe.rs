@@ -43,7 +43,7 @@ pub(in super::super) struct Recipe {
     #[arg(long, default_value_t = 0.1)]
     pub(in super::super) validation: f64,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
-    /// [default: int8 0.1, int4 0.3, ternary 0.6]
+    /// [default: int8 0, int4 0.3, ternary 0.6]
     #[arg(long, value_name = "SHARE")]
     quantize_last: Option<f64>,
     /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
@@ -94,8 +94,7 @@ impl Recipe {
     /// From which step on weights are rounded to `precision`.
     pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
         let default = match precision {
-            Precision::F32 => 0.0,
-            Precision::Int8 => 0.1,
+            Precision::F32 | Precision::Int8 => 0.0,
             Precision::Int4 => 0.3,
             Precision::Ternary => 0.6,
         };

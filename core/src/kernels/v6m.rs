@@ -12,7 +12,7 @@
 
 use core::arch::naked_asm;
 
-use super::{Packed, portable, scale_row};
+use super::{Packed, Step, lanes, portable, scale_row};
 use crate::config::Precision;
 use crate::packing::ROWS;
 
@@ -28,8 +28,7 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
         Precision::F32 => {}
         Precision::Int8 => {
             for (out, x) in factors.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<4>().0) {
-                let [a, b, c, d] = x.map(i32::from);
-                *out = [b, 256 * a - b, 256 * c - d, d];
+                *out = int8_factors(x.map(i32::from));
             }
         }
         Precision::Int4 => {
@@ -40,8 +39,21 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
             }
             *offset = 8 * x.iter().map(|&x| i32::from(x)).sum::<i32>();
         }
-        Precision::Ternary => portable::prepare(precision, factors, x),
+        Precision::Ternary => lanes::prepare(precision, prepared, x),
     }
+}
+
+/// See [`portable::quantize`].
+pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+    if precision != Precision::Int8 {
+        return portable::quantize(precision, prepared, quantized, v, step);
+    }
+    lanes::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
+}
+
+#[inline(always)]
+fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
+    [b, (a << 8) - b, (c << 8) - d, d]
 }
 
 /// See [`portable::matvec`].
@@ -49,7 +61,7 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let words = matrix.words_of_row;
     let Some((&offset, factors)) = prepared.split_first() else { return };
     if matrix.precision == Precision::Ternary {
-        return portable::matvec(out, matrix, factors);
+        return lanes::matvec(out, matrix, prepared);
     }
     let Some(factors) = factors.get(..4 * words) else { return };
     let lift = matrix.lift();
@@ -213,6 +225,21 @@ unsafe extern "C" fn int4_rows(_: *const u32, _: *const i32, _end: *const u32, _
     )
 }
 
+pub use super::portable::weights;
+
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    mantissas: [i32; N],
+) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    portable::scale(out, scales, mantissas)
+}
+
 /// What the attention kernels walk over: rows `stride` bytes apart, up to `end`.
 #[repr(C)]
 struct Walk {
@@ -224,7 +251,7 @@ struct Walk {
 }
 
 /// See [`portable::dots`].
-pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let (head, positions) = (queries.len() / N, out.len());
     if !walkable(keys, head, stride, positions) {
         return portable::dots(out, queries, keys, stride);

@@ -1,0 +1,148 @@
+//! Products without assembly, for chips whose multiplier takes 32 bits: RV32IM, and what Arm's others lack.
+//!
+//! **int8.** A half of a word is `256 odd + even`; multiplied whole by `x[odd]`, and its lower byte by
+//! `256 x[even] - x[odd]`, it gives 256 times what is wanted.
+//!
+//! **int4, ternary.** Two fields 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the
+//! product is the sum of two products, the lower half stays below it. What one word adds, `8 * 15 * 127 < 2^15`, still
+//! fits a half, which is then taken off.
+
+use super::{Packed, Step, cast, portable, scale_row};
+use crate::config::Precision;
+use crate::packing::{ROWS, weights_of_word};
+
+/// Words of an int8 row whose sum, times 256, fits 32 bits.
+const INT8_BLOCK: usize = 128;
+
+/// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then the
+/// factors of each word.
+pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+    let Some((offset, factors)) = prepared.split_first_mut() else { return };
+    *offset = 0;
+    let sum = |x: &[i8]| -> i32 { x.iter().map(|&x| i32::from(x)).sum() };
+    match precision {
+        Precision::F32 => {}
+        Precision::Int8 => {
+            for (out, x) in factors.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<4>().0) {
+                *out = int8_factors(x.map(i32::from));
+            }
+        }
+        Precision::Int4 => {
+            pairs(factors.as_chunks_mut::<4>().0, x.as_chunks::<8>().0);
+            *offset = 8 * sum(x);
+        }
+        Precision::Ternary => {
+            pairs(factors.as_chunks_mut::<8>().0, x.as_chunks::<16>().0);
+            *offset = sum(x);
+        }
+    }
+}
+
+/// What four values multiply a word's halves and their lower bytes by.
+#[inline(always)]
+pub(super) fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
+    [b, (a << 8) - b, d, (c << 8) - d]
+}
+
+/// Values `i` and `i + HALF`, so that they meet fields `i` and `i + HALF` in the product's upper half.
+fn pairs<const HALF: usize, const ALL: usize>(factors: &mut [[i32; HALF]], x: &[[i8; ALL]]) {
+    for (factors, x) in factors.iter_mut().zip(x) {
+        for (i, factor) in factors.iter_mut().enumerate() {
+            *factor = i32::from(x[i + HALF]) + (i32::from(x[i]) << 16);
+        }
+    }
+}
+
+/// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
+pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+    if precision != Precision::Int8 {
+        return portable::quantize(precision, prepared, quantized, v, step);
+    }
+    quantize_int8(prepared, quantized.len(), v, step, int8_factors);
+}
+
+/// The factors of `length` values, those beyond `v` being zero.
+#[inline(always)]
+pub(super) fn quantize_int8(
+    prepared: &mut [i32],
+    length: usize,
+    v: &[i32],
+    step: Step,
+    factors_of: impl Fn([i32; 4]) -> [i32; 4],
+) {
+    let Some((offset, factors)) = prepared.split_first_mut() else { return };
+    *offset = 0;
+    let (fours, rest) = v.as_chunks::<4>();
+    let (places, _) = factors.as_chunks_mut::<4>();
+    for (place, v) in places.iter_mut().zip(fours) {
+        *place = factors_of(v.map(|v| step.quantize(v)));
+    }
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    let padding = places.iter_mut().take(length / 4).skip(fours.len());
+    for (i, place) in padding.enumerate() {
+        *place = if i == 0 { factors_of(last.map(|v| step.quantize(v))) } else { [0; 4] };
+    }
+}
+
+/// See [`portable::matvec`](super::portable::matvec).
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    let Some((&offset, factors)) = prepared.split_first() else { return };
+    let lift = matrix.lift();
+    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
+    for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
+        let sums = match matrix.precision {
+            Precision::F32 => return,
+            Precision::Int8 => int8_rows(group, factors),
+            Precision::Int4 => pair_rows::<4>(group, factors, weights_of_word(Precision::Int4), 0x000f_000f),
+            Precision::Ternary => pair_rows::<8>(group, factors, weights_of_word(Precision::Ternary), 0x0003_0003),
+        };
+        for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
+            *out = scale_row(sum - offset, lift, scale);
+        }
+    }
+}
+
+fn int8_rows(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
+    let mut sums = [0; ROWS];
+    let blocks = group.chunks(ROWS * INT8_BLOCK).zip(factors.chunks(4 * INT8_BLOCK));
+    for (group, factors) in blocks {
+        let part = int8_block(group, factors);
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part >> 8);
+    }
+    sums
+}
+
+/// 256 times the sums: halves and lower bytes are loaded with their signs, so that nothing is taken apart.
+#[inline(always)]
+fn int8_block(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
+    let mut sums = [0i32; ROWS];
+    let (halves, bytes) = (cast::signed_halves(group).as_chunks::<8>().0, cast::signed_bytes(group).as_chunks::<16>().0);
+    for ((halves, bytes), &[b, a, d, c]) in halves.iter().zip(bytes).zip(factors.as_chunks::<4>().0) {
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let [low, high] = [halves[2 * row], halves[2 * row + 1]].map(i32::from);
+            let [even_low, even_high] = [bytes[4 * row], bytes[4 * row + 2]].map(i32::from);
+            let (low, high) = (low.wrapping_mul(b).wrapping_add(even_low.wrapping_mul(a)), high.wrapping_mul(d).wrapping_add(even_high.wrapping_mul(c)));
+            *sum = sum.wrapping_add(low).wrapping_add(high);
+        }
+    }
+    sums
+}
+
+/// The sums of fields without their offset; `PAIRS` pairs of them in a word, each a field of `$mask` wide.
+#[inline(always)]
+fn pair_rows<const PAIRS: usize>(group: &[u32], factors: &[i32], weights: usize, mask: u32) -> [i32; ROWS] {
+    let mut sums = [0i32; ROWS];
+    let bits = 32 / weights;
+    for (words, factors) in group.as_chunks::<ROWS>().0.iter().zip(factors.as_chunks::<PAIRS>().0) {
+        for (sum, &word) in sums.iter_mut().zip(words) {
+            let mut products = 1i32 << 15;
+            for (i, factor) in factors.iter().enumerate() {
+                let pair = (word >> (bits * i) & mask) as i32;
+                products = products.wrapping_add(pair.wrapping_mul(*factor));
+            }
+            *sum += products >> 16;
+        }
+    }
+    sums
+}

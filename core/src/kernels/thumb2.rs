@@ -1,0 +1,362 @@
+//! Kernels for Arm's Thumb-2 without the DSP extension: Cortex-M3.
+//!
+//! **int8.** As on a DSP, a half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
+//! `256 x[even] - x[odd]`: four extractions and four `mla` for four weights, and 256 times the sum.
+//!
+//! **int4, ternary.** Two fields 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the
+//! product is the sum of two products, the lower half stays below it. What one word adds, `8 * 15 * 127 < 2^15`, still
+//! fits a half, which is then taken off.
+//!
+//! The functions in assembly keep to the procedure call standard (AAPCS), and touch no memory but what their arguments
+//! point to.
+
+use core::arch::naked_asm;
+
+use super::product::{self, Kernel, Kernels, Product};
+use super::{Packed, lanes, portable};
+use crate::config::Precision;
+
+pub use super::lanes::{prepare, quantize};
+
+/// See [`portable::matvec`](super::portable::matvec).
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    if matrix.precision == Precision::Ternary {
+        return lanes::matvec(out, matrix, prepared);
+    }
+    product::matvec(out, matrix, prepared, KERNELS);
+}
+
+const KERNELS: Kernels = Kernels {
+    int8: Kernel { product: int8_product, factors_of_word: 4 },
+    int4: Kernel { product: int4_product, factors_of_word: 4 },
+    ternary: Kernel { product: int4_product, factors_of_word: 4 },
+};
+
+/// Two factors for the lower or the upper half of each of four words.
+macro_rules! int8_half {
+    ($word:literal, $sum:literal, $whole:literal, $byte:literal) => {
+        concat!(
+            $byte, "\n mla ", $sum, ", lr, r12, ", $sum, "\n", $whole, "\n mla ", $sum, ", lr, r3, ", $sum, "\n"
+        )
+    };
+}
+
+/// A word of each of four rows: 16 weights.
+macro_rules! int8_word {
+    () => {
+        concat!(
+            "ldm r0!, {{r8, r9, r10, r11}}
+             ldm r1!, {{r3, r12}}\n",
+            int8_half!("r8", "r4", "sxth lr, r8", "sxtb lr, r8"),
+            int8_half!("r9", "r5", "sxth lr, r9", "sxtb lr, r9"),
+            int8_half!("r10", "r6", "sxth lr, r10", "sxtb lr, r10"),
+            int8_half!("r11", "r7", "sxth lr, r11", "sxtb lr, r11"),
+            "ldm r1!, {{r3, r12}}\n",
+            int8_half!("r8", "r4", "asr lr, r8, #16", "sxtb lr, r8, ror #16"),
+            int8_half!("r9", "r5", "asr lr, r9, #16", "sxtb lr, r9, ror #16"),
+            int8_half!("r10", "r6", "asr lr, r10, #16", "sxtb lr, r10, ror #16"),
+            int8_half!("r11", "r7", "asr lr, r11, #16", "sxtb lr, r11, ror #16"),
+        )
+    };
+}
+
+/// From weights r0, factors r1, words r2: adds 256 times the sums to r4 to r7.
+macro_rules! int8_sums {
+    () => {
+        concat!(
+            "lsrs r2, r2, #1
+             bcc 3f\n",
+            int8_word!(),
+            "cmp r2, #0
+             beq 5f
+             3:\n",
+            int8_word!(),
+            int8_word!(),
+            "subs r2, r2, #1
+             bne 3b
+             5:\n"
+        )
+    };
+}
+
+/// A word's 8 nibbles of one row, added to `$sum`; `$next` is the distance to the next word that is read.
+macro_rules! int4_row {
+    ($sum:literal, $next:literal) => {
+        concat!(
+            "ldr r3, [r0], #", $next, "
+             and lr, r6, r3
+             mla lr, lr, r8, r7
+             and r12, r6, r3, lsr #4
+             mla lr, r12, r9, lr
+             and r12, r6, r3, lsr #8
+             mla lr, r12, r10, lr
+             and r12, r6, r3, lsr #12
+             mla lr, r12, r11, lr
+             add ", $sum, ", ", $sum, ", lr, asr #16\n"
+        )
+    };
+}
+
+/// Words of two rows, added to r4 and r5; with the mask in r6 and in r7 what rounds a half.
+macro_rules! int4_two_rows {
+    ($label:literal) => {
+        concat!(
+            $label, ":
+             ldm r1!, {{r8, r9, r10, r11}}\n",
+            int4_row!("r4", "4"),
+            int4_row!("r5", "12"),
+            "subs r2, r2, #1
+             bne ", $label, "b\n"
+        )
+    };
+}
+
+/// From weights r0, factors r1, words r2, and the product at r3: `128 Σ`, to r4 to r7, which hold the start.
+macro_rules! int4_sums {
+    () => {
+        concat!(
+            "asr r4, r4, #7
+             push {{r3, r4}}
+             mov r5, r4
+             mov r6, #0x000f000f
+             mov r7, #0x8000\n",
+            int4_two_rows!("2"),
+            "pop {{r3, r8}}
+             push {{r4, r5}}
+             mov r4, r8
+             mov r5, r8
+             ldm r3, {{r0, r1, r2}}
+             adds r0, #8\n",
+            int4_two_rows!("3"),
+            "subs r0, #8
+             lsl r6, r4, #7
+             lsl r7, r5, #7
+             pop {{r4, r5}}
+             lsl r4, r4, #7
+             lsl r5, r5, #7\n"
+        )
+    };
+}
+
+/// A row's lifted sum in `$sum` becomes its result; the scales' place is r1.
+macro_rules! scale_row {
+    ($sum:literal) => {
+        concat!("ldrh r8, [r1], #2\n lsl r8, r8, #16\n smull r9, ", $sum, ", ", $sum, ", r8\n")
+    };
+}
+
+/// A product, group by group: a kernel's `$sums`, begun with the start, times their rows' scales.
+macro_rules! product {
+    ($sums:expr) => {
+        naked_asm!(
+            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+             1:
+             ldr r3, [sp]
+             ldm r3, {{r0, r1, r2, r4}}
+             mov r5, r4
+             mov r6, r4
+             mov r7, r4\n",
+            $sums,
+            "ldr r3, [sp]
+             str r0, [r3], #16
+             ldm r3, {{r0, r1, r2}}\n",
+            scale_row!("r4"),
+            scale_row!("r5"),
+            scale_row!("r6"),
+            scale_row!("r7"),
+            "stm r2!, {{r4, r5, r6, r7}}
+             subs r0, r0, #1
+             stm r3, {{r0, r1, r2}}
+             bne 1b
+             pop {{r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        )
+    };
+}
+
+/// At most 512 columns.
+#[unsafe(naked)]
+unsafe extern "C" fn int8_product(_: &mut Product) {
+    product!(int8_sums!())
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn int4_product(_: &mut Product) {
+    product!(int4_sums!())
+}
+
+/// What the attention kernels walk over: rows `stride` bytes apart, up to `end`.
+#[repr(C)]
+struct Walk {
+    rows: *const i8,
+    stride: usize,
+    end: *const i8,
+    /// Words of a row that are read.
+    words: usize,
+}
+
+/// Whether whole words can be read from `positions` rows.
+fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
+    positions > 0
+        && head > 0
+        && head.is_multiple_of(4)
+        && head <= HEAD_MAX
+        && stride > 0
+        && rows.len() >= (positions - 1) * stride + head
+}
+
+/// The longest head whose queries are taken apart on the stack.
+const HEAD_MAX: usize = 128;
+
+/// See [`portable::dots`].
+pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+    let (head, positions) = (queries.len() / N, out.len());
+    if N != 2 || !walkable(keys, head, stride, positions) {
+        return portable::dots(out, queries, keys, stride);
+    }
+    let mut apart = [0; 2 * HEAD_MAX];
+    let (first, second) = queries.split_at(head);
+    let words = first.as_chunks::<4>().0.iter().zip(second.as_chunks::<4>().0);
+    for (place, (a, b)) in apart.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+        let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a.map(i32::from), b.map(i32::from));
+        *place = [a0, a1, a2, a3, b0, b1, b2, b3];
+    }
+    let rows = keys.as_ptr();
+    let walk = Walk { rows, stride, end: rows.wrapping_add(positions * stride), words: head / 4 };
+    // SAFETY: `out` has `positions` pairs; the last word read ends `head` bytes into the last key, as checked; `apart` has
+    // eight numbers for each word of a key.
+    unsafe { dot_two(out.as_mut_ptr().cast(), &walk, apart.as_ptr()) };
+}
+
+/// `out[t] = [Σ query a, Σ query b]`; queries are four channels of a, four of b, and so on.
+#[unsafe(naked)]
+unsafe extern "C" fn dot_two(_: *mut i32, _: &Walk, _: *const i32) {
+    naked_asm!(
+        "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         sub sp, #8
+         ldm r1, {{r1, r3, r4, r5}}
+         sub r3, r3, r5, lsl #2
+         strd r4, r5, [sp]
+         1:
+         movs r10, #0
+         movs r11, #0
+         mov r9, r2
+         ldr r12, [sp, #4]
+         2:
+         ldr lr, [r1], #4
+         ldm r9!, {{r4, r5, r6, r7}}
+         sxtb r8, lr
+         mla r10, r8, r4, r10
+         sxtb r4, lr, ror #8
+         mla r10, r4, r5, r10
+         sxtb r5, lr, ror #16
+         mla r10, r5, r6, r10
+         asr r6, lr, #24
+         mla r10, r6, r7, r10
+         mov lr, r4
+         ldr r4, [r9], #4
+         mla r11, r8, r4, r11
+         ldr r4, [r9], #4
+         mla r11, lr, r4, r11
+         ldr r4, [r9], #4
+         mla r11, r5, r4, r11
+         ldr r4, [r9], #4
+         mla r11, r6, r4, r11
+         subs r12, r12, #1
+         bne 2b
+         stm r0!, {{r10, r11}}
+         add r1, r1, r3
+         ldr r12, [sp]
+         cmp r1, r12
+         bne 1b
+         add sp, #8
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}
+
+/// See [`portable::accumulate`].
+pub fn accumulate<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    let (head, pairs) = (sums.len() / N, positions / 2);
+    if N != 2 || pairs > weights.len() || !walkable(values, head, stride, 2 * pairs) {
+        return portable::accumulate(sums, weights, values, stride, positions);
+    }
+    let (first, second) = sums.split_at_mut(head);
+    let words = first.as_chunks_mut::<4>().0.iter_mut().zip(second.as_chunks_mut::<4>().0);
+    for (i, (a, b)) in words.enumerate() {
+        let rows = values[4 * i..].as_ptr();
+        let walk = Walk { rows, stride, end: rows.wrapping_add(2 * pairs * stride), words: 1 };
+        let mut both = [0; 8];
+        // SAFETY: there are two weights for `pairs` pairs of positions; the last word read ends at most `head` bytes
+        // into the last of their values, as checked.
+        unsafe { four_channels(weights.as_ptr().cast(), &walk, &mut both) };
+        let [a0, a1, a2, a3, b0, b1, b2, b3] = both;
+        (*a, *b) = ([a0, a1, a2, a3], [b0, b1, b2, b3]);
+    }
+    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
+    let last = values.get(2 * pairs * stride..).unwrap_or_default();
+    for (sums, word) in sums.chunks_exact_mut(head).zip(word) {
+        for (sum, &value) in sums.iter_mut().zip(last) {
+            *sum += (word & 0xffff) * i32::from(value);
+        }
+    }
+}
+
+/// A position's four values times two heads' weights, which are in r2 and r3.
+macro_rules! weigh_values {
+    () => {
+        "sxtb r12, lr
+         mla r4, r12, r2, r4
+         mla r8, r12, r3, r8
+         sxtb r12, lr, ror #8
+         mla r5, r12, r2, r5
+         mla r9, r12, r3, r9
+         sxtb r12, lr, ror #16
+         mla r6, r12, r2, r6
+         mla r10, r12, r3, r10
+         asr r12, lr, #24
+         mla r7, r12, r2, r7
+         mla r11, r12, r3, r11\n"
+    };
+}
+
+/// Four channels of two heads, over pairs of positions.
+#[unsafe(naked)]
+unsafe extern "C" fn four_channels(_: *const i32, _: &Walk, _: &mut [i32; 8]) {
+    naked_asm!(
+        "push {{r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
+         ldm r1, {{r1, r2, r3}}
+         push {{r2, r3}}
+         movs r4, #0
+         movs r5, #0
+         movs r6, #0
+         movs r7, #0
+         mov r8, #0
+         mov r9, #0
+         mov r10, #0
+         mov r11, #0
+         2:
+         ldr lr, [r1]
+         ldrh r2, [r0]
+         ldrh r3, [r0, #4]",
+        weigh_values!(),
+        "ldr r12, [sp]
+         ldr lr, [r1, r12]
+         add r1, r1, r12, lsl #1
+         ldrh r2, [r0, #2]
+         ldrh r3, [r0, #6]
+         add r0, r0, #8",
+        weigh_values!(),
+        "ldr r12, [sp, #4]
+         cmp r1, r12
+         bne 2b
+         pop {{r2, r3}}
+         pop {{r2}}
+         stm r2, {{r4, r5, r6, r7, r8, r9, r10, r11}}
+         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+    )
+}
