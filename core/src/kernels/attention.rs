@@ -49,7 +49,19 @@ macro_rules! times_mantissa {
 #[cfg(arm_thumb2)]
 macro_rules! times_mantissa {
     ($product:literal, $mantissa:literal) => {
-        concat!("asr ", $product, ", ", $product, ", #16\n mul ", $product, ", ", $product, ", ", $mantissa, "\n")
+        concat!(
+            "asr ",
+            $product,
+            ", ",
+            $product,
+            ", #16\n mul ",
+            $product,
+            ", ",
+            $product,
+            ", ",
+            $mantissa,
+            "\n"
+        )
     };
 }
 
@@ -57,9 +69,21 @@ macro_rules! times_mantissa {
 macro_rules! scale_score {
     ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
         concat!(
-            "mul ", $score, ", ", $score, ", r7\n",
+            "mul ",
+            $score,
+            ", ",
+            $score,
+            ", r7\n",
             times_mantissa!($score, $mantissa),
-            "cmp ", $score, ", ", $largest, "\n bgt ", $update, "f\n", $back, ":\n"
+            "cmp ",
+            $score,
+            ", ",
+            $largest,
+            "\n bgt ",
+            $update,
+            "f\n",
+            $back,
+            ":\n"
         )
     };
 }
@@ -137,10 +161,30 @@ struct WeightWalk {
 macro_rules! weigh {
     ($score:literal, $largest:literal, $total:literal) => {
         concat!(
-            "sub ", $score, ", ", $largest, ", ", $score, "\n ubfx r12, ", $score, ", #15, #8\n",
-            "lsr ", $score, ", ", $score, ", #23\n ldrh r12, [r4, r12, lsl #1]\n",
-            "lsr r12, r12, ", $score, "\n add ", $total, ", ", $total, ", r12\n",
-            "mul ", $score, ", r12, lr\n"
+            "sub ",
+            $score,
+            ", ",
+            $largest,
+            ", ",
+            $score,
+            "\n ubfx r12, ",
+            $score,
+            ", #15, #8\n",
+            "lsr ",
+            $score,
+            ", ",
+            $score,
+            ", #23\n ldrh r12, [r4, r12, lsl #1]\n",
+            "lsr r12, r12, ",
+            $score,
+            "\n add ",
+            $total,
+            ", ",
+            $total,
+            ", r12\n",
+            "mul ",
+            $score,
+            ", r12, lr\n"
         )
     };
 }

@@ -90,7 +90,10 @@ pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8]
     }
     let mut place = 0;
     for (v, words) in blocks {
-        let Some(out) = pairs.get_mut(place..place + words * pairs_of_word).filter(|out| !out.is_empty()) else { continue };
+        let Some(out) = pairs.get_mut(place..place + words * pairs_of_word).filter(|out| !out.is_empty())
+        else {
+            continue;
+        };
         let mut walk = QuantizeWalk { v: v.as_ptr(), words, step, out: out.as_mut_ptr(), sum: 0 };
         // SAFETY: there are values for so many words, and room for the pairs of as many; at least one.
         unsafe {
@@ -119,8 +122,40 @@ struct QuantizeWalk {
 macro_rules! quantize_four {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
-            "asr ", $a, ", ", $a, ", r2\n asr ", $b, ", ", $b, ", r2\n asr ", $c, ", ", $c, ", r2\n asr ", $d, ", ", $d, ", r2\n",
-            "mla ", $a, ", ", $a, ", r3, lr\n mla ", $b, ", ", $b, ", r3, lr\n mla ", $c, ", ", $c, ", r3, lr\n mla ", $d, ", ", $d, ", r3, lr\n"
+            "asr ",
+            $a,
+            ", ",
+            $a,
+            ", r2\n asr ",
+            $b,
+            ", ",
+            $b,
+            ", r2\n asr ",
+            $c,
+            ", ",
+            $c,
+            ", r2\n asr ",
+            $d,
+            ", ",
+            $d,
+            ", r2\n",
+            "mla ",
+            $a,
+            ", ",
+            $a,
+            ", r3, lr\n mla ",
+            $b,
+            ", ",
+            $b,
+            ", r3, lr\n mla ",
+            $c,
+            ", ",
+            $c,
+            ", r3, lr\n mla ",
+            $d,
+            ", ",
+            $d,
+            ", r3, lr\n"
         )
     };
 }

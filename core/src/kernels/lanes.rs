@@ -95,7 +95,9 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
             Precision::F32 => return,
             Precision::Int8 => int8_rows(group, factors),
             Precision::Int4 => pair_rows::<4>(group, factors, weights_of_word(Precision::Int4), 0x000f_000f),
-            Precision::Ternary => pair_rows::<8>(group, factors, weights_of_word(Precision::Ternary), 0x0003_0003),
+            Precision::Ternary => {
+                pair_rows::<8>(group, factors, weights_of_word(Precision::Ternary), 0x0003_0003)
+            }
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
             *out = scale_row(sum - offset, lift, scale);
@@ -117,12 +119,16 @@ fn int8_rows(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
 #[inline(always)]
 fn int8_block(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
     let mut sums = [0i32; ROWS];
-    let (halves, bytes) = (cast::signed_halves(group).as_chunks::<8>().0, cast::signed_bytes(group).as_chunks::<16>().0);
+    let (halves, bytes) =
+        (cast::signed_halves(group).as_chunks::<8>().0, cast::signed_bytes(group).as_chunks::<16>().0);
     for ((halves, bytes), &[b, a, d, c]) in halves.iter().zip(bytes).zip(factors.as_chunks::<4>().0) {
         for (row, sum) in sums.iter_mut().enumerate() {
             let [low, high] = [halves[2 * row], halves[2 * row + 1]].map(i32::from);
             let [even_low, even_high] = [bytes[4 * row], bytes[4 * row + 2]].map(i32::from);
-            let (low, high) = (low.wrapping_mul(b).wrapping_add(even_low.wrapping_mul(a)), high.wrapping_mul(d).wrapping_add(even_high.wrapping_mul(c)));
+            let (low, high) = (
+                low.wrapping_mul(b).wrapping_add(even_low.wrapping_mul(a)),
+                high.wrapping_mul(d).wrapping_add(even_high.wrapping_mul(c)),
+            );
             *sum = sum.wrapping_add(low).wrapping_add(high);
         }
     }

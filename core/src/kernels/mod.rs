@@ -27,13 +27,13 @@ pub use attention::{scores, weights};
 pub use dsp::{accumulate, matvec, prepare, quantize};
 #[cfg(rv32m)]
 pub use lanes::{matvec, prepare, quantize};
+pub use portable::quantize_to;
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m)))]
 pub use portable::{accumulate, scores, weights};
 #[cfg(not(any(arm_dsp, arm_thumb2)))]
 pub use portable::{join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
 pub use portable::{matvec, prepare, quantize};
-pub use portable::quantize_to;
 #[cfg(arm_thumb2)]
 pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]

@@ -36,7 +36,18 @@ const KERNELS: Kernels = Kernels {
 macro_rules! int8_half {
     ($word:literal, $sum:literal, $whole:literal, $byte:literal) => {
         concat!(
-            $byte, "\n mla ", $sum, ", lr, r12, ", $sum, "\n", $whole, "\n mla ", $sum, ", lr, r3, ", $sum, "\n"
+            $byte,
+            "\n mla ",
+            $sum,
+            ", lr, r12, ",
+            $sum,
+            "\n",
+            $whole,
+            "\n mla ",
+            $sum,
+            ", lr, r3, ",
+            $sum,
+            "\n"
         )
     };
 }
@@ -83,7 +94,9 @@ macro_rules! int8_sums {
 macro_rules! int4_row {
     ($sum:literal, $next:literal) => {
         concat!(
-            "ldr r3, [r0], #", $next, "
+            "ldr r3, [r0], #",
+            $next,
+            "
              and lr, r6, r3
              mla lr, lr, r8, r7
              and r12, r6, r3, lsr #4
@@ -92,7 +105,11 @@ macro_rules! int4_row {
              mla lr, r12, r10, lr
              and r12, r6, r3, lsr #12
              mla lr, r12, r11, lr
-             add ", $sum, ", ", $sum, ", lr, asr #16\n"
+             add ",
+            $sum,
+            ", ",
+            $sum,
+            ", lr, asr #16\n"
         )
     };
 }
@@ -101,12 +118,15 @@ macro_rules! int4_row {
 macro_rules! int4_two_rows {
     ($label:literal) => {
         concat!(
-            $label, ":
+            $label,
+            ":
              ldm r1!, {{r8, r9, r10, r11}}\n",
             int4_row!("r4", "4"),
             int4_row!("r5", "12"),
             "subs r2, r2, #1
-             bne ", $label, "b\n"
+             bne ",
+            $label,
+            "b\n"
         )
     };
 }

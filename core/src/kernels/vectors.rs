@@ -33,7 +33,21 @@ pub fn spread(v: &[i32]) -> u32 {
 /// The size of `$v` where it is larger than r12 goes there; `$larger` and `$back` are labels of its own.
 macro_rules! larger {
     ($v:literal, $larger:literal, $back:literal) => {
-        concat!("eor ", $v, ", ", $v, ", ", $v, ", asr #31\n cmp ", $v, ", r12\n bhi ", $larger, "f\n", $back, ":\n")
+        concat!(
+            "eor ",
+            $v,
+            ", ",
+            $v,
+            ", ",
+            $v,
+            ", asr #31\n cmp ",
+            $v,
+            ", r12\n bhi ",
+            $larger,
+            "f\n",
+            $back,
+            ":\n"
+        )
     };
     ($v:literal, $larger:literal, $back:literal, update) => {
         concat!($larger, ":\n mov r12, ", $v, "\n b ", $back, "b\n")
@@ -98,7 +112,8 @@ pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
     if fours.is_empty() {
         return;
     }
-    let walk = JoinWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.abs() as u32, mantissa: mantissa << 16 };
+    let walk =
+        JoinWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.abs() as u32, mantissa: mantissa << 16 };
     // SAFETY: there are so many fours of sums and at least as many values, and at least one.
     unsafe {
         match shift {
@@ -138,7 +153,16 @@ macro_rules! join {
              2:
              ldm r1!, {{r4, r5, r6, r7}}
              ldm r0, {{r8, r9, r10, r11}}",
-            concat!($shift, " r4, r4, r3\n", $shift, " r5, r5, r3\n", $shift, " r6, r6, r3\n", $shift, " r7, r7, r3"),
+            concat!(
+                $shift,
+                " r4, r4, r3\n",
+                $shift,
+                " r5, r5, r3\n",
+                $shift,
+                " r6, r6, r3\n",
+                $shift,
+                " r7, r7, r3"
+            ),
             add_product!("r8", "r4"),
             add_product!("r9", "r5"),
             add_product!("r10", "r6"),

@@ -74,7 +74,9 @@ mod tests {
     #[test]
     fn vectors_of_any_scale_join() {
         for ratio in [1.0f32, 0.3, 1e-3, 7.9, 1e-9, 3e5, 2e9] {
-            for (sum, value) in [(1 << 28, 1000), (-5, 12_345_678), ((1 << 30) - 1, (1 << 30) - 1), (0, -1 << 29)] {
+            for (sum, value) in
+                [(1 << 28, 1000), (-5, 12_345_678), ((1 << 30) - 1, (1 << 30) - 1), (0, -1 << 29)]
+            {
                 let (mut sums, values) = ([sum, 0], [value, -7]);
                 let bits_of = |v: &[i32]| bits(kernels::spread(v));
                 let (joining, scale) = Joining::of(bits_of(&values), ratio, bits_of(&sums), 1.0);

@@ -209,7 +209,8 @@ impl Residual<'_> {
         if self.scale <= 0.0 {
             return self.replace(values, scale);
         }
-        let (joining, scale) = Joining::of(bits(kernels::spread(values)), scale, bits(kernels::spread(self.values)), self.scale);
+        let (joining, scale) =
+            Joining::of(bits(kernels::spread(values)), scale, bits(kernels::spread(self.values)), self.scale);
         kernels::join(self.values, values, joining);
         self.scale = scale;
     }
