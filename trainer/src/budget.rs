@@ -1,8 +1,9 @@
 //! Choosing a model's shape for a chip, by the rule that `docs/budgets.md` derives from experiments.
 //!
-//! 1. The weights fill the flash, up to [`PARAMETERS_MAX`].
-//! 2. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
-//! 3. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
+//! 1. The vocabulary follows from the weights that flash has room for.
+//! 2. The weights fill the flash, up to [`PARAMETERS_MAX`].
+//! 3. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
+//! 4. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
 //!    hold, in a shape that is not wider than [`ASPECT_MAX`]; before it is halved, all heads share one key and value
 //!    head. Where no context is short enough for that, RAM decides, and the most weights that it holds are taken.
 
@@ -20,7 +21,7 @@ pub const ASPECT: f64 = 20.0;
 /// Width over layers, at most, where a shorter context can prevent it.
 pub const ASPECT_MAX: f64 = 64.0;
 /// Contexts to choose from.
-pub const CONTEXTS: [usize; 4] = [256, 128, 64, 32];
+pub const CONTEXTS: [usize; 4] = [128, 96, 64, 32];
 /// The share of the weights that a longer context may not cost.
 pub const ENOUGH: f64 = 0.8;
 /// Shapes with at least this share of the most weights count as filling the flash.
@@ -66,13 +67,22 @@ impl Budget {
         self.flash_bytes.saturating_sub(FIRMWARE_FLASH_BYTES)
     }
 
-    /// The vocabulary to ask for: an eighth of the model file for its embedding, at the width that goes with that.
-    pub fn vocab(&self, _precision: Precision) -> usize {
-        match self.model_bytes() >> 10 {
-            0..96 => 256,
-            96..400 => 512,
-            _ => 1024,
-        }
+    /// The vocabulary to ask for, by the weights that flash has room for; its logits must not take more than an eighth of
+    /// the RAM.
+    pub fn vocab(&self, precision: Precision) -> usize {
+        let bits = match precision {
+            Precision::F32 => 32,
+            Precision::Int8 => 8,
+            Precision::Int4 => 4,
+            Precision::Ternary => 2,
+        };
+        let vocab = match self.model_bytes() * 8 / bits {
+            0..90_000 => 512,
+            90_000..250_000 => 1024,
+            _ => 2048,
+        };
+        let logits = usize::try_from(self.ram_bytes / 8).unwrap_or(usize::MAX) / size_of::<f32>();
+        vocab.min(1 << logits.max(1).ilog2())
     }
 
     /// The largest sensible shape that fits, with the wishes fulfilled.

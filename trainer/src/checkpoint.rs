@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn tokens() -> Vec<u16> {
-        (0..500).map(|i| i * i % 11).collect()
+        (0..500u32).map(|i| (i * i % 11) as u16).collect()
     }
 
     fn run() -> Identity {

@@ -30,4 +30,5 @@ pub mod sweep;
 pub mod sweep_chart;
 pub mod text;
 pub mod training;
+pub mod vector;
 pub mod vocabulary;

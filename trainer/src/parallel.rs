@@ -15,9 +15,12 @@ pub fn for_each<T: Send>(threads: usize, items: impl Iterator<Item = T> + Send, 
             work(item);
         }
     };
-    thread::scope(|scope| {
+    if threads < 2 {
+        return run();
+    }
+    rayon::in_place_scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(run);
+            scope.spawn(|_| run());
         }
         run();
     });

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batches::{Batch, Split, Windows, consecutive};
 use crate::network::Network;
+use crate::network::transpose::transpose_all;
 use crate::optimizer::{Moments, Optimizer, Step, clip, reduce};
 use crate::parallel;
 use crate::parameters::Parameters;
@@ -95,6 +96,8 @@ pub struct Training {
     shards: Vec<Shard>,
     /// The weights that passes see, once they are rounded.
     rounded: Option<Parameters<f32>>,
+    /// The matrices that passes see, transposed.
+    transposed: Parameters<f32>,
 }
 
 #[derive(Debug)]
@@ -121,6 +124,7 @@ impl Training {
             threads: parallel::available(),
             shards: Vec::new(),
             rounded: None,
+            transposed: Parameters::zeros(config),
         })
     }
 
@@ -130,7 +134,7 @@ impl Training {
         let parameters = Parameters::<f32>::bytes(config);
         let shards = sequences.min(SHARDS);
         let pass = pass_sequences(length).min(sequences.div_ceil(shards));
-        3 * parameters + shards * (parameters + Network::<f32>::bytes(config, pass, length))
+        4 * parameters + shards * (parameters + Network::<f32>::bytes(config, pass, length))
     }
 
     /// One step down the gradient of the `batch`'s mean loss.
@@ -164,6 +168,8 @@ impl Training {
             round_to(rounded, &self.parameters, precision, self.threads);
         }
         let parameters = self.rounded.as_ref().filter(|_| rounds_to.is_some()).unwrap_or(&self.parameters);
+        transpose_all(&mut self.transposed, parameters, self.threads);
+        let weights = [parameters, &self.transposed];
         let windows = batch.windows();
         let weight = windows.weight();
         let parts = shards(windows.sequences());
@@ -173,7 +179,7 @@ impl Training {
         let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, windows.part(part)));
         parallel::for_each(self.threads, work, |(shard, windows)| {
             shard.network.rounds = rounds_to.is_some();
-            shard.run(parameters, windows, weight)
+            shard.run(weights, windows, weight)
         });
         let loss = shards.iter().map(|shard| shard.loss).sum::<f64>() / weight;
         let mut gradients: Vec<_> = shards.iter_mut().map(|shard| &mut shard.gradients).collect();
@@ -218,11 +224,11 @@ impl Shard {
     }
 
     /// Leaves the sum of the losses, and the gradient of their sum over `weight`.
-    fn run(&mut self, parameters: &Parameters<f32>, windows: Windows<'_>, weight: f64) {
+    fn run(&mut self, [parameters, transposed]: [&Parameters<f32>; 2], windows: Windows<'_>, weight: f64) {
         self.gradients.values_mut().fill(0.0);
         self.loss = 0.0;
         for pass in windows.chunks(pass_sequences(windows.length)) {
-            self.network.forward(parameters, pass);
+            self.network.forward_with(parameters, Some(transposed), pass);
             self.loss += self.network.loss(pass, (1.0 / weight) as f32);
             self.network.backward(&mut self.gradients, parameters, pass);
         }
@@ -424,7 +430,7 @@ mod tests {
         let config = small(&STORIES_260K);
         let training = train(&config, RULES[0], 1, 28);
         let activations: usize = training.shards.iter().map(|shard| shard.network.allocated_bytes()).sum();
-        let parameters = (3 + SHARDS) * training.parameters.len() * size_of::<f32>();
+        let parameters = (4 + SHARDS) * training.parameters.len() * size_of::<f32>();
         assert_eq!(Training::bytes(&config, 28, config.context), activations + parameters);
     }
 }

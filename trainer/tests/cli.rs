@@ -231,6 +231,49 @@ fn a_board_decides_the_shape_and_its_model_fits() {
 }
 
 #[test]
+fn a_sweep_ends_in_a_table_a_plot_and_a_command_that_trains() {
+    let folder = folder("sweep");
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    let said = succeed(
+        &folder,
+        "sweep --text s.txt --flash 90K --ram 16K --vocab 100 --layers 1 --steps 5 --time 60s",
+    );
+    let row = said.lines().find(|line| line.contains('▇')).unwrap_or_else(|| panic!("no table in {said}"));
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!((cells[0], cells[3], cells[6]), ("1", "100", "5"), "{said}");
+    assert!(fs::read_to_string(folder.join("sweep.svg")).unwrap().contains("s.txt, int8 for the chip"));
+    let (_, command) = said.split_once("next           pipsqueak ").unwrap();
+    assert!(succeed(&folder, command).contains("written        model.pip"));
+    let message = fail(&folder, "sweep --text s.txt --flash 90K --ram 7K --time 5s");
+    assert!(message.contains("bytes of RAM with the firmware"), "{message}");
+    assert!(fail(&folder, "sweep --text s.txt").contains("name the board with --board"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_keeps_what_it_has_found() {
+    use std::io::{BufRead, BufReader, Read};
+    let folder = folder("interrupted-sweep");
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    let options = "sweep --text s.txt --flash 90K --ram 16K --vocab 100 --time 2h --steps 40";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    command.current_dir(&folder).args(options.split_whitespace()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("bits per byte") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "the sweep ended before it was interrupted");
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.contains('▇') && rest.contains("next           pipsqueak train"), "{rest}");
+    assert!(folder.join("sweep.svg").exists());
+}
+
+#[test]
 fn a_run_that_diverges_says_so() {
     let folder = folder("diverges");
     succeed(&folder, "corpus --bytes 30K --out s.txt");

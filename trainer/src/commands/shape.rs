@@ -14,7 +14,7 @@ use crate::shape::{DEFAULT, Wishes};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shape")]
 pub(super) struct Shape {
-    /// Positions that attention sees at once [default: 128, or what a --board has RAM for]
+    /// Positions that attention sees at once [default: 128, or less where a --board lacks RAM]
     #[arg(long)]
     context: Option<usize>,
     /// Length of the vector that stands for a token [default: 96, or what a --board has flash for]

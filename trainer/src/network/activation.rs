@@ -5,12 +5,16 @@ use pipsqueak::math::{self, Float};
 use pipsqueak::ops::activation::{GELU_CUBIC, GELU_SCALE, gelu, relu, silu};
 use pipsqueak::{Activation, Config, Mlp};
 
-/// `out` `[rows, hidden]` from `x` `[rows, hidden]`, or `[rows, 2, hidden]` where gated.
-pub fn activate<F: Float>(out: &mut [F], x: &[F], config: &Config) {
-    match config.activation {
-        Activation::Relu => apply(out, x, config, relu),
-        Activation::Gelu => apply(out, x, config, gelu),
-        Activation::Silu => apply(out, x, config, silu),
+use crate::vector::vectorised;
+
+vectorised! {
+    /// `out` `[rows, hidden]` from `x` `[rows, hidden]`, or `[rows, 2, hidden]` where gated.
+    pub fn activate<F>(out: &mut [F], x: &[F], config: &Config) {
+        match config.activation {
+            Activation::Relu => apply(out, x, config, relu),
+            Activation::Gelu => apply(out, x, config, gelu),
+            Activation::Silu => apply(out, x, config, silu),
+        }
     }
 }
 
@@ -30,12 +34,14 @@ fn apply<F: Float>(out: &mut [F], x: &[F], config: &Config, function: impl Fn(F)
     }
 }
 
-/// Writes `dx`: plain, `dx = dout act'(x)`; gated, `dgate = dout up act'(gate)` and `dup = dout act(gate)`.
-pub fn backward_activate<F: Float>(dx: &mut [F], dout: &[F], x: &[F], config: &Config) {
-    match config.activation {
-        Activation::Relu => backward_apply(dx, dout, x, config, relu_and_slope),
-        Activation::Gelu => backward_apply(dx, dout, x, config, gelu_and_slope),
-        Activation::Silu => backward_apply(dx, dout, x, config, silu_and_slope),
+vectorised! {
+    /// Writes `dx`: plain, `dx = dout act'(x)`; gated, `dgate = dout up act'(gate)` and `dup = dout act(gate)`.
+    pub fn backward_activate<F>(dx: &mut [F], dout: &[F], x: &[F], config: &Config) {
+        match config.activation {
+            Activation::Relu => backward_apply(dx, dout, x, config, relu_and_slope),
+            Activation::Gelu => backward_apply(dx, dout, x, config, gelu_and_slope),
+            Activation::Silu => backward_apply(dx, dout, x, config, silu_and_slope),
+        }
     }
 }
 

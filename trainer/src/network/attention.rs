@@ -14,6 +14,7 @@ use pipsqueak::Config;
 use pipsqueak::math::{self, Float};
 
 use super::matmul::{View, ViewMut, multiply, multiply_add};
+use crate::vector::vectorised;
 
 /// Queries of one head in a tile.
 pub const BLOCK: usize = 32;
@@ -243,43 +244,62 @@ pub struct Saved<'a, F> {
 
 /// `scores = e^(scores - maximum)`, 0 for keys after the query; leaves each column's maximum and sum.
 fn exponentials<F: Float>(scores: &mut [F], tile: &Tile, maxima: &mut [F], sums: &mut [F]) {
-    let columns = tile.columns();
     tile.hide(scores, F::NEG_INFINITY);
-    maxima.fill(F::NEG_INFINITY);
-    for row in scores.chunks_exact(columns) {
-        maxima.iter_mut().zip(row).for_each(|(maximum, &score)| *maximum = math::max(score, *maximum));
-    }
-    for row in scores.chunks_exact_mut(columns) {
-        row.iter_mut().zip(&*maxima).for_each(|(score, &maximum)| *score = math::exp(*score - maximum));
-    }
+    raise(scores, maxima, sums);
     tile.hide(scores, F::ZERO);
-    sums.fill(F::ZERO);
-    scores.chunks_exact(columns).for_each(|row| pipsqueak::ops::add(sums, row));
+}
+
+vectorised! {
+    /// Each column's maximum, `scores = e^(scores - maximum)`, and their sum; what is hidden adds less than a rounding.
+    fn raise<F>(scores: &mut [F], maxima: &mut [F], sums: &mut [F]) {
+        maxima.fill(F::NEG_INFINITY);
+        sums.fill(F::ZERO);
+        for row in scores.chunks_exact(maxima.len()) {
+            maxima.iter_mut().zip(row).for_each(|(maximum, &score)| *maximum = math::max(score, *maximum));
+        }
+        for row in scores.chunks_exact_mut(maxima.len()) {
+            for ((score, &maximum), sum) in row.iter_mut().zip(&*maxima).zip(&mut *sums) {
+                *score = math::exp(*score - maximum);
+                *sum += *score;
+            }
+        }
+    }
 }
 
 /// The probabilities, from the `statistics` `[2, columns]`: maxima and inverse sums.
 fn probabilities<F: Float>(scores: &mut [F], tile: &Tile, statistics: &[F]) {
-    let (maxima, inverse_sums) = statistics.split_at(tile.columns());
-    for row in scores.chunks_exact_mut(tile.columns()) {
-        for ((score, &maximum), &inverse_sum) in row.iter_mut().zip(maxima).zip(inverse_sums) {
-            *score = math::exp(*score - maximum) * inverse_sum;
-        }
-    }
+    raise_and_divide(scores, statistics);
     tile.hide(scores, F::ZERO);
 }
 
-/// `ds = p (dp - mean)`, with `dp` in `ds`.
-fn backward_softmax<F: Float>(ds: &mut [F], p: &[F], means: &[F]) {
-    for (ds, p) in ds.chunks_exact_mut(means.len()).zip(p.chunks_exact(means.len())) {
-        ds.iter_mut().zip(p).zip(means).for_each(|((ds, &p), &mean)| *ds = p * (*ds - mean));
+vectorised! {
+    /// `scores = e^(scores - maximum) / sum` of each column.
+    fn raise_and_divide<F>(scores: &mut [F], statistics: &[F]) {
+        let (maxima, inverse_sums) = statistics.split_at(statistics.len() / 2);
+        for row in scores.chunks_exact_mut(maxima.len()) {
+            for ((score, &maximum), &inverse_sum) in row.iter_mut().zip(maxima).zip(inverse_sums) {
+                *score = math::exp(*score - maximum) * inverse_sum;
+            }
+        }
     }
 }
 
-/// The dot product of each column of `a` and `b`, `[head, columns]`.
-fn column_dots<F: Float>(dots: &mut [F], a: &[F], b: &[F]) {
-    dots.fill(F::ZERO);
-    for (a, b) in a.chunks_exact(dots.len()).zip(b.chunks_exact(dots.len())) {
-        dots.iter_mut().zip(a).zip(b).for_each(|((dot, &a), &b)| *dot += a * b);
+vectorised! {
+    /// `ds = p (dp - mean)`, with `dp` in `ds`.
+    fn backward_softmax<F>(ds: &mut [F], p: &[F], means: &[F]) {
+        for (ds, p) in ds.chunks_exact_mut(means.len()).zip(p.chunks_exact(means.len())) {
+            ds.iter_mut().zip(p).zip(means).for_each(|((ds, &p), &mean)| *ds = p * (*ds - mean));
+        }
+    }
+}
+
+vectorised! {
+    /// The dot product of each column of `a` and `b`, `[head, columns]`.
+    fn column_dots<F>(dots: &mut [F], a: &[F], b: &[F]) {
+        dots.fill(F::ZERO);
+        for (a, b) in a.chunks_exact(dots.len()).zip(b.chunks_exact(dots.len())) {
+            dots.iter_mut().zip(a).zip(b).for_each(|((dot, &a), &b)| *dot += a * b);
+        }
     }
 }
 

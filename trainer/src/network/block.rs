@@ -40,6 +40,7 @@ impl<'a, F: Float> Block<'a, F> {
             |gain, bias| Norm::new(config, parameters.layer(gain, layer), parameters.layer(bias, layer));
         let linear = |weight, bias, inputs| Linear {
             weight: parameters.layer(weight, layer),
+            transposed: &[],
             bias: parameters.layer(bias, layer),
             inputs,
         };
@@ -54,6 +55,18 @@ impl<'a, F: Float> Block<'a, F> {
             mlp_norm: norm(MlpNormGain, MlpNormBias),
             up: linear(Up, UpBias, config.width),
             down: linear(Down, DownBias, config.hidden),
+        }
+    }
+
+    /// The block with its matrices transposed beforehand.
+    pub(super) fn with(self, transposed: &'a Parameters<F>, layer: usize) -> Self {
+        let with = |linear, weight| Linear { transposed: transposed.layer(weight, layer), ..linear };
+        Block {
+            qkv: with(self.qkv, Parameter::Qkv),
+            output: with(self.output, Parameter::Output),
+            up: with(self.up, Parameter::Up),
+            down: with(self.down, Parameter::Down),
+            ..self
         }
     }
 

@@ -10,6 +10,8 @@ use super::matmul::{View, ViewMut, multiply, multiply_add};
 pub struct Linear<'a, F> {
     /// `[outputs, inputs]`.
     pub weight: &'a [F],
+    /// The same as `[inputs, outputs]`, which makes the forward pass faster; or empty.
+    pub transposed: &'a [F],
     /// `[outputs]`, or empty.
     pub bias: &'a [F],
     /// Length of a row of `x`.
@@ -23,6 +25,14 @@ impl<'a, F: Float> Linear<'a, F> {
 
     fn weight(&self) -> View<'a, F> {
         View::new(self.weight, self.outputs(), self.inputs, self.inputs)
+    }
+
+    /// `weightᵀ`.
+    fn transposed(&self) -> View<'a, F> {
+        match self.transposed {
+            [] => self.weight().transposed(),
+            transposed => View::new(transposed, self.inputs, self.outputs(), self.outputs()),
+        }
     }
 
     fn x<'b>(&self, x: &'b [F]) -> View<'b, F> {
@@ -40,13 +50,13 @@ impl<'a, F: Float> Linear<'a, F> {
 
     /// `out = x weightᵀ + bias`; `out` is `[rows, outputs]`.
     pub fn forward(&self, out: &mut [F], x: &[F]) {
-        multiply(self.out_mut(out), self.x(x), self.weight().transposed(), F::ONE);
+        multiply(self.out_mut(out), self.x(x), self.transposed(), F::ONE);
         self.add_bias(out);
     }
 
     /// `out += x weightᵀ + bias`: onto the residual stream.
     pub fn forward_onto(&self, out: &mut [F], x: &[F]) {
-        multiply_add(self.out_mut(out), self.x(x), self.weight().transposed(), F::ONE);
+        multiply_add(self.out_mut(out), self.x(x), self.transposed(), F::ONE);
         self.add_bias(out);
     }
 
@@ -74,6 +84,20 @@ mod tests {
     use crate::network::differences::{check, values, weighted};
 
     #[test]
+    fn the_transposed_weights_give_the_same() {
+        let (x, weight, bias) = (values(6, 1), values(6, 2), values(2, 3));
+        let mut transposed = vec![0.0; 6];
+        crate::network::transpose::transpose(&mut transposed, &weight, 3);
+        let forward = |transposed| {
+            let mut out = [0.0; 4];
+            Linear { weight: &weight, transposed, bias: &bias, inputs: 3 }.forward(&mut out, &x);
+            out
+        };
+        let same = forward(&[]).iter().zip(forward(&transposed)).all(|(a, b)| (a - b).abs() < 1e-12);
+        assert!(same, "{:?} {:?}", forward(&[]), forward(&transposed));
+    }
+
+    #[test]
     fn gradients_are_those_of_differences() {
         const ROWS: usize = 3;
         const INPUTS: usize = 5;
@@ -82,10 +106,10 @@ mod tests {
         let dout = values(ROWS * OUTPUTS, 4);
         let loss = |x: &[f64], weight: &[f64], bias: &[f64]| {
             let mut out = [0.0; ROWS * OUTPUTS];
-            Linear { weight, bias, inputs: INPUTS }.forward(&mut out, x);
+            Linear { weight, transposed: &[], bias, inputs: INPUTS }.forward(&mut out, x);
             weighted(&out, &dout)
         };
-        let linear = Linear { weight: &weight, bias: &bias, inputs: INPUTS };
+        let linear = Linear { weight: &weight, transposed: &[], bias: &bias, inputs: INPUTS };
         let (mut dx, mut dweight, mut dbias) =
             (vec![0.0; x.len()], vec![0.0; weight.len()], vec![0.0; OUTPUTS]);
         linear.backward(&mut dx, [&mut dweight, &mut dbias], &dout, &x);

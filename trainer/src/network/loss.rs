@@ -3,6 +3,8 @@
 use pipsqueak::math::Float;
 use pipsqueak::ops::softmax::softmax;
 
+use crate::vector::vectorised;
+
 /// Returns the weighted sum over one sequence, and replaces `logits` `[length, vocab]` by their gradient
 /// `(softmax(logits) - onehot(target)) weight scale`.
 ///
@@ -14,13 +16,20 @@ pub fn cross_entropy<F: Float>(logits: &mut [F], targets: &[u16], weights: &[f32
     for (position, (row, &target)) in logits.chunks_exact_mut(vocab).zip(targets).enumerate() {
         let weight = weights.get(position).map_or(1.0, |&weight| f64::from(weight));
         let logit = row[usize::from(target)];
-        let (largest, sum) = softmax(row);
+        let (largest, sum) = differentiate(row, usize::from(target), scale * F::of(weight));
         total += weight * (libm::log(sum.to_f64()) + (largest - logit).to_f64());
-        row[usize::from(target)] -= F::ONE;
-        let scale = scale * F::of(weight);
-        row.iter_mut().for_each(|dlogit| *dlogit *= scale);
     }
     total
+}
+
+vectorised! {
+    /// `row = (softmax(row) - onehot(target)) scale`; returns what [`softmax`] does.
+    fn differentiate<F>(row: &mut [F], target: usize, scale: F) -> (F, F) {
+        let statistics = softmax(row);
+        row[target] -= F::ONE;
+        row.iter_mut().for_each(|dlogit| *dlogit *= scale);
+        statistics
+    }
 }
 
 #[cfg(test)]

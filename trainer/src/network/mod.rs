@@ -19,6 +19,7 @@ pub mod matmul;
 pub mod norm;
 pub mod rotary;
 pub mod rounding;
+pub mod transpose;
 
 use pipsqueak::math::Float;
 use pipsqueak::ops::add;
@@ -76,15 +77,33 @@ impl<F: Float> Network<F> {
     /// # Panics
     /// If a token is not below `vocab`, or the windows are longer than `context`.
     pub fn forward(&mut self, parameters: &Parameters<F>, windows: Windows<'_>) -> &[F] {
+        self.forward_with(parameters, None, windows)
+    }
+
+    /// As [`Network::forward`]; faster with the matrices transposed beforehand, see [`transpose`].
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    pub fn forward_with(
+        &mut self,
+        parameters: &Parameters<F>,
+        transposed: Option<&Parameters<F>>,
+        windows: Windows<'_>,
+    ) -> &[F] {
         let length = windows.length;
         assert!(length <= self.config.context, "{length} positions, {} at most", self.config.context);
         let mut activations = core::mem::take(&mut self.activations);
         activations.fit(&self.config, windows.sequences(), length);
         self.embed(&mut activations, parameters, windows);
         for layer in 0..self.config.layers {
-            self.block(parameters, layer).forward(&mut activations, layer);
+            let block = self.block(parameters, layer);
+            let block = match transposed {
+                Some(transposed) => block.with(transposed, layer),
+                None => block,
+            };
+            block.forward(&mut activations, layer);
         }
-        self.head(&mut activations, parameters);
+        self.head(&mut activations, parameters, transposed);
         self.activations = activations;
         &self.activations.logits
     }
@@ -145,8 +164,15 @@ impl<F: Float> Network<F> {
         }
     }
 
-    fn head(&self, activations: &mut Activations<F>, parameters: &Parameters<F>) {
+    fn head(
+        &self,
+        activations: &mut Activations<F>,
+        parameters: &Parameters<F>,
+        transposed: Option<&Parameters<F>>,
+    ) {
         let (norm, head) = self.head_weights(parameters);
+        let transposed = transposed.map_or(&[][..], |transposed| transposed.get(self.head_parameter()));
+        let head = Linear { transposed, ..head };
         norm.forward(&mut activations.final_normed, &mut activations.final_norm, &activations.output);
         if self.rounds {
             round_rows(&mut activations.final_normed, self.config.width);
@@ -173,7 +199,7 @@ impl<F: Float> Network<F> {
         let gain = parameters.get(Parameter::FinalNormGain);
         let norm = Norm::new(&self.config, gain, parameters.get(Parameter::FinalNormBias));
         let weight = parameters.get(self.head_parameter());
-        (norm, Linear { weight, bias: &[], inputs: self.config.width })
+        (norm, Linear { weight, transposed: &[], bias: &[], inputs: self.config.width })
     }
 
     const fn head_parameter(&self) -> Parameter {

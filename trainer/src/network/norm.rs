@@ -9,6 +9,8 @@ use pipsqueak::ops::layer_norm::layer_norm;
 use pipsqueak::ops::rms_norm::rms_norm;
 use pipsqueak::{Config, Norm as Kind};
 
+use crate::vector::vectorised;
+
 /// A norm and its parameters, of one layer.
 #[derive(Debug, Clone, Copy)]
 pub struct Norm<'a, F> {
@@ -30,18 +32,9 @@ impl<'a, F: Float> Norm<'a, F> {
 
     /// Leaves each row's mean (RMS: 0) and inverse deviation in `statistics` `[rows, 2]` for the backward pass.
     pub fn forward(&self, out: &mut [F], statistics: &mut [F], x: &[F]) {
-        let Norm { gain, bias, epsilon, .. } = *self;
-        let width = gain.len();
-        if matches!(self.kind, Kind::None) {
-            return out.copy_from_slice(x);
-        }
-        let (statistics, _) = statistics.as_chunks_mut::<2>();
-        for ((out, x), statistics) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(statistics) {
-            let (mean, inverse) = match self.kind {
-                Kind::Layer => layer_norm(out, x, gain, bias, epsilon),
-                _ => (F::ZERO, rms_norm(out, x, gain, epsilon)),
-            };
-            *statistics = [mean, inverse];
+        match self.kind {
+            Kind::None => out.copy_from_slice(x),
+            Kind::Layer | Kind::Rms => forward_rows(*self, out, statistics, x),
         }
     }
 
@@ -54,18 +47,13 @@ impl<'a, F: Float> Norm<'a, F> {
         x: &[F],
         statistics: &[F],
     ) {
-        let width = self.gain.len();
-        if matches!(self.kind, Kind::None) {
-            return add(dx, dout);
-        }
-        let (statistics, _) = statistics.as_chunks::<2>();
-        let rows = dx.chunks_exact_mut(width).zip(dout.chunks_exact_mut(width)).zip(x.chunks_exact(width));
-        for (((dx, dout), x), statistics) in rows.zip(statistics) {
-            add(dbias, dout);
-            self.backward_row(dx, dgain, dout, x, *statistics);
+        match self.kind {
+            Kind::None => add(dx, dout),
+            Kind::Layer | Kind::Rms => backward_rows(*self, dx, [dgain, dbias], dout, x, statistics),
         }
     }
 
+    #[inline(always)]
     fn backward_row(&self, dx: &mut [F], dgain: &mut [F], dout: &mut [F], x: &[F], statistics: [F; 2]) {
         let [mean, inverse] = statistics;
         for (((dgain, dout), &gain), &x) in dgain.iter_mut().zip(&mut *dout).zip(self.gain).zip(x) {
@@ -78,6 +66,41 @@ impl<'a, F: Float> Norm<'a, F> {
         let mean_dn_n = sum(dn, x, |dn, x| dn * ((x - mean) * inverse)) / width;
         for ((dx, &dn), &x) in dx.iter_mut().zip(&*dn).zip(x) {
             *dx += (dn - mean_dn - (x - mean) * inverse * mean_dn_n) * inverse;
+        }
+    }
+}
+
+vectorised! {
+    fn forward_rows<F>(norm: Norm<'_, F>, out: &mut [F], statistics: &mut [F], x: &[F]) {
+        let Norm { kind, gain, bias, epsilon } = norm;
+        let width = gain.len();
+        let (statistics, _) = statistics.as_chunks_mut::<2>();
+        for ((out, x), statistics) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(statistics) {
+            let (mean, inverse) = match kind {
+                Kind::Layer => layer_norm(out, x, gain, bias, epsilon),
+                _ => (F::ZERO, rms_norm(out, x, gain, epsilon)),
+            };
+            *statistics = [mean, inverse];
+        }
+    }
+}
+
+vectorised! {
+    fn backward_rows<F>(
+        norm: Norm<'_, F>,
+        dx: &mut [F],
+        dparameters: [&mut [F]; 2],
+        dout: &mut [F],
+        x: &[F],
+        statistics: &[F]
+    ) {
+        let [dgain, dbias] = dparameters;
+        let width = norm.gain.len();
+        let (statistics, _) = statistics.as_chunks::<2>();
+        let rows = dx.chunks_exact_mut(width).zip(dout.chunks_exact_mut(width)).zip(x.chunks_exact(width));
+        for (((dx, dout), x), statistics) in rows.zip(statistics) {
+            add(dbias, dout);
+            norm.backward_row(dx, dgain, dout, x, *statistics);
         }
     }
 }

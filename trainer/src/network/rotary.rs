@@ -4,6 +4,8 @@ use pipsqueak::Config;
 use pipsqueak::math::Float;
 use pipsqueak::ops::rotary::{rotate, turns};
 
+use crate::vector::vectorised;
+
 /// The turns of every position, `[context, head]`: cosine and sine of each pair of channels.
 pub fn turns_table<F: Float>(config: &Config) -> Vec<F> {
     let head = config.head();
@@ -19,10 +21,12 @@ pub fn turned_back<F: Float>(table: &[F]) -> Vec<F> {
     table.iter().enumerate().map(|(i, &turn)| if i % 2 == 1 { -turn } else { turn }).collect()
 }
 
-/// Turns the queries and keys of one sequence, `[length, qkv_width]`.
-pub fn rotate_all<F: Float>(qkv: &mut [F], table: &[F], config: &Config) {
-    let turned = config.width + config.kv_width();
-    for (row, turns) in qkv.chunks_exact_mut(config.qkv_width()).zip(table.chunks_exact(config.head())) {
-        rotate(&mut row[..turned], turns);
+vectorised! {
+    /// Turns the queries and keys of one sequence, `[length, qkv_width]`.
+    pub fn rotate_all<F>(qkv: &mut [F], table: &[F], config: &Config) {
+        let turned = config.width + config.kv_width();
+        for (row, turns) in qkv.chunks_exact_mut(config.qkv_width()).zip(table.chunks_exact(config.head())) {
+            rotate(&mut row[..turned], turns);
+        }
     }
 }

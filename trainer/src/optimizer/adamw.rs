@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{BLOCK, Moments, Step};
 use crate::parallel;
 use crate::parameters::Parameters;
+use crate::vector::vectorised;
 
 /// The rule's constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -79,13 +80,15 @@ impl AdamW {
     }
 }
 
-fn update(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rates: Rates) {
-    let Rates { beta1, beta2, epsilon, rate, second_correction, keep, clip } = rates;
-    for (((w, m), v), &g) in w.iter_mut().zip(m).zip(v).zip(g) {
-        let g = g * clip;
-        *m = beta1 * *m + (1.0 - beta1) * g;
-        *v = beta2 * *v + (1.0 - beta2) * g * g;
-        *w = *w * keep - rate * *m / (f32::sqrt(*v * second_correction) + epsilon);
+vectorised! {
+    fn update(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rates: Rates) {
+        let Rates { beta1, beta2, epsilon, rate, second_correction, keep, clip } = rates;
+        for (((w, m), v), &g) in w.iter_mut().zip(m).zip(v).zip(g) {
+            let g = g * clip;
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            *w = *w * keep - rate * *m / (f32::sqrt(*v * second_correction) + epsilon);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub use muon::Muon;
 
 use crate::parallel;
 use crate::parameters::Parameters;
+use crate::vector::vectorised;
 
 /// Values that one thread takes at a time; sums are per block, so that they do not depend on the threads.
 const BLOCK: usize = 1 << 14;
@@ -75,12 +76,20 @@ pub fn reduce(gradients: &mut [&mut Parameters<f32>], threads: usize) -> f64 {
     let mut squares = vec![0.0; first.len().div_ceil(BLOCK)];
     let blocks = first.values_mut().chunks_mut(BLOCK).zip(&mut squares).enumerate();
     parallel::for_each(threads, blocks, |(i, (sum, square))| {
-        for other in others.iter() {
-            pipsqueak::ops::add(sum, &other.values()[i * BLOCK..]);
-        }
-        *square = f64::from(math::sum(sum, |g| g * g));
+        let parts: Vec<&[f32]> = others.iter().map(|other| &other.values()[i * BLOCK..]).collect();
+        *square = f64::from(add_all(sum, &parts));
     });
     libm::sqrt(squares.iter().sum())
+}
+
+vectorised! {
+    /// Adds all `parts` to `sum`; returns the sum of its squares.
+    fn add_all(sum: &mut [f32], parts: &[&[f32]]) -> f32 {
+        for part in parts {
+            sum.iter_mut().zip(*part).for_each(|(sum, part)| *sum += part);
+        }
+        math::sum(sum, |g| g * g)
+    }
 }
 
 /// What to multiply a gradient of this `norm` by, so that it is at most `largest` (0: never).

@@ -1,0 +1,68 @@
+//! Loops compiled for the widest vectors that the processor turns out to have.
+//!
+//! They compute the same, to the last bit, as compiled for the narrowest: the compiler neither reorders sums nor fuses
+//! products into them.
+
+/// Defines a function, of any [`Float`](pipsqueak::math::Float) where it has a type parameter, that is compiled once for
+/// each kind of processor, together with what is `#[inline(always)]` in it; a call takes the best that runs here.
+macro_rules! vectorised {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident $(<$float:ident>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block
+    ) => {
+        $(#[$attribute])*
+        $visibility fn $name $(<$float: pipsqueak::math::Float>)? ($($argument: $type),*) $(-> $output)? {
+            // Of arguments the compiler knows that they do not overlap; of a structure's fields it does not.
+            #[inline(always)]
+            fn body $(<$float: pipsqueak::math::Float>)? ($($argument: $type),*) $(-> $output)? $body
+
+            struct Call<A>(A);
+
+            impl $(<$float: pipsqueak::math::Float>)? pulp::WithSimd for Call<($($type,)*)> {
+                type Output = $crate::vector::output!($($output)?);
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+                    let Call(($($argument,)*)) = self;
+                    body($($argument),*)
+                }
+            }
+
+            pulp::Arch::new().dispatch(Call(($($argument,)*)))
+        }
+    };
+}
+
+/// A function's result, where none is written the empty one.
+macro_rules! output {
+    () => {
+        ()
+    };
+    ($output:ty) => {
+        $output
+    };
+}
+
+pub(crate) use {output, vectorised};
+
+#[cfg(test)]
+mod tests {
+    use pipsqueak::math;
+
+    #[inline(always)]
+    fn narrow(x: &[f32]) -> [u32; 2] {
+        [math::dot(x, x), math::sum(x, |x| math::exp(x) * x + 0.1)].map(f32::to_bits)
+    }
+
+    vectorised! {
+        fn wide(x: &[f32]) -> [u32; 2] {
+            narrow(x)
+        }
+    }
+
+    #[test]
+    fn wide_vectors_compute_the_same() {
+        let x: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
+        assert_eq!(narrow(&x), wide(&x));
+    }
+}
