@@ -22,6 +22,7 @@ Examples:
   pipsqueak eval --model diary.pip --text other.txt      how well it foretells another text";
 
 fn main() -> ExitCode {
+    sigpipe::reset();
     match Arguments::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

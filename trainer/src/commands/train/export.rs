@@ -83,9 +83,7 @@ impl Train {
         let prompt = if self.pairs.is_some() { "a prompt of the file's kind" } else { "..." };
         println!("\nnext           pipsqueak generate --model {model} --prompt '{prompt}'");
         println!("               pipsqueak eval --model {model} --text another.txt");
-        println!(
-            "               on a board: see the firmware's README; `pipsqueak inspect --model {model}` lists what fits"
-        );
+        println!("               cargo xtask run --model {model}   (on an emulated board)");
         if data.training.tokens.len() < 100_000 {
             println!("               more text, or fewer --layers and less --width, would help it most");
         } else {
