@@ -203,15 +203,22 @@ fn a_shape_that_makes_no_sense_is_refused() {
     assert!(train("--steps 0").contains("--steps is 0"));
 }
 
+/// Flash for the firmware and so many KiB of model, as an option takes it.
+fn flash_for(model_kib: u64) -> String {
+    format!("{}K", pipsqueak_trainer::boards::FIRMWARE_FLASH_BYTES / 1024 + model_kib)
+}
+
 #[test]
 fn a_board_decides_the_shape_and_its_model_fits() {
     let folder = folder("boards");
     succeed(&folder, "corpus --bytes 60K --out s.txt");
     let train = "train --text s.txt --out m.pip --steps 2 --batch 2";
-    let said = succeed(&folder, &format!("{train} --flash 128K --ram 20K"));
-    assert!(said.contains("for the chip: at most 12") && said.contains("of its 128 KiB of flash"), "{said}");
+    let flash = flash_for(55);
+    let said = succeed(&folder, &format!("{train} --flash {flash} --ram 20K"));
+    assert!(said.contains("for the chip: at most "), "{said}");
+    assert!(said.contains(&format!("of its {} KiB of flash", flash.trim_end_matches('K'))), "{said}");
     let size = fs::metadata(folder.join("m.pip")).unwrap().len();
-    assert!((40 << 10..58 << 10).contains(&size), "{size} bytes beside 70 KiB of firmware");
+    assert!((40 << 10..58 << 10).contains(&size), "{size} bytes for 55 KiB");
     let said =
         succeed(&folder, &format!("{train} --board rp2040 --width 64 --layers 2 --vocab 300 --context 48"));
     assert!(said.contains("2 layers of width 64") && said.contains("300 tokens, context 48"), "{said}");
@@ -234,17 +241,15 @@ fn a_board_decides_the_shape_and_its_model_fits() {
 fn a_sweep_ends_in_a_table_a_plot_and_a_command_that_trains() {
     let folder = folder("sweep");
     succeed(&folder, "corpus --bytes 60K --out s.txt");
-    let said = succeed(
-        &folder,
-        "sweep --text s.txt --flash 90K --ram 16K --vocab 100 --layers 1 --steps 5 --time 60s",
-    );
+    let sweep = format!("sweep --text s.txt --flash {}", flash_for(18));
+    let said = succeed(&folder, &format!("{sweep} --ram 16K --vocab 100 --layers 1 --steps 5 --time 60s"));
     let row = said.lines().find(|line| line.contains('▇')).unwrap_or_else(|| panic!("no table in {said}"));
     let cells: Vec<&str> = row.split_whitespace().collect();
     assert_eq!((cells[0], cells[3], cells[6]), ("1", "100", "5"), "{said}");
     assert!(fs::read_to_string(folder.join("sweep.svg")).unwrap().contains("s.txt, int8 for the chip"));
     let (_, command) = said.split_once("next           pipsqueak ").unwrap();
     assert!(succeed(&folder, command).contains("written        model.pip"));
-    let message = fail(&folder, "sweep --text s.txt --flash 90K --ram 7K --time 5s");
+    let message = fail(&folder, &format!("{sweep} --ram 7K --time 5s"));
     assert!(message.contains("bytes of RAM with the firmware"), "{message}");
     assert!(fail(&folder, "sweep --text s.txt").contains("name the board with --board"));
 }
@@ -255,7 +260,8 @@ fn an_interrupted_sweep_keeps_what_it_has_found() {
     use std::io::{BufRead, BufReader, Read};
     let folder = folder("interrupted-sweep");
     succeed(&folder, "corpus --bytes 60K --out s.txt");
-    let options = "sweep --text s.txt --flash 90K --ram 16K --vocab 100 --time 2h --steps 40";
+    let flash = flash_for(18);
+    let options = format!("sweep --text s.txt --flash {flash} --ram 16K --vocab 100 --time 2h --steps 40");
     let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
     command.current_dir(&folder).args(options.split_whitespace()).stdout(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
