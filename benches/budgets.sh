@@ -57,3 +57,5 @@ run precision int8 --vocab 1024 --width 64 --layers 1 --hidden 240
 run precision ternary --vocab 1024 --width 96 --layers 4 --hidden 240
 run precision int4 --vocab 1024 --width 64 --layers 1 --hidden 240
 run precision int8 --vocab 1024 --width 32 --layers 2 --hidden 112
+run precision int8 --vocab 512 --width 48 --layers 1 --hidden 180
+run precision int8 --vocab 512 --width 32 --layers 4 --hidden 84

@@ -1,9 +1,10 @@
 //! Choosing a model's shape for a chip, by the rule that `docs/budgets.md` derives from experiments.
 //!
-//! 1. The vocabulary follows from the weights that flash has room for.
-//! 2. The weights fill the flash, up to [`PARAMETERS_MAX`].
-//! 3. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
-//! 4. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
+//! 1. The number format is int4 where that holds [`MORE`] times the weights that int8 does, else int8.
+//! 2. The vocabulary follows from the weights that flash has room for.
+//! 3. The weights fill the flash, up to [`PARAMETERS_MAX`].
+//! 4. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
+//! 5. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
 //!    hold, in a shape that is not wider than [`ASPECT_MAX`]; before it is halved, all heads share one key and value
 //!    head. Where no context is short enough for that, RAM decides, and the most weights that it holds are taken.
 
@@ -16,6 +17,8 @@ use crate::shape::{Sizes, Wishes};
 
 /// More weights than this take hours to train on a PC and a second a token on a chip: only explicit options go beyond.
 pub const PARAMETERS_MAX: usize = 1_000_000;
+/// So many times the weights are worth their coarser rounding.
+pub const MORE: f64 = 1.4;
 /// Width over layers.
 pub const ASPECT: f64 = 20.0;
 /// Width over layers, at most, where a shorter context can prevent it.
@@ -32,6 +35,8 @@ const WIDTH_MAX: usize = 512;
 const LAYERS_MAX: usize = 24;
 /// Hidden units are multiples of this: whole words of a row.
 const HIDDEN_STEP: usize = 4;
+/// Bytes of a BPE token in a model file.
+pub const MERGE_BYTES: u64 = 4;
 /// What a model file holds beside weights and vocabulary: the header, the corpus's name and licence, padding.
 pub const HEADER_BYTES: u64 = 1024;
 
@@ -67,6 +72,17 @@ impl Budget {
         self.flash_bytes.saturating_sub(FIRMWARE_FLASH_BYTES)
     }
 
+    /// The number format to use with these wishes, `vocab` tokens or as many as suit the chip.
+    pub fn precision(&self, wishes: &Wishes, vocab: Option<usize>) -> Precision {
+        let held = |precision| {
+            let vocab = vocab.unwrap_or_else(|| self.vocab(precision));
+            let config = self.choose(wishes, vocab, MERGE_BYTES * vocab as u64, precision);
+            config.map_or(0.0, |config| weights(&config) as f64)
+        };
+        let (int8, int4) = (held(Precision::Int8), held(Precision::Int4));
+        if int4 > 0.0 && int4 >= MORE * int8 { Precision::Int4 } else { Precision::Int8 }
+    }
+
     /// The vocabulary to ask for, by the weights that flash has room for; its logits must not take more than an eighth of
     /// the RAM.
     pub fn vocab(&self, precision: Precision) -> usize {
@@ -77,8 +93,8 @@ impl Budget {
             Precision::Ternary => 2,
         };
         let vocab = match self.model_bytes() * 8 / bits {
-            0..90_000 => 512,
-            90_000..250_000 => 1024,
+            0..40_000 => 512,
+            40_000..250_000 => 1024,
             _ => 2048,
         };
         let logits = usize::try_from(self.ram_bytes / 8).unwrap_or(usize::MAX) / size_of::<f32>();
@@ -278,6 +294,15 @@ mod tests {
         assert_eq!(much.context, CONTEXTS[0]);
         assert!(little.context < much.context && weights(&little) as f64 >= ENOUGH * weights(&much) as f64);
         assert!(weights(&least) < weights(&little), "{least:?}");
+    }
+
+    #[test]
+    fn int4_is_for_flash_that_binds() {
+        assert_eq!(chip(256, 64).precision(&NONE, None), Precision::Int4);
+        assert_eq!(chip(4096, 512).precision(&NONE, None), Precision::Int8);
+        let settled = Wishes { width: Some(64), layers: Some(2), hidden: Some(176), ..NONE };
+        assert_eq!(chip(512, 128).precision(&settled, Some(512)), Precision::Int8);
+        assert_eq!(chip(10, 512).precision(&NONE, None), Precision::Int8);
     }
 
     #[test]

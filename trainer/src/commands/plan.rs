@@ -36,7 +36,7 @@ impl Plan {
         precision: Option<PrecisionName>,
     ) -> Result<(OwnedVocabulary, Plan)> {
         let budget = chip.budget()?;
-        let (vocab, precision) = settle(budget.as_ref(), vocab, precision);
+        let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
         let vocabulary = OwnedVocabulary::of_corpus(corpus, tokens, vocab)?;
         let plan = Plan::of(budget, shape, vocabulary.vocab(), vocabulary.bytes(), precision)?;
         Ok((vocabulary, plan))
@@ -53,8 +53,8 @@ impl Plan {
         precision: Option<PrecisionName>,
     ) -> Result<Plan> {
         let budget = chip.budget()?;
-        let (vocab, precision) = settle(budget.as_ref(), vocab, precision);
-        Plan::of(budget, shape, vocab, MERGE_BYTES * vocab as u64, precision)
+        let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
+        Plan::of(budget, shape, vocab, budget::MERGE_BYTES * vocab as u64, precision)
     }
 
     fn of(
@@ -93,15 +93,14 @@ impl Plan {
     }
 }
 
-/// Bytes of a merge in a model file.
-const MERGE_BYTES: u64 = 4;
-
 /// The vocabulary to ask for, and the number format: options first, then the board's.
 pub(super) fn settle(
     budget: Option<&Budget>,
+    shape: &Shape,
     vocab: Option<usize>,
     precision: Option<PrecisionName>,
 ) -> (usize, Precision) {
-    let precision = precision.map_or(Precision::Int8, Precision::from);
+    let suitable = || budget.map_or(Precision::Int8, |budget| budget.precision(&shape.wishes(), vocab));
+    let precision = precision.map_or_else(suitable, Precision::from);
     (vocab.unwrap_or_else(|| budget.map_or(VOCAB, |budget| budget.vocab(precision))), precision)
 }

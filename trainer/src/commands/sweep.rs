@@ -108,7 +108,7 @@ impl Sweep {
         model_file::check_writable(&self.out)?;
         let budget =
             self.chip.budget()?.context("name the board with --board, or a chip with --flash and --ram")?;
-        let (vocab, precision) = settle(Some(&budget), self.vocab, self.precision);
+        let (vocab, precision) = settle(Some(&budget), &self.shape, self.vocab, self.precision);
         let stopped = stop_on_ctrl_c();
         let started = Instant::now();
         let texts = self.texts(vocab)?;
