@@ -218,8 +218,12 @@ impl Task<'_> {
 
 /// At most what a model file takes whose vocabulary is of so many bytes.
 pub fn file_bytes(config: &Config, precision: Precision, vocabulary_bytes: u64) -> u64 {
-    let tensors: u64 = Parameter::ALL.iter().map(|parameter| parameter.bytes(config, precision)).sum();
-    tensors + vocabulary_bytes + HEADER_BYTES
+    tensor_bytes(config, precision) + vocabulary_bytes + HEADER_BYTES
+}
+
+/// What the weights take of a model file.
+pub fn tensor_bytes(config: &Config, precision: Precision) -> u64 {
+    Parameter::ALL.iter().map(|parameter| parameter.bytes(config, precision)).sum()
 }
 
 /// Width over layers.
@@ -236,17 +240,8 @@ pub fn weights(config: &Config) -> usize {
 mod tests {
     use super::*;
     use crate::boards::BOARDS;
-    use crate::presets::STORIES_260K;
+    use crate::shape::tests::NONE;
 
-    const NONE: Wishes = Wishes {
-        choices: STORIES_260K,
-        context: None,
-        width: None,
-        layers: None,
-        heads: None,
-        kv_heads: None,
-        hidden: None,
-    };
     const PRECISIONS: [Precision; 3] = [Precision::Int8, Precision::Int4, Precision::Ternary];
 
     fn chip(flash_kib: u64, ram_kib: u64) -> Budget {

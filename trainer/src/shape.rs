@@ -83,11 +83,12 @@ fn default_hidden(width: usize, mlp: Mlp) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::presets::STORIES_260K;
 
-    const NONE: Wishes = Wishes {
+    /// Nothing is settled.
+    pub(crate) const NONE: Wishes = Wishes {
         choices: STORIES_260K,
         context: None,
         width: None,

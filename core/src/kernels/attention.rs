@@ -133,12 +133,7 @@ pub fn weights<const N: usize>(
     // SAFETY: there are scores and scales for `pairs` pairs of positions; two maxima, and room for two totals. The
     // table has an entry for each byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk) };
-    if let [scale] = scales[2 * pairs..] {
-        let mut last = [scores[2 * pairs]];
-        let more = portable::weights(&mut last, &[scale], largest, headroom);
-        totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-        scores[pairs] = last[0];
-    }
+    portable::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 

@@ -582,13 +582,7 @@ pub fn accumulate<const N: usize>(
         }
         (*a, *b) = ([even[0], odd[0], even[1], odd[1]], [even[2], odd[2], even[3], odd[3]]);
     }
-    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
-    let last = values.get(2 * pairs * stride..).unwrap_or_default();
-    for (sums, word) in sums.chunks_exact_mut(head).zip(word) {
-        for (sum, &value) in sums.iter_mut().zip(last) {
-            *sum += (word & 0xffff) * i32::from(value);
-        }
-    }
+    portable::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// Two channels of two positions with two heads' weights; `$turn` brings the channels to bytes 0 and 2.

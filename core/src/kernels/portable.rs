@@ -165,6 +165,25 @@ pub fn accumulate<const N: usize>(
     }
 }
 
+/// Adds the last of an odd number of positions, for kernels that take two at a time; see [`accumulate`].
+#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
+pub(super) fn accumulate_last<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    let (head, pairs) = (sums.len() / N, positions / 2);
+    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
+    let last = values.get(2 * pairs * stride..).unwrap_or_default();
+    for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(word) {
+        for (sum, &value) in sums.iter_mut().zip(last) {
+            *sum += (word & 0xffff) * i32::from(value);
+        }
+    }
+}
+
 /// `out[t][n] = (queries[n] · keys[t] * key >> 12) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
 /// scale. Returns the largest of each head.
 ///
@@ -214,6 +233,23 @@ pub fn weights<const N: usize>(
         }
     }
     totals
+}
+
+/// The weight of the last of an odd number of positions, without headroom, for kernels that take two at a time; see
+/// [`weights`].
+#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
+pub(super) fn weigh_last<const N: usize>(
+    totals: &mut [u32; N],
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    largest: [i32; N],
+) {
+    let pairs = scales.len() / 2;
+    let (Some(&score), [scale]) = (scores.get(2 * pairs), &scales[2 * pairs..]) else { return };
+    let mut last = [score];
+    let more = weights(&mut last, core::slice::from_ref(scale), largest, 0);
+    totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
+    scores[pairs] = last[0];
 }
 
 /// `2^(15 - distance / 256)`.

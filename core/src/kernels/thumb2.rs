@@ -317,13 +317,7 @@ pub fn accumulate<const N: usize>(
         let [a0, a1, a2, a3, b0, b1, b2, b3] = both;
         (*a, *b) = ([a0, a1, a2, a3], [b0, b1, b2, b3]);
     }
-    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
-    let last = values.get(2 * pairs * stride..).unwrap_or_default();
-    for (sums, word) in sums.chunks_exact_mut(head).zip(word) {
-        for (sum, &value) in sums.iter_mut().zip(last) {
-            *sum += (word & 0xffff) * i32::from(value);
-        }
-    }
+    portable::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// A position's four values times two heads' weights, which are in r2 and r3.

@@ -457,12 +457,7 @@ pub fn weights<const N: usize>(
     // SAFETY: there are scores and scales for `pairs` pairs of positions, up to `end`; room for two totals. The table
     // has an entry for each byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk, totals.as_mut_ptr()) };
-    if let [scale] = scales[2 * pairs..] {
-        let mut last = [scores[2 * pairs]];
-        let more = portable::weights(&mut last, &[scale], largest, headroom);
-        totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-        scores[pairs] = last[0];
-    }
+    portable::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
@@ -582,13 +577,7 @@ pub fn accumulate<const N: usize>(
         let [a0, b0, a1, b1] = both;
         (*a, *b) = ([a0, a1], [b0, b1]);
     }
-    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
-    let last = values.get(2 * pairs * stride..).unwrap_or_default();
-    for (sums, word) in sums.chunks_exact_mut(head).zip(word) {
-        for (sum, &value) in sums.iter_mut().zip(last) {
-            *sum += (word & 0xffff) * i32::from(value);
-        }
-    }
+    portable::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// A position's two values times two heads' weights at `$a` and `$b`; r6 is 0 and r7 is 1.

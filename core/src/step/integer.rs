@@ -332,7 +332,6 @@ impl Cache<'_> {
         };
         let mut scratch =
             Scratch { queries, scores: &mut *self.scores, scales: &mut self.scales[..=position] };
-        let group = config.heads / config.kv_heads;
-        attention(out, query.0, query.1, past, config.head(), group, &mut scratch)
+        attention(out, query.0, query.1, past, config.head(), config.group(), &mut scratch)
     }
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use pipsqueak::{Config, Model, Parameter, Precision};
+use pipsqueak::{Config, Model, Precision};
 
 use super::plan::Plan;
 use super::shape::{Chip, PrecisionName, Shape};
 use crate::boards::{BOARDS, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
+use crate::budget;
 use crate::human;
 use crate::model_file::ModelFile;
 
@@ -48,9 +49,7 @@ impl Inspect {
             print_footprint(model.config(), model.precision(), model.file_bytes() as u64);
         } else {
             let plan = Plan::without_text(&self.chip, &self.shape, self.vocab, self.precision)?;
-            let bytes =
-                Parameter::ALL.iter().map(|parameter| parameter.bytes(&plan.config, plan.precision)).sum();
-            print_footprint(&plan.config, plan.precision, bytes);
+            print_footprint(&plan.config, plan.precision, budget::tensor_bytes(&plan.config, plan.precision));
         }
         Ok(())
     }
@@ -79,7 +78,7 @@ fn bits_per_byte(loss: f32, bytes_per_token: f32) -> String {
 
 /// Prints shape, parameters, sizes and boards.
 pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes: u64) {
-    let parameters: usize = Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum();
+    let parameters = budget::weights(config);
     let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = *config;
     println!(
         "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"

@@ -62,7 +62,7 @@ impl Heads {
 
 /// Length of the scratch that either pass needs for sequences of this `length`.
 pub const fn scratch_len(config: &Config, length: usize) -> usize {
-    let columns = config.heads / config.kv_heads * BLOCK;
+    let columns = config.group() * BLOCK;
     (2 * length + 3 * config.head() + 1) * columns
 }
 
