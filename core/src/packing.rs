@@ -6,13 +6,18 @@
 //!
 //! - **int8**: two halves of 16 bits, each the signed number `256 * odd + even` of two weights in -127..=127. A DSP
 //!   instruction then multiplies a half whole, and the product of its lower byte corrects what was too much.
-//! - **int4**: eight nibbles `weight + 8`, weights in -7..=7, the first in the lowest bits.
+//! - **int4**: eight nibbles, weights in -7..=7, the first in the lowest bits: `weight + 8`, but the fourth and the eighth
+//!   are `weight` in two's complement ([`INT4_SIGNS`]). Each half of 16 bits is then one signed number, which a DSP
+//!   multiplies whole.
 //! - **ternary**: sixteen fields of two bits `weight + 1`, weights in -1..=1, the first in the lowest bits.
 
 use crate::config::Precision;
 
 /// Rows whose words alternate.
 pub const ROWS: usize = 4;
+
+/// What makes all nibbles of an int4 word `weight + 8`, by exclusive or.
+pub const INT4_SIGNS: u32 = 0x8000_8000;
 
 /// Words of a row of `columns` weights; 0 in f32, which is not packed.
 pub const fn words_of_row(precision: Precision, columns: usize) -> usize {
@@ -59,7 +64,7 @@ pub fn pack(precision: Precision, weights: &[i8]) -> u32 {
             let half = |i: usize| (256 * weight(i + 1) + weight(i)) as u32 & 0xffff;
             half(0) | half(2) << 16
         }
-        Precision::Int4 => fields(4, 8),
+        Precision::Int4 => fields(4, 8) ^ INT4_SIGNS,
         Precision::Ternary => fields(2, 1),
     }
 }
@@ -74,7 +79,7 @@ pub const fn unpack(precision: Precision, word: u32, i: usize) -> i32 {
             let even = half as i8 as i32;
             if i.is_multiple_of(2) { even } else { (half - even) >> 8 }
         }
-        Precision::Int4 => (word >> (4 * i) & 15) as i32 - 8,
+        Precision::Int4 => ((word ^ INT4_SIGNS) >> (4 * i) & 15) as i32 - 8,
         Precision::Ternary => (word >> (2 * i) & 3) as i32 - 1,
     }
 }

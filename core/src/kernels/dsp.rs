@@ -4,8 +4,10 @@
 //! `256 x[even] - x[odd]`, it gives 256 times what is wanted: three instructions for four weights, none of which takes
 //! bytes apart. Sums of 512 columns stay exact.
 //!
-//! **int4.** A byte is `16 odd + even` of nibbles without a sign. Multiplied whole by `8 x[odd]`, and its lower nibble by
-//! `8 (16 x[even] - x[odd])`, it gives 128 times what is wanted. Sums begin with `-128 * 8 Σ x`: the nibbles' offset.
+//! **int4.** A half is `4096 d + 256 c + 16 b + a`: `d` has a sign, the others are nibbles without one. The half is
+//! multiplied whole by `x[d]`, its lower byte by `256 x[b] - x[d]`, `256 c` by `16 x[c] - x[d]`, and `256 a` by
+//! `16 x[a] - x[b]`: seven instructions for eight weights, which give 4096 times what is wanted. Sums begin with
+//! `-4096 * 8 Σ x` over `a`, `b` and `c`: the nibbles' offset. Sums of 512 columns stay exact.
 //!
 //! **ternary.** Fields are shifted and masked in one instruction, and multiplied by `256 x`; sums begin with `-256 Σ x`.
 //!
@@ -48,10 +50,15 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
         Precision::Int4 => {
             let chunks = x.as_chunks::<8>().0;
             for (out, x) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(chunks) {
-                let [a, b, c, d, e, f, g, h] = x.map(|x| 8 * i32::from(x));
-                *out = [pair(d, h), pair(16 * c - d, 16 * g - h), pair(b, f), pair(16 * a - b, 16 * e - f)];
+                let [a, b, c, d, e, f, g, h] = x.map(i32::from);
+                *out = [
+                    pair(d, h),
+                    pair(256 * b - d, 256 * f - h),
+                    pair(16 * c - d, 16 * g - h),
+                    pair(16 * a - b, 16 * e - f),
+                ];
+                *offset += 8 * (a + b + c + e + f + g);
             }
-            *offset = 8 * sum(x);
         }
         Precision::Ternary => {
             let chunks = x.as_chunks::<16>().0;
@@ -105,7 +112,7 @@ pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8]
         sum += walk.sum;
         place += words * pairs_of_word;
     }
-    *offset = if precision == Precision::Int4 { sum >> 4 } else { 0 };
+    *offset = if precision == Precision::Int4 { sum >> 1 } else { 0 };
 }
 
 #[repr(C)]
@@ -114,7 +121,7 @@ struct QuantizeWalk {
     words: usize,
     step: Step,
     out: *mut i32,
-    /// `128 Σ x`, of int4.
+    /// `16 Σ x` over those whose nibbles have an offset, of int4.
     sum: i32,
 }
 
@@ -182,7 +189,7 @@ unsafe extern "C" fn quantize_int8(_: &mut QuantizeWalk) {
     )
 }
 
-/// Odd values as 8 times themselves, even ones as 128 times less those, two and two in a word.
+/// What [`prepare`] gives for eight values: r8 is the first that a word is multiplied by.
 #[unsafe(naked)]
 unsafe extern "C" fn quantize_int4(_: &mut QuantizeWalk) {
     naked_asm!(
@@ -197,29 +204,28 @@ unsafe extern "C" fn quantize_int4(_: &mut QuantizeWalk) {
          mov lr, #0x800000",
         quantize_four!("r4", "r5", "r6", "r7"),
         quantize_four!("r8", "r9", "r10", "r11"),
-        "asr r8, r8, #1
-         asr r9, r9, #5
-         asr r10, r10, #1
-         asr r11, r11, #5
-         pkhtb r4, r8, r4, asr #17
-         pkhtb r9, r9, r5, asr #21
-         pkhtb r6, r10, r6, asr #17
-         pkhtb r7, r11, r7, asr #21
-         bic r4, r4, #0x007f007f
-         bic r9, r9, #0x00070007
-         bic r6, r6, #0x007f007f
-         bic r7, r7, #0x00070007
-         ssub16 r10, r4, r9
-         ssub16 r8, r6, r7
-         stm r12!, {{r7, r8, r9, r10}}
-         ldr lr, [sp]
+        "asr r8, r8, #4
+         asr r10, r10, #4
+         pkhtb r4, r8, r4, asr #20
+         pkhtb r5, r9, r5, asr #16
+         pkhtb r6, r10, r6, asr #20
+         pkhtb r7, r11, r7, asr #16
+         bic r4, r4, #0x000f000f
+         sxtb16 lr, r5, ror #8
+         and r5, r5, #0xff00ff00
+         bic r6, r6, #0x000f000f
+         sxtb16 r8, r7, ror #8
+         ssub16 r9, r5, r8
+         ssub16 r10, r6, r8
+         ssub16 r11, r4, lr
+         stm r12!, {{r8, r9, r10, r11}}
+         ldr r8, [sp]
          mov r5, #0x00010001
-         smlad lr, r4, r5, lr
-         smlad lr, r6, r5, lr
+         smlad r8, r4, r5, r8
+         smlad r8, r6, r5, r8
          mov r5, #0x00100010
-         smlad lr, r7, r5, lr
-         smlad lr, r9, r5, lr
-         str lr, [sp]
+         smlad r8, lr, r5, r8
+         str r8, [sp]
          subs r1, r1, #1
          bne 2b
          pop {{r1}}
@@ -294,21 +300,22 @@ macro_rules! int8_sums {
     };
 }
 
-/// A product, group by group: a kernel's `$sums`, begun with the start, times their rows' scales.
+/// A product, group by group: a kernel's `$sums`, begun with the start, times their rows' scales. `$enter` may push words
+/// that `$leave` takes off; `$product` is then the product's place.
 macro_rules! product {
-    ($sums:expr) => {
+    ($enter:literal, $product:literal, $sums:expr, $leave:literal) => {
         naked_asm!(
             dsp!(),
-            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-             1:
-             ldr r3, [sp]
-             ldm r3, {{r0, r1, r2, r4}}
+            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
+            $enter,
+            concat!("1:\n ldr r3, ", $product),
+            "ldm r3, {{r0, r1, r2, r4}}
              mov r5, r4
              mov r6, r4
              mov r7, r4\n",
             $sums,
-            "ldr r3, [sp]
-             str r0, [r3], #16
+            concat!("ldr r3, ", $product),
+            "str r0, [r3], #16
              ldm r3, {{r0, r1, r2}}
              ldr r8, [r1], #4
              ldr r9, [r1], #4
@@ -319,9 +326,13 @@ macro_rules! product {
              stm r2!, {{r4, r5, r6, r7}}
              subs r0, r0, #1
              stm r3, {{r0, r1, r2}}
-             bne 1b
-             pop {{r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+             bne 1b",
+            $leave,
+            "pop {{r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
         )
+    };
+    ($sums:expr) => {
+        product!("", "[sp]", $sums, "")
     };
 }
 
@@ -335,65 +346,82 @@ unsafe extern "C" fn int8_product(_: &mut Product) {
 macro_rules! int4_row {
     ($w:literal, $sum:literal) => {
         concat!(
-            "uxtb16 lr, ",
-            $w,
-            ", ror #8\n uxtb16 ",
-            $w,
+            "smlad ",
+            $sum,
             ", ",
+            $w,
+            ", r8, ",
+            $sum,
+            "\n uxtb16 lr, ",
             $w,
             "\n",
             "smlad ",
             $sum,
-            ", lr, r8, ",
-            $sum,
-            "\n and lr, lr, #0x000f000f\n",
-            "smlad ",
-            $sum,
-            ", ",
-            $w,
-            ", r10, ",
-            $sum,
-            "\n and ",
-            $w,
-            ", ",
-            $w,
-            ", #0x000f000f\n",
-            "smlad ",
-            $sum,
             ", lr, r9, ",
             $sum,
-            "\n smlad ",
-            $sum,
-            ", ",
+            "\n and lr, r2, ",
             $w,
-            ", r11, ",
+            "\n",
+            "smlad ",
+            $sum,
+            ", lr, r10, ",
+            $sum,
+            "\n and lr, r2, ",
+            $w,
+            ", lsl #8\n",
+            "smlad ",
+            $sum,
+            ", lr, r11, ",
             $sum,
             "\n"
         )
     };
 }
 
-/// From weights r0, pairs r1, words r2: adds 128 times the sums of nibbles to r4 to r7.
-macro_rules! int4_sums {
+/// A word of each of four rows: 32 weights.
+macro_rules! int4_word {
     () => {
         concat!(
-            "2:
-             ldm r1!, {{r8, r9, r10, r11}}
+            "ldm r1!, {{r8, r9, r10, r11}}
              ldm r0!, {{r3, r12}}\n",
             int4_row!("r3", "r4"),
             int4_row!("r12", "r5"),
             "ldm r0!, {{r3, r12}}\n",
             int4_row!("r3", "r6"),
             int4_row!("r12", "r7"),
-            "subs r2, r2, #1
+        )
+    };
+}
+
+/// From weights r0, pairs r1 up to the end that was pushed, words r2: adds 4096 times the sums of nibbles to r4 to r7.
+macro_rules! int4_sums {
+    () => {
+        concat!(
+            "lsrs r2, r2, #1
+             mov r2, #0x0f000f00
+             bcs 3f
+             2:\n",
+            int4_word!(),
+            "3:\n",
+            int4_word!(),
+            "ldr lr, [sp]
+             cmp r1, lr
              bne 2b\n"
         )
     };
 }
 
+/// At most 512 columns.
 #[unsafe(naked)]
 unsafe extern "C" fn int4_product(_: &mut Product) {
-    product!(int4_sums!())
+    product!(
+        "ldrd r1, r2, [r0, #4]
+         add r1, r1, r2, lsl #4
+         push {{r1}}",
+        "[sp, #4]",
+        int4_sums!(),
+        "add sp, #4"
+    )
 }
 
 /// Fields `$field` and `$field + 8` of four rows' words.

@@ -3,16 +3,16 @@
 //! **int8.** A half of a word is `256 odd + even`; multiplied whole by `x[odd]`, and its lower byte by
 //! `256 x[even] - x[odd]`, it gives 256 times what is wanted.
 //!
-//! **int4, ternary.** Two fields 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the
-//! product is the sum of two products, the lower half stays below it. What one word adds, `8 * 15 * 127 < 2^15`, still
-//! fits a half, which is then taken off.
+//! **int4, ternary.** Two fields 16 bits apart, without a sign (which is taken off int4's), times two values 16 bits apart:
+//! the upper half of the product is the sum of two products, the lower half stays below it. What one word adds,
+//! `8 * 15 * 127 < 2^15`, still fits a half, which is then taken off.
 
 // RV32's product is this one; the others' use parts of it.
 #![cfg_attr(not(rv32m), allow(unreachable_pub, dead_code))]
 
 use super::{Packed, Step, cast, portable, scale_row};
 use crate::config::Precision;
-use crate::packing::{ROWS, weights_of_word};
+use crate::packing::{INT4_SIGNS, ROWS};
 
 /// Words of an int8 row whose sum, times 256, fits 32 bits.
 const INT8_BLOCK: usize = 128;
@@ -97,10 +97,8 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
         let sums = match matrix.precision {
             Precision::F32 => return,
             Precision::Int8 => int8_rows(group, factors),
-            Precision::Int4 => pair_rows::<4>(group, factors, weights_of_word(Precision::Int4), 0x000f_000f),
-            Precision::Ternary => {
-                pair_rows::<8>(group, factors, weights_of_word(Precision::Ternary), 0x0003_0003)
-            }
+            Precision::Int4 => pair_rows::<4>(group, factors, INT4_SIGNS),
+            Precision::Ternary => pair_rows::<8>(group, factors, 0),
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
             *out = scale_row(sum - offset, lift, scale);
@@ -138,13 +136,16 @@ fn int8_block(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
     sums
 }
 
-/// The sums of fields without their offset; `PAIRS` pairs of them in a word, each a field of `$mask` wide.
+/// The sums of fields without their offset; `PAIRS` pairs of them in a word, whose bits are as they should be but for
+/// those in `signs`.
 #[inline(always)]
-fn pair_rows<const PAIRS: usize>(group: &[u32], factors: &[i32], weights: usize, mask: u32) -> [i32; ROWS] {
+fn pair_rows<const PAIRS: usize>(group: &[u32], factors: &[i32], signs: u32) -> [i32; ROWS] {
     let mut sums = [0i32; ROWS];
-    let bits = 32 / weights;
+    let bits = 16 / PAIRS;
+    let mask = ((1 << bits) - 1) * 0x0001_0001;
     for (words, factors) in group.as_chunks::<ROWS>().0.iter().zip(factors.as_chunks::<PAIRS>().0) {
         for (sum, &word) in sums.iter_mut().zip(words) {
+            let word = word ^ signs;
             let mut products = 1i32 << 15;
             for (i, factor) in factors.iter().enumerate() {
                 let pair = (word >> (bits * i) & mask) as i32;

@@ -81,11 +81,11 @@ pub struct Packed<'a> {
 impl Packed<'_> {
     /// Bits by which sums are shifted left before their row's scale shifts them right by 16, so that small rows keep
     /// their precision; `|Σ| * 2^lift` stays below 2^31 for any row of this length. It is [`Self::full_lift`] up to 512
-    /// columns of int8, 16,384 of int4 and any number of ternary weights.
+    /// columns of int8 and int4, and for any number of ternary weights.
     pub const fn lift(&self) -> u32 {
         let blocks = match self.precision {
             Precision::F32 | Precision::Int8 => self.words_of_row.div_ceil(128),
-            Precision::Int4 => self.words_of_row.div_ceil(2048),
+            Precision::Int4 => self.words_of_row.div_ceil(64),
             Precision::Ternary => 1,
         };
         self.full_lift() - blocks.next_power_of_two().trailing_zeros()
@@ -95,7 +95,7 @@ impl Packed<'_> {
     pub const fn full_lift(&self) -> u32 {
         match self.precision {
             Precision::F32 | Precision::Int8 | Precision::Ternary => 8,
-            Precision::Int4 => 7,
+            Precision::Int4 => 12,
         }
     }
 }

@@ -82,7 +82,11 @@ pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kern
 fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], kernel: Kernel) {
     let lift = matrix.lift();
     // Words of which sums fit, the weights' offset included.
-    let block = if matrix.precision == Precision::Int8 { 128 } else { 512 };
+    let block = match matrix.precision {
+        Precision::Int8 => 128,
+        Precision::Int4 => 64,
+        _ => 512,
+    };
     // A kernel's sums, shifted right by 16, become those of the weights themselves.
     let scales = [1 << (16 - matrix.full_lift()); ROWS];
     let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);

@@ -3,7 +3,8 @@
 //! **int8.** As on a DSP, a half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
 //! `256 x[even] - x[odd]`: four extractions and four `mla` for four weights, and 256 times the sum.
 //!
-//! **int4, ternary.** Two fields 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the
+//! **int4, ternary.** Two fields 16 bits apart, without a sign (which one instruction takes off int4's), times two
+//! values 16 bits apart: the upper half of the
 //! product is the sum of two products, the lower half stays below it. What one word adds, `8 * 15 * 127 < 2^15`, still
 //! fits a half, which is then taken off.
 //!
@@ -97,6 +98,7 @@ macro_rules! int4_row {
             "ldr r3, [r0], #",
             $next,
             "
+             eor r3, r3, #0x80008000
              and lr, r6, r3
              mla lr, lr, r8, r7
              and r12, r6, r3, lsr #4
@@ -114,46 +116,53 @@ macro_rules! int4_row {
     };
 }
 
+/// A word of two rows, added to r4 and r5.
+macro_rules! int4_word {
+    () => {
+        concat!("ldm r1!, {{r8, r9, r10, r11}}\n", int4_row!("r4", "4"), int4_row!("r5", "12"))
+    };
+}
+
 /// Words of two rows, added to r4 and r5; with the mask in r6 and in r7 what rounds a half.
 macro_rules! int4_two_rows {
-    ($label:literal) => {
+    () => {
         concat!(
-            $label,
-            ":
-             ldm r1!, {{r8, r9, r10, r11}}\n",
-            int4_row!("r4", "4"),
-            int4_row!("r5", "12"),
+            "lsrs r2, r2, #1
+             adc r2, r2, #0
+             bcs 3f
+             2:\n",
+            int4_word!(),
+            "3:\n",
+            int4_word!(),
             "subs r2, r2, #1
-             bne ",
-            $label,
-            "b\n"
+             bne 2b\n"
         )
     };
 }
 
-/// From weights r0, factors r1, words r2, and the product at r3: `128 Σ`, to r4 to r7, which hold the start.
+/// From weights r0, factors r1, words r2, and the product at r3: `4096 Σ`, to r4 to r7, which hold the start.
 macro_rules! int4_sums {
     () => {
         concat!(
-            "asr r4, r4, #7
+            "asr r4, r4, #12
              push {{r3, r4}}
              mov r5, r4
              mov r6, #0x000f000f
              mov r7, #0x8000\n",
-            int4_two_rows!("2"),
+            int4_two_rows!(),
             "pop {{r3, r8}}
              push {{r4, r5}}
              mov r4, r8
              mov r5, r8
              ldm r3, {{r0, r1, r2}}
              adds r0, #8\n",
-            int4_two_rows!("3"),
+            int4_two_rows!(),
             "subs r0, #8
-             lsl r6, r4, #7
-             lsl r7, r5, #7
+             lsl r6, r4, #12
+             lsl r7, r5, #12
              pop {{r4, r5}}
-             lsl r4, r4, #7
-             lsl r5, r5, #7\n"
+             lsl r4, r4, #12
+             lsl r5, r5, #12\n"
         )
     };
 }

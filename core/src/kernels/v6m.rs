@@ -4,8 +4,8 @@
 //! `256 x[even] - x[odd]`: four extractions and four products for four weights, in steps of 512 columns.
 //!
 //! **int4.** Two nibbles 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the product is
-//! the sum of two products, the lower half stays below it. A word's four products are added, `8 * 15 * 127 < 2^15`,
-//! before the upper half is taken.
+//! the sum of two products, the lower half stays below it. Four words' products are added to what the nibbles' offset
+//! takes off them, `4 * 8 * 8 * 127 < 2^15`, before the upper half is taken.
 //!
 //! **Attention.** Two heads' queries 16 bits apart times a channel of the key: one multiplication for two products.
 //!
@@ -20,6 +20,8 @@ use crate::packing::ROWS;
 
 /// Words of an int8 row whose sum, times 256, fits 32 bits.
 const INT8_BLOCK: usize = 128;
+/// Words of an int4 row whose products are added before the upper half is taken.
+const INT4_BLOCK: usize = 4;
 
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then the
 /// factors of each word.
@@ -34,12 +36,14 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
             }
         }
         Precision::Int4 => {
-            for (out, x) in factors.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<8>().0) {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = i32::from(x[i + 4]) + (i32::from(x[i]) << 16);
+            let blocks = factors.chunks_mut(1 + 4 * INT4_BLOCK).zip(x.chunks(8 * INT4_BLOCK));
+            for (out, x) in blocks {
+                let Some((start, out)) = out.split_first_mut() else { return };
+                *start = (1 << 15) - (x.iter().map(|&x| i32::from(x)).sum::<i32>() << 19);
+                for (out, x) in out.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<8>().0) {
+                    *out = core::array::from_fn(|i| i32::from(x[i + 4]) + (i32::from(x[i]) << 16));
                 }
             }
-            *offset = 8 * x.iter().map(|&x| i32::from(x)).sum::<i32>();
         }
         Precision::Ternary => lanes::prepare(precision, prepared, x),
     }
@@ -65,7 +69,8 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     if matrix.precision == Precision::Ternary {
         return lanes::matvec(out, matrix, prepared);
     }
-    let Some(factors) = factors.get(..4 * words) else { return };
+    let starts = if matrix.precision == Precision::Int4 { words.div_ceil(INT4_BLOCK) } else { 0 };
+    let Some(factors) = factors.get(..4 * words + starts) else { return };
     let lift = matrix.lift();
     let groups = matrix.words.chunks_exact((words * ROWS).max(1));
     for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
@@ -90,8 +95,9 @@ fn four_rows_int8(sums: &mut [i32; ROWS], group: &[u32], factors: &[i32]) {
 }
 
 fn four_rows_int4(sums: &mut [i32; ROWS], group: &[u32], factors: &[i32]) {
-    if !group.is_empty() && group.len() == factors.len() {
-        // SAFETY: the group has at least one word of each of four rows, and as many factors.
+    let words = group.len() / ROWS;
+    if words > 0 && factors.len() == 4 * words + words.div_ceil(INT4_BLOCK) {
+        // SAFETY: the group has at least one word of each of four rows, as many factors, and a start for each block.
         unsafe { int4_rows(group.as_ptr(), factors.as_ptr(), group.as_ptr_range().end, sums) };
     }
 }
@@ -164,66 +170,103 @@ unsafe extern "C" fn int8_rows(_: *const u32, _: *const i32, _end: *const u32, _
     )
 }
 
-/// The next word, with the factors r3 to r6: 8 weights, added to `$sum`. The mask of a pair is r8.
+/// A pair of nibbles of the word r2 times `$factor`, added to `$sum`. The mask of a pair is r8.
+macro_rules! int4_pair {
+    ($factor:literal, $sum:literal) => {
+        concat!("mov r7, r8\n ands r7, r2\n muls r7, ", $factor, ", r7\n add ", $sum, ", r7\n")
+    };
+}
+
+/// The next word, with the factors r3 to r6: 8 weights, added to `$sum`. r1 takes the signs off nibbles.
 macro_rules! int4_row {
     ($sum:literal) => {
         concat!(
-            "ldm r0!, {{r2}}\n",
-            "mov r7, r8\n ands r7, r2\n muls r7, r3, r7\n mov r9, r7\n lsrs r2, r2, #4\n",
-            "mov r7, r8\n ands r7, r2\n muls r7, r4, r7\n add r9, r7\n lsrs r2, r2, #4\n",
-            "mov r7, r8\n ands r7, r2\n muls r7, r5, r7\n add r9, r7\n lsrs r2, r2, #4\n",
-            "mov r7, r8\n ands r7, r2\n muls r7, r6, r7\n add r7, r9\n",
-            "asrs r7, r7, #15\n adds r7, r7, #1\n asrs r7, r7, #1\n add ",
-            $sum,
-            ", r7\n"
+            "ldm r0!, {{r2}}\n eors r2, r1\n",
+            int4_pair!("r3", $sum),
+            "lsrs r2, r2, #4\n",
+            int4_pair!("r4", $sum),
+            "lsrs r2, r2, #4\n",
+            int4_pair!("r5", $sum),
+            "lsrs r2, r2, #4\n",
+            int4_pair!("r6", $sum),
         )
     };
 }
 
-/// `sums = Σ`, nibbles without their offset, from the weights to their end, with four factors for each four words.
+/// `sums = Σ`, from the weights to their end, with four factors for each four words, and before those of a block what
+/// its products are added to.
 #[unsafe(naked)]
 unsafe extern "C" fn int4_rows(_: *const u32, _: *const i32, _end: *const u32, _: &mut [i32; ROWS]) {
     naked_asm!(
-        "push {{r3, r4, r5, r6, r7, lr}}
+        "push {{r4, r5, r6, r7, lr}}
          mov r4, r8
          mov r5, r9
          mov r6, r10
          mov r7, r11
          push {{r4, r5, r6, r7}}
-         push {{r2}}
+         push {{r1, r2, r3}}
+         mov r9, r1
          movs r4, #15
          lsls r5, r4, #16
          orrs r4, r5
          mov r8, r4
-         movs r4, #0
+         movs r1, #1
+         lsls r1, r1, #31
+         lsrs r4, r1, #16
+         orrs r1, r4
+         1:
+         mov r7, r9
+         ldm r7!, {{r4}}
+         mov r9, r7
          mov r10, r4
          mov r11, r4
          mov r12, r4
          mov lr, r4
+         mov r4, r0
+         adds r4, #64
+         ldr r5, [sp, #4]
+         cmp r4, r5
+         bls 3f
+         mov r4, r5
+         3:
+         str r4, [sp]
          2:
-         ldm r1!, {{r3, r4, r5, r6}}",
+         mov r7, r9
+         ldm r7!, {{r3, r4, r5, r6}}
+         mov r9, r7\n",
         int4_row!("r10"),
         int4_row!("r11"),
         int4_row!("r12"),
         int4_row!("lr"),
         "ldr r7, [sp]
          cmp r0, r7
-         beq 3f
-         b 2b
-         3:
-         ldr r0, [sp, #20]
-         mov r4, r10
-         mov r5, r11
-         mov r6, r12
-         mov r7, lr
-         stm r0!, {{r4, r5, r6, r7}}
-         pop {{r2}}
+         bne 2b
+         ldr r7, [sp, #8]
+         ldm r7!, {{r3, r4, r5, r6}}
+         mov r2, r10
+         asrs r2, r2, #16
+         adds r3, r3, r2
+         mov r2, r11
+         asrs r2, r2, #16
+         adds r4, r4, r2
+         mov r2, r12
+         asrs r2, r2, #16
+         adds r5, r5, r2
+         mov r2, lr
+         asrs r2, r2, #16
+         adds r6, r6, r2
+         subs r7, #16
+         stm r7!, {{r3, r4, r5, r6}}
+         ldr r7, [sp, #4]
+         cmp r0, r7
+         bne 1b
+         add sp, #12
          pop {{r4, r5, r6, r7}}
          mov r8, r4
          mov r9, r5
          mov r10, r6
          mov r11, r7
-         pop {{r3, r4, r5, r6, r7, pc}}"
+         pop {{r4, r5, r6, r7, pc}}"
     )
 }
 

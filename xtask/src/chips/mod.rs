@@ -28,11 +28,11 @@ const SHAPES: [[u64; 2]; 4] = [[64, 64], [64, 172], [512, 64], [256, 256]];
 /// The most instructions a multiply-accumulate that a chip's own kernels take, rounded up, for products of a matrix of 256 x
 /// 256 in int8, int4 and ternary: the proof that they are the ones that run. The portable one takes 4.7 and more.
 const FAST_KERNELS: [(Board, [f64; 3]); 5] = [
-    (Board::Mps2An385M0, [3.9, 3.6, 4.5]),
-    (Board::Mps2An385, [2.45, 1.65, 2.1]),
-    (Board::Mps2An386, [1.05, 1.3, 1.35]),
-    (Board::Mps2An505, [1.05, 1.3, 1.35]),
-    (Board::VirtRv32, [4.3, 3.1, 3.2]),
+    (Board::Mps2An385M0, [3.9, 3.45, 4.5]),
+    (Board::Mps2An385, [2.45, 1.7, 2.1]),
+    (Board::Mps2An386, [1.05, 1.15, 1.35]),
+    (Board::Mps2An505, [1.05, 1.15, 1.35]),
+    (Board::VirtRv32, [4.3, 3.2, 3.2]),
 ];
 /// Positions between which attention's slope is taken, and its multiply-accumulates for each position looked at.
 const SLOPE: [u64; 2] = [63, 255];

@@ -10,7 +10,7 @@ use super::EXP2_WORDS;
 use super::layout::{Operands, offset, plane_len, planes};
 use crate::config::Precision;
 use crate::kernels::{CURVE_STEPS, Curve, FRACTION_BITS, Factors, Packed, Work, portable};
-use crate::packing::ROWS;
+use crate::packing::{INT4_SIGNS, ROWS};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
@@ -286,6 +286,11 @@ fn multiply<const PLANES: usize>(words: __m256i, x: [__m256i; PLANES]) -> __m256
     }
     let bits = 8 / PLANES as i32;
     let mask = _mm256_set1_epi8(((1 << bits) - 1) as i8);
+    let words = if PLANES == 2 {
+        _mm256_xor_si256(words, _mm256_set1_epi32(INT4_SIGNS.cast_signed()))
+    } else {
+        words
+    };
     let mut sum = _mm256_setzero_si256();
     for (k, x) in x.into_iter().enumerate() {
         let field = _mm256_and_si256(_mm256_srl_epi16(words, _mm_cvtsi32_si128(bits * k as i32)), mask);

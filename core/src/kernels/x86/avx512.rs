@@ -9,7 +9,7 @@ use core::arch::x86_64::*;
 use super::layout::Operands;
 use crate::config::Precision;
 use crate::kernels::{Packed, Work};
-use crate::packing::ROWS;
+use crate::packing::{INT4_SIGNS, ROWS};
 
 pub(super) use super::avx2::{accumulate, bend, gate, prepare, scores, weights};
 
@@ -110,7 +110,10 @@ unsafe fn step<const GROUPS: usize, const PLANES: usize>(
         }
         for (group, sums) in sums.iter_mut().enumerate() {
             let words = words.add(group * operands.length + i);
-            let words = _mm512_maskz_loadu_epi32(lanes, words.cast());
+            let mut words = _mm512_maskz_loadu_epi32(lanes, words.cast());
+            if PLANES == 2 {
+                words = _mm512_xor_si512(words, _mm512_set1_epi32(INT4_SIGNS.cast_signed()));
+            }
             for (k, (sum, x)) in sums.iter_mut().zip(x).enumerate() {
                 *sum = _mm512_dpbusd_epi32(*sum, unsigned::<PLANES>(words, k), x);
             }
