@@ -9,6 +9,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(arm_thumb2)");
     println!("cargo::rustc-check-cfg=cfg(arm_v6m)");
     println!("cargo::rustc-check-cfg=cfg(rv32m)");
+    println!("cargo::rustc-check-cfg=cfg(soft_float)");
     println!("cargo::rustc-check-cfg=cfg(no_long_multiply)");
     println!("cargo::rustc-check-cfg=cfg(x86_vectors)");
     let target = env::var("TARGET").unwrap_or_default();
@@ -25,6 +26,10 @@ fn main() {
         println!("cargo::rustc-cfg=no_long_multiply");
     } else if target.starts_with("riscv32im") {
         println!("cargo::rustc-cfg=rv32m");
+    }
+    let thumb_without_fpu = target.starts_with("thumb") && !target.ends_with("eabihf");
+    if thumb_without_fpu || target.starts_with("riscv32im") && !target.starts_with("riscv32imaf") {
+        println!("cargo::rustc-cfg=soft_float");
     }
     // Not on the targets of kernels, which keep vector registers to the programs.
     let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();

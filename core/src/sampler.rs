@@ -67,8 +67,9 @@ pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut
     if sampling.temperature == 0.0 {
         return likeliest;
     }
+    let largest = logits.get(usize::from(likeliest)).copied().unwrap_or_default();
     let threshold = top_k_threshold(logits, sampling.top_k.into());
-    let mut total = to_weights(logits, threshold, sampling.temperature);
+    let mut total = to_weights(logits, threshold, largest, sampling.temperature);
     if sampling.top_p < 1.0 {
         total = keep_top_p(logits, total, sampling.top_p);
     }
@@ -77,10 +78,11 @@ pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut
 
 /// The first of the largest logits.
 pub fn argmax(logits: &[f32]) -> u16 {
-    let mut best = (0, f32::NEG_INFINITY);
+    let mut best = (0, ordered(f32::NEG_INFINITY));
     for (id, &logit) in logits.iter().enumerate() {
-        if logit > best.1 {
-            best = (id, logit);
+        let key = ordered(logit);
+        if key > best.1 {
+            best = (id, key);
         }
     }
     best.0 as u16
@@ -99,11 +101,11 @@ fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
     }
 }
 
-/// The `k`-th largest logit, by a heap of the `k` largest so far.
-fn top_k_threshold(logits: &[f32], k: usize) -> f32 {
+/// The [ordered] `k`-th largest logit, by a heap of the `k` largest so far.
+fn top_k_threshold(logits: &[f32], k: usize) -> i32 {
     let mut heap: BinaryHeap<Reverse<i32>, Max, TOP_K_MAX> = BinaryHeap::new();
     if k == 0 || k >= logits.len() {
-        return f32::NEG_INFINITY;
+        return i32::MIN;
     }
     for &logit in logits {
         let key = Reverse(ordered(logit));
@@ -115,41 +117,40 @@ fn top_k_threshold(logits: &[f32], k: usize) -> f32 {
             *smallest = key;
         }
     }
-    heap.peek().map_or(f32::NEG_INFINITY, |&Reverse(key)| unordered(key))
+    heap.peek().map_or(i32::MIN, |&Reverse(key)| key)
 }
 
-/// An integer that orders as the float does.
+/// An integer that orders as the float does, which a chip without an FPU compares faster. What is no number comes first:
+/// infinity is the largest integer, and what lies beyond it wraps.
+#[inline(always)]
 fn ordered(x: f32) -> i32 {
+    const TO_THE_TOP: i32 = i32::MAX - f32::INFINITY.to_bits().cast_signed();
     let bits = x.to_bits().cast_signed();
-    bits ^ ((bits >> 31) & i32::MAX)
+    (bits ^ ((bits >> 31) & i32::MAX)).wrapping_add(TO_THE_TOP)
 }
 
-fn unordered(key: i32) -> f32 {
-    f32::from_bits((key ^ ((key >> 31) & i32::MAX)).cast_unsigned())
-}
-
-/// Weights are whole numbers up to this, exact in f32, so that their sums have no order.
+/// Weights are whole numbers up to this, so that their sums have no order. They lie in the logits' place as they are,
+/// not as floats.
 const WEIGHT_ONE: f32 = 65_536.0;
 
-/// Turns logits into weights `round(2^16 e^((logit - max) / temperature))`, 0 below `threshold`; returns their sum.
-fn to_weights(logits: &mut [f32], threshold: f32, temperature: f32) -> u32 {
-    let largest = math::maximum(logits);
+/// Turns logits into weights `round(2^16 e^((logit - largest) / temperature))`, 0 below `threshold`; returns their sum.
+fn to_weights(logits: &mut [f32], threshold: i32, largest: f32, temperature: f32) -> u32 {
     let mut total = 0;
     for logit in logits {
-        let weight = if *logit >= threshold {
+        let weight = if ordered(*logit) >= threshold {
             (math::exp((*logit - largest) / temperature) * WEIGHT_ONE + 0.5) as u32
         } else {
             0
         };
         total += weight;
-        *logit = weight as f32;
+        *logit = f32::from_bits(weight);
     }
     total
 }
 
 /// Zeroes all but the fewest largest weights that make up `top_p` of `total` (equal ones together); returns their sum.
 fn keep_top_p(weights: &mut [f32], total: u32, top_p: f32) -> u32 {
-    let sum_from = |least: u32| -> u32 { weights.iter().map(|&w| w as u32).filter(|&w| w >= least).sum() };
+    let sum_from = |least: u32| -> u32 { weights.iter().map(|w| w.to_bits()).filter(|&w| w >= least).sum() };
     let enough = (total as f32 * top_p) as u32;
     // The largest `least` whose sum is still enough: bit by bit from the top.
     let mut least = 0;
@@ -159,14 +160,14 @@ fn keep_top_p(weights: &mut [f32], total: u32, top_p: f32) -> u32 {
         }
     }
     let kept = sum_from(least);
-    weights.iter_mut().filter(|w| (**w as u32) < least).for_each(|w| *w = 0.0);
+    weights.iter_mut().filter(|w| w.to_bits() < least).for_each(|w| *w = 0.0);
     kept
 }
 
 fn draw(weights: &[f32], total: u32, rng: &mut impl Rng) -> Option<u16> {
     let mut left = ((u64::from(rng.next_u32()) * u64::from(total)) >> 32) as u32;
-    for (id, &weight) in weights.iter().enumerate() {
-        let weight = weight as u32;
+    for (id, weight) in weights.iter().enumerate() {
+        let weight = weight.to_bits();
         if left < weight {
             return Some(id as u16);
         }
@@ -178,6 +179,14 @@ fn draw(weights: &[f32], total: u32, rng: &mut impl Rng) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_number_is_never_the_largest() {
+        let nan = f32::NAN.abs();
+        assert_eq!(argmax(&[nan, -nan, -3.0, f32::NEG_INFINITY, -2.5, nan]), 4);
+        assert_eq!(argmax(&[nan, -nan]), 0);
+        assert_eq!(argmax(&[-1.0, 2.0, f32::INFINITY, f32::INFINITY, nan]), 2);
+    }
     use crate::random::SplitMix64;
 
     fn counts<const N: usize>(logits: [f32; N], recent: &[u16], sampling: Sampling) -> [u32; N] {

@@ -166,6 +166,16 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
         count += compare("quantize", lengths, found, expected)?;
     }
 
+    // Wherever in a word the bytes begin.
+    let q = &mut room.x[..length.next_multiple_of(16)];
+    portable::quantize_to(q, v, step);
+    let bytes = &mut room.past.0[length % 4..][..q.len()];
+    kernels::quantize_to(bytes, v, step);
+    let [found, expected] = &mut room.prepared;
+    found.iter_mut().zip(&*bytes).for_each(|(found, &byte)| *found = byte.into());
+    expected.iter_mut().zip(&*q).for_each(|(expected, &byte)| *expected = byte.into());
+    count += compare("quantize to bytes", lengths, &found[..q.len()], &expected[..q.len()])?;
+
     let joining =
         Joining { down: random.next_u32() % 4, shift: (random.next_u32() % 9) as i32 - 2, mantissa: 32_767 };
     v.iter_mut().for_each(|v| *v >>= 3);

@@ -249,9 +249,9 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
 }
 
 const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors_of_word: 2 },
-    int4: Kernel { product: int4_product, factors_of_word: 4 },
-    ternary: Kernel { product: ternary_product, factors_of_word: 8 },
+    int8: Kernel { product: int8_product, factors: |words| 2 * words },
+    int4: Kernel { product: int4_product, factors: |words| 4 * words },
+    ternary: Kernel { product: ternary_product, factors: |words| 8 * words },
 };
 
 /// A word of each of four rows: 16 weights.

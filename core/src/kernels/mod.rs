@@ -12,7 +12,7 @@ mod dsp;
 #[cfg(any(arm_thumb2, arm_v6m, rv32m))]
 mod lanes;
 pub mod portable;
-#[cfg(any(arm_dsp, arm_thumb2))]
+#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
 mod product;
 #[cfg(arm_thumb2)]
 mod thumb2;
@@ -31,6 +31,7 @@ pub use dsp::{accumulate, matvec, prepare, quantize};
 pub use lanes::{matvec, prepare, quantize};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
 pub use portable::quantize;
+#[cfg(not(any(arm_dsp, arm_thumb2)))]
 pub use portable::quantize_to;
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
 pub use portable::{accumulate, scores, weights};
@@ -45,7 +46,7 @@ pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]
 pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(any(arm_dsp, arm_thumb2))]
-pub use vectors::{bend, gain, gate, join, largest, spread};
+pub use vectors::{bend, gain, gate, join, largest, quantize_to, spread};
 #[cfg(x86_vectors)]
 pub use x86::{accumulate, bend, gate, matvec, prepare, scores, vectorised, weights};
 
@@ -211,7 +212,8 @@ pub fn scale_row(sum: i32, lift: u32, scale: u16) -> i32 {
 #[cfg(not(no_long_multiply))]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
-    ((i64::from(a) * i64::from(b)) >> 16) as i32
+    // The upper half of a product: what a chip has an instruction for.
+    ((i64::from(a) * i64::from(b << 16)) >> 32) as i32
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767: in two products of 32 bits, as the chip has none of 64.

@@ -16,8 +16,8 @@ pub(super) struct Kernels {
 pub(super) struct Kernel {
     /// Reads what the fields of a [`Product`] say, of at least one group and one word a row.
     pub(super) product: unsafe extern "C" fn(&mut Product),
-    /// Words of the prepared vector for each word of a row.
-    pub(super) factors_of_word: usize,
+    /// Words of the prepared vector for so many words of a row.
+    pub(super) factors: fn(usize) -> usize,
 }
 
 /// A product as the assembly reads it, which counts groups down and moves the pointers on. Writes
@@ -46,7 +46,7 @@ pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kern
     let groups = out.len().div_ceil(ROWS);
     let covered = matrix.words.len() >= groups * ROWS * words
         && matrix.scales.len() >= groups * ROWS
-        && factors.len() >= words * kernel.factors_of_word;
+        && factors.len() >= (kernel.factors)(words);
     if words == 0 || !covered {
         return;
     }
@@ -92,7 +92,7 @@ fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], 
     let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);
     for ((out, row_scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
         let mut sums = [-offset; ROWS];
-        let blocks = group.chunks(ROWS * block).zip(factors.chunks(kernel.factors_of_word * block));
+        let blocks = group.chunks(ROWS * block).zip(factors.chunks((kernel.factors)(block)));
         for (words, factors) in blocks {
             let mut part = [0; ROWS];
             let mut product = Product {

@@ -28,9 +28,9 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
 }
 
 const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors_of_word: 4 },
-    int4: Kernel { product: int4_product, factors_of_word: 4 },
-    ternary: Kernel { product: int4_product, factors_of_word: 4 },
+    int8: Kernel { product: int8_product, factors: |words| 4 * words },
+    int4: Kernel { product: int4_product, factors: |words| 4 * words },
+    ternary: Kernel { product: int4_product, factors: |words| 4 * words },
 };
 
 /// Two factors for the lower or the upper half of each of four words.

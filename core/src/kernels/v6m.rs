@@ -14,12 +14,10 @@
 
 use core::arch::naked_asm;
 
-use super::{EXP2, Factors, Packed, Step, lanes, portable, scale_row};
+use super::product::{self, Kernel, Kernels, Product};
+use super::{EXP2, Factors, Packed, Step, lanes, portable};
 use crate::config::Precision;
-use crate::packing::ROWS;
 
-/// Words of an int8 row whose sum, times 256, fits 32 bits.
-const INT8_BLOCK: usize = 128;
 /// Words of an int4 row whose products are added before the upper half is taken.
 const INT4_BLOCK: usize = 4;
 
@@ -64,42 +62,75 @@ fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    let words = matrix.words_of_row;
-    let Some((&offset, factors)) = prepared.split_first() else { return };
     if matrix.precision == Precision::Ternary {
         return lanes::matvec(out, matrix, prepared);
     }
-    let starts = if matrix.precision == Precision::Int4 { words.div_ceil(INT4_BLOCK) } else { 0 };
-    let Some(factors) = factors.get(..4 * words + starts) else { return };
-    let lift = matrix.lift();
-    let groups = matrix.words.chunks_exact((words * ROWS).max(1));
-    for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
-        let mut sums = [0; ROWS];
-        match matrix.precision {
-            Precision::Int8 => four_rows_int8(&mut sums, group, factors),
-            _ => four_rows_int4(&mut sums, group, factors),
-        }
-        for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
-            *out = scale_row(sum - offset, lift, scale);
-        }
-    }
+    product::matvec(out, matrix, prepared, KERNELS);
 }
 
-fn four_rows_int8(sums: &mut [i32; ROWS], group: &[u32], factors: &[i32]) {
-    for (group, factors) in group.chunks(ROWS * INT8_BLOCK).zip(factors.chunks(4 * INT8_BLOCK)) {
-        let mut block = [0; ROWS];
-        // SAFETY: the group has at least one word of each of four rows, and as many factors.
-        unsafe { int8_rows(group.as_ptr(), factors.as_ptr(), group.as_ptr_range().end, &mut block) };
-        sums.iter_mut().zip(block).for_each(|(sum, block)| *sum += block >> 8);
-    }
+const KERNELS: Kernels = Kernels {
+    int8: Kernel { product: int8_product, factors: |words| 4 * words },
+    int4: INT4_KERNEL,
+    ternary: INT4_KERNEL,
+};
+const INT4_KERNEL: Kernel =
+    Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) };
+
+/// A row's lifted sum in `$sum` becomes its result; its scale lies `$at` from r2, the results' place is r3.
+macro_rules! scale_row {
+    ($sum:literal, $at:literal) => {
+        concat!(
+            "ldrh r6, [r2, #",
+            $at,
+            "]\n mov r4, ",
+            $sum,
+            "\n uxth r5, r4\n asrs r4, r4, #16\n",
+            "muls r5, r6, r5\n lsrs r5, r5, #16\n muls r4, r6, r4\n adds r4, r4, r5\n stm r3!, {{r4}}\n"
+        )
+    };
 }
 
-fn four_rows_int4(sums: &mut [i32; ROWS], group: &[u32], factors: &[i32]) {
-    let words = group.len() / ROWS;
-    if words > 0 && factors.len() == 4 * words + words.div_ceil(INT4_BLOCK) {
-        // SAFETY: the group has at least one word of each of four rows, as many factors, and a start for each block.
-        unsafe { int4_rows(group.as_ptr(), factors.as_ptr(), group.as_ptr_range().end, sums) };
-    }
+/// A product, group by group: `$enter` once, then a kernel's `$sums`, from the product at r3 to lifted sums in `$a` to
+/// `$d`, times their rows' scales. `$product` is the product's place, below what `$enter` pushes and `$leave` takes off.
+macro_rules! product {
+    ($enter:expr, $product:literal, $sums:expr, $a:literal, $b:literal, $c:literal, $d:literal, $leave:literal) => {
+        naked_asm!(
+            "push {{r4, r5, r6, r7, lr}}
+             mov r4, r8
+             mov r5, r9
+             mov r6, r10
+             mov r7, r11
+             push {{r4, r5, r6, r7}}
+             push {{r0}}\n",
+            $enter,
+            concat!("1:\n ldr r3, ", $product),
+            $sums,
+            concat!("ldr r1, ", $product),
+            "str r0, [r1]
+             ldr r2, [r1, #20]
+             ldr r3, [r1, #24]\n",
+            scale_row!($a, "0"),
+            scale_row!($b, "2"),
+            scale_row!($c, "4"),
+            scale_row!($d, "6"),
+            "adds r2, #8
+             str r2, [r1, #20]
+             str r3, [r1, #24]
+             ldr r4, [r1, #16]
+             subs r4, r4, #1
+             str r4, [r1, #16]
+             beq 9f
+             b 1b
+             9:",
+            $leave,
+            "pop {{r0, r4, r5, r6, r7}}
+             mov r8, r4
+             mov r9, r5
+             mov r10, r6
+             mov r11, r7
+             pop {{r4, r5, r6, r7, pc}}"
+        )
+    };
 }
 
 /// The next factor times what `$take` finds in each of the four words.
@@ -119,54 +150,47 @@ macro_rules! int8_factor {
     };
 }
 
-/// `sums = 256 Σ`, from the weights to their end, with four factors for each four words.
+/// At most 512 columns: adds 256 times the sums to the start, in r8 to r11.
 #[unsafe(naked)]
-unsafe extern "C" fn int8_rows(_: *const u32, _: *const i32, _end: *const u32, _: &mut [i32; ROWS]) {
-    naked_asm!(
-        "push {{r3, r4, r5, r6, r7, lr}}
-         mov r4, r8
-         mov r5, r9
-         mov r6, r10
-         mov r7, r11
-         push {{r4, r5, r6, r7}}
-         mov r12, r2
-         movs r4, #0
-         mov r8, r4
-         mov r9, r4
-         mov r10, r4
-         mov r11, r4
-         2:
-         ldm r0!, {{r2, r3, r4, r5}}",
-        int8_factor!("sxth"),
-        int8_factor!("sxtb"),
-        "asrs r2, r2, #16
-         asrs r3, r3, #16
-         asrs r4, r4, #16
-         asrs r5, r5, #16",
-        int8_factor!("sxtb"),
-        "ldm r1!, {{r6}}
-         muls r2, r6, r2
-         add r8, r2
-         muls r3, r6, r3
-         add r9, r3
-         muls r4, r6, r4
-         add r10, r4
-         muls r5, r6, r5
-         add r11, r5
-         cmp r0, r12
-         bne 2b
-         ldr r0, [sp, #16]
-         mov r4, r8
-         mov r5, r9
-         mov r6, r10
-         mov r7, r11
-         stm r0!, {{r4, r5, r6, r7}}
-         pop {{r4, r5, r6, r7}}
-         mov r8, r4
-         mov r9, r5
-         mov r10, r6
-         mov r11, r7
-         pop {{r3, r4, r5, r6, r7, pc}}"
+unsafe extern "C" fn int8_product(_: &mut Product) {
+    product!(
+        "",
+        "[sp]",
+        concat!(
+            "ldm r3!, {{r0, r1, r2, r4}}
+             lsls r2, r2, #4
+             adds r2, r2, r0
+             mov r12, r2
+             mov r8, r4
+             mov r9, r4
+             mov r10, r4
+             mov r11, r4
+             2:
+             ldm r0!, {{r2, r3, r4, r5}}\n",
+            int8_factor!("sxth"),
+            int8_factor!("sxtb"),
+            "asrs r2, r2, #16
+             asrs r3, r3, #16
+             asrs r4, r4, #16
+             asrs r5, r5, #16\n",
+            int8_factor!("sxtb"),
+            "ldm r1!, {{r6}}
+             muls r2, r6, r2
+             add r8, r2
+             muls r3, r6, r3
+             add r9, r3
+             muls r4, r6, r4
+             add r10, r4
+             muls r5, r6, r5
+             add r11, r5
+             cmp r0, r12
+             bne 2b"
+        ),
+        "r8",
+        "r9",
+        "r10",
+        "r11",
+        ""
     )
 }
 
@@ -193,80 +217,95 @@ macro_rules! int4_row {
     };
 }
 
-/// `sums = Σ`, from the weights to their end, with four factors for each four words, and before those of a block what
-/// its products are added to.
+/// At most 512 columns: adds 4096 times the sums to the start, in r10 to lr. On the stack: the sums, a block's end, the
+/// row's end.
 #[unsafe(naked)]
-unsafe extern "C" fn int4_rows(_: *const u32, _: *const i32, _end: *const u32, _: &mut [i32; ROWS]) {
-    naked_asm!(
-        "push {{r4, r5, r6, r7, lr}}
-         mov r4, r8
-         mov r5, r9
-         mov r6, r10
-         mov r7, r11
-         push {{r4, r5, r6, r7}}
-         push {{r1, r2, r3}}
-         mov r9, r1
+unsafe extern "C" fn int4_product(_: &mut Product) {
+    product!(
+        "sub sp, #24
          movs r4, #15
          lsls r5, r4, #16
          orrs r4, r5
-         mov r8, r4
-         movs r1, #1
-         lsls r1, r1, #31
-         lsrs r4, r1, #16
-         orrs r1, r4
-         1:
-         mov r7, r9
-         ldm r7!, {{r4}}
-         mov r9, r7
-         mov r10, r4
-         mov r11, r4
-         mov r12, r4
-         mov lr, r4
-         mov r4, r0
-         adds r4, #64
-         ldr r5, [sp, #4]
-         cmp r4, r5
-         bls 3f
-         mov r4, r5
-         3:
-         str r4, [sp]
-         2:
-         mov r7, r9
-         ldm r7!, {{r3, r4, r5, r6}}
-         mov r9, r7\n",
-        int4_row!("r10"),
-        int4_row!("r11"),
-        int4_row!("r12"),
-        int4_row!("lr"),
-        "ldr r7, [sp]
-         cmp r0, r7
-         bne 2b
-         ldr r7, [sp, #8]
-         ldm r7!, {{r3, r4, r5, r6}}
-         mov r2, r10
-         asrs r2, r2, #16
-         adds r3, r3, r2
-         mov r2, r11
-         asrs r2, r2, #16
-         adds r4, r4, r2
-         mov r2, r12
-         asrs r2, r2, #16
-         adds r5, r5, r2
-         mov r2, lr
-         asrs r2, r2, #16
-         adds r6, r6, r2
-         subs r7, #16
-         stm r7!, {{r3, r4, r5, r6}}
-         ldr r7, [sp, #4]
-         cmp r0, r7
-         bne 1b
-         add sp, #12
-         pop {{r4, r5, r6, r7}}
-         mov r8, r4
-         mov r9, r5
-         mov r10, r6
-         mov r11, r7
-         pop {{r4, r5, r6, r7, pc}}"
+         mov r8, r4\n",
+        "[sp, #24]",
+        concat!(
+            "ldm r3!, {{r0, r1, r2, r4}}
+             mov r9, r1
+             movs r1, #1
+             lsls r1, r1, #31
+             lsrs r5, r1, #16
+             orrs r1, r5
+             lsls r2, r2, #4
+             adds r2, r2, r0
+             str r2, [sp, #20]
+             asrs r4, r4, #12
+             mov r5, r4
+             mov r6, r4
+             mov r7, r4
+             mov r2, sp
+             stm r2!, {{r4, r5, r6, r7}}
+             4:
+             mov r7, r9
+             ldm r7!, {{r4}}
+             mov r9, r7
+             mov r10, r4
+             mov r11, r4
+             mov r12, r4
+             mov lr, r4
+             mov r4, r0
+             adds r4, #64
+             ldr r5, [sp, #20]
+             cmp r4, r5
+             bls 3f
+             mov r4, r5
+             3:
+             str r4, [sp, #16]
+             2:
+             mov r7, r9
+             ldm r7!, {{r3, r4, r5, r6}}
+             mov r9, r7\n",
+            int4_row!("r10"),
+            int4_row!("r11"),
+            int4_row!("r12"),
+            int4_row!("lr"),
+            "ldr r7, [sp, #16]
+             cmp r0, r7
+             bne 2b
+             mov r7, sp
+             ldm r7!, {{r3, r4, r5, r6}}
+             mov r2, r10
+             asrs r2, r2, #16
+             adds r3, r3, r2
+             mov r2, r11
+             asrs r2, r2, #16
+             adds r4, r4, r2
+             mov r2, r12
+             asrs r2, r2, #16
+             adds r5, r5, r2
+             mov r2, lr
+             asrs r2, r2, #16
+             adds r6, r6, r2
+             subs r7, #16
+             stm r7!, {{r3, r4, r5, r6}}
+             ldr r7, [sp, #20]
+             cmp r0, r7
+             beq 5f
+             b 4b
+             5:
+             lsls r3, r3, #12
+             lsls r4, r4, #12
+             lsls r5, r5, #12
+             lsls r6, r6, #12
+             mov r10, r3
+             mov r11, r4
+             mov r12, r5
+             mov lr, r6"
+        ),
+        "r10",
+        "r11",
+        "r12",
+        "lr",
+        "add sp, #24"
     )
 }
 

@@ -5,7 +5,7 @@
 
 use core::arch::naked_asm;
 
-use super::{Curve, Joining, portable};
+use super::{Curve, Joining, Step, portable};
 use crate::math;
 
 /// See [`portable::largest`].
@@ -96,6 +96,58 @@ unsafe extern "C" fn spread_of_fours(_: *const [i32; 4], _: usize) -> u32 {
          bne 2b
          mov r0, r12
          pop {{r4, r5, r6, pc}}"
+    )
+}
+
+/// See [`portable::quantize_to`].
+pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
+    let (q_fours, v_fours) = (q.as_chunks_mut::<4>().0, v.as_chunks::<4>().0);
+    let fours = if q_fours.len() < v_fours.len() { q_fours.len() } else { v_fours.len() };
+    if fours > 0 {
+        let walk = QuantizeWalk { v: v.as_ptr(), fours, step };
+        // SAFETY: there are so many fours of values, and room for as many bytes; at least one.
+        unsafe { quantize_fours(q_fours.as_mut_ptr(), &walk) };
+    }
+    if let (Some(q), Some(v)) = (q.get_mut(4 * fours..), v.get(4 * fours..)) {
+        portable::quantize_to(q, v, step);
+    }
+}
+
+#[repr(C)]
+struct QuantizeWalk {
+    v: *const i32,
+    fours: usize,
+    step: Step,
+}
+
+/// A value's upper byte is its int8.
+#[unsafe(naked)]
+unsafe extern "C" fn quantize_fours(_: *mut [i8; 4], _: &QuantizeWalk) {
+    naked_asm!(
+        "push {{r4, r5, r6, r7, lr}}
+         ldm r1, {{r1, r2, r3, r12}}
+         mov lr, #0x800000
+         2:
+         ldm r1!, {{r4, r5, r6, r7}}
+         asr r4, r4, r3
+         asr r5, r5, r3
+         asr r6, r6, r3
+         asr r7, r7, r3
+         mla r4, r4, r12, lr
+         mla r5, r5, r12, lr
+         mla r6, r6, r12, lr
+         mla r7, r7, r12, lr
+         lsr r5, r5, #24
+         lsr r6, r6, #24
+         lsr r7, r7, #24
+         lsr r4, r4, #24
+         orr r4, r4, r5, lsl #8
+         orr r4, r4, r6, lsl #16
+         orr r4, r4, r7, lsl #24
+         str r4, [r0], #4
+         subs r2, r2, #1
+         bne 2b
+         pop {{r4, r5, r6, r7, pc}}"
     )
 }
 

@@ -15,6 +15,8 @@ pub struct Scaled<'a> {
     pub values: &'a [i32],
     /// The value that 1 stands for.
     pub scale: f32,
+    /// Their [`kernels::spread`].
+    pub spread: u32,
 }
 
 /// Writes the norm of `x` to `out`, both `[width]`; an empty `bias` is none. Returns what the numbers in `out` count.
@@ -22,7 +24,7 @@ pub struct Scaled<'a> {
 pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f32], epsilon: f32) -> f32 {
     // Without its mean, a value may be twice as large.
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
-    let cut = surplus(kernels::spread(x.values), kept);
+    let cut = surplus(x.spread, kept);
     let scale = x.scale * power_of_two(cut as i32);
     out.copy_from_slice(x.values);
     let gain_cut = match kind {
@@ -37,13 +39,21 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
         }
         Norm::Rms => cut,
     };
-    let largest = gain.iter().fold(0, |so_far, gain| math::max_u32(gain.to_bits() << 1, so_far));
-    let largest = exponent(largest >> 1);
+    let largest = largest_exponent(gain);
     let squares = kernels::gain(out, gain_cut, gain, largest);
     let mean_square = squares as f32 / out.len() as f32 * scale * scale;
     let scale = scale / math::sqrt(mean_square + epsilon) * power_of_two(largest - 141);
     add_f32(out, bias, scale);
     scale
+}
+
+/// Four at a time, which saves the loop's own instructions.
+#[cfg_attr(x86_vectors, inline(always))]
+fn largest_exponent(gain: &[f32]) -> i32 {
+    let larger = |so_far, gain: &f32| math::max_u32(gain.to_bits() << 1, so_far);
+    let (fours, rest) = gain.as_chunks::<4>();
+    let largest = fours.iter().fold(0, |so_far, four| four.iter().fold(so_far, larger));
+    exponent(rest.iter().fold(largest, larger) >> 1)
 }
 
 #[cfg_attr(x86_vectors, inline(always))]
@@ -80,7 +90,14 @@ mod tests {
                 }
                 let shift: &[f32] = if kind == Norm::Layer { &bias } else { &[] };
                 let mut out = std::vec![0; 50];
-                let scale = norm(&mut out, Scaled { values: &values, scale: unit }, kind, &gain, shift, 1e-9);
+                let scale = norm(
+                    &mut out,
+                    Scaled { values: &values, scale: unit, spread: kernels::spread(&values) },
+                    kind,
+                    &gain,
+                    shift,
+                    1e-9,
+                );
                 let largest = expected.iter().fold(0f32, |l, x| l.max(x.abs()));
                 for (i, (out, expected)) in out.iter().zip(&expected).enumerate() {
                     let error = (*out as f32 * scale - expected).abs() / largest;
@@ -96,7 +113,14 @@ mod tests {
             for scale in [0.0, 1e-38, 1e30] {
                 for gain in [[0.0; 3], [f32::MAX, -f32::MAX, 1e-40], [1.0; 3]] {
                     for kind in [Norm::None, Norm::Layer, Norm::Rms] {
-                        norm(&mut [0; 3], Scaled { values: &values, scale }, kind, &gain, &gain, 0.0);
+                        norm(
+                            &mut [0; 3],
+                            Scaled { values: &values, scale, spread: kernels::spread(&values) },
+                            kind,
+                            &gain,
+                            &gain,
+                            0.0,
+                        );
                     }
                 }
             }

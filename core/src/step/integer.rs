@@ -13,7 +13,7 @@ use crate::memory::{
     Buffers, LANES_MAX, MemorySize, block_width, lane_words, quantized_columns, take, turns_len,
 };
 use crate::model::Model;
-use crate::ops::fixed::{add_f32, bits, cut_to, power_of_two};
+use crate::ops::fixed::{add_f32, bits, cut_to, power_of_two, to_f32};
 use crate::ops::integer_activation::activate;
 use crate::ops::integer_attention::{HEADS_AT_ONCE, Past, Scratch, attention};
 use crate::ops::integer_norm::{Scaled, norm};
@@ -72,6 +72,8 @@ struct Input<'m> {
 struct Residual<'m> {
     values: &'m mut [i32],
     scale: f32,
+    /// The [`kernels::spread`] of the values.
+    spread: u32,
 }
 
 /// Keys and values of all layers, `[layers, context, stride]`, with a bfloat16 scale a position.
@@ -123,7 +125,7 @@ impl<'m> Lane<'m> {
     /// Takes [`lane_words`].
     fn lay_out(config: &Config, words: &mut &'m mut [i32]) -> Self {
         Lane {
-            residual: Residual { values: take(words, config.width), scale: 0.0 },
+            residual: Residual { values: take(words, config.width), scale: 0.0, spread: 0 },
             block: Block { values: take(words, block_width(config)), scale: 0.0 },
             turns: take(words, turns_len(config)),
             input: Input { prepared: take(words, prepared_len(quantized_columns(config))), scale: 0.0 },
@@ -168,7 +170,8 @@ impl Step for IntegerStep<'_> {
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let config = model.config();
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
-        let residual = Scaled { values: self.lane.residual.values, scale: self.lane.residual.scale };
+        let Residual { ref values, scale, spread } = self.lane.residual;
+        let residual = Scaled { values, scale, spread };
         let scale = norm(self.values, residual, config.norm, gain, bias, config.norm_epsilon);
         self.lane.input.fill(model, self.quantized, self.values, scale);
     }
@@ -240,9 +243,7 @@ impl Step for IntegerStep<'_> {
         for (i, logits) in self.logits.chunks_mut(part_rows.max(4)).enumerate() {
             let part = matrix.rows_from(i * part_rows);
             self.lane.block.product(part, logits.len(), &self.lane.input, &[]);
-            for (logit, &value) in logits.iter_mut().zip(&*self.lane.block.values) {
-                *logit = value as f32 * self.lane.block.scale;
-            }
+            to_f32(logits, self.lane.block.values, self.lane.block.scale);
         }
     }
 
@@ -288,9 +289,9 @@ impl Residual<'_> {
             return self.replace(values, scale);
         }
         let (joining, scale) =
-            Joining::of(bits(kernels::spread(values)), scale, bits(kernels::spread(self.values)), self.scale);
+            Joining::of(bits(kernels::spread(values)), scale, bits(self.spread), self.scale);
         kernels::join(self.values, values, joining);
-        self.scale = scale;
+        (self.scale, self.spread) = (scale, kernels::spread(self.values));
     }
 
     /// Takes the numbers, with bits behind the point to round the next sums in.
@@ -298,7 +299,7 @@ impl Residual<'_> {
     fn replace(&mut self, values: &[i32], scale: f32) {
         let up = 28u32.saturating_sub(bits(kernels::spread(values)));
         self.values.iter_mut().zip(values).for_each(|(sum, value)| *sum = value << up);
-        self.scale = scale * power_of_two(-(up as i32));
+        (self.scale, self.spread) = (scale * power_of_two(-(up as i32)), kernels::spread(self.values));
     }
 }
 
