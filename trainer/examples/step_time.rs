@@ -1,7 +1,8 @@
 //! What a training step takes, against the matrix products' ceiling; `cargo xtask bench train` runs it.
 //!
 //! Without arguments it prints a report; `cases` prints each case as JSON, and a number with a number of steps times
-//! that case alone: the median and the least milliseconds a step.
+//! that case alone: the median and the least milliseconds a step. `loss FILE SEED` trains nanoGPT's recipe on a text, and
+//! prints the loss.
 
 use anyhow::{Context, Result};
 use pipsqueak::{Mlp, Position};
@@ -13,12 +14,15 @@ fn main() -> Result<()> {
     match arguments.as_slice() {
         [] => print!("{}", bench::report(30)?),
         [word] if word == "cases" => cases.iter().for_each(|case| println!("{}", json(case))),
+        [word, file, seed] if word == "loss" => {
+            println!("{}", bench::final_loss(&std::fs::read_to_string(file)?, seed.parse()?)?);
+        }
         [number, steps] => {
             let case = cases.get(number.parse::<usize>()?).context("no such case")?;
             let time = bench::step_time(case, parallel::available(), steps.parse()?)?;
             println!("{} {}", time.median_ms, time.best_ms);
         }
-        _ => anyhow::bail!("usage: step_time [cases | CASE STEPS]"),
+        _ => anyhow::bail!("usage: step_time [cases | CASE STEPS | loss FILE SEED]"),
     }
     Ok(())
 }

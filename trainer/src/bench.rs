@@ -1,7 +1,9 @@
 //! How long a step takes, against what the matrix products alone would take.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use anyhow::Context;
 use pipsqueak::{Config, Parameter};
 
 use crate::batches::Batches;
@@ -55,12 +57,7 @@ pub fn cases() -> Vec<Case> {
 /// # Errors
 /// If the shape makes no sense.
 pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<StepTime> {
-    let hyper_parameters = HyperParameters {
-        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, warmup: 100, steps: 2000 },
-        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
-        clip: 1.0,
-    };
-    let mut training = Training::new(&case.config, hyper_parameters, 1)?;
+    let mut training = Training::new(&case.config, recipe(RECIPE_STEPS), 1)?;
     training.threads = threads;
     let length = case.config.context;
     let tokens: Vec<u16> = (0..4 * length).map(|i| (i * i % case.config.vocab) as u16).collect();
@@ -76,6 +73,35 @@ pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<St
     times_ms.sort_by(f64::total_cmp);
     let best_ms = times_ms[0];
     Ok(StepTime { best_ms, median_ms: times_ms[steps / 2], gflops: step_gflop(case) / best_ms * 1e3 })
+}
+
+/// Steps of nanoGPT's recipe for a CPU.
+const RECIPE_STEPS: u64 = 2000;
+
+/// nanoGPT's recipe for a CPU, over so many steps.
+fn recipe(steps: u64) -> HyperParameters {
+    HyperParameters {
+        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, warmup: 100, steps },
+        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
+        clip: 1.0,
+    }
+}
+
+/// Trains nanoGPT's recipe for a CPU on the characters of the first nine tenths of a text; returns the loss over the whole
+/// of the last tenth, nats a character.
+///
+/// # Errors
+/// If the text has too many characters, or too few.
+pub fn final_loss(text: &str, seed: u64) -> anyhow::Result<f64> {
+    let characters: BTreeSet<char> = text.chars().collect();
+    let id_of: BTreeMap<char, u16> = characters.into_iter().zip(0..).collect();
+    let config = Config { vocab: id_of.len(), ..GPT };
+    let tokens: Vec<u16> = text.chars().map(|character| id_of[&character]).collect();
+    let (learnt, held_out) = tokens.split_at(tokens.len() / 10 * 9);
+    let mut training = Training::new(&config, recipe(RECIPE_STEPS), seed)?;
+    let batches = Batches::new(learnt, 12, config.context, seed).context("a text of more characters")?;
+    batches.take(RECIPE_STEPS as usize).for_each(|batch| _ = training.step(&batch));
+    training.loss_over(held_out)
 }
 
 /// Floating-point operations of a step's matrix products, in 10⁹: each weight of a matrix takes 6 a position, each

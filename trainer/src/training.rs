@@ -433,4 +433,26 @@ mod tests {
         let parameters = (4 + SHARDS) * training.parameters.len() * size_of::<f32>();
         assert_eq!(Training::bytes(&config, 28, config.context), activations + parameters);
     }
+
+    #[test]
+    fn memory_grows_in_a_straight_line() {
+        // Not with the square of the context: no scores are kept.
+        let config = small(&STORIES_260K);
+        let bytes = |n: usize, of: fn(&Config, usize) -> (Config, usize, usize)| {
+            let (config, sequences, length) = of(&config, n);
+            Training::bytes(&config, sequences, length) as i64
+        };
+        let ways: [(&str, fn(&Config, usize) -> (Config, usize, usize)); 3] = [
+            ("batch", |config, n| (config.clone(), n, PASS_POSITIONS)),
+            ("context", |config, n| {
+                let context = n * PASS_POSITIONS;
+                (Config { context, ..config.clone() }, 8, context)
+            }),
+            ("layers", |config, n| (Config { layers: n, ..config.clone() }, 8, PASS_POSITIONS)),
+        ];
+        for (what, way) in ways {
+            let growth = |n: usize| bytes(2 * n, way) - bytes(n, way);
+            assert!(growth(8) <= 2 * growth(4), "{what}: {} bytes more, then {}", growth(4), growth(8));
+        }
+    }
 }

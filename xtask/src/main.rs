@@ -88,7 +88,8 @@ enum Task {
     #[command(after_help = "Examples:\n  cargo xtask bench chips\n  cargo xtask bench chips --check\n  \
         cargo xtask bench chips --board virt-rv32 --update\n  \
         cargo xtask bench pc\n  cargo xtask bench pc --check\n  \
-        cargo xtask bench train\n  cargo xtask bench train --against-torch")]
+        cargo xtask bench train\n  cargo xtask bench train --against-torch\n  \
+        cargo xtask bench train --against-torch --text tinyshakespeare.txt")]
     Bench {
         /// What to measure.
         what: Measurement,
@@ -104,6 +105,9 @@ enum Task {
         /// Run PyTorch in turns with `train`; it is installed into target/ from PyPI, where it is missing.
         #[arg(long)]
         against_torch: bool,
+        /// Train nanoGPT's recipe on this text with ours and with PyTorch, and compare their losses.
+        #[arg(long, value_name = "FILE", requires = "against_torch")]
+        text: Option<PathBuf>,
         /// Install without asking.
         #[arg(long)]
         yes: bool,
@@ -136,8 +140,8 @@ fn main() -> ExitCode {
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
         Task::Run { model, log, board } => commands::run::run(board.board, model, log),
-        Task::Bench { what: Measurement::Train, against_torch, .. } => {
-            commands::bench_train::train(against_torch)
+        Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
+            commands::bench_train::train(against_torch, text.as_deref())
         }
         Task::Bench { what: Measurement::Pc, check, .. } => commands::bench_pc::pc(check),
         Task::Bench { what: Measurement::Chips, board, check, update, yes, .. } => {

@@ -10,31 +10,57 @@ use crate::{paths, process};
 
 /// Each of two that are compared runs this often, in turns; the least time counts, since others may use the machine too.
 const ROUNDS: usize = 3;
-const STEPS: usize = 30;
+const STEPS: usize = 100;
+/// From which a loss is compared.
+const SEEDS: u64 = 3;
 
-/// Prints our own figures; `against_torch` installs CPU PyTorch into target/ and runs it in turns with ours.
-pub fn train(against_torch: bool) -> Result<()> {
+/// Prints our own figures; `against_torch` installs CPU PyTorch into target/ and runs it in turns with ours. With a text,
+/// both are trained on it, and the losses compared instead.
+pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
     build()?;
     if !against_torch {
         return process::run(&mut Command::new(example()));
     }
     let python = python()?;
-    println!("{:<28} {:>9} {:>9} {:>9}", "milliseconds a step", "ours", "eager", "compiled");
     let cases = printed(Command::new(example()).arg("cases"))?;
+    if let Some(text) = text {
+        return losses(&python, cases.lines().next().unwrap_or_default(), text);
+    }
+    println!("{:<28} {:>9} {:>9} {:>9}", "milliseconds a step", "ours", "eager", "compiled");
     for (number, case) in cases.lines().enumerate() {
         compare(&python, number, case)?;
     }
     Ok(())
 }
 
+/// Trains the recipe of `case` to its end with both, from several seeds.
+fn losses(python: &Path, case: &str, text: &Path) -> Result<()> {
+    let text = text.to_str().context("a text whose path is Unicode")?;
+    let body = case.strip_suffix('}').context("a case is a JSON object")?;
+    println!("{:<28} {:>9} {:>9}", "nats a character at the end", "ours", "PyTorch");
+    let mut sums = [0.0; 2];
+    for seed in 1..=SEEDS {
+        let ours = least(Command::new(example()).args(["loss", text, &seed.to_string()]))?;
+        let torch = least(torch_step(python).arg(format!("{body},\"text\":{text:?},\"seed\":{seed}}}")))?;
+        println!("{:<28} {ours:>9.4} {torch:>9.4}", format!("{}, seed {seed}", name(case)));
+        sums = [sums[0] + ours, sums[1] + torch];
+    }
+    let [ours, torch] = sums.map(|sum| sum / SEEDS as f64);
+    println!("{:<28} {ours:>9.4} {torch:>9.4}", "  mean");
+    Ok(())
+}
+
+fn torch_step(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.arg(paths::root().join("xtask/bench/torch_step.py"));
+    command
+}
+
 fn compare(python: &Path, number: usize, case: &str) -> Result<()> {
     let mut best = [f64::INFINITY; 3];
     let body = case.strip_suffix('}').context("a case is a JSON object")?;
     let torch = |compile: bool| {
-        let mut command = Command::new(python);
-        command.arg(paths::root().join("xtask/bench/torch_step.py"));
-        command.arg(format!("{body},\"steps\":{STEPS},\"compile\":{compile}}}"));
-        least(&mut command)
+        least(torch_step(python).arg(format!("{body},\"steps\":{STEPS},\"compile\":{compile}}}")))
     };
     for _ in 0..ROUNDS {
         let ours = least(Command::new(example()).args([number.to_string(), STEPS.to_string()]))?;
