@@ -1,11 +1,11 @@
 """Times training steps of PyTorch on the CPU, for `cargo xtask bench train --against-torch`.
 
 Written from the papers' formulas with torch's own operations: embedding, attention by scaled_dot_product_attention, MLP,
-cross entropy, clipping and AdamW in its fused form. The one argument is a JSON object: vocab, context, width, layers,
+cross entropy, clipping and AdamW. The one argument is a JSON object: vocab, context, width, layers,
 heads, kv_heads, hidden, llama (RMS norm, rotary positions and SwiGLU, else layer norm, learned positions and GELU),
-sequences, steps, threads, compile. Prints the median and the least milliseconds a step.
+sequences, steps, threads, compile, fused (AdamW in one kernel). Prints the median and the least milliseconds a step.
 
-With text and seed instead of steps and compile, it trains nanoGPT's recipe for a CPU (2,000 steps, a learning rate of 1e-3
+With text and seed instead of steps, compile and fused, it trains nanoGPT's recipe for a CPU (2,000 steps, a learning rate of 1e-3
 that falls along a cosine to 1e-4, no decay of vectors) on the characters of the text's first nine tenths, and prints the
 loss over the whole of the last.
 """
@@ -100,7 +100,7 @@ def update(loss, optimizer, model):
 
 
 def adamw(groups):
-    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
+    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1, fused=c.get("fused", True))
 
 
 def print_times():
