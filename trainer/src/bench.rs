@@ -9,7 +9,7 @@ use crate::network::matmul::{View, ViewMut, multiply};
 use crate::optimizer::{AdamW, Optimizer};
 use crate::parallel;
 use crate::presets::{GPT, STORIES_260K, TWO_LAYERS};
-use crate::schedule::Schedule;
+use crate::schedule::{Decay, Schedule};
 use crate::training::{HyperParameters, Training};
 
 /// A model and the batch it is timed with.
@@ -56,7 +56,7 @@ pub fn cases() -> Vec<Case> {
 /// If the shape makes no sense.
 pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<StepTime> {
     let hyper_parameters = HyperParameters {
-        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, warmup: 100, steps: 2000 },
+        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, decay: Decay::Cosine, warmup: 100, steps: 2000 },
         optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
         clip: 1.0,
     };

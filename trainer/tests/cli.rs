@@ -374,7 +374,7 @@ fn interrupt(folder: &Path, arguments: &str, signal: &str, milliseconds: u64) ->
 fn a_killed_run_resumes_as_if_it_had_never_stopped() {
     let folder = folder("killed");
     succeed(&folder, "corpus --bytes 30K --out s.txt");
-    for rule in ["adamw", "muon"] {
+    for rule in ["adamw", "muon", "normuon"] {
         let options = format!("--text s.txt {LONGER} --optimizer {rule}");
         succeed(&folder, &format!("train --out straight.pip {options}"));
         let train = format!("train --out m.pip {options} --checkpoint-every 7");
