@@ -46,7 +46,7 @@ pub(in super::super) struct Recipe {
     #[arg(long, default_value_t = 0.1)]
     pub(in super::super) validation: f64,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
-    /// [default: int8 0, int4 0.3, ternary 0.6]
+    /// [default: int8 0, int4 0.15, ternary 0.4]
     #[arg(long, value_name = "SHARE")]
     quantize_last: Option<f64>,
     /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
@@ -119,8 +119,8 @@ impl Recipe {
     pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
         let default = match precision {
             Precision::F32 | Precision::Int8 => 0.0,
-            Precision::Int4 => 0.3,
-            Precision::Ternary => 0.6,
+            Precision::Int4 => 0.15,
+            Precision::Ternary => 0.4,
         };
         let last = (self.quantize_last.unwrap_or(default) * self.steps as f64).round() as u64;
         let rounds = precision != Precision::F32 && last > 0;
