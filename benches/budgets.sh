@@ -14,9 +14,11 @@ run() { # kind, number format, then the options of train
     kind=$1 precision=$2
     shift 2
     if [ "$only" != all ] && [ "$only" != "$kind" ]; then return; fi
+    case $precision in int4) last=0.3 ;; ternary) last=0.6 ;; *) last=0 ;; esac
     start=$(date +%s)
     # shellcheck disable=SC2086
-    "$program" train --text "$text" --out "$folder/m.pip" --precision "$precision" --steps "${STEPS:-1500}" $recipe "$@" \
+    "$program" train --text "$text" --out "$folder/m.pip" --precision "$precision" --steps "${STEPS:-1500}" $recipe \
+        --quantize-last $last "$@" \
         >"$folder/log" 2>&1
     seconds=$(($(date +%s) - start))
     parameters=$(awk '/^parameters/ { gsub(",", "", $2); print $2 }' "$folder/log")
