@@ -1,10 +1,12 @@
 #!/bin/sh
 # The runs behind docs/budgets.md: how the bytes of a model are best spent. Prints a table, one line a run:
 #   kind | options of train | parameters | bytes of the file | nats a token, bits per byte | seconds
+# With the recipe that was the default when they were made.
 # Usage: benches/budgets.sh TEXT [KIND], with KIND one of depth, vocab, heads, context, precision.
 set -eu
 text=$1 only=${2:-all}
 program=${PIPSQUEAK:-target/release/pipsqueak}
+recipe="--optimizer muon --decay cosine --final-learning-rate 1e-3"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -12,8 +14,11 @@ run() { # kind, number format, then the options of train
     kind=$1 precision=$2
     shift 2
     if [ "$only" != all ] && [ "$only" != "$kind" ]; then return; fi
+    case $precision in int4) last=0.3 ;; ternary) last=0.6 ;; *) last=0 ;; esac
     start=$(date +%s)
-    "$program" train --text "$text" --out "$folder/m.pip" --precision "$precision" --steps "${STEPS:-1500}" "$@" \
+    # shellcheck disable=SC2086
+    "$program" train --text "$text" --out "$folder/m.pip" --precision "$precision" --steps "${STEPS:-1500}" $recipe \
+        --quantize-last $last "$@" \
         >"$folder/log" 2>&1
     seconds=$(($(date +%s) - start))
     parameters=$(awk '/^parameters/ { gsub(",", "", $2); print $2 }' "$folder/log")

@@ -11,7 +11,7 @@ use crate::network::matmul::{View, ViewMut, multiply};
 use crate::optimizer::{AdamW, Optimizer};
 use crate::parallel;
 use crate::presets::{GPT, STORIES_260K, TWO_LAYERS};
-use crate::schedule::Schedule;
+use crate::schedule::{Decay, Schedule};
 use crate::training::{HyperParameters, Training};
 
 /// A model and the batch it is timed with.
@@ -81,7 +81,7 @@ const RECIPE_STEPS: u64 = 2000;
 /// nanoGPT's recipe for a CPU, over so many steps.
 fn recipe(steps: u64) -> HyperParameters {
     HyperParameters {
-        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, warmup: 100, steps },
+        schedule: Schedule { maximum: 1e-3, minimum: 1e-4, decay: Decay::Cosine, warmup: 100, steps },
         optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
         clip: 1.0,
     }

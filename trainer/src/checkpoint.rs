@@ -235,17 +235,19 @@ mod tests {
     use crate::batches::Batches;
     use crate::optimizer::{AdamW, Muon, Optimizer};
     use crate::presets::STORIES_260K;
-    use crate::schedule::Schedule;
+    use crate::schedule::{Decay, Schedule};
     use crate::training::{HyperParameters, Quantization};
 
     const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
-    const RULES: [Optimizer; 2] =
-        [Optimizer::AdamW(ADAMW), Optimizer::Muon(Muon { momentum: 0.95, weight_decay: 0.1, rest: ADAMW })];
+    const MUON: Muon = Muon { momentum: 0.95, row_beta: None, weight_decay: 0.1, rest: ADAMW };
+    const NORMUON: Muon = Muon { row_beta: Some(0.95), ..MUON };
+    const RULES: [Optimizer; 3] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON), Optimizer::Muon(NORMUON)];
     const STEPS: u64 = 24;
 
     fn training(optimizer: Optimizer) -> Training {
         let config = Config { context: 8, width: 16, layers: 2, hidden: 12, vocab: 11, ..STORIES_260K };
-        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 4, steps: STEPS };
+        let schedule =
+            Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 4, steps: STEPS };
         let hyper_parameters = HyperParameters { schedule, optimizer, clip: 1.0 };
         let mut training = Training::new(&config, hyper_parameters, 1).unwrap();
         training.quantization = Some(Quantization { precision: Precision::Int4, from: STEPS / 2 });
@@ -280,14 +282,14 @@ mod tests {
     fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.safetensors");
-        let mut training = training(RULES[1]);
+        let mut training = training(RULES[2]);
         let progress = advance(&mut training, fresh(), 10);
         save(&path, &run(), &progress, &training).unwrap();
         (folder, path)
     }
 
     fn refusal(path: &Path) -> String {
-        format!("{:#}", load(path, &run(), &mut training(RULES[1])).unwrap_err())
+        format!("{:#}", load(path, &run(), &mut training(RULES[2])).unwrap_err())
     }
 
     #[test]
@@ -323,11 +325,11 @@ mod tests {
         let (_folder, path) = saved();
         let mut other = run();
         other.insert("batch".into(), 4.into());
-        let error = format!("{:#}", load(&path, &other, &mut training(RULES[1])).unwrap_err());
+        let error = format!("{:#}", load(&path, &other, &mut training(RULES[2])).unwrap_err());
         assert!(error.ends_with("it is of another run: there batch is 3, here it is 4"), "{error}");
         let mut other = run();
         other.insert("vocabulary".into(), Value::Array(vec![1.into()]));
-        let error = format!("{:#}", load(&path, &other, &mut training(RULES[1])).unwrap_err());
+        let error = format!("{:#}", load(&path, &other, &mut training(RULES[2])).unwrap_err());
         assert!(error.ends_with("it is of another run: the vocabulary differs"), "{error}");
     }
 
@@ -335,7 +337,7 @@ mod tests {
     fn every_damage_is_found() {
         let (_folder, path) = saved();
         let whole = std::fs::read(&path).unwrap();
-        assert!(load(&path, &run(), &mut training(RULES[1])).is_ok());
+        assert!(load(&path, &run(), &mut training(RULES[2])).is_ok());
         let mut random = crate::random::Random::new(3);
         for _ in 0..300 {
             let mut damaged = whole.clone();
@@ -347,7 +349,7 @@ mod tests {
             if at >= header {
                 assert!(refusal(&path).contains("it is damaged ("), "byte {at}");
             } else {
-                _ = load(&path, &run(), &mut training(RULES[1]));
+                _ = load(&path, &run(), &mut training(RULES[2]));
             }
             std::fs::write(&path, &whole[..random.below(whole.len())]).unwrap();
             assert!(refusal(&path).contains("it is damaged ("));

@@ -1,6 +1,17 @@
-//! The learning rate: a linear warm-up, then half a cosine from the maximum to the minimum.
+//! The learning rate: a linear warm-up, then a fall from the maximum to the minimum.
 
 use core::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+/// The way from the maximum to the minimum, over the share `t` of the steps after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Decay {
+    /// A straight line, `1 - t`.
+    Linear,
+    /// Half a cosine, `(1 + cos πt) / 2`.
+    Cosine,
+}
 
 /// When the learning rate is what.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,6 +20,8 @@ pub struct Schedule {
     pub maximum: f64,
     /// Reached at `steps`, and kept.
     pub minimum: f64,
+    /// Between the two.
+    pub decay: Decay,
     /// Steps of the warm-up.
     pub warmup: u64,
     /// Steps in all.
@@ -16,32 +29,43 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The learning rate of a step, counted from 0 (nanoGPT's `get_lr`).
+    /// The learning rate of a step, counted from 0.
     pub fn learning_rate(&self, step: u64) -> f64 {
-        let Schedule { maximum, minimum, warmup, steps } = *self;
+        let Schedule { maximum, minimum, decay, warmup, steps } = *self;
         if step < warmup {
             return maximum * (step + 1) as f64 / (warmup + 1) as f64;
         }
         if step >= steps {
             return minimum;
         }
-        let progress = (step - warmup) as f64 / (steps - warmup) as f64;
-        minimum + 0.5 * (1.0 + libm::cos(PI * progress)) * (maximum - minimum)
+        minimum + decay.left((step - warmup) as f64 / (steps - warmup) as f64) * (maximum - minimum)
+    }
+}
+
+impl Decay {
+    fn left(self, t: f64) -> f64 {
+        match self {
+            Decay::Linear => 1.0 - t,
+            Decay::Cosine => 0.5 * (1.0 + libm::cos(PI * t)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Schedule;
+    use super::{Decay, Schedule};
 
     #[test]
     fn up_down_and_level() {
-        let schedule = Schedule { maximum: 1.0, minimum: 0.1, warmup: 9, steps: 109 };
-        assert_eq!(schedule.learning_rate(0), 0.1);
-        assert_eq!(schedule.learning_rate(8), 0.9);
-        assert_eq!(schedule.learning_rate(9), 1.0);
-        assert!((schedule.learning_rate(59) - 0.55).abs() < 1e-12);
-        assert_eq!(schedule.learning_rate(109), 0.1);
-        assert_eq!(schedule.learning_rate(500), 0.1);
+        for (decay, quarter) in [(Decay::Linear, 0.775), (Decay::Cosine, 0.868_198)] {
+            let schedule = Schedule { maximum: 1.0, minimum: 0.1, decay, warmup: 9, steps: 109 };
+            assert_eq!(schedule.learning_rate(0), 0.1);
+            assert_eq!(schedule.learning_rate(8), 0.9);
+            assert_eq!(schedule.learning_rate(9), 1.0);
+            assert!((schedule.learning_rate(34) - quarter).abs() < 1e-6);
+            assert!((schedule.learning_rate(59) - 0.55).abs() < 1e-12);
+            assert_eq!(schedule.learning_rate(109), 0.1);
+            assert_eq!(schedule.learning_rate(500), 0.1);
+        }
     }
 }

@@ -297,13 +297,14 @@ mod tests {
     use crate::batches::Batches;
     use crate::optimizer::{AdamW, Muon};
     use crate::presets::{GPT, STORIES_260K};
+    use crate::schedule::Decay;
 
     const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
-    const MUON: Muon = Muon { momentum: 0.95, weight_decay: 0.1, rest: ADAMW };
+    const MUON: Muon = Muon { momentum: 0.95, row_beta: Some(0.95), weight_decay: 0.1, rest: ADAMW };
     const RULES: [Optimizer; 2] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON)];
 
     fn hyper_parameters(optimizer: Optimizer) -> HyperParameters {
-        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 2, steps: 40 };
+        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 40 };
         HyperParameters { schedule, optimizer, clip: 1.0 }
     }
 

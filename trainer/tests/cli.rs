@@ -168,7 +168,7 @@ fn every_kind_of_token_and_choice_trains() {
     for choice in [
         "--tokens bytes --position learned --norm layer --mlp gelu --bias --untied",
         "--tokens characters --position sinusoidal --norm none --mlp relu --kv-heads 1",
-        "--position none --no-residual --hidden 20 --precision f32",
+        "--position none --no-residual --hidden 20 --precision f32 --optimizer muon --decay cosine",
     ] {
         succeed(&folder, &format!("train --text s.txt --out m.pip {TINY} {choice}"));
         assert!(!succeed(&folder, "generate --model m.pip --length 30").trim().is_empty(), "{choice}");
@@ -374,7 +374,7 @@ fn interrupt(folder: &Path, arguments: &str, signal: &str, milliseconds: u64) ->
 fn a_killed_run_resumes_as_if_it_had_never_stopped() {
     let folder = folder("killed");
     succeed(&folder, "corpus --bytes 30K --out s.txt");
-    for rule in ["adamw", "muon"] {
+    for rule in ["adamw", "muon", "normuon"] {
         let options = format!("--text s.txt {LONGER} --optimizer {rule}");
         succeed(&folder, &format!("train --out straight.pip {options}"));
         let train = format!("train --out m.pip {options} --checkpoint-every 7");
@@ -401,6 +401,8 @@ fn a_checkpoint_of_another_run_is_refused() {
     );
     let message = resume(&format!("--text other.txt {TINY}"));
     assert!(message.contains("it is of another run: there corpus checksum is"), "{message}");
+    let message = resume(&format!("--text stories.txt {TINY} --decay cosine"));
+    assert!(message.contains("there decay is \"Linear\", here it is \"Cosine\""), "{message}");
     let wider = TINY.replace("--width 16", "--width 32");
     let message = resume(&format!("--text stories.txt {wider}"));
     assert!(message.contains("it is of another run: there hidden is 44, here it is 84"), "{message}");

@@ -8,7 +8,7 @@ use pipsqueak_trainer::batches::Batch;
 use pipsqueak_trainer::network::Network;
 use pipsqueak_trainer::optimizer::{AdamW, Optimizer};
 use pipsqueak_trainer::parameters::Parameters;
-use pipsqueak_trainer::schedule::Schedule;
+use pipsqueak_trainer::schedule::{Decay, Schedule};
 use pipsqueak_trainer::training::{HyperParameters, Training};
 
 /// What may differ, by name, relative to the largest element: both sides are f32 and add up in other orders. Each is
@@ -134,7 +134,7 @@ fn rounded_pass(config: &Config, vectors: &Vectors) {
 
 fn ten_steps(config: &Config, vectors: &Vectors) {
     let hyper_parameters = HyperParameters {
-        schedule: Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 3, steps: 10 },
+        schedule: Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Cosine, warmup: 3, steps: 10 },
         optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
         clip: 0.5,
     };

@@ -30,7 +30,7 @@ pub enum Optimizer {
 pub struct Moments {
     /// `m`.
     pub first: Parameters<f32>,
-    /// `v`; zero where the rule needs none.
+    /// `v`; zero where the rule needs none. For each row of Muon's matrices, one, at its beginning.
     pub second: Parameters<f32>,
 }
 

@@ -5,6 +5,10 @@
 //! `w = w (1 - rate decay) - rate 0.2 sqrt(max(rows, columns)) o`. The factor gives a step the size that AdamW's have
 //! (Liu et al. 2025, «Muon is scalable»), so that one learning rate serves both: the embedding, the positions, the head
 //! and all vectors go by AdamW.
+//!
+//! With `β`, each row of `o` goes by what its steps usually are («NorMuon», Li et al. 2025): `v = β v + (1 - β) mean(o²)` for
+//! each row, `o = o / (sqrt(v) + ε)`, and all of `o` is brought back to the norm that it had. So neurons that orthogonal steps
+//! favour get no more than others. A row's `v` is kept where its first value's second moment would be.
 
 use pipsqueak::math;
 use pipsqueak::{Config, Mlp, Parameter};
@@ -20,6 +24,8 @@ use crate::parameters::Parameters;
 pub struct Muon {
     /// `μ`.
     pub momentum: f64,
+    /// `β`; none leaves the rows as they are.
+    pub row_beta: Option<f64>,
     /// Decay of the matrices, times the learning rate.
     pub weight_decay: f64,
     /// The rule for all else.
@@ -28,6 +34,8 @@ pub struct Muon {
 
 /// Root mean square of a step's values, over the learning rate.
 const STEP_SIZE: f64 = 0.2;
+/// `ε`: keeps the division of a row in range.
+const EPSILON: f32 = 1e-8;
 /// Iterations of [`orthogonalize`].
 const ITERATIONS: usize = 5;
 /// Jordan's coefficients: steepest at 0, at the price that singular values end between about 0.7 and 1.2, not at 1.
@@ -37,6 +45,7 @@ const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
 struct Matrix<'a> {
     w: &'a mut [f32],
     m: &'a mut [f32],
+    v: &'a mut [f32],
     g: &'a [f32],
     rows: usize,
     columns: usize,
@@ -54,12 +63,12 @@ impl Muon {
         threads: usize,
     ) {
         self.rest.update(parameters, moments, gradients, step, threads, |p| blocks(p, config).is_empty());
-        let matrices = matrices(config, parameters, &mut moments.first, gradients);
+        let matrices = matrices(config, parameters, moments, gradients);
         parallel::for_each(threads, matrices.into_iter(), |matrix| self.update_matrix(matrix, step));
     }
 
     fn update_matrix(&self, matrix: Matrix<'_>, step: Step) {
-        let Matrix { w, m, g, rows, columns } = matrix;
+        let Matrix { w, m, v, g, rows, columns } = matrix;
         let (momentum, clip) = (self.momentum as f32, step.clip as f32);
         let mut update: Vec<f32> = m
             .iter_mut()
@@ -71,6 +80,9 @@ impl Muon {
             })
             .collect();
         orthogonalize(&mut update, rows, columns);
+        if let Some(beta) = self.row_beta {
+            even_rows(&mut update, v, columns, beta as f32);
+        }
         let keep = (1.0 - step.learning_rate * self.weight_decay) as f32;
         let rate = (step.learning_rate * STEP_SIZE * libm::sqrt(rows.max(columns) as f64)) as f32;
         w.iter_mut().zip(&update).for_each(|(w, o)| *w = *w * keep - rate * o);
@@ -92,18 +104,21 @@ fn blocks(parameter: Parameter, config: &Config) -> Vec<usize> {
 fn matrices<'a>(
     config: &Config,
     parameters: &'a mut Parameters<f32>,
-    moments: &'a mut Parameters<f32>,
+    moments: &'a mut Moments,
     gradients: &'a Parameters<f32>,
 ) -> Vec<Matrix<'a>> {
     let mut matrices = Vec::new();
-    let all = parameters.walk_mut().zip(moments.walk_mut()).zip(gradients.walk());
-    for (((parameter, mut w), (_, mut m)), (_, shape, mut g)) in all {
+    let Moments { first, second } = moments;
+    let all = parameters.walk_mut().zip(first.walk_mut()).zip(second.walk_mut()).zip(gradients.walk());
+    for ((((parameter, mut w), (_, mut m)), (_, mut v)), (_, shape, mut g)) in all {
         let blocks = blocks(parameter, config);
         for rows in (0..shape.layers).flat_map(|_| &blocks).copied() {
             let length = rows * shape.columns;
-            let parts = (w.split_off_mut(..length), m.split_off_mut(..length), g.split_off(..length));
-            let (Some(w), Some(m), Some(g)) = parts else { unreachable!("the blocks make up the layer") };
-            matrices.push(Matrix { w, m, g, rows, columns: shape.columns });
+            let [w, m, v] = [&mut w, &mut m, &mut v].map(|values| values.split_off_mut(..length));
+            let (Some(w), Some(m), Some(v), Some(g)) = (w, m, v, g.split_off(..length)) else {
+                unreachable!("the blocks make up the layer")
+            };
+            matrices.push(Matrix { w, m, v, g, rows, columns: shape.columns });
         }
     }
     matrices
@@ -140,6 +155,22 @@ pub(super) fn orthogonalize(x: &mut [f32], rows: usize, columns: usize) {
     }
 }
 
+/// Divides each row of `o` by the root of its mean square over the steps, and all of it so that its norm stays. `v` holds
+/// the mean at each row's beginning; that it begins at zero is the same for every row, and goes with the norm.
+fn even_rows(o: &mut [f32], v: &mut [f32], columns: usize, beta: f32) {
+    let before = math::sum(o, |o| o * o);
+    for (o, v) in o.chunks_exact_mut(columns).zip(v.chunks_exact_mut(columns)) {
+        v[0] = beta * v[0] + (1.0 - beta) * math::sum(o, |o| o * o) / columns as f32;
+        let factor = 1.0 / (f32::sqrt(v[0]) + EPSILON);
+        o.iter_mut().for_each(|o| *o *= factor);
+    }
+    let after = math::sum(o, |o| o * o);
+    if after > 0.0 {
+        let factor = f32::sqrt(before / after);
+        o.iter_mut().for_each(|o| *o *= factor);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +179,7 @@ mod tests {
 
     const RULE: Muon = Muon {
         momentum: 0.95,
+        row_beta: None,
         weight_decay: 0.1,
         rest: AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 },
     };
@@ -208,11 +240,52 @@ mod tests {
     }
 
     #[test]
+    fn rows_go_by_what_their_steps_usually_are() {
+        let mut o = [3.0, -3.0, 1.0, 1.0, 0.0, 0.0];
+        let mut v = [0.0; 6];
+        even_rows(&mut o, &mut v, 2, 0.75);
+        assert_eq!(v, [0.25 * 9.0, 0.0, 0.25, 0.0, 0.0, 0.0]);
+        // The first step is even, and as long as it was: 20 in four values.
+        let even = libm::sqrtf(5.0);
+        let expected = [even, -even, even, even, 0.0, 0.0];
+        assert!(o.iter().zip(expected).all(|(o, e)| (o - e).abs() < 1e-5), "{o:?}");
+        // The first row is known for large steps: a small one of it is now smaller than another row's.
+        let mut o = [1.0; 6];
+        even_rows(&mut o, &mut v, 2, 0.75);
+        assert!((v[0] - (0.75 * 2.25 + 0.25)).abs() < 1e-6);
+        assert!(o[0] < o[2] && o[2] < o[4], "{o:?}");
+        assert!((math::sum(&o, |o| o * o) - 6.0).abs() < 1e-5);
+        let mut zero = [0.0; 6];
+        even_rows(&mut zero, &mut [0.0; 6], 2, 0.75);
+        assert_eq!(zero, [0.0; 6]);
+    }
+
+    #[test]
+    fn each_row_keeps_one_mean() {
+        let rule = Muon { row_beta: Some(0.95), ..RULE };
+        let (mut parameters, mut moments) = (Parameters::zeros(&GPT), Moments::zeros(&GPT));
+        let mut gradients = Parameters::zeros(&GPT);
+        let noise = values(gradients.len(), 2);
+        gradients.values_mut().iter_mut().zip(noise).for_each(|(g, noise)| *g = noise as f32);
+        let step = Step { number: 0, learning_rate: 0.01, clip: 1.0 };
+        rule.update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
+        let columns = parameters.shape(Parameter::Up).columns;
+        for (i, v) in moments.second.get(Parameter::Up).iter().enumerate() {
+            assert_eq!(*v > 0.0, i % columns == 0, "{i}: {v}");
+        }
+        // All rows of the first step are as long as each other.
+        let lengths = parameters.get(Parameter::Up).chunks(columns).map(|row| math::sum(row, |w| w * w));
+        let lengths: Vec<f32> = lengths.collect();
+        assert!(lengths.iter().all(|length| (length / lengths[0] - 1.0).abs() < 0.05), "{lengths:?}");
+    }
+
+    #[test]
     fn the_momentum_looks_ahead() {
         // The momentum still points the other way; the look ahead does not.
         let (mut w, mut m, g) = ([0.0], [-0.11], [4.0]);
+        let mut v = [0.0];
         let step = Step { number: 3, learning_rate: 0.1, clip: 0.5 };
-        RULE.update_matrix(Matrix { w: &mut w, m: &mut m, g: &g, rows: 1, columns: 1 }, step);
+        RULE.update_matrix(Matrix { w: &mut w, m: &mut m, v: &mut v, g: &g, rows: 1, columns: 1 }, step);
         assert!((m[0] - (0.95 * -0.11 + 0.05 * 2.0)).abs() < 1e-6 && m[0] < 0.0);
         assert!(w[0] < 0.0 && w[0] > -0.1 * 0.2 * 1.5, "{}", w[0]);
     }

@@ -133,6 +133,7 @@ impl Train {
         note("batch", self.recipe.batch.into());
         note("clip", training.hyper_parameters.clip.into());
         note("corpus checksum", data.crc.into());
+        note("decay", serde_json::to_value(schedule.decay)?);
         note("documents", format!("{:?}", self.documents).into());
         note("final learning rate", schedule.minimum.into());
         note("learning rate", schedule.maximum.into());
@@ -207,13 +208,13 @@ mod tests {
     use super::*;
     use crate::optimizer::{AdamW, Optimizer};
     use crate::presets::GPT;
-    use crate::schedule::Schedule;
+    use crate::schedule::{Decay, Schedule};
     use crate::training::HyperParameters;
 
     #[test]
     fn divergence_is_told_from_a_hard_beginning() {
         let adamw = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
-        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, warmup: 2, steps: 400 };
+        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 400 };
         let hyper_parameters = HyperParameters { schedule, optimizer: Optimizer::AdamW(adamw), clip: 1.0 };
         let mut training = Training::new(&GPT, hyper_parameters, 1).unwrap();
         let report = |loss| StepReport { loss, gradient_norm: 1.0, learning_rate: 1e-2 };

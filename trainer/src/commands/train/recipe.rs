@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use pipsqueak::Precision;
 
 use crate::optimizer::{AdamW, Muon, Optimizer};
-use crate::schedule::Schedule;
+use crate::schedule::{Decay, Schedule};
 use crate::training::{HyperParameters, Quantization};
 
 /// How the model learns.
@@ -19,14 +19,17 @@ pub(in super::super) struct Recipe {
     #[arg(long, default_value_t = 8)]
     pub(in super::super) batch: usize,
     /// The rule of a step
-    #[arg(long, value_enum, default_value_t = OptimizerName::Muon)]
+    #[arg(long, value_enum, default_value_t = OptimizerName::Normuon)]
     optimizer: OptimizerName,
     /// Learning rate after the warm-up
     #[arg(long, default_value_t = 1e-2)]
     pub(in super::super) learning_rate: f64,
-    /// Learning rate at the end of its cosine [default: a tenth of the learning rate]
-    #[arg(long)]
-    final_learning_rate: Option<f64>,
+    /// How the learning rate falls after the warm-up
+    #[arg(long, value_enum, default_value_t = DecayName::Linear)]
+    decay: DecayName,
+    /// Learning rate to which it falls
+    #[arg(long, default_value_t = 0.0)]
+    final_learning_rate: f64,
     /// Steps of linear warm-up
     #[arg(long, default_value_t = 100)]
     warmup: u64,
@@ -43,7 +46,7 @@ pub(in super::super) struct Recipe {
     #[arg(long, default_value_t = 0.1)]
     pub(in super::super) validation: f64,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
-    /// [default: int8 0, int4 0.3, ternary 0.6]
+    /// [default: int8 0, int4 0.15, ternary 0.4]
     #[arg(long, value_name = "SHARE")]
     quantize_last: Option<f64>,
     /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
@@ -58,6 +61,26 @@ enum OptimizerName {
     Adamw,
     /// The layers' matrices made orthogonal, the rest by AdamW
     Muon,
+    /// Muon, each row by what its steps usually are
+    Normuon,
+}
+
+/// See [`Decay`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DecayName {
+    /// In a straight line
+    Linear,
+    /// By half a cosine
+    Cosine,
+}
+
+impl From<DecayName> for Decay {
+    fn from(name: DecayName) -> Decay {
+        match name {
+            DecayName::Linear => Decay::Linear,
+            DecayName::Cosine => Decay::Cosine,
+        }
+    }
 }
 
 impl Recipe {
@@ -66,7 +89,7 @@ impl Recipe {
         ensure!((1..=65_536).contains(&self.batch), "--batch is {}; it must be from 1 to 65536", self.batch);
         for (name, value, largest) in [
             ("learning-rate", self.learning_rate, 10.0),
-            ("final-learning-rate", self.final_learning_rate.unwrap_or(0.0), 10.0),
+            ("final-learning-rate", self.final_learning_rate, 10.0),
             ("weight-decay", self.weight_decay, 10.0),
             ("beta2", self.beta2, 0.999_999),
             ("clip", self.clip, f64::MAX),
@@ -82,7 +105,8 @@ impl Recipe {
         HyperParameters {
             schedule: Schedule {
                 maximum: self.learning_rate,
-                minimum: self.final_learning_rate.unwrap_or(self.learning_rate / 10.0),
+                minimum: self.final_learning_rate,
+                decay: self.decay.into(),
                 warmup: self.warmup,
                 steps: self.steps,
             },
@@ -95,8 +119,8 @@ impl Recipe {
     pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
         let default = match precision {
             Precision::F32 | Precision::Int8 => 0.0,
-            Precision::Int4 => 0.3,
-            Precision::Ternary => 0.6,
+            Precision::Int4 => 0.15,
+            Precision::Ternary => 0.4,
         };
         let last = (self.quantize_last.unwrap_or(default) * self.steps as f64).round() as u64;
         let rounds = precision != Precision::F32 && last > 0;
@@ -106,9 +130,11 @@ impl Recipe {
     fn optimizer(&self) -> Optimizer {
         let weight_decay = self.weight_decay;
         let adamw = AdamW { beta1: 0.9, beta2: self.beta2, epsilon: 1e-8, weight_decay };
+        let muon = |row_beta| Optimizer::Muon(Muon { momentum: 0.95, row_beta, weight_decay, rest: adamw });
         match self.optimizer {
             OptimizerName::Adamw => Optimizer::AdamW(adamw),
-            OptimizerName::Muon => Optimizer::Muon(Muon { momentum: 0.95, weight_decay, rest: adamw }),
+            OptimizerName::Muon => muon(None),
+            OptimizerName::Normuon => muon(Some(0.95)),
         }
     }
 }
