@@ -10,7 +10,8 @@ use crate::{paths, process};
 
 /// Each of two that are compared runs this often, in turns; the least time counts, since others may use the machine too.
 const ROUNDS: usize = 3;
-const STEPS: usize = 100;
+/// Of which there are as many as fit this long a run of ours, since short ones warm up slowly.
+const RUN_MS: f64 = 2000.0;
 /// From which a loss is compared.
 const SEEDS: u64 = 2;
 
@@ -62,12 +63,14 @@ fn torch_step(python: &Path) -> Command {
 fn compare(python: &Path, number: usize, case: &str) -> Result<()> {
     let mut best = [f64::INFINITY; 4];
     let body = case.strip_suffix('}').context("a case is a JSON object")?;
+    let ours = |steps: usize| least(Command::new(example()).args([number.to_string(), steps.to_string()]));
+    let steps = (RUN_MS / ours(10)?).clamp(20.0, 500.0) as usize;
     let torch = |compile: bool, fused: bool| {
-        let how = format!("\"steps\":{STEPS},\"compile\":{compile},\"fused\":{fused}");
+        let how = format!("\"steps\":{steps},\"compile\":{compile},\"fused\":{fused}");
         least(torch_step(python).arg(format!("{body},{how}}}")))
     };
     for _ in 0..ROUNDS {
-        let ours = least(Command::new(example()).args([number.to_string(), STEPS.to_string()]))?;
+        let ours = ours(steps)?;
         let torch = [torch(false, true)?, torch(true, true)?, torch(false, false)?];
         for (best, time) in best.iter_mut().zip([ours].into_iter().chain(torch)) {
             *best = best.min(time);
