@@ -225,9 +225,11 @@ impl Shard {
 
     /// Leaves the sum of the losses, and the gradient of their sum over `weight`.
     fn run(&mut self, [parameters, transposed]: [&Parameters<f32>; 2], windows: Windows<'_>, weight: f64) {
-        self.gradients.values_mut().fill(0.0);
+        let others = self.gradients.walk_mut().filter(|(parameter, _)| !self.network.writes(*parameter));
+        others.for_each(|(_, gradient)| gradient.fill(0.0));
         self.loss = 0.0;
-        for pass in windows.chunks(pass_sequences(windows.length)) {
+        for (i, pass) in windows.chunks(pass_sequences(windows.length)).enumerate() {
+            self.network.fresh = i == 0;
             self.network.forward_with(parameters, Some(transposed), pass);
             self.loss += self.network.loss(pass, (1.0 / weight) as f32);
             self.network.backward(&mut self.gradients, parameters, pass);

@@ -43,6 +43,7 @@ impl<'a, F: Float> Block<'a, F> {
             transposed: &[],
             bias: parameters.layer(bias, layer),
             inputs,
+            fresh: false,
         };
         Block {
             rounds: false,
@@ -66,6 +67,18 @@ impl<'a, F: Float> Block<'a, F> {
             output: with(self.output, Parameter::Output),
             up: with(self.up, Parameter::Up),
             down: with(self.down, Parameter::Down),
+            ..self
+        }
+    }
+
+    /// The block with gradients of matrices that are written, not added to.
+    pub(super) fn fresh(self) -> Self {
+        let fresh = |linear| Linear { fresh: true, ..linear };
+        Block {
+            qkv: fresh(self.qkv),
+            output: fresh(self.output),
+            up: fresh(self.up),
+            down: fresh(self.down),
             ..self
         }
     }

@@ -16,6 +16,8 @@ pub struct Linear<'a, F> {
     pub bias: &'a [F],
     /// Length of a row of `x`.
     pub inputs: usize,
+    /// Whether the backward pass writes the matrix's gradient instead of adding to it.
+    pub fresh: bool,
 }
 
 impl<'a, F: Float> Linear<'a, F> {
@@ -66,12 +68,13 @@ impl<'a, F: Float> Linear<'a, F> {
         }
     }
 
-    /// `dx = dout weight`, `dweight += doutᵀ x`, `dbias += Σ dout`.
+    /// `dx = dout weight`, `dweight += doutᵀ x` (without what was there, if fresh), `dbias += Σ dout`.
     pub fn backward(&self, dx: &mut [F], [dweight, dbias]: [&mut [F]; 2], dout: &[F], x: &[F]) {
         let dx = ViewMut::new(dx, dout.len() / self.outputs(), self.inputs, self.inputs);
         multiply(dx, self.out(dout), self.weight(), F::ONE);
         let dweight = ViewMut::new(dweight, self.outputs(), self.inputs, self.inputs);
-        multiply_add(dweight, self.out(dout).transposed(), self.x(x), F::ONE);
+        let multiply_to = if self.fresh { multiply } else { multiply_add };
+        multiply_to(dweight, self.out(dout).transposed(), self.x(x), F::ONE);
         if !dbias.is_empty() {
             dout.chunks_exact(dbias.len()).for_each(|dout| add(dbias, dout));
         }
@@ -90,7 +93,8 @@ mod tests {
         crate::network::transpose::transpose(&mut transposed, &weight, 3);
         let forward = |transposed| {
             let mut out = [0.0; 4];
-            Linear { weight: &weight, transposed, bias: &bias, inputs: 3 }.forward(&mut out, &x);
+            Linear { weight: &weight, transposed, bias: &bias, inputs: 3, fresh: false }
+                .forward(&mut out, &x);
             out
         };
         let same = forward(&[]).iter().zip(forward(&transposed)).all(|(a, b)| (a - b).abs() < 1e-12);
@@ -106,15 +110,18 @@ mod tests {
         let dout = values(ROWS * OUTPUTS, 4);
         let loss = |x: &[f64], weight: &[f64], bias: &[f64]| {
             let mut out = [0.0; ROWS * OUTPUTS];
-            Linear { weight, transposed: &[], bias, inputs: INPUTS }.forward(&mut out, x);
+            Linear { weight, transposed: &[], bias, inputs: INPUTS, fresh: false }.forward(&mut out, x);
             weighted(&out, &dout)
         };
-        let linear = Linear { weight: &weight, transposed: &[], bias: &bias, inputs: INPUTS };
+        let linear = Linear { weight: &weight, transposed: &[], bias: &bias, inputs: INPUTS, fresh: false };
         let (mut dx, mut dweight, mut dbias) =
             (vec![0.0; x.len()], vec![0.0; weight.len()], vec![0.0; OUTPUTS]);
         linear.backward(&mut dx, [&mut dweight, &mut dbias], &dout, &x);
         check("linear dx", &dx, &x, |x| loss(x, &weight, &bias));
         check("linear dweight", &dweight, &weight, |weight| loss(&x, weight, &bias));
         check("linear dbias", &dbias, &bias, |bias| loss(&x, &weight, bias));
+        let mut written = vec![f64::NAN; weight.len()];
+        Linear { fresh: true, ..linear }.backward(&mut dx, [&mut written, &mut dbias], &dout, &x);
+        assert_eq!(written, dweight);
     }
 }

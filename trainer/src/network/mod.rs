@@ -41,6 +41,8 @@ use rounding::round_rows;
 pub struct Network<F> {
     /// Whether activations are rounded as in an integer model; see [`rounding`].
     pub rounds: bool,
+    /// Whether the backward pass writes the gradients of linear maps instead of adding to them; see [`Network::writes`].
+    pub fresh: bool,
     config: Config,
     /// Rotary `[context, head]`, sinusoidal `[context, width]`, else empty.
     positions: Vec<F>,
@@ -58,7 +60,14 @@ impl<F: Float> Network<F> {
         };
         let positions_back = turned_back(&positions);
         let activations = Activations::default();
-        Network { rounds: false, config: config.clone(), positions, positions_back, activations }
+        Network {
+            rounds: false,
+            fresh: false,
+            config: config.clone(),
+            positions,
+            positions_back,
+            activations,
+        }
     }
 
     /// Bytes that passes over `sequences` of `length` allocate.
@@ -113,6 +122,12 @@ impl<F: Float> Network<F> {
         let logits = self.activations.logits.chunks_exact_mut(windows.length * self.config.vocab);
         let sequences = logits.zip(windows.iter());
         sequences.map(|(logits, window)| cross_entropy(logits, window.targets, window.weights, scale)).sum()
+    }
+
+    /// Whether this parameter's gradient is written where the backward pass is fresh: the others must be zero before.
+    pub fn writes(&self, parameter: Parameter) -> bool {
+        use Parameter::{Down, Output, Qkv, Up};
+        matches!(parameter, Qkv | Output | Up | Down) || parameter == self.head_parameter()
     }
 
     /// Adds to `gradients`; after [`Network::forward`] and [`Network::loss`] with the same arguments.
@@ -199,7 +214,7 @@ impl<F: Float> Network<F> {
         let gain = parameters.get(Parameter::FinalNormGain);
         let norm = Norm::new(&self.config, gain, parameters.get(Parameter::FinalNormBias));
         let weight = parameters.get(self.head_parameter());
-        (norm, Linear { weight, transposed: &[], bias: &[], inputs: self.config.width })
+        (norm, Linear { weight, transposed: &[], bias: &[], inputs: self.config.width, fresh: self.fresh })
     }
 
     const fn head_parameter(&self) -> Parameter {
@@ -212,6 +227,7 @@ impl<F: Float> Network<F> {
             _ => [&[], &[]],
         };
         let block = Block::new(&self.config, parameters, layer, turns);
+        let block = if self.fresh { block.fresh() } else { block };
         if self.rounds { block.rounding() } else { block }
     }
 }
