@@ -440,21 +440,17 @@ mod tests {
     #[test]
     fn memory_grows_in_a_straight_line() {
         // Not with the square of the context: no scores are kept.
-        let config = small(&STORIES_260K);
-        let bytes = |n: usize, of: fn(&Config, usize) -> (Config, usize, usize)| {
-            let (config, sequences, length) = of(&config, n);
-            Training::bytes(&config, sequences, length) as i64
+        let bytes = |layers: usize, context: usize, sequences: usize| {
+            let config = Config { layers, context, ..small(&STORIES_260K) };
+            Training::bytes(&config, sequences, context) as i64
         };
-        let ways: [(&str, fn(&Config, usize) -> (Config, usize, usize)); 3] = [
-            ("batch", |config, n| (config.clone(), n, PASS_POSITIONS)),
-            ("context", |config, n| {
-                let context = n * PASS_POSITIONS;
-                (Config { context, ..config.clone() }, 8, context)
-            }),
-            ("layers", |config, n| (Config { layers: n, ..config.clone() }, 8, PASS_POSITIONS)),
+        let ways: [(&str, &dyn Fn(usize) -> i64); 3] = [
+            ("batch", &|n| bytes(2, PASS_POSITIONS, n)),
+            ("context", &|n| bytes(2, n * PASS_POSITIONS, 8)),
+            ("layers", &|n| bytes(n, PASS_POSITIONS, 8)),
         ];
-        for (what, way) in ways {
-            let growth = |n: usize| bytes(2 * n, way) - bytes(n, way);
+        for (what, of) in ways {
+            let growth = |n: usize| of(2 * n) - of(n);
             assert!(growth(8) <= 2 * growth(4), "{what}: {} bytes more, then {}", growth(4), growth(8));
         }
     }
