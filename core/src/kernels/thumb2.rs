@@ -4,9 +4,8 @@
 //! `256 x[even] - x[odd]`: four extractions and four `mla` for four weights, and 256 times the sum.
 //!
 //! **int4, ternary.** Two fields 16 bits apart, without a sign (which one instruction takes off int4's), times two
-//! values 16 bits apart: the upper half of the
-//! product is the sum of two products, the lower half stays below it. What one word adds, `8 * 15 * 127 < 2^15`, still
-//! fits a half, which is then taken off.
+//! values 16 bits apart: the upper half of the product is the sum of two products, the lower half stays below it. What
+//! one word adds, `8 * 15 * 127 < 2^15`, still fits a half, which is then taken off.
 //!
 //! The functions in assembly keep to the procedure call standard (AAPCS), and touch no memory but what their arguments
 //! point to.
