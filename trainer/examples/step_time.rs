@@ -15,7 +15,8 @@ fn main() -> Result<()> {
         [] => print!("{}", bench::report(30)?),
         [word] if word == "cases" => cases.iter().for_each(|case| println!("{}", json(case))),
         [word, file, seed] if word == "loss" => {
-            println!("{}", bench::final_loss(&std::fs::read_to_string(file)?, seed.parse()?)?);
+            let text = std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?;
+            println!("{}", bench::final_loss(&text, seed.parse()?)?);
         }
         [number, steps] => {
             let case = cases.get(number.parse::<usize>()?).context("no such case")?;

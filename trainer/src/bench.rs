@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use pipsqueak::{Config, Parameter};
 
 use crate::batches::Batches;
@@ -57,7 +57,7 @@ pub fn cases() -> Vec<Case> {
 /// # Errors
 /// If the shape makes no sense.
 pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<StepTime> {
-    let mut training = Training::new(&case.config, recipe(RECIPE_STEPS), 1)?;
+    let mut training = Training::new(&case.config, recipe(), 1)?;
     training.threads = threads;
     let length = case.config.context;
     let tokens: Vec<u16> = (0..4 * length).map(|i| (i * i % case.config.vocab) as u16).collect();
@@ -78,8 +78,8 @@ pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<St
 /// Steps of nanoGPT's recipe for a CPU.
 const RECIPE_STEPS: u64 = 2000;
 
-/// nanoGPT's recipe for a CPU, over so many steps.
-fn recipe(steps: u64) -> HyperParameters {
+fn recipe() -> HyperParameters {
+    let steps = RECIPE_STEPS;
     HyperParameters {
         schedule: Schedule { maximum: 1e-3, minimum: 1e-4, decay: Decay::Cosine, warmup: 100, steps },
         optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
@@ -94,12 +94,18 @@ fn recipe(steps: u64) -> HyperParameters {
 /// If the text has too many characters, or too few.
 pub fn final_loss(text: &str, seed: u64) -> anyhow::Result<f64> {
     let characters: BTreeSet<char> = text.chars().collect();
+    ensure!(
+        characters.len() < usize::from(u16::MAX),
+        "The text has {} characters that differ.",
+        characters.len()
+    );
     let id_of: BTreeMap<char, u16> = characters.into_iter().zip(0..).collect();
     let config = Config { vocab: id_of.len(), ..GPT };
     let tokens: Vec<u16> = text.chars().map(|character| id_of[&character]).collect();
     let (learnt, held_out) = tokens.split_at(tokens.len() / 10 * 9);
-    let mut training = Training::new(&config, recipe(RECIPE_STEPS), seed)?;
-    let batches = Batches::new(learnt, 12, config.context, seed).context("a text of more characters")?;
+    let mut training = Training::new(&config, recipe(), seed)?;
+    let batches = Batches::new(learnt, 12, config.context, seed)
+        .with_context(|| format!("The text is too short: {} characters.", tokens.len()))?;
     batches.take(RECIPE_STEPS as usize).for_each(|batch| _ = training.step(&batch));
     training.loss_over(held_out)
 }

@@ -1,13 +1,13 @@
 """Times training steps of PyTorch on the CPU, for `cargo xtask bench train --against-torch`.
 
 Written from the papers' formulas with torch's own operations: embedding, attention by scaled_dot_product_attention, MLP,
-cross entropy, clipping and AdamW. The one argument is a JSON object: vocab, context, width, layers,
-heads, kv_heads, hidden, llama (RMS norm, rotary positions and SwiGLU, else layer norm, learned positions and GELU),
-sequences, steps, threads, compile, fused (AdamW in one kernel). Prints the median and the least milliseconds a step.
+cross entropy, clipping and AdamW. The one argument is a JSON object: vocab, context, width, layers, heads, kv_heads,
+hidden, llama (RMS norm, rotary positions and SwiGLU, else layer norm, learned positions and GELU), sequences, steps,
+threads, compile, fused (AdamW in one kernel). Prints the median and the least milliseconds a step.
 
-With text and seed instead of steps, compile and fused, it trains nanoGPT's recipe for a CPU (2,000 steps, a learning rate of 1e-3
-that falls along a cosine to 1e-4, no decay of vectors) on the characters of the text's first nine tenths, and prints the
-loss over the whole of the last.
+With text and seed instead of steps, compile and fused, it trains nanoGPT's recipe for a CPU (2,000 steps, a learning
+rate of 1e-3 that falls along a cosine to 1e-4, no decay of vectors) on the characters of the text's first nine tenths,
+and prints the loss over the whole of the last.
 """
 
 import json

@@ -14,7 +14,7 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
+use super::product::{self, Kernel, Product};
 use super::{EXP2, Factors, Packed, Step, lanes, portable};
 use crate::config::Precision;
 
@@ -62,19 +62,38 @@ fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    if matrix.precision == Precision::Ternary {
-        return lanes::matvec(out, matrix, prepared);
-    }
-    product::matvec(out, matrix, prepared, KERNELS);
+    let kernel = match matrix.precision {
+        Precision::F32 => return,
+        Precision::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },
+        Precision::Int4 => {
+            Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) }
+        }
+        Precision::Ternary => return lanes::matvec(out, matrix, prepared),
+    };
+    product::matvec(out, matrix, prepared, kernel);
 }
 
-const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors: |words| 4 * words },
-    int4: INT4_KERNEL,
-    ternary: INT4_KERNEL,
-};
-const INT4_KERNEL: Kernel =
-    Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) };
+/// Pushes r8 to r11, by way of r4 to r7, which are pushed already.
+macro_rules! push_high {
+    () => {
+        "mov r4, r8
+         mov r5, r9
+         mov r6, r10
+         mov r7, r11
+         push {{r4, r5, r6, r7}}\n"
+    };
+}
+
+/// Takes r8 to r11 off the stack, by way of r4 to r7.
+macro_rules! pop_high {
+    () => {
+        "pop {{r4, r5, r6, r7}}
+         mov r8, r4
+         mov r9, r5
+         mov r10, r6
+         mov r11, r7\n"
+    };
+}
 
 /// A row's lifted sum in `$sum` becomes its result; its scale lies `$at` from r2, the results' place is r3.
 macro_rules! scale_row {
@@ -95,13 +114,9 @@ macro_rules! scale_row {
 macro_rules! product {
     ($enter:expr, $product:literal, $sums:expr, $a:literal, $b:literal, $c:literal, $d:literal, $leave:literal) => {
         naked_asm!(
-            "push {{r4, r5, r6, r7, lr}}
-             mov r4, r8
-             mov r5, r9
-             mov r6, r10
-             mov r7, r11
-             push {{r4, r5, r6, r7}}
-             push {{r0}}\n",
+            "push {{r4, r5, r6, r7, lr}}",
+            push_high!(),
+            "push {{r0}}\n",
             $enter,
             concat!("1:\n ldr r3, ", $product),
             $sums,
@@ -123,12 +138,9 @@ macro_rules! product {
              b 1b
              9:",
             $leave,
-            "pop {{r0, r4, r5, r6, r7}}
-             mov r8, r4
-             mov r9, r5
-             mov r10, r6
-             mov r11, r7
-             pop {{r4, r5, r6, r7, pc}}"
+            "add sp, #4",
+            pop_high!(),
+            "pop {{r4, r5, r6, r7, pc}}"
         )
     };
 }
@@ -392,13 +404,9 @@ macro_rules! dot_pair {
 macro_rules! dots {
     ($more:literal) => {
         naked_asm!(
-            "push {{r4, r5, r6, r7, lr}}
-             mov r4, r8
-             mov r5, r9
-             mov r6, r10
-             mov r7, r11
-             push {{r4, r5, r6, r7}}
-             ldr r4, [r1, #4]
+            "push {{r4, r5, r6, r7, lr}}",
+            push_high!(),
+            "ldr r4, [r1, #4]
              mov r8, r4
              ldr r4, [r1, #8]
              mov r9, r4
@@ -422,13 +430,9 @@ macro_rules! dots {
             "stm r0!, {{r2, r3}}
              add r1, r8
              cmp r1, r9
-             bne 2b
-             pop {{r4, r5, r6, r7}}
-             mov r8, r4
-             mov r9, r5
-             mov r10, r6
-             mov r11, r7
-             pop {{r4, r5, r6, r7, pc}}"
+             bne 2b",
+            pop_high!(),
+            "pop {{r4, r5, r6, r7, pc}}"
         )
     };
 }
@@ -468,13 +472,9 @@ macro_rules! scale_score {
 #[unsafe(naked)]
 unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
     naked_asm!(
-        "push {{r2, r4, r5, r6, r7, lr}}
-         mov r4, r8
-         mov r5, r9
-         mov r6, r10
-         mov r7, r11
-         push {{r4, r5, r6, r7}}
-         movs r4, #1
+        "push {{r2, r4, r5, r6, r7, lr}}",
+        push_high!(),
+        "movs r4, #1
          lsls r4, r4, #31
          mov r8, r4
          mov r9, r4
@@ -502,13 +502,9 @@ unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
          ldr r0, [sp, #16]
          mov r1, r8
          mov r2, r9
-         stm r0!, {{r1, r2}}
-         pop {{r4, r5, r6, r7}}
-         mov r8, r4
-         mov r9, r5
-         mov r10, r6
-         mov r11, r7
-         pop {{r2, r4, r5, r6, r7, pc}}
+         stm r0!, {{r1, r2}}",
+        pop_high!(),
+        "pop {{r2, r4, r5, r6, r7, pc}}
          10:
          mov r8, r3
          b 20b
@@ -579,13 +575,9 @@ macro_rules! weigh {
 #[unsafe(naked)]
 unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk, _: *mut u32) {
     naked_asm!(
-        "push {{r2, r4, r5, r6, r7, lr}}
-         mov r4, r8
-         mov r5, r9
-         mov r6, r10
-         mov r7, r11
-         push {{r4, r5, r6, r7}}
-         ldr r4, [r1, #8]
+        "push {{r2, r4, r5, r6, r7, lr}}",
+        push_high!(),
+        "ldr r4, [r1, #8]
          mov r12, r4
          ldr r4, [r1, #12]
          mov r8, r4
@@ -613,13 +605,9 @@ unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk, _: *mut u32) {
          ldr r0, [sp, #16]
          mov r1, r10
          mov r2, r11
-         stm r0!, {{r1, r2}}
-         pop {{r4, r5, r6, r7}}
-         mov r8, r4
-         mov r9, r5
-         mov r10, r6
-         mov r11, r7
-         pop {{r2, r4, r5, r6, r7, pc}}
+         stm r0!, {{r1, r2}}",
+        pop_high!(),
+        "pop {{r2, r4, r5, r6, r7, pc}}
          10:
          movs r4, #0
          b 20b
@@ -682,13 +670,9 @@ macro_rules! weigh_values {
 #[unsafe(naked)]
 unsafe extern "C" fn two_channels(_: *const i32, _: &Walk, _: &mut [i32; 4]) {
     naked_asm!(
-        "push {{r2, r4, r5, r6, r7, lr}}
-         mov r4, r8
-         mov r5, r9
-         mov r6, r10
-         mov r7, r11
-         push {{r4, r5, r6, r7}}
-         movs r6, #0
+        "push {{r2, r4, r5, r6, r7, lr}}",
+        push_high!(),
+        "movs r6, #0
          movs r7, #1
          mov r8, r6
          mov r9, r6
@@ -710,12 +694,8 @@ unsafe extern "C" fn two_channels(_: *const i32, _: &Walk, _: &mut [i32; 4]) {
          mov r5, r9
          mov r6, r10
          mov r7, r11
-         stm r0!, {{r4, r5, r6, r7}}
-         pop {{r4, r5, r6, r7}}
-         mov r8, r4
-         mov r9, r5
-         mov r10, r6
-         mov r11, r7
-         pop {{r2, r4, r5, r6, r7, pc}}"
+         stm r0!, {{r4, r5, r6, r7}}",
+        pop_high!(),
+        "pop {{r2, r4, r5, r6, r7, pc}}"
     )
 }

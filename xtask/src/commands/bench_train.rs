@@ -39,7 +39,7 @@ pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
 
 /// Trains the recipe of `case` to its end with both, from several seeds.
 fn losses(python: &Path, case: &str, text: &Path) -> Result<()> {
-    let text = text.to_str().context("a text whose path is Unicode")?;
+    let text = text.to_str().context("The path of the text is not Unicode; rename it.")?;
     let body = case.strip_suffix('}').context("a case is a JSON object")?;
     println!("{:<28} {:>9} {:>9}", "nats a character at the end", "ours", "PyTorch");
     let mut sums = [0.0; 2];
