@@ -1,5 +1,6 @@
 //! `cargo xtask bench train`: what a training step takes, beside the matrix products' ceiling and beside PyTorch.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +19,9 @@ const SEEDS: u64 = 2;
 /// Prints our own figures; `against_torch` installs CPU PyTorch into target/ and runs it in turns with ours. With a text,
 /// both are trained on it, and the losses compared instead.
 pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
+    if let Some(text) = text {
+        File::open(text).with_context(|| format!("The text {} can't be read", text.display()))?;
+    }
     build()?;
     if !against_torch {
         return process::run(&mut Command::new(example()));
