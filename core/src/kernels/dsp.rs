@@ -16,7 +16,7 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Product};
+use super::product::{self, Kernel, Kernels, Product};
 use super::{Packed, Step, portable};
 use crate::config::Precision;
 
@@ -245,14 +245,14 @@ fn sum(x: &[i8]) -> i32 {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    let kernel = match matrix.precision {
-        Precision::F32 => return,
-        Precision::Int8 => Kernel { product: int8_product, factors: |words| 2 * words },
-        Precision::Int4 => Kernel { product: int4_product, factors: |words| 4 * words },
-        Precision::Ternary => Kernel { product: ternary_product, factors: |words| 8 * words },
-    };
-    product::matvec(out, matrix, prepared, kernel);
+    product::matvec(out, matrix, prepared, KERNELS);
 }
+
+const KERNELS: Kernels = Kernels {
+    int8: Kernel { product: int8_product, factors: |words| 2 * words },
+    int4: Kernel { product: int4_product, factors: |words| 4 * words },
+    ternary: Kernel { product: ternary_product, factors: |words| 8 * words },
+};
 
 /// A word of each of four rows: 16 weights.
 macro_rules! int8_word {

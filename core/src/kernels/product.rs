@@ -4,6 +4,13 @@ use super::{Packed, scale_row};
 use crate::config::Precision;
 use crate::packing::ROWS;
 
+/// A chip's kernels, one a format.
+pub(super) struct Kernels {
+    pub(super) int8: Kernel,
+    pub(super) int4: Kernel,
+    pub(super) ternary: Kernel,
+}
+
 /// Multiplies whole groups of rows.
 #[derive(Clone, Copy)]
 pub(super) struct Kernel {
@@ -27,8 +34,13 @@ pub(super) struct Product {
 }
 
 /// See [`portable::matvec`](super::portable::matvec). `prepared` begins with what the weights' offset adds to a sum.
-/// `kernel` is the chip's for the matrix's format.
-pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernel: Kernel) {
+pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernels: Kernels) {
+    let kernel = match matrix.precision {
+        Precision::F32 => return,
+        Precision::Int8 => kernels.int8,
+        Precision::Int4 => kernels.int4,
+        Precision::Ternary => kernels.ternary,
+    };
     let words = matrix.words_of_row;
     let Some((&offset, factors)) = prepared.split_first() else { return };
     let groups = out.len().div_ceil(ROWS);

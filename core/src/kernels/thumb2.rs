@@ -12,7 +12,7 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Product};
+use super::product::{self, Kernel, Kernels, Product};
 use super::{Packed, lanes, portable};
 use crate::config::Precision;
 
@@ -20,14 +20,17 @@ pub use super::lanes::{prepare, quantize};
 
 /// See [`portable::matvec`](super::portable::matvec).
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    let product = match matrix.precision {
-        Precision::F32 => return,
-        Precision::Int8 => int8_product,
-        Precision::Int4 => int4_product,
-        Precision::Ternary => return lanes::matvec(out, matrix, prepared),
-    };
-    product::matvec(out, matrix, prepared, Kernel { product, factors: |words| 4 * words });
+    if matrix.precision == Precision::Ternary {
+        return lanes::matvec(out, matrix, prepared);
+    }
+    product::matvec(out, matrix, prepared, KERNELS);
 }
+
+const KERNELS: Kernels = Kernels {
+    int8: Kernel { product: int8_product, factors: |words| 4 * words },
+    int4: Kernel { product: int4_product, factors: |words| 4 * words },
+    ternary: Kernel { product: int4_product, factors: |words| 4 * words },
+};
 
 /// Two factors for the lower or the upper half of each of four words.
 macro_rules! int8_half {

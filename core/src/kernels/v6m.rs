@@ -14,7 +14,7 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Product};
+use super::product::{self, Kernel, Kernels, Product};
 use super::{EXP2, Factors, Packed, Step, lanes, portable};
 use crate::config::Precision;
 
@@ -62,16 +62,20 @@ fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    let kernel = match matrix.precision {
-        Precision::F32 => return,
-        Precision::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },
-        Precision::Int4 => {
-            Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) }
-        }
-        Precision::Ternary => return lanes::matvec(out, matrix, prepared),
-    };
-    product::matvec(out, matrix, prepared, kernel);
+    if matrix.precision == Precision::Ternary {
+        return lanes::matvec(out, matrix, prepared);
+    }
+    product::matvec(out, matrix, prepared, KERNELS);
 }
+
+const KERNELS: Kernels = Kernels {
+    int8: Kernel { product: int8_product, factors: |words| 4 * words },
+    int4: INT4_KERNEL,
+    // Never called: see `matvec`.
+    ternary: INT4_KERNEL,
+};
+const INT4_KERNEL: Kernel =
+    Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) };
 
 /// Pushes r8 to r11, by way of r4 to r7, which are pushed already.
 macro_rules! push_high {
