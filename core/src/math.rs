@@ -68,7 +68,7 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn sqrt(x: f32) -> f32 {
-        libm::sqrtf(x)
+        crate::kernels::sqrt(x)
     }
     fn sin(x: f32) -> f32 {
         sin_cos(x)[0]

@@ -14,6 +14,7 @@ mod lanes;
 pub mod portable;
 #[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
 mod product;
+mod root;
 #[cfg(arm_thumb2)]
 mod thumb2;
 #[cfg(arm_v6m)]
@@ -41,6 +42,7 @@ pub use portable::{bend, gate};
 pub use portable::{gain, join, largest, spread};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
 pub use portable::{matvec, prepare};
+pub use root::sqrt;
 #[cfg(arm_thumb2)]
 pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]

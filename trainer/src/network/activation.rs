@@ -2,75 +2,60 @@
 //! row and `up` the second.
 
 use pipsqueak::math::{self, Float};
-use pipsqueak::ops::activation::{GELU_CUBIC, GELU_SCALE, gelu, relu, silu};
+use pipsqueak::ops::activation::{GELU_CUBIC, GELU_SCALE, relu};
 use pipsqueak::{Activation, Config, Mlp};
 
 use crate::vector::vectorised;
 
 vectorised! {
-    /// `out` `[rows, hidden]` from `x` `[rows, hidden]`, or `[rows, 2, hidden]` where gated.
-    pub fn activate<F>(out: &mut [F], x: &[F], config: &Config) {
+    /// `out` `[rows, hidden]` from `x` `[rows, hidden]`, or `[rows, 2, hidden]` where gated. Leaves in place of `x` its
+    /// slopes, what the backward pass multiplies by: plain, `act'(x)`; gated, `up act'(gate)` and `act(gate)`.
+    pub fn activate<F>(out: &mut [F], x: &mut [F], config: &Config) {
         match config.activation {
-            Activation::Relu => apply(out, x, config, relu),
-            Activation::Gelu => apply(out, x, config, gelu),
-            Activation::Silu => apply(out, x, config, silu),
+            Activation::Relu => apply(out, x, config, relu_and_slope),
+            Activation::Gelu => apply(out, x, config, gelu_and_slope),
+            Activation::Silu => apply(out, x, config, silu_and_slope),
         }
     }
 }
 
 #[inline(always)]
-fn apply<F: Float>(out: &mut [F], x: &[F], config: &Config, function: impl Fn(F) -> F) {
+fn apply<F: Float>(out: &mut [F], x: &mut [F], config: &Config, value_and_slope: impl Fn(F) -> (F, F)) {
     let hidden = config.hidden;
-    match config.mlp {
-        Mlp::Plain => out.iter_mut().zip(x).for_each(|(out, &x)| *out = function(x)),
-        Mlp::Gated => {
-            for (out, x) in out.chunks_exact_mut(hidden).zip(x.chunks_exact(2 * hidden)) {
-                let (gate, up) = x.split_at(hidden);
-                for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
-                    *out = function(gate) * up;
-                }
+    let each = |out: &mut [F], x: &mut [F]| {
+        out.iter_mut().zip(x).for_each(|(out, x)| (*out, *x) = value_and_slope(*x));
+    };
+    if matches!(config.mlp, Mlp::Plain) {
+        return each(out, x);
+    }
+    for (out, x) in out.chunks_exact_mut(hidden).zip(x.chunks_exact_mut(2 * hidden)) {
+        let (gate, up) = x.split_at_mut(hidden);
+        each(out, gate);
+        multiply_by(gate, up);
+        out.iter_mut().zip(up).for_each(|(out, up)| (*out, *up) = (*out * *up, *out));
+    }
+}
+
+vectorised! {
+    /// Turns the slopes that [`activate`] has left into the gradient of its `x`.
+    pub fn backward_activate<F>(slopes: &mut [F], dout: &[F], config: &Config) {
+        match config.mlp {
+            Mlp::Plain => multiply_by(slopes, dout),
+            Mlp::Gated => {
+                let rows = slopes.chunks_exact_mut(2 * config.hidden).zip(dout.chunks_exact(config.hidden));
+                rows.for_each(|(row, dout)| {
+                    let (gate, up) = row.split_at_mut(config.hidden);
+                    multiply_by(gate, dout);
+                    multiply_by(up, dout);
+                });
             }
         }
     }
 }
 
-vectorised! {
-    /// Writes `dx`: plain, `dx = dout act'(x)`; gated, `dgate = dout up act'(gate)` and `dup = dout act(gate)`.
-    pub fn backward_activate<F>(dx: &mut [F], dout: &[F], x: &[F], config: &Config) {
-        match config.activation {
-            Activation::Relu => backward_apply(dx, dout, x, config, relu_and_slope),
-            Activation::Gelu => backward_apply(dx, dout, x, config, gelu_and_slope),
-            Activation::Silu => backward_apply(dx, dout, x, config, silu_and_slope),
-        }
-    }
-}
-
 #[inline(always)]
-fn backward_apply<F: Float>(
-    dx: &mut [F],
-    dout: &[F],
-    x: &[F],
-    config: &Config,
-    value_and_slope: impl Fn(F) -> (F, F),
-) {
-    let hidden = config.hidden;
-    if matches!(config.mlp, Mlp::Plain) {
-        return dx
-            .iter_mut()
-            .zip(dout)
-            .zip(x)
-            .for_each(|((dx, &dout), &x)| *dx = dout * value_and_slope(x).1);
-    }
-    let rows = dx.chunks_exact_mut(2 * hidden).zip(dout.chunks_exact(hidden)).zip(x.chunks_exact(2 * hidden));
-    for ((dx, dout), x) in rows {
-        let (gate, up) = x.split_at(hidden);
-        let (dgate, dup) = dx.split_at_mut(hidden);
-        for ((((dgate, dup), &dout), &gate), &up) in dgate.iter_mut().zip(dup).zip(dout).zip(gate).zip(up) {
-            let (value, slope) = value_and_slope(gate);
-            *dgate = dout * up * slope;
-            *dup = dout * value;
-        }
-    }
+fn multiply_by<F: Float>(x: &mut [F], factors: &[F]) {
+    x.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
 }
 
 #[inline(always)]
@@ -110,11 +95,12 @@ mod tests {
                 let (x, dout) = (values(length, 1), values(2 * HIDDEN, 2));
                 let loss = |x: &[f64]| {
                     let mut out = [0.0; 2 * HIDDEN];
-                    activate(&mut out, x, &config);
+                    activate(&mut out, &mut x.to_vec(), &config);
                     weighted(&out, &dout)
                 };
-                let mut dx = vec![0.0; length];
-                backward_activate(&mut dx, &dout, &x, &config);
+                let mut dx = x.clone();
+                activate(&mut [0.0; 2 * HIDDEN], &mut dx, &config);
+                backward_activate(&mut dx, &dout, &config);
                 check(&format!("{activation:?} {mlp:?}"), &dx, &x, loss);
             }
         }

@@ -26,7 +26,7 @@ pub struct Layer<F> {
     pub mlp_normed: Vec<F>,
     /// `[rows, 2]`.
     pub mlp_norm: Vec<F>,
-    /// `[rows, hidden or 2 hidden]`.
+    /// `[rows, hidden or 2 hidden]`; the non-linearity leaves its slopes here, and the backward pass the gradient.
     pub up: Vec<F>,
     /// `[rows, hidden]`: after the non-linearity.
     pub active: Vec<F>,
@@ -55,8 +55,6 @@ pub struct Activations<F> {
     pub attended: Vec<F>,
     /// `[rows, width + 2 kv_width]`.
     pub dqkv: Vec<F>,
-    /// `[rows, hidden or 2 hidden]`.
-    pub dup: Vec<F>,
     /// `[rows, hidden]`.
     pub dactive: Vec<F>,
     /// For a tile of attention.
@@ -97,13 +95,13 @@ impl<F: Float> Activations<F> {
         };
         let outside =
             [&self.output, &self.final_normed, &self.final_norm, &self.logits, &self.dstream, &self.dnormed];
-        let scratch = [&self.attended, &self.dqkv, &self.dup, &self.dactive, &self.scratch];
+        let scratch = [&self.attended, &self.dqkv, &self.dactive, &self.scratch];
         let outside: usize = outside.into_iter().chain(scratch).map(Vec::capacity).sum();
         (self.layers.iter().map(layer).sum::<usize>() + outside) * size_of::<F>()
     }
 
     /// Each buffer with its length a row.
-    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 10] {
+    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 9] {
         [
             (&mut self.output, config.width),
             (&mut self.final_normed, config.width),
@@ -113,7 +111,6 @@ impl<F: Float> Activations<F> {
             (&mut self.dnormed, config.width),
             (&mut self.attended, config.width),
             (&mut self.dqkv, config.qkv_width()),
-            (&mut self.dup, config.up_width()),
             (&mut self.dactive, config.hidden),
         ]
     }

@@ -103,7 +103,7 @@ impl<'a, F: Float> Block<'a, F> {
         self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
         self.round(&mut a.mlp_normed);
         self.up.forward(&mut a.up, &a.mlp_normed);
-        activate(&mut a.active, &a.up, self.config);
+        activate(&mut a.active, &mut a.up, self.config);
         self.round_hidden(&mut a.active);
         self.join(out, &a.middle, &self.down, &a.active);
     }
@@ -116,13 +116,13 @@ impl<'a, F: Float> Block<'a, F> {
         layer: usize,
     ) {
         use Parameter::*;
-        let Activations { layers, dstream, dnormed, dqkv, dup, dactive, attended, scratch, length, .. } =
+        let Activations { layers, dstream, dnormed, dqkv, dactive, attended, scratch, length, .. } =
             activations;
-        let a = &layers[layer];
+        let a = &mut layers[layer];
 
         self.down.backward(dactive, gradients.layer_pair_mut(Down, DownBias, layer), dstream, &a.active);
-        backward_activate(dup, dactive, &a.up, self.config);
-        self.up.backward(dnormed, gradients.layer_pair_mut(Up, UpBias, layer), dup, &a.mlp_normed);
+        backward_activate(&mut a.up, dactive, self.config);
+        self.up.backward(dnormed, gradients.layer_pair_mut(Up, UpBias, layer), &a.up, &a.mlp_normed);
         self.backward_join(dstream);
         let dnorm = gradients.layer_pair_mut(MlpNormGain, MlpNormBias, layer);
         self.mlp_norm.backward(dstream, dnorm, dnormed, &a.middle, &a.mlp_norm);
