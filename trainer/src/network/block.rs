@@ -186,7 +186,6 @@ impl<'a, F: Float> Block<'a, F> {
         let qkvs = dqkv.chunks_exact_mut(qkv_width).zip(a.qkv.chunks_exact(qkv_width));
         for ((statistics, (dout, out)), (dqkv, qkv)) in statistics.zip(outs).zip(qkvs) {
             let saved = Saved { dout, out, statistics, qkv };
-            dqkv.fill(F::ZERO);
             backward_attention(dqkv, saved, Heads::new(self.config), scratch);
             rotate_all(dqkv, self.turns_back, self.config);
         }

@@ -1,0 +1,163 @@
+//! The backward pass: tiles with keys side by side.
+
+use core::ops::Range;
+
+use pipsqueak::math::{self, Float};
+
+use super::{BLOCK, Heads, VECTOR, blocks};
+use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
+use crate::vector::vectorised;
+
+/// What the backward pass reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Saved<'a, F> {
+    /// `[length, width]`.
+    pub dout: &'a [F],
+    /// `[length, width]`.
+    pub out: &'a [F],
+    /// `[heads, length, 2]` values, tile by tile.
+    pub statistics: &'a [F],
+    /// `[length, width + 2 kv_width]`.
+    pub qkv: &'a [F],
+}
+
+/// The keys and values of one head, `[head, length]` each, and their gradients.
+struct Turned<'a, F> {
+    length: usize,
+    key: &'a mut [F],
+    value: &'a mut [F],
+    dkey: &'a mut [F],
+    dvalue: &'a mut [F],
+}
+
+/// Some queries of one head, and the keys up to the last of them.
+struct Tile<'a, F> {
+    heads: Heads,
+    head: usize,
+    queries: Range<usize>,
+    /// Maximum and inverse sum of each query's scores.
+    statistics: [&'a [F]; 2],
+}
+
+/// Writes `dqkv`.
+///
+/// With `dp = dout vᵀ` and `ds = p (dp - dout · out)`: `dv = pᵀ dout`, `dq = ds k / sqrt(head)`,
+/// `dk = dsᵀ q / sqrt(head)`, `dv` and `dk` summed over the heads of a group.
+pub fn backward_attention<F: Float>(dqkv: &mut [F], saved: Saved<'_, F>, heads: Heads, scratch: &mut [F]) {
+    let (group, stride) = (heads.group(), heads.qkv_width());
+    let length = saved.qkv.len() / stride;
+    let (turned, scores) = scratch.split_at_mut(4 * heads.head * length);
+    let mut turned = Turned::new(turned, length);
+    let mut rest = saved.statistics;
+    for kv_head in 0..heads.kv_heads {
+        turned.read(saved.qkv, heads, kv_head);
+        for queries in blocks(length) {
+            let (statistics, after) = rest.split_at(2 * group * queries.len());
+            rest = after;
+            let (maxima, inverse_sums) = statistics.split_at(group * queries.len());
+            let statistics = maxima.chunks(queries.len()).zip(inverse_sums.chunks(queries.len()));
+            for (head, (maxima, inverse_sums)) in (kv_head * group..).zip(statistics) {
+                let statistics = [maxima, inverse_sums];
+                let tile = Tile { heads, head, queries: queries.clone(), statistics };
+                tile.backward(dqkv, &mut turned, saved, scores);
+            }
+        }
+        turned.write(dqkv, heads, kv_head);
+    }
+}
+
+impl<'a, F: Float> Turned<'a, F> {
+    fn new(buffer: &'a mut [F], length: usize) -> Turned<'a, F> {
+        let mut parts = buffer.chunks_exact_mut(buffer.len() / 4);
+        let mut part = || parts.next().expect("four parts");
+        Turned { length, key: part(), value: part(), dkey: part(), dvalue: part() }
+    }
+
+    /// A key head's keys and values; their gradients become zero.
+    fn read(&mut self, qkv: &[F], heads: Heads, kv_head: usize) {
+        let [key, value] = heads.key_and_value(kv_head);
+        for (turned, start) in [(&mut *self.key, key), (&mut *self.value, value)] {
+            for (i, row) in qkv.chunks_exact(heads.qkv_width()).enumerate() {
+                let turned = turned[i..].iter_mut().step_by(self.length);
+                turned.zip(&row[start..][..heads.head]).for_each(|(turned, &x)| *turned = x);
+            }
+        }
+        self.dkey.fill(F::ZERO);
+        self.dvalue.fill(F::ZERO);
+    }
+
+    /// Writes the gradients to the rows of `dqkv`.
+    fn write(&self, dqkv: &mut [F], heads: Heads, kv_head: usize) {
+        let [key, value] = heads.key_and_value(kv_head);
+        for (turned, start) in [(&*self.dkey, key), (&*self.dvalue, value)] {
+            for (i, row) in dqkv.chunks_exact_mut(heads.qkv_width()).enumerate() {
+                let turned = turned[i..].iter().step_by(self.length);
+                turned.zip(&mut row[start..][..heads.head]).for_each(|(&turned, x)| *x = turned);
+            }
+        }
+    }
+}
+
+impl<F: Float> Tile<'_, F> {
+    fn backward(&self, dqkv: &mut [F], turned: &mut Turned<'_, F>, saved: Saved<'_, F>, scores: &mut [F]) {
+        let (heads, keys, queries) = (self.heads, self.queries.end, self.queries.len());
+        let (head, stride) = (heads.head, heads.qkv_width());
+        let [p, ds] = self.scores(scores);
+        let of_keys = |values| View::new(values, head, keys, turned.length);
+        let q = &saved.qkv[self.start(stride)..];
+        let q = View::new(q, queries, head, stride);
+        let dout = View::new(&saved.dout[self.start(heads.width())..], queries, head, heads.width());
+        multiply(ViewMut::new(p, queries, keys, keys), q, of_keys(turned.key), heads.scale());
+        multiply(ViewMut::new(ds, queries, keys, keys), dout, of_keys(turned.value), F::ONE);
+        backward_softmax(p, ds, self.statistics, &self.means(saved)[..queries], self.queries.start);
+
+        let [p, ds] = [p, ds].map(|scores| View::new(scores, queries, keys, keys));
+        let of_keys = |values| ViewMut::new(values, head, keys, turned.length);
+        multiply_add(of_keys(turned.dvalue), dout.transposed(), p, F::ONE);
+        multiply_add(of_keys(turned.dkey), q.transposed(), ds, heads.scale());
+        let [key, _] = heads.key_and_value(self.head / heads.group());
+        let dq = ViewMut::new(&mut dqkv[self.start(stride)..], queries, head, stride);
+        multiply(dq, ds, View::new(&saved.qkv[key..], keys, head, stride), heads.scale());
+    }
+
+    /// Two of `[queries, keys]`.
+    fn scores<'b>(&self, scratch: &'b mut [F]) -> [&'b mut [F]; 2] {
+        let length = self.queries.len() * self.queries.end;
+        let (first, second) = scratch[..2 * length].split_at_mut(length);
+        [first, second]
+    }
+
+    /// Where the first query lies in rows of `stride`.
+    fn start(&self, stride: usize) -> usize {
+        self.queries.start * stride + self.head * self.heads.head
+    }
+
+    /// `dout · out` of each query.
+    fn means(&self, saved: Saved<'_, F>) -> [F; BLOCK] {
+        let (width, head) = (self.heads.width(), self.heads.head);
+        let [dout, out] = [saved.dout, saved.out].map(|x| x[self.start(width)..].chunks(width));
+        let mut means = [F::ZERO; BLOCK];
+        for ((mean, dout), out) in means[..self.queries.len()].iter_mut().zip(dout).zip(out) {
+            *mean = math::dot(&dout[..head], &out[..head]);
+        }
+        means
+    }
+}
+
+vectorised! {
+    /// From scores in `p` and `dp` in `ds`, `[queries, keys]` both: `p = e^(p - maximum) / sum`, `ds = p (ds - mean)`, and
+    /// both 0 for keys after their query; `before` is how many keys come before the first query.
+    fn backward_softmax<F>(p: &mut [F], ds: &mut [F], statistics: [&[F]; 2], means: &[F], before: usize) {
+        let keys = p.len() / means.len();
+        let rows = p.chunks_exact_mut(keys).zip(ds.chunks_exact_mut(keys)).zip(means).zip(before + 1..);
+        for ((((p, ds), &mean), seen), (&maximum, &inverse_sum)) in rows.zip(statistics[0].iter().zip(statistics[1])) {
+            let whole = seen.next_multiple_of(VECTOR).min(keys);
+            for (p, ds) in p[..whole].iter_mut().zip(&mut ds[..whole]) {
+                *p = math::exp(*p - maximum) * inverse_sum;
+                *ds = *p * (*ds - mean);
+            }
+            p[seen..].fill(F::ZERO);
+            ds[seen..].fill(F::ZERO);
+        }
+    }
+}

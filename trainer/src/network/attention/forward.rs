@@ -1,0 +1,153 @@
+//! The forward pass: tiles with queries side by side.
+
+use core::ops::Range;
+
+use pipsqueak::math::{self, Float};
+
+use super::{Heads, VECTOR, blocks};
+use crate::network::matmul::{View, ViewMut, multiply};
+use crate::vector::vectorised;
+
+/// Some queries of each head that shares a key head, and the keys up to the last of them.
+#[derive(Debug, Clone)]
+struct Tile {
+    heads: Heads,
+    kv_head: usize,
+    queries: Range<usize>,
+}
+
+/// Writes `out` `[length, width]`, and each tile's maxima and inverse sums, `[2, columns]`, to `statistics`.
+pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads: Heads, scratch: &mut [F]) {
+    let length = qkv.len() / heads.qkv_width();
+    let mut rest = statistics;
+    let tile = |kv_head, queries| Tile { heads, kv_head, queries };
+    let tiles = (0..heads.kv_heads).flat_map(|kv_head| blocks(length).map(move |queries| tile(kv_head, queries)));
+    for tile in tiles {
+        let columns = tile.columns();
+        let (statistics, after) = rest.split_at_mut(2 * columns);
+        rest = after;
+        let (scores, vectors) = scratch.split_at_mut(tile.queries.end * columns);
+        let (query, result) = vectors[..2 * heads.head * columns].split_at_mut(heads.head * columns);
+        let [key, value] = heads.key_and_value(tile.kv_head);
+        tile.gather(query, qkv, heads.qkv_width(), heads.scale());
+        tile.score(scores, tile.keys(qkv, key), query);
+        let (maxima, sums) = statistics.split_at_mut(columns);
+        exponentials(scores, &tile, maxima, sums);
+        tile.mix(result, tile.keys(qkv, value), scores);
+        sums.iter_mut().for_each(|sum| *sum = F::ONE / *sum);
+        tile.scatter(out, result, heads.width(), |column| sums[column]);
+    }
+}
+
+impl Tile {
+    /// Queries of all heads of the group.
+    fn columns(&self) -> usize {
+        self.heads.group() * self.queries.len()
+    }
+
+    /// The keys, or values, `[keys, head]`, whose channels start at `offset` in `qkv`.
+    fn keys<'a, F>(&self, qkv: &'a [F], offset: usize) -> View<'a, F> {
+        View::new(&qkv[offset..], self.queries.end, self.heads.head, self.heads.qkv_width())
+    }
+
+    /// Where each column's channels start in rows of `stride`.
+    fn starts(&self, stride: usize) -> impl Iterator<Item = usize> {
+        let Heads { head, .. } = self.heads;
+        let first = self.kv_head * self.heads.group();
+        let queries = self.queries.clone();
+        (first..first + self.heads.group())
+            .flat_map(move |h| queries.clone().map(move |q| q * stride + h * head))
+    }
+
+    /// Brings the tile's queries, out of rows of `stride`, side by side: `to` is `[head, columns]`.
+    fn gather<F: Float>(&self, to: &mut [F], x: &[F], stride: usize, scale: F) {
+        let columns = self.columns();
+        for (column, start) in self.starts(stride).enumerate() {
+            let channels = &x[start..start + self.heads.head];
+            to[column..].iter_mut().step_by(columns).zip(channels).for_each(|(to, &x)| *to = scale * x);
+        }
+    }
+
+    /// Brings `from` `[head, columns]` back to rows of `stride`, each column times its factor.
+    fn scatter<F: Float>(&self, x: &mut [F], from: &[F], stride: usize, factor: impl Fn(usize) -> F) {
+        let columns = self.columns();
+        for (column, start) in self.starts(stride).enumerate() {
+            let (factor, channels) = (factor(column), &mut x[start..start + self.heads.head]);
+            channels
+                .iter_mut()
+                .zip(from[column..].iter().step_by(columns))
+                .for_each(|(x, &y)| *x = factor * y);
+        }
+    }
+
+    /// `out = x y`, `[keys, columns]`, of `x` `[keys, head]` and `y` `[head, columns]`.
+    fn score<F: Float>(&self, out: &mut [F], x: View<'_, F>, y: &[F]) {
+        let (keys, columns) = (self.queries.end, self.columns());
+        multiply(
+            ViewMut::new(out, keys, columns, columns),
+            x,
+            View::new(y, self.heads.head, columns, columns),
+            F::ONE,
+        );
+    }
+
+    /// `out = xᵀ y`, `[head, columns]`, of `x` `[keys, head]` and `y` `[keys, columns]`.
+    fn mix<F: Float>(&self, out: &mut [F], x: View<'_, F>, y: &[F]) {
+        let (keys, columns) = (self.queries.end, self.columns());
+        let out = ViewMut::new(out, self.heads.head, columns, columns);
+        multiply(out, x.transposed(), View::new(y, keys, columns, columns), F::ONE);
+    }
+
+    /// Sets to `value` the scores of keys that come after their query.
+    fn hide<F: Float>(&self, scores: &mut [F], value: F) {
+        let (queries, columns) = (self.queries.len(), self.columns());
+        let diagonal = &mut scores[self.queries.start * columns..];
+        for (key, row) in diagonal.chunks_exact_mut(columns).enumerate() {
+            row.chunks_exact_mut(queries).for_each(|of_head| of_head[..key].fill(value));
+        }
+    }
+}
+
+/// `scores = e^(scores - maximum)`, 0 for keys after the query; leaves each column's maximum and sum.
+fn exponentials<F: Float>(scores: &mut [F], tile: &Tile, maxima: &mut [F], sums: &mut [F]) {
+    tile.hide(scores, F::NEG_INFINITY);
+    raise(scores, maxima, sums);
+    tile.hide(scores, F::ZERO);
+}
+
+vectorised! {
+    /// Each column's maximum, `scores = e^(scores - maximum)`, and their sum; what is hidden adds less than a rounding.
+    fn raise<F>(scores: &mut [F], maxima: &mut [F], sums: &mut [F]) {
+        let columns = maxima.len();
+        let whole = columns - columns % VECTOR;
+        for first in (0..whole).step_by(VECTOR) {
+            let statistics = raise_columns::<F, VECTOR>(scores, columns, first);
+            maxima[first..][..VECTOR].copy_from_slice(&statistics[0]);
+            sums[first..][..VECTOR].copy_from_slice(&statistics[1]);
+        }
+        for column in whole..columns {
+            [[maxima[column]], [sums[column]]] = raise_columns::<F, 1>(scores, columns, column);
+        }
+    }
+}
+
+/// Some columns from the `first` on: their maxima and sums.
+#[inline(always)]
+fn raise_columns<F: Float, const N: usize>(scores: &mut [F], columns: usize, first: usize) -> [[F; N]; 2] {
+    let mut maxima = [F::NEG_INFINITY; N];
+    for row in scores.chunks_exact(columns) {
+        let scores: &[F; N] = row[first..].first_chunk().expect("columns of the tile");
+        for lane in 0..N {
+            maxima[lane] = math::max(scores[lane], maxima[lane]);
+        }
+    }
+    let mut sums = [F::ZERO; N];
+    for row in scores.chunks_exact_mut(columns) {
+        let scores: &mut [F; N] = row[first..].first_chunk_mut().expect("columns of the tile");
+        for lane in 0..N {
+            scores[lane] = math::exp(scores[lane] - maxima[lane]);
+            sums[lane] += scores[lane];
+        }
+    }
+    [maxima, sums]
+}

@@ -1,0 +1,117 @@
+//! Causal attention over one sequence. **The only operation that looks at another position.**
+//!
+//! For each head, with `q`, `k`, `v` `[length, head]` out of `qkv`: `p = softmax(q kᵀ / sqrt(head))` over the positions
+//! up to one's own, `out = p v`. Consecutive groups of `heads / kv_heads` query heads share a key and value head.
+//!
+//! It goes by tiles of [`BLOCK`] queries with the keys up to the last of them, so that little of the upper triangle is
+//! computed. Probabilities are not kept: the backward pass makes them again from each query's maximum and sum (Dao et
+//! al. 2022), so memory grows with the length, not with its square.
+//!
+//! What a tile's vectors run over is chosen so that few products add across a vector. Forward, queries of all heads of a
+//! group lie side by side, `[keys, columns]`: maxima, sums and `p v` run over many queries at once. Backward, keys lie
+//! side by side, `[queries, keys]`, and those of a head are turned about once for all its tiles: only `ds k` adds across.
+
+use core::ops::Range;
+
+mod backward;
+mod forward;
+
+use pipsqueak::Config;
+use pipsqueak::math::{self, Float};
+
+pub use backward::{Saved, backward_attention};
+pub use forward::attention;
+
+/// Queries of one head in a tile.
+pub const BLOCK: usize = 32;
+/// Columns that the loops of softmax take at a time: a vector of the widest kind.
+const VECTOR: usize = 16;
+
+/// Where the heads lie in a row of `[length, width + 2 kv_width]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
+    heads: usize,
+    kv_heads: usize,
+    head: usize,
+}
+
+impl Heads {
+    /// Those of a model.
+    pub fn new(config: &Config) -> Heads {
+        Heads { heads: config.heads, kv_heads: config.kv_heads, head: config.head() }
+    }
+
+    fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+
+    fn width(&self) -> usize {
+        self.heads * self.head
+    }
+
+    fn qkv_width(&self) -> usize {
+        self.width() + 2 * self.kv_heads * self.head
+    }
+
+    fn scale<F: Float>(&self) -> F {
+        F::ONE / math::sqrt(F::of(self.head as f64))
+    }
+
+    /// First channels of a key head's keys and of its values.
+    fn key_and_value(&self, kv_head: usize) -> [usize; 2] {
+        let key = self.width() + kv_head * self.head;
+        [key, key + self.kv_heads * self.head]
+    }
+}
+
+/// The first queries of the tiles of one key head.
+fn blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..length).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(length))
+}
+
+/// Length of the scratch that either pass needs for sequences of this `length`.
+pub const fn scratch_len(config: &Config, length: usize) -> usize {
+    let columns = config.group() * BLOCK;
+    let forward = (length + 2 * config.head()) * columns;
+    let backward = (4 * config.head() + 2 * BLOCK) * length;
+    if forward > backward { forward } else { backward }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::differences::{check, values, weighted};
+
+    const HEADS: Heads = Heads { heads: 4, kv_heads: 2, head: 6 };
+    const LENGTH: usize = 37; // more than one tile
+    const SCRATCH: usize = (2 * LENGTH + 4 * 6) * 2 * BLOCK;
+
+    fn forward(qkv: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mut out = vec![0.0; LENGTH * HEADS.width()];
+        let mut statistics = vec![0.0; LENGTH * HEADS.heads * 2];
+        attention(&mut out, &mut statistics, qkv, HEADS, &mut vec![0.0; SCRATCH]);
+        (out, statistics)
+    }
+
+    #[test]
+    fn gradients_are_those_of_differences() {
+        let qkv = values(LENGTH * HEADS.qkv_width(), 1);
+        let dout = values(LENGTH * HEADS.width(), 2);
+        let (out, statistics) = forward(&qkv);
+        let mut dqkv = vec![f64::NAN; qkv.len()];
+        let saved = Saved { dout: &dout, out: &out, statistics: &statistics, qkv: &qkv };
+        backward_attention(&mut dqkv, saved, HEADS, &mut vec![0.0; SCRATCH]);
+        check("attention", &dqkv, &qkv, |qkv| weighted(&forward(qkv).0, &dout));
+    }
+
+    #[test]
+    fn nothing_of_the_future_is_seen() {
+        let mut qkv = values(LENGTH * HEADS.qkv_width(), 1);
+        let before = forward(&qkv).0;
+        qkv[(LENGTH - 1) * HEADS.qkv_width()..].fill(9.0);
+        let after = forward(&qkv).0;
+        let seen = (LENGTH - 1) * HEADS.width();
+        assert_eq!(before[..seen], after[..seen]);
+        assert_ne!(before[seen..], after[seen..]);
+    }
+}
