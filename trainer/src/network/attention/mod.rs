@@ -73,7 +73,7 @@ fn blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
 pub const fn scratch_len(config: &Config, length: usize) -> usize {
     let columns = config.group() * BLOCK;
     let forward = (length + 2 * config.head()) * columns;
-    let backward = (4 * config.head() + 2 * BLOCK) * length;
+    let backward = (4 * config.head() + 2 * BLOCK) * length + config.head() * BLOCK;
     if forward > backward { forward } else { backward }
 }
 
