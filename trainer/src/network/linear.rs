@@ -85,12 +85,13 @@ impl<'a, F: Float> Linear<'a, F> {
 mod tests {
     use super::*;
     use crate::network::differences::{check, values, weighted};
+    use crate::network::transpose::transpose;
 
     #[test]
     fn the_transposed_weights_give_the_same() {
         let (x, weight, bias) = (values(6, 1), values(6, 2), values(2, 3));
         let mut transposed = vec![0.0; 6];
-        crate::network::transpose::transpose(&mut transposed, &weight, 3);
+        transpose(ViewMut::new(&mut transposed, 3, 2, 2), View::new(&weight, 2, 3, 3));
         let forward = |transposed| {
             let mut out = [0.0; 4];
             Linear { weight: &weight, transposed, bias: &bias, inputs: 3, fresh: false }

@@ -5,11 +5,11 @@ use pipsqueak::math::Float;
 /// A matrix in a slice: element `[row, column]` lies at `row * row_stride + column * column_stride`.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a, F> {
-    values: &'a [F],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+    pub(super) values: &'a [F],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
 }
 
 impl<'a, F> View<'a, F> {
@@ -34,10 +34,10 @@ impl<'a, F> View<'a, F> {
 /// A matrix to write to: `[rows, columns]`, rows `stride` apart.
 #[derive(Debug)]
 pub struct ViewMut<'a, F> {
-    values: &'a mut [F],
-    rows: usize,
-    columns: usize,
-    stride: usize,
+    pub(super) values: &'a mut [F],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) stride: usize,
 }
 
 impl<'a, F> ViewMut<'a, F> {

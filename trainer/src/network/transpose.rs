@@ -5,12 +5,15 @@
 
 use pipsqueak::math::Float;
 
+use super::matmul::{View, ViewMut};
 use crate::parallel;
 use crate::parameters::Parameters;
 use crate::vector::vectorised;
 
-/// Side of a tile: a cache line.
-const TILE: usize = 16;
+/// Values of a cache line: rows are read in strips of so many.
+const LINE: usize = 16;
+/// Side of the squares that are turned in registers.
+const SIDE: usize = 4;
 
 /// Fills `out` with every matrix of every layer of `parameters`, transposed in its place; vectors are left out.
 pub fn transpose_all(out: &mut Parameters<f32>, parameters: &Parameters<f32>, threads: usize) {
@@ -18,36 +21,46 @@ pub fn transpose_all(out: &mut Parameters<f32>, parameters: &Parameters<f32>, th
     let layers = matrices.flat_map(|((_, out), (_, shape, values))| {
         let length = (shape.rows * shape.columns).max(1);
         let layers = out.chunks_exact_mut(length).zip(values.chunks_exact(length));
-        layers.map(move |(out, values)| (out, values, shape.columns))
+        layers.map(move |(out, values)| {
+            let (rows, columns) = (shape.rows, shape.columns);
+            (ViewMut::new(out, columns, rows, rows), View::new(values, rows, columns, columns))
+        })
     });
     let layers: Vec<_> = layers.collect();
-    parallel::for_each(threads, layers.into_iter(), |(out, values, columns)| transpose(out, values, columns));
+    parallel::for_each(threads, layers.into_iter(), |(out, values)| transpose(out, values));
 }
 
 vectorised! {
-    /// `out` `[columns, rows]` from `matrix` `[rows, columns]`.
-    pub fn transpose<F>(out: &mut [F], matrix: &[F], columns: usize) {
-        let rows = matrix.len() / columns;
-        for (first, strip) in matrix.chunks(TILE * columns).enumerate() {
-            let out = &mut out[first * TILE..];
-            if strip.len() == TILE * columns {
-                transpose_strip(out, strip, rows, columns);
-            } else {
-                for (row, values) in strip.chunks_exact(columns).enumerate() {
-                    out[row..].iter_mut().step_by(rows).zip(values).for_each(|(out, &value)| *out = value);
+    /// `out` `[columns, rows]` from `x` `[rows, columns]`, whose rows are not transposed.
+    pub fn transpose<F>(out: ViewMut<'_, F>, x: View<'_, F>) {
+        let (rows, columns) = (x.rows, x.columns);
+        assert!((out.rows, out.columns, x.column_stride) == (columns, rows, 1), "shapes do not go together");
+        let strides = [out.stride, x.row_stride];
+        let [whole_rows, whole_columns] = [rows, columns].map(|side| side - side % SIDE);
+        for strip in (0..whole_rows).step_by(LINE) {
+            for column in (0..whole_columns).step_by(SIDE) {
+                for row in (strip..whole_rows.min(strip + LINE)).step_by(SIDE) {
+                    transpose_square(out.values, x.values, [row, column], strides);
                 }
+            }
+        }
+        for row in 0..rows {
+            let first = if row < whole_rows { whole_columns } else { 0 };
+            for column in first..columns {
+                out.values[column * out.stride + row] = x.values[row * x.row_stride + column];
             }
         }
     }
 }
 
-/// [`TILE`] rows; `rows` is how far apart the rows of `out` are.
+/// A square of [`SIDE`] that is at `[row, column]` in `x`; the `strides` are how far apart rows of `out` and `x` are.
 #[inline(always)]
-fn transpose_strip<F: Float>(out: &mut [F], strip: &[F], rows: usize, columns: usize) {
-    let pieces: [&[F]; TILE] = core::array::from_fn(|row| &strip[row * columns..][..columns]);
-    for column in 0..columns {
-        let line: &mut [F; TILE] = out[column * rows..].first_chunk_mut().expect("a whole tile");
-        *line = core::array::from_fn(|row| pieces[row][column]);
+fn transpose_square<F: Float>(out: &mut [F], x: &[F], [row, column]: [usize; 2], strides: [usize; 2]) {
+    let part = |i: usize| *x[(row + i) * strides[1] + column..].first_chunk().expect("a whole square");
+    let rows: [[F; SIDE]; SIDE] = core::array::from_fn(part);
+    let columns: [[F; SIDE]; SIDE] = core::array::from_fn(|i| rows.map(|row| row[i]));
+    for (i, values) in columns.into_iter().enumerate() {
+        *out[(column + i) * strides[0] + row..].first_chunk_mut().expect("a whole square") = values;
     }
 }
 
@@ -63,7 +76,8 @@ mod tests {
         for (rows, columns) in [(1, 1), (16, 16), (37, 5), (5, 37), (48, 20)] {
             let matrix = values(rows * columns, 1);
             let mut out = vec![0.0; matrix.len()];
-            transpose(&mut out, &matrix, columns);
+            let view = View::new(&matrix, rows, columns, columns);
+            transpose(ViewMut::new(&mut out, columns, rows, rows), view);
             let expected = |i: usize| matrix[i % rows * columns + i / rows];
             assert!(out.iter().enumerate().all(|(i, &value)| value == expected(i)), "[{rows}, {columns}]");
         }

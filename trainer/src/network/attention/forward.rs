@@ -6,6 +6,7 @@ use pipsqueak::math::{self, Float};
 
 use super::{Heads, VECTOR, blocks};
 use crate::network::matmul::{View, ViewMut, multiply};
+use crate::network::transpose::transpose;
 use crate::vector::vectorised;
 
 /// Some queries of each head that shares a key head, and the keys up to the last of them.
@@ -29,13 +30,13 @@ pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads
         let (scores, vectors) = scratch.split_at_mut(tile.queries.end * columns);
         let (query, result) = vectors[..2 * heads.head * columns].split_at_mut(heads.head * columns);
         let [key, value] = heads.key_and_value(tile.kv_head);
-        tile.gather(query, qkv, heads.qkv_width(), heads.scale());
+        tile.gather(query, qkv, heads.qkv_width());
         tile.score(scores, tile.keys(qkv, key), query);
         let (maxima, sums) = statistics.split_at_mut(columns);
         exponentials(scores, &tile, maxima, sums);
         tile.mix(result, tile.keys(qkv, value), scores);
-        sums.iter_mut().for_each(|sum| *sum = F::ONE / *sum);
-        tile.scatter(out, result, heads.width(), |column| sums[column]);
+        divide(result, sums);
+        tile.scatter(out, result, heads.width());
     }
 }
 
@@ -50,45 +51,37 @@ impl Tile {
         View::new(&qkv[offset..], self.queries.end, self.heads.head, self.heads.qkv_width())
     }
 
-    /// Where each column's channels start in rows of `stride`.
-    fn starts(&self, stride: usize) -> impl Iterator<Item = usize> {
+    /// Each head of the group: its first column, and where its first query lies in rows of `stride`.
+    fn heads(&self, stride: usize) -> impl Iterator<Item = (usize, usize)> {
         let Heads { head, .. } = self.heads;
-        let first = self.kv_head * self.heads.group();
-        let queries = self.queries.clone();
-        (first..first + self.heads.group())
-            .flat_map(move |h| queries.clone().map(move |q| q * stride + h * head))
+        let (group, queries) = (self.heads.group(), self.queries.clone());
+        let first = queries.start * stride + self.kv_head * group * head;
+        (0..group).map(move |h| (h * queries.len(), first + h * head))
     }
 
     /// Brings the tile's queries, out of rows of `stride`, side by side: `to` is `[head, columns]`.
-    fn gather<F: Float>(&self, to: &mut [F], x: &[F], stride: usize, scale: F) {
-        let columns = self.columns();
-        for (column, start) in self.starts(stride).enumerate() {
-            let channels = &x[start..start + self.heads.head];
-            to[column..].iter_mut().step_by(columns).zip(channels).for_each(|(to, &x)| *to = scale * x);
+    fn gather<F: Float>(&self, to: &mut [F], x: &[F], stride: usize) {
+        let (head, columns, queries) = (self.heads.head, self.columns(), self.queries.len());
+        for (column, start) in self.heads(stride) {
+            let to = ViewMut::new(&mut to[column..], head, queries, columns);
+            transpose(to, View::new(&x[start..], queries, head, stride));
         }
     }
 
-    /// Brings `from` `[head, columns]` back to rows of `stride`, each column times its factor.
-    fn scatter<F: Float>(&self, x: &mut [F], from: &[F], stride: usize, factor: impl Fn(usize) -> F) {
-        let columns = self.columns();
-        for (column, start) in self.starts(stride).enumerate() {
-            let (factor, channels) = (factor(column), &mut x[start..start + self.heads.head]);
-            channels
-                .iter_mut()
-                .zip(from[column..].iter().step_by(columns))
-                .for_each(|(x, &y)| *x = factor * y);
+    /// Brings `from` `[head, columns]` back to rows of `stride`.
+    fn scatter<F: Float>(&self, x: &mut [F], from: &[F], stride: usize) {
+        let (head, columns, queries) = (self.heads.head, self.columns(), self.queries.len());
+        for (column, start) in self.heads(stride) {
+            let x = ViewMut::new(&mut x[start..], queries, head, stride);
+            transpose(x, View::new(&from[column..], head, queries, columns));
         }
     }
 
-    /// `out = x y`, `[keys, columns]`, of `x` `[keys, head]` and `y` `[head, columns]`.
-    fn score<F: Float>(&self, out: &mut [F], x: View<'_, F>, y: &[F]) {
-        let (keys, columns) = (self.queries.end, self.columns());
-        multiply(
-            ViewMut::new(out, keys, columns, columns),
-            x,
-            View::new(y, self.heads.head, columns, columns),
-            F::ONE,
-        );
+    /// `out = keys query / sqrt(head)`, `[keys, columns]`, of `keys` `[keys, head]` and `query` `[head, columns]`.
+    fn score<F: Float>(&self, out: &mut [F], keys: View<'_, F>, query: &[F]) {
+        let columns = self.columns();
+        let query = View::new(query, self.heads.head, columns, columns);
+        multiply(ViewMut::new(out, self.queries.end, columns, columns), keys, query, self.heads.scale());
     }
 
     /// `out = xᵀ y`, `[head, columns]`, of `x` `[keys, head]` and `y` `[keys, columns]`.
@@ -150,4 +143,14 @@ fn raise_columns<F: Float, const N: usize>(scores: &mut [F], columns: usize, fir
         }
     }
     [maxima, sums]
+}
+
+vectorised! {
+    /// Divides each column of `x` `[rows, columns]` by its sum, and leaves `1 / sum` in `sums`.
+    fn divide<F>(x: &mut [F], sums: &mut [F]) {
+        sums.iter_mut().for_each(|sum| *sum = F::ONE / *sum);
+        for row in x.chunks_exact_mut(sums.len()) {
+            row.iter_mut().zip(&*sums).for_each(|(x, &inverse_sum)| *x *= inverse_sum);
+        }
+    }
 }
