@@ -5,6 +5,7 @@
 
 use core::ops::Range;
 use std::borrow::Cow;
+use std::sync::Mutex;
 
 use anyhow::{Context, ensure};
 use pipsqueak::{Config, Precision};
@@ -94,6 +95,7 @@ pub struct Training {
     /// Threads to use; changes no result.
     pub threads: usize,
     shards: Vec<Shard>,
+    networks: Networks,
     /// The weights that passes see, once they are rounded.
     rounded: Option<Parameters<f32>>,
     /// The matrices that passes see, transposed.
@@ -102,9 +104,30 @@ pub struct Training {
 
 #[derive(Debug)]
 struct Shard {
-    network: Network<f32>,
     gradients: Parameters<f32>,
     loss: f64,
+}
+
+/// Networks that are taken and given back: as many as ever ran at once, each still in its thread's cache when taken again.
+#[derive(Debug)]
+struct Networks {
+    config: Config,
+    free: Mutex<Vec<Network<f32>>>,
+}
+
+impl Networks {
+    fn new(config: &Config) -> Networks {
+        Networks { config: config.clone(), free: Mutex::new(Vec::new()) }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Network<f32>) -> R) -> R {
+        let free = || self.free.lock().expect("no thread panicked here");
+        let taken = free().pop();
+        let mut network = taken.unwrap_or_else(|| Network::new(&self.config));
+        let result = work(&mut network);
+        free().push(network);
+        result
+    }
 }
 
 impl Training {
@@ -123,18 +146,19 @@ impl Training {
             steps: 0,
             threads: parallel::available(),
             shards: Vec::new(),
+            networks: Networks::new(config),
             rounded: None,
             transposed: Parameters::zeros(config),
         })
     }
 
-    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, and each shard's gradient and
-    /// activations; rounded weights come on top.
-    pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
+    /// Bytes that steps over `sequences` of `length` take at most: weights, moments, each shard's gradient, and the
+    /// activations of a pass on each thread; rounded weights come on top.
+    pub fn bytes(config: &Config, sequences: usize, length: usize, threads: usize) -> usize {
         let parameters = Parameters::<f32>::bytes(config);
         let shards = sequences.min(SHARDS);
         let pass = pass_sequences(length).min(sequences.div_ceil(shards));
-        4 * parameters + shards * (parameters + Network::<f32>::bytes(config, pass, length))
+        (4 + shards) * parameters + shards.min(threads) * Network::<f32>::bytes(config, pass, length)
     }
 
     /// One step down the gradient of the `batch`'s mean loss.
@@ -173,13 +197,16 @@ impl Training {
         let windows = batch.windows();
         let weight = windows.weight();
         let parts = shards(windows.sequences());
-        let new_shard = || Shard::new(&self.config);
+        let new_shard = || Shard { gradients: Parameters::zeros(&self.config), loss: 0.0 };
         self.shards.resize_with(parts.len().max(self.shards.len()), new_shard);
         let shards = &mut self.shards[..parts.len()];
         let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, windows.part(part)));
+        let networks = &self.networks;
         parallel::for_each(self.threads, work, |(shard, windows)| {
-            shard.network.rounds = rounds_to.is_some();
-            shard.run(weights, windows, weight)
+            networks.with(|network| {
+                network.rounds = rounds_to.is_some();
+                shard.run(network, weights, windows, weight);
+            });
         });
         let loss = shards.iter().map(|shard| shard.loss).sum::<f64>() / weight;
         let mut gradients: Vec<_> = shards.iter_mut().map(|shard| &mut shard.gradients).collect();
@@ -219,20 +246,22 @@ impl Training {
 }
 
 impl Shard {
-    fn new(config: &Config) -> Shard {
-        Shard { network: Network::new(config), gradients: Parameters::zeros(config), loss: 0.0 }
-    }
-
     /// Leaves the sum of the losses, and the gradient of their sum over `weight`.
-    fn run(&mut self, [parameters, transposed]: [&Parameters<f32>; 2], windows: Windows<'_>, weight: f64) {
-        let others = self.gradients.walk_mut().filter(|(parameter, _)| !self.network.writes(*parameter));
+    fn run(
+        &mut self,
+        network: &mut Network<f32>,
+        [parameters, transposed]: [&Parameters<f32>; 2],
+        windows: Windows<'_>,
+        weight: f64,
+    ) {
+        let others = self.gradients.walk_mut().filter(|(parameter, _)| !network.writes(*parameter));
         others.for_each(|(_, gradient)| gradient.fill(0.0));
         self.loss = 0.0;
         for (i, pass) in windows.chunks(pass_sequences(windows.length)).enumerate() {
-            self.network.fresh = i == 0;
-            self.network.forward_with(parameters, Some(transposed), pass);
-            self.loss += self.network.loss(pass, (1.0 / weight) as f32);
-            self.network.backward(&mut self.gradients, parameters, pass);
+            network.fresh = i == 0;
+            network.forward_with(parameters, Some(transposed), pass);
+            self.loss += network.loss(pass, (1.0 / weight) as f32);
+            network.backward(&mut self.gradients, parameters, pass);
         }
     }
 }
@@ -269,14 +298,13 @@ fn losses(
     threads: usize,
 ) -> f64 {
     let mut losses = vec![0.0; batches.len()];
-    let networks = std::sync::Mutex::new(Vec::new());
+    let networks = Networks::new(config);
     parallel::for_each(threads, batches.iter().zip(&mut losses), |(batch, loss)| {
-        let reused = networks.lock().expect("no thread panicked").pop();
-        let mut network: Network<f32> = reused.unwrap_or_else(|| Network::new(config));
-        network.rounds = rounds;
-        network.forward(parameters, batch.windows());
-        *loss = network.loss(batch.windows(), 0.0);
-        networks.lock().expect("no thread panicked").push(network);
+        *loss = networks.with(|network| {
+            network.rounds = rounds;
+            network.forward(parameters, batch.windows());
+            network.loss(batch.windows(), 0.0)
+        });
     });
     losses.iter().sum()
 }
@@ -432,9 +460,10 @@ mod tests {
     fn memory_is_known_beforehand() {
         let config = small(&STORIES_260K);
         let training = train(&config, RULES[0], 1, 28);
-        let activations: usize = training.shards.iter().map(|shard| shard.network.allocated_bytes()).sum();
+        let networks = training.networks.free.lock().unwrap();
+        let activations: usize = networks.iter().map(Network::allocated_bytes).sum();
         let parameters = (4 + SHARDS) * training.parameters.len() * size_of::<f32>();
-        assert_eq!(Training::bytes(&config, 28, config.context), activations + parameters);
+        assert_eq!(Training::bytes(&config, 28, config.context, 1), activations + parameters);
     }
 
     #[test]
@@ -442,7 +471,7 @@ mod tests {
         // Not with the square of the context: no scores are kept.
         let bytes = |layers: usize, context: usize, sequences: usize| {
             let config = Config { layers, context, ..small(&STORIES_260K) };
-            Training::bytes(&config, sequences, context) as i64
+            Training::bytes(&config, sequences, context, 2) as i64
         };
         let ways: [(&str, &dyn Fn(usize) -> i64); 3] = [
             ("batch", &|n| bytes(2, PASS_POSITIONS, n)),

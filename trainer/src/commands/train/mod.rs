@@ -15,6 +15,7 @@ use pipsqueak::Config;
 use super::shape::{Chip, PrecisionName, Shape};
 use crate::human::{self, ByteCount};
 use crate::model_file;
+use crate::parallel;
 use crate::text::Documents;
 use crate::training::Training;
 use crate::vocabulary::Tokens;
@@ -127,7 +128,7 @@ impl Train {
             human::count(data.validation.tokens.len() as u64)
         );
         println!("{}", data.plan.describe());
-        let memory = Training::bytes(config, self.recipe.batch, config.context) as u64;
+        let memory = Training::bytes(config, self.recipe.batch, config.context, parallel::available()) as u64;
         println!("training takes about {} MiB of memory", human::count(memory >> 20));
     }
 }

@@ -22,7 +22,8 @@ pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads
     let length = qkv.len() / heads.qkv_width();
     let mut rest = statistics;
     let tile = |kv_head, queries| Tile { heads, kv_head, queries };
-    let tiles = (0..heads.kv_heads).flat_map(|kv_head| blocks(length).map(move |queries| tile(kv_head, queries)));
+    let tiles =
+        (0..heads.kv_heads).flat_map(|kv_head| blocks(length).map(move |queries| tile(kv_head, queries)));
     for tile in tiles {
         let columns = tile.columns();
         let (statistics, after) = rest.split_at_mut(2 * columns);
