@@ -1,6 +1,7 @@
 //! Trains small transformer language models on a PC, by hand-written backpropagation over the core's own operations,
 //! and measures them with the core's own decoder.
 
+mod aligned;
 pub mod batches;
 pub mod bench;
 pub mod boards;

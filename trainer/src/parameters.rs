@@ -9,6 +9,7 @@ use pipsqueak::math::Float;
 use pipsqueak::parameter::PARAMETERS;
 use pipsqueak::{Config, Parameter, Shape};
 
+use crate::aligned::Aligned;
 use crate::random::Random;
 
 /// Standard deviation of a fresh matrix (GPT-2).
@@ -17,7 +18,7 @@ pub const INITIAL_DEVIATION: f64 = 0.02;
 /// One value for each weight of a model, in the order of [`Parameter::ALL`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters<F> {
-    values: Vec<F>,
+    values: Aligned<F>,
     shapes: [Shape; PARAMETERS],
     starts: [usize; PARAMETERS],
 }
@@ -28,7 +29,7 @@ impl<F: Float> Parameters<F> {
         let shapes = Parameter::ALL.map(|parameter| parameter.shape(config));
         let starts = array::from_fn(|i| shapes[..i].iter().map(Shape::len).sum());
         let total = shapes.iter().map(Shape::len).sum();
-        Parameters { values: vec![F::ZERO; total], shapes, starts }
+        Parameters { values: Aligned::filled(F::ZERO, total), shapes, starts }
     }
 
     /// Fresh weights: gains 1, biases 0, matrices normal with deviation 0.02, and 0.02 / sqrt(2 layers) for the two that
@@ -117,7 +118,7 @@ impl<F: Float> Parameters<F> {
     /// Every parameter that the model has, with its values to change.
     pub fn walk_mut(&mut self) -> impl Iterator<Item = (Parameter, &mut [F])> {
         let shapes = self.shapes;
-        let mut rest = self.values.as_mut_slice();
+        let mut rest = &mut *self.values;
         let split = move |parameter: Parameter| {
             let (values, after) = core::mem::take(&mut rest).split_at_mut(shapes[parameter as usize].len());
             rest = after;

@@ -4,32 +4,33 @@ use pipsqueak::Config;
 use pipsqueak::math::Float;
 
 use super::attention::scratch_len;
+use crate::aligned::Aligned;
 
 /// What the forward pass of one layer leaves for the backward pass. `rows` are the positions of all sequences.
 #[derive(Debug, Clone, Default)]
 pub struct Layer<F> {
     /// `[rows, width]`: the residual stream before attention.
-    pub input: Vec<F>,
+    pub input: Aligned<F>,
     /// `[rows, width]`.
-    pub attention_normed: Vec<F>,
+    pub attention_normed: Aligned<F>,
     /// `[rows, 2]`: mean and inverse deviation.
-    pub attention_norm: Vec<F>,
+    pub attention_norm: Aligned<F>,
     /// `[rows, width + 2 kv_width]`, turned where positions are rotary.
-    pub qkv: Vec<F>,
+    pub qkv: Aligned<F>,
     /// `[sequences, heads, length, 2]` values: maximum and inverse sum of each query's scores.
-    pub softmax: Vec<F>,
+    pub softmax: Aligned<F>,
     /// `[rows, width]`: the heads' results.
-    pub attended: Vec<F>,
+    pub attended: Aligned<F>,
     /// `[rows, width]`: the residual stream before the MLP.
-    pub middle: Vec<F>,
+    pub middle: Aligned<F>,
     /// `[rows, width]`.
-    pub mlp_normed: Vec<F>,
+    pub mlp_normed: Aligned<F>,
     /// `[rows, 2]`.
-    pub mlp_norm: Vec<F>,
+    pub mlp_norm: Aligned<F>,
     /// `[rows, hidden or 2 hidden]`; the non-linearity leaves its slopes here, and the backward pass the gradient.
-    pub up: Vec<F>,
+    pub up: Aligned<F>,
     /// `[rows, hidden]`: after the non-linearity.
-    pub active: Vec<F>,
+    pub active: Aligned<F>,
 }
 
 /// Every buffer of a forward and backward pass over some sequences.
@@ -40,25 +41,25 @@ pub struct Activations<F> {
     /// `[layers]`.
     pub layers: Vec<Layer<F>>,
     /// `[rows, width]`: the residual stream after the last layer.
-    pub output: Vec<F>,
+    pub output: Aligned<F>,
     /// `[rows, width]`.
-    pub final_normed: Vec<F>,
+    pub final_normed: Aligned<F>,
     /// `[rows, 2]`.
-    pub final_norm: Vec<F>,
+    pub final_norm: Aligned<F>,
     /// `[rows, vocab]`; the loss replaces them by their gradient.
-    pub logits: Vec<F>,
+    pub logits: Aligned<F>,
     /// `[rows, width]`: gradient of the residual stream.
-    pub dstream: Vec<F>,
+    pub dstream: Aligned<F>,
     /// `[rows, width]`: gradient of what a norm or attention has given.
-    pub dnormed: Vec<F>,
+    pub dnormed: Aligned<F>,
     /// `[rows, width]`: the heads' results of one layer, rounded.
-    pub attended: Vec<F>,
+    pub attended: Aligned<F>,
     /// `[rows, width + 2 kv_width]`.
-    pub dqkv: Vec<F>,
+    pub dqkv: Aligned<F>,
     /// `[rows, hidden]`.
-    pub dactive: Vec<F>,
+    pub dactive: Aligned<F>,
     /// For a tile of attention.
-    pub scratch: Vec<F>,
+    pub scratch: Aligned<F>,
 }
 
 impl<F: Float> Activations<F> {
@@ -79,7 +80,7 @@ impl<F: Float> Activations<F> {
     /// What [`Activations::fit`] allocates.
     pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
         let columns =
-            |buffers: &[(&mut Vec<F>, usize)]| buffers.iter().map(|(_, columns)| columns).sum::<usize>();
+            |buffers: &[(&mut Aligned<F>, usize)]| buffers.iter().map(|(_, columns)| columns).sum::<usize>();
         let layer = columns(&Layer::default().buffers(config));
         let outside = columns(&Activations::default().buffers(config));
         let rows = sequences * length;
@@ -91,17 +92,17 @@ impl<F: Float> Activations<F> {
         let layer = |a: &Layer<F>| {
             let lengths = [&a.input, &a.attention_normed, &a.attention_norm, &a.qkv, &a.softmax, &a.attended];
             let more = [&a.middle, &a.mlp_normed, &a.mlp_norm, &a.up, &a.active];
-            lengths.into_iter().chain(more).map(Vec::capacity).sum::<usize>()
+            lengths.into_iter().chain(more).map(|buffer| buffer.capacity()).sum::<usize>()
         };
         let outside =
             [&self.output, &self.final_normed, &self.final_norm, &self.logits, &self.dstream, &self.dnormed];
         let scratch = [&self.attended, &self.dqkv, &self.dactive, &self.scratch];
-        let outside: usize = outside.into_iter().chain(scratch).map(Vec::capacity).sum();
+        let outside: usize = outside.into_iter().chain(scratch).map(|buffer| buffer.capacity()).sum();
         (self.layers.iter().map(layer).sum::<usize>() + outside) * size_of::<F>()
     }
 
     /// Each buffer with its length a row.
-    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 9] {
+    fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 9] {
         [
             (&mut self.output, config.width),
             (&mut self.final_normed, config.width),
@@ -117,7 +118,7 @@ impl<F: Float> Activations<F> {
 }
 
 impl<F> Layer<F> {
-    fn buffers(&mut self, config: &Config) -> [(&mut Vec<F>, usize); 11] {
+    fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 11] {
         [
             (&mut self.input, config.width),
             (&mut self.attention_normed, config.width),
