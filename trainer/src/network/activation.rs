@@ -66,11 +66,12 @@ fn relu_and_slope<F: Float>(x: F) -> (F, F) {
 /// With `t = tanh(u)`, `u = s (x + c x³)`: `gelu' = (1 + t)/2 + x/2 (1 - t²) s (1 + 3 c x²)`.
 #[inline(always)]
 fn gelu_and_slope<F: Float>(x: F) -> (F, F) {
-    let (half, scale, cubic) = (F::of(0.5), F::of(GELU_SCALE), F::of(GELU_CUBIC));
-    let tanh = math::tanh(scale * (x + cubic * x * x * x));
-    let dinner = scale * (F::ONE + F::of(3.0) * cubic * x * x);
-    let slope = half * (F::ONE + tanh) + half * x * (F::ONE - tanh * tanh) * dinner;
-    (half * x * (F::ONE + tanh), slope)
+    let (half, scale) = (F::of(0.5), F::of(GELU_SCALE));
+    let cubic = F::of(GELU_CUBIC) * x * x;
+    let tanh = math::tanh(scale * (x + cubic * x));
+    let value = half * x * (F::ONE + tanh);
+    let dinner = scale + F::of(3.0 * GELU_SCALE) * cubic;
+    (value, half * (F::ONE + tanh) + value * (F::ONE - tanh) * dinner)
 }
 
 /// With `s = sigmoid(x)`: `silu' = s (1 + x (1 - s))`.
