@@ -6,7 +6,8 @@ use pipsqueak::math::Float;
 use super::attention::scratch_len;
 use crate::aligned::Aligned;
 
-/// What the forward pass of one layer leaves for the backward pass. `rows` are the positions of all sequences.
+/// What the forward pass of one layer leaves for the backward pass, which puts gradients in place of some. `rows` are the
+/// positions of all sequences.
 #[derive(Debug, Clone, Default)]
 pub struct Layer<F> {
     /// `[rows, width]`: the residual stream before attention.
@@ -50,14 +51,10 @@ pub struct Activations<F> {
     pub logits: Aligned<F>,
     /// `[rows, width]`: gradient of the residual stream.
     pub dstream: Aligned<F>,
-    /// `[rows, width]`: gradient of what a norm or attention has given.
-    pub dnormed: Aligned<F>,
+    /// `[rows, width]`: gradient of the heads' results of one layer.
+    pub dattended: Aligned<F>,
     /// `[rows, width]`: the heads' results of one layer, rounded.
     pub attended: Aligned<F>,
-    /// `[rows, width + 2 kv_width]`.
-    pub dqkv: Aligned<F>,
-    /// `[rows, hidden]`.
-    pub dactive: Aligned<F>,
     /// For a tile of attention.
     pub scratch: Aligned<F>,
 }
@@ -94,25 +91,29 @@ impl<F: Float> Activations<F> {
             let more = [&a.middle, &a.mlp_normed, &a.mlp_norm, &a.up, &a.active];
             lengths.into_iter().chain(more).map(|buffer| buffer.capacity()).sum::<usize>()
         };
-        let outside =
-            [&self.output, &self.final_normed, &self.final_norm, &self.logits, &self.dstream, &self.dnormed];
-        let scratch = [&self.attended, &self.dqkv, &self.dactive, &self.scratch];
+        let outside = [
+            &self.output,
+            &self.final_normed,
+            &self.final_norm,
+            &self.logits,
+            &self.dstream,
+            &self.dattended,
+        ];
+        let scratch = [&self.attended, &self.scratch];
         let outside: usize = outside.into_iter().chain(scratch).map(|buffer| buffer.capacity()).sum();
         (self.layers.iter().map(layer).sum::<usize>() + outside) * size_of::<F>()
     }
 
     /// Each buffer with its length a row.
-    fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 9] {
+    fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 7] {
         [
             (&mut self.output, config.width),
             (&mut self.final_normed, config.width),
             (&mut self.final_norm, 2),
             (&mut self.logits, config.vocab),
             (&mut self.dstream, config.width),
-            (&mut self.dnormed, config.width),
+            (&mut self.dattended, config.width),
             (&mut self.attended, config.width),
-            (&mut self.dqkv, config.qkv_width()),
-            (&mut self.dactive, config.hidden),
         ]
     }
 }

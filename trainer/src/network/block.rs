@@ -108,7 +108,8 @@ impl<'a, F: Float> Block<'a, F> {
         self.join(out, &a.middle, &self.down, &a.active);
     }
 
-    /// From the gradient of the layer's result, in `dstream`, to that of its input.
+    /// From the gradient of the layer's result, in `dstream`, to that of its input. Uses the layer's activations up: the
+    /// gradient of what a matrix reads takes its place.
     pub(super) fn backward(
         &self,
         gradients: &mut Parameters<F>,
@@ -116,29 +117,24 @@ impl<'a, F: Float> Block<'a, F> {
         layer: usize,
     ) {
         use Parameter::*;
-        let Activations { layers, dstream, dnormed, dqkv, dactive, attended, scratch, length, .. } =
-            activations;
+        let Activations { layers, dstream, dattended, attended, scratch, length, .. } = activations;
         let a = &mut layers[layer];
 
-        self.down.backward(dactive, gradients.layer_pair_mut(Down, DownBias, layer), dstream, &a.active);
-        backward_activate(&mut a.up, dactive, self.config);
-        self.up.backward(dnormed, gradients.layer_pair_mut(Up, UpBias, layer), &a.up, &a.mlp_normed);
+        self.down.backward(&mut a.active, gradients.layer_pair_mut(Down, DownBias, layer), dstream);
+        backward_activate(&mut a.up, &a.active, self.config);
+        self.up.backward(&mut a.mlp_normed, gradients.layer_pair_mut(Up, UpBias, layer), &a.up);
         self.backward_join(dstream);
         let dnorm = gradients.layer_pair_mut(MlpNormGain, MlpNormBias, layer);
-        self.mlp_norm.backward(dstream, dnorm, dnormed, &a.middle, &a.mlp_norm);
+        self.mlp_norm.backward(dstream, dnorm, &mut a.mlp_normed, &a.middle, &a.mlp_norm);
 
-        let dattended = &mut *dnormed;
-        self.output.backward(
-            dattended,
-            gradients.layer_pair_mut(Output, OutputBias, layer),
-            dstream,
-            self.rounded(attended, &a.attended),
-        );
-        self.backward_attend(dqkv, dattended, a, scratch, *length);
-        self.qkv.backward(dnormed, gradients.layer_pair_mut(Qkv, QkvBias, layer), dqkv, &a.attention_normed);
+        let doutput = gradients.layer_pair_mut(Output, OutputBias, layer);
+        self.output.backward_weight(doutput, dstream, self.rounded(attended, &a.attended));
+        self.output.backward_input(dattended, dstream);
+        self.backward_attend(a, dattended, scratch, *length);
+        self.qkv.backward(&mut a.attention_normed, gradients.layer_pair_mut(Qkv, QkvBias, layer), &a.qkv);
         self.backward_join(dstream);
         let dnorm = gradients.layer_pair_mut(AttentionNormGain, AttentionNormBias, layer);
-        self.attention_norm.backward(dstream, dnorm, dnormed, &a.input, &a.attention_norm);
+        self.attention_norm.backward(dstream, dnorm, &mut a.attention_normed, &a.input, &a.attention_norm);
     }
 
     /// Rounds what a matrix reads, where anything is.
@@ -179,15 +175,15 @@ impl<'a, F: Float> Block<'a, F> {
         }
     }
 
-    fn backward_attend(&self, dqkv: &mut [F], dout: &[F], a: &Layer<F>, scratch: &mut [F], length: usize) {
-        let (width, qkv_width) = (length * self.config.width, length * self.config.qkv_width());
+    /// Puts the gradient in place of `qkv`.
+    fn backward_attend(&self, a: &mut Layer<F>, dout: &[F], scratch: &mut [F], length: usize) {
+        let width = length * self.config.width;
         let statistics = a.softmax.chunks_exact(length * 2 * self.config.heads);
         let outs = dout.chunks_exact(width).zip(a.attended.chunks_exact(width));
-        let qkvs = dqkv.chunks_exact_mut(qkv_width).zip(a.qkv.chunks_exact(qkv_width));
-        for ((statistics, (dout, out)), (dqkv, qkv)) in statistics.zip(outs).zip(qkvs) {
-            let saved = Saved { dout, out, statistics, qkv };
-            backward_attention(dqkv, saved, Heads::new(self.config), scratch);
-            rotate_all(dqkv, self.turns_back, self.config);
+        let qkvs = a.qkv.chunks_exact_mut(length * self.config.qkv_width());
+        for ((statistics, (dout, out)), qkv) in statistics.zip(outs).zip(qkvs) {
+            backward_attention(qkv, Saved { dout, out, statistics }, Heads::new(self.config), scratch);
+            rotate_all(qkv, self.turns_back, self.config);
         }
     }
 

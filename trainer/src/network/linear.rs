@@ -68,10 +68,20 @@ impl<'a, F: Float> Linear<'a, F> {
         }
     }
 
-    /// `dx = dout weight`, `dweight += doutᵀ x` (without what was there, if fresh), `dbias += Σ dout`.
-    pub fn backward(&self, dx: &mut [F], [dweight, dbias]: [&mut [F]; 2], dout: &[F], x: &[F]) {
+    /// `dx = dout weight`, in place of `x`, and [`Linear::backward_weight`].
+    pub fn backward(&self, x: &mut [F], dweight_and_bias: [&mut [F]; 2], dout: &[F]) {
+        self.backward_weight(dweight_and_bias, dout, x);
+        self.backward_input(x, dout);
+    }
+
+    /// `dx = dout weight`.
+    pub fn backward_input(&self, dx: &mut [F], dout: &[F]) {
         let dx = ViewMut::new(dx, dout.len() / self.outputs(), self.inputs, self.inputs);
         multiply(dx, self.out(dout), self.weight(), F::ONE);
+    }
+
+    /// `dweight += doutᵀ x` (without what was there, if fresh), `dbias += Σ dout`.
+    pub fn backward_weight(&self, [dweight, dbias]: [&mut [F]; 2], dout: &[F], x: &[F]) {
         let dweight = ViewMut::new(dweight, self.outputs(), self.inputs, self.inputs);
         let multiply_to = if self.fresh { multiply } else { multiply_add };
         multiply_to(dweight, self.out(dout).transposed(), self.x(x), F::ONE);
@@ -115,14 +125,13 @@ mod tests {
             weighted(&out, &dout)
         };
         let linear = Linear { weight: &weight, transposed: &[], bias: &bias, inputs: INPUTS, fresh: false };
-        let (mut dx, mut dweight, mut dbias) =
-            (vec![0.0; x.len()], vec![0.0; weight.len()], vec![0.0; OUTPUTS]);
-        linear.backward(&mut dx, [&mut dweight, &mut dbias], &dout, &x);
+        let (mut dx, mut dweight, mut dbias) = (x.clone(), vec![0.0; weight.len()], vec![0.0; OUTPUTS]);
+        linear.backward(&mut dx, [&mut dweight, &mut dbias], &dout);
         check("linear dx", &dx, &x, |x| loss(x, &weight, &bias));
         check("linear dweight", &dweight, &weight, |weight| loss(&x, weight, &bias));
         check("linear dbias", &dbias, &bias, |bias| loss(&x, &weight, bias));
         let mut written = vec![f64::NAN; weight.len()];
-        Linear { fresh: true, ..linear }.backward(&mut dx, [&mut written, &mut dbias], &dout, &x);
+        Linear { fresh: true, ..linear }.backward_weight([&mut written, &mut dbias], &dout, &x);
         assert_eq!(written, dweight);
     }
 }

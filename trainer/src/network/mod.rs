@@ -202,12 +202,11 @@ impl<F: Float> Network<F> {
         parameters: &Parameters<F>,
     ) {
         let (norm, head) = self.head_weights(parameters);
-        let Activations { logits: dlogits, final_normed, dnormed, dstream, output, final_norm, .. } =
-            activations;
-        head.backward(dnormed, [gradients.get_mut(self.head_parameter()), &mut []], dlogits, final_normed);
+        let Activations { logits: dlogits, final_normed, dstream, output, final_norm, .. } = activations;
+        head.backward(final_normed, [gradients.get_mut(self.head_parameter()), &mut []], dlogits);
         dstream.fill(F::ZERO);
         let dnorm = gradients.layer_pair_mut(Parameter::FinalNormGain, Parameter::FinalNormBias, 0);
-        norm.backward(dstream, dnorm, dnormed, output, final_norm);
+        norm.backward(dstream, dnorm, final_normed, output, final_norm);
     }
 
     fn head_weights<'a>(&self, parameters: &'a Parameters<F>) -> (Norm<'a, F>, Linear<'a, F>) {

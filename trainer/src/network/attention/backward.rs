@@ -9,7 +9,7 @@ use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
 use crate::network::transpose::transpose;
 use crate::vector::vectorised;
 
-/// What the backward pass reads.
+/// What the backward pass reads, beside `qkv`.
 #[derive(Debug, Clone, Copy)]
 pub struct Saved<'a, F> {
     /// `[length, width]`.
@@ -18,8 +18,6 @@ pub struct Saved<'a, F> {
     pub out: &'a [F],
     /// `[heads, length, 2]` values, tile by tile.
     pub statistics: &'a [F],
-    /// `[length, width + 2 kv_width]`.
-    pub qkv: &'a [F],
 }
 
 /// The keys and values of one head, `[head, length]` each, and their gradients.
@@ -40,18 +38,18 @@ struct Tile<'a, F> {
     statistics: [&'a [F]; 2],
 }
 
-/// Writes `dqkv`.
+/// Puts the gradient in place of `qkv` `[length, width + 2 kv_width]`.
 ///
 /// With `dp = dout vᵀ` and `ds = p (dp - dout · out)`: `dv = pᵀ dout`, `dq = ds k / sqrt(head)`,
 /// `dk = dsᵀ q / sqrt(head)`, `dv` and `dk` summed over the heads of a group.
-pub fn backward_attention<F: Float>(dqkv: &mut [F], saved: Saved<'_, F>, heads: Heads, scratch: &mut [F]) {
+pub fn backward_attention<F: Float>(qkv: &mut [F], saved: Saved<'_, F>, heads: Heads, scratch: &mut [F]) {
     let (group, stride) = (heads.group(), heads.qkv_width());
-    let length = saved.qkv.len() / stride;
+    let length = qkv.len() / stride;
     let (turned, scores) = scratch.split_at_mut(4 * heads.head * length);
     let mut turned = Turned::new(turned, length);
     let mut rest = saved.statistics;
     for kv_head in 0..heads.kv_heads {
-        turned.read(saved.qkv, heads, kv_head);
+        turned.read(qkv, heads, kv_head);
         for queries in blocks(length) {
             let (statistics, after) = rest.split_at(2 * group * queries.len());
             rest = after;
@@ -60,10 +58,10 @@ pub fn backward_attention<F: Float>(dqkv: &mut [F], saved: Saved<'_, F>, heads: 
             for (head, (maxima, inverse_sums)) in (kv_head * group..).zip(statistics) {
                 let statistics = [maxima, inverse_sums];
                 let tile = Tile { heads, head, queries: queries.clone(), statistics };
-                tile.backward(dqkv, &mut turned, saved, scores);
+                tile.backward(qkv, &mut turned, saved, scores);
             }
         }
-        turned.write(dqkv, heads, kv_head);
+        turned.write(qkv, heads, kv_head);
     }
 }
 
@@ -85,24 +83,24 @@ impl<'a, F: Float> Turned<'a, F> {
         self.dvalue.fill(F::ZERO);
     }
 
-    /// Writes the gradients to the rows of `dqkv`.
-    fn write(&self, dqkv: &mut [F], heads: Heads, kv_head: usize) {
+    /// Puts the gradients in place of the head's keys and values.
+    fn write(&self, qkv: &mut [F], heads: Heads, kv_head: usize) {
         let [key, value] = heads.key_and_value(kv_head);
         for (turned, start) in [(&*self.dkey, key), (&*self.dvalue, value)] {
-            let dx = ViewMut::new(&mut dqkv[start..], self.length, heads.head, heads.qkv_width());
+            let dx = ViewMut::new(&mut qkv[start..], self.length, heads.head, heads.qkv_width());
             transpose(dx, View::new(turned, heads.head, self.length, self.length));
         }
     }
 }
 
 impl<F: Float> Tile<'_, F> {
-    fn backward(&self, dqkv: &mut [F], turned: &mut Turned<'_, F>, saved: Saved<'_, F>, scores: &mut [F]) {
+    /// Puts the queries' gradient in place of them, and adds to those of the keys and values.
+    fn backward(&self, qkv: &mut [F], turned: &mut Turned<'_, F>, saved: Saved<'_, F>, scores: &mut [F]) {
         let (heads, keys, queries) = (self.heads, self.queries.end, self.queries.len());
         let (head, stride) = (heads.head, heads.qkv_width());
         let [p, ds, rest] = self.scores(scores);
         let of_keys = |values| View::new(values, head, keys, turned.length);
-        let q = &saved.qkv[self.start(stride)..];
-        let q = View::new(q, queries, head, stride);
+        let q = View::new(&qkv[self.start(stride)..], queries, head, stride);
         let dout = View::new(&saved.dout[self.start(heads.width())..], queries, head, heads.width());
         multiply(ViewMut::new(p, queries, keys, keys), q, of_keys(turned.key), heads.scale());
         multiply(ViewMut::new(ds, queries, keys, keys), dout, of_keys(turned.value), F::ONE);
@@ -112,16 +110,20 @@ impl<F: Float> Tile<'_, F> {
         let of_keys = |values| ViewMut::new(values, head, keys, turned.length);
         multiply_add(of_keys(turned.dvalue), dout.transposed(), p, F::ONE);
         multiply_add(of_keys(turned.dkey), q.transposed(), ds, heads.scale());
-        let dq = ViewMut::new(&mut dqkv[self.start(stride)..], queries, head, stride);
+
+        let dq = &mut rest[..head * queries];
         if head < VECTOR {
             // The library makes a result narrower than a vector much faster the other way about.
-            let turned_dq = &mut rest[..head * queries];
             let key = View::new(turned.key, head, keys, turned.length);
-            multiply(ViewMut::new(turned_dq, head, queries, queries), key, ds.transposed(), heads.scale());
-            transpose(dq, View::new(turned_dq, head, queries, queries));
+            multiply(ViewMut::new(dq, head, queries, queries), key, ds.transposed(), heads.scale());
+            let to = ViewMut::new(&mut qkv[self.start(stride)..], queries, head, stride);
+            transpose(to, View::new(dq, head, queries, queries));
         } else {
             let [key, _] = heads.key_and_value(self.head / heads.group());
-            multiply(dq, ds, View::new(&saved.qkv[key..], keys, head, stride), heads.scale());
+            let key = View::new(&qkv[key..], keys, head, stride);
+            multiply(ViewMut::new(dq, queries, head, head), ds, key, heads.scale());
+            let to = qkv[self.start(stride)..].chunks_mut(stride);
+            to.zip(dq.chunks_exact(head)).for_each(|(to, dq)| to[..head].copy_from_slice(dq));
         }
     }
 

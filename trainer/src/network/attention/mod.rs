@@ -98,8 +98,8 @@ mod tests {
         let qkv = values(LENGTH * HEADS.qkv_width(), 1);
         let dout = values(LENGTH * HEADS.width(), 2);
         let (out, statistics) = forward(&qkv);
-        let mut dqkv = vec![f64::NAN; qkv.len()];
-        let saved = Saved { dout: &dout, out: &out, statistics: &statistics, qkv: &qkv };
+        let mut dqkv = qkv.clone();
+        let saved = Saved { dout: &dout, out: &out, statistics: &statistics };
         backward_attention(&mut dqkv, saved, HEADS, &mut vec![0.0; SCRATCH]);
         check("attention", &dqkv, &qkv, |qkv| weighted(&forward(qkv).0, &dout));
     }
