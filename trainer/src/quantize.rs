@@ -6,6 +6,7 @@ use pipsqueak::{Precision, Shape, math};
 
 use crate::parallel;
 use crate::parameters::Parameters;
+use crate::vector::vectorised;
 
 /// The largest mantissa of a row's scale.
 const SCALE_MAX: f32 = 32_767.0;
@@ -67,39 +68,46 @@ fn pack_layer(layer: &[f32], columns: usize, precision: Precision, scales: &Scal
 }
 
 fn quantize(row: &[f32], scale: f32, precision: Precision) -> Vec<i8> {
-    let size = largest(precision) as f32;
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    row.iter().map(|x| (x * inverse).round_ties_even().clamp(-size, size) as i8).collect()
+    let inverse = inverse(scale);
+    row.iter().map(|x| nearest(x * inverse, precision) as i8).collect()
 }
 
-/// The scale by which the row's squared error is least, among candidates below the one that cuts nothing off; for
-/// each candidate's integers, the scale that fits them best.
-fn best_scale(row: &[f32], precision: Precision) -> f32 {
-    const CANDIDATES: usize = 400;
-    let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / largest(precision) as f32;
-    if widest < f32::MIN_POSITIVE {
-        return 0.0;
+vectorised! {
+    /// The scale by which the row's squared error is least, among candidates below the one that cuts nothing off; for
+    /// each candidate's integers, the scale that fits them best.
+    fn best_scale(row: &[f32], precision: Precision) -> f32 {
+        const CANDIDATES: usize = 400;
+        let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / largest(precision) as f32;
+        if widest < f32::MIN_POSITIVE {
+            return 0.0;
+        }
+        let narrowest = if precision == Precision::Int8 { 0.7 } else { 0.25 };
+        let candidate = |i: usize| {
+            let tried = widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
+            let (scale, error) = fit(row, tried, precision);
+            (error, scale)
+        };
+        let best = (0..CANDIDATES).map(candidate).min_by(|a, b| a.0.total_cmp(&b.0));
+        best.map_or(widest, |(_, scale)| scale)
     }
-    let narrowest = if precision == Precision::Int8 { 0.7 } else { 0.25 };
-    let candidate = |i: usize| {
-        let tried = widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
-        let (scale, error) = fit(row, tried, precision);
-        (error, scale)
-    };
-    let best = (0..CANDIDATES).map(candidate).min_by(|a, b| a.0.total_cmp(&b.0));
-    best.map_or(widest, |(_, scale)| scale)
 }
 
 /// The least-squares scale of the integers that `tried` gives, and its squared error.
+#[inline(always)]
 fn fit(row: &[f32], tried: f32, precision: Precision) -> (f32, f64) {
-    let integers = quantize(row, tried, precision);
-    let pairs = || row.iter().zip(&integers).map(|(&x, &q)| (f64::from(x), f64::from(q)));
-    let (product, square) = pairs().fold((0.0, 0.0), |(p, s), (x, q)| (p + x * q, s + q * q));
+    let pairs = |scale: f32| {
+        let inverse = inverse(scale);
+        row.iter().map(move |&x| (f64::from(x), f64::from(nearest(x * inverse, precision))))
+    };
+    let (product, square) = pairs(tried).fold((0.0, 0.0), |(p, s), (x, q)| (p + x * q, s + q * q));
     let scale = if square > 0.0 { (product / square) as f32 } else { tried };
-    let again = quantize(row, scale, precision);
-    let error =
-        row.iter().zip(&again).map(|(&x, &q)| (f64::from(x) - f64::from(q) * f64::from(scale)).powi(2)).sum();
-    (scale, error)
+    (scale, pairs(scale).map(|(x, q)| (x - q * f64::from(scale)).powi(2)).sum())
+}
+
+/// What to multiply by to divide by a row's scale; a row of zeros has none.
+#[inline(always)]
+fn inverse(scale: f32) -> f32 {
+    if scale > 0.0 { 1.0 / scale } else { 0.0 }
 }
 
 /// Writes to `rounded` the weights that a model file of this `precision` can hold nearest to `parameters`; vectors stay as
@@ -128,19 +136,22 @@ pub fn round_to(
     });
 }
 
-/// Rounds the rows `[rows, columns]` of one layer, each with its scale.
-fn round_layer(layer: &mut [f32], columns: usize, precision: Precision) {
-    let scales: Vec<f32> = layer.chunks_exact(columns).map(|row| quick_scale(row, precision)).collect();
-    let scales = Scales::of(&scales);
-    for (i, row) in layer.chunks_exact_mut(columns).enumerate() {
-        let scale = scales.row(i);
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        row.iter_mut().for_each(|x| *x = nearest(*x * inverse, precision) * scale);
+vectorised! {
+    /// Rounds the rows `[rows, columns]` of one layer, each with its scale.
+    fn round_layer(layer: &mut [f32], columns: usize, precision: Precision) {
+        let scales: Vec<f32> = layer.chunks_exact(columns).map(|row| quick_scale(row, precision)).collect();
+        let scales = Scales::of(&scales);
+        for (i, row) in layer.chunks_exact_mut(columns).enumerate() {
+            let scale = scales.row(i);
+            let inverse = inverse(scale);
+            row.iter_mut().for_each(|x| *x = nearest(*x * inverse, precision) * scale);
+        }
     }
 }
 
 /// The scale by which the row's squared error is about least. At most the one that cuts nothing off, so that the row has
 /// an integer of the largest size, by which [`rows`] finds the scale again.
+#[inline(always)]
 fn quick_scale(row: &[f32], precision: Precision) -> f32 {
     let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / largest(precision) as f32;
     if widest < f32::MIN_POSITIVE {
@@ -158,6 +169,7 @@ fn quick_scale(row: &[f32], precision: Precision) -> f32 {
 
 /// For the integers `q` that `tried` gives, the scale `Σ x q / Σ q²` that fits them best, and by how much it lowers the
 /// squared error against all zero: `(Σ x q)² / Σ q²`.
+#[inline(always)]
 fn least_squares(row: &[f32], tried: f32, precision: Precision) -> (f32, f32) {
     let inverse = 1.0 / tried;
     let product = math::sum(row, |x| x * nearest(x * inverse, precision));
@@ -165,7 +177,7 @@ fn least_squares(row: &[f32], tried: f32, precision: Precision) -> (f32, f32) {
     if square > 0.0 { (product / square, product * product / square) } else { (tried, 0.0) }
 }
 
-/// The nearest integer that a weight can be, even where two are; as [`quantize`].
+/// The nearest integer that a weight can be, even where two are.
 #[inline(always)]
 fn nearest(x: f32, precision: Precision) -> f32 {
     /// From here on f32 has no fraction.

@@ -8,32 +8,40 @@ use pipsqueak::Config;
 use pipsqueak::math::{self, Float};
 use pipsqueak::ops::quantize::INT8_MAX;
 
-/// Rounds each row of `x` `[rows, columns]`: what enters a matrix.
-pub fn round_rows<F: Float>(x: &mut [F], columns: usize) {
-    for row in x.chunks_exact_mut(columns) {
-        let step = step(row);
-        round(row, step);
-    }
-}
+use crate::vector::vectorised;
 
-/// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query by itself; the keys of a position
-/// together, and its values, with a scale that is rounded up to bfloat16.
-pub fn round_qkv<F: Float>(qkv: &mut [F], config: &Config) {
-    for row in qkv.chunks_exact_mut(config.qkv_width()) {
-        let (query, key_value) = row.split_at_mut(config.width);
-        round_rows(query, config.head());
-        for cached in key_value.chunks_exact_mut(config.kv_width()) {
-            let step = round_up_bf16(step(cached));
-            round(cached, step);
+vectorised! {
+    /// Rounds each row of `x` `[rows, columns]`: what enters a matrix.
+    pub fn round_rows<F>(x: &mut [F], columns: usize) {
+        for row in x.chunks_exact_mut(columns) {
+            let step = step(row);
+            round(row, step);
         }
     }
 }
 
+vectorised! {
+    /// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query by itself; the keys of a position
+    /// together, and its values, with a scale that is rounded up to bfloat16.
+    pub fn round_qkv<F>(qkv: &mut [F], config: &Config) {
+        for row in qkv.chunks_exact_mut(config.qkv_width()) {
+            let (query, key_value) = row.split_at_mut(config.width);
+            round_rows(query, config.head());
+            for cached in key_value.chunks_exact_mut(config.kv_width()) {
+                let step = round_up_bf16(step(cached));
+                round(cached, step);
+            }
+        }
+    }
+}
+
+#[inline(always)]
 fn step<F: Float>(x: &[F]) -> F {
     let largest = x.iter().fold(F::ZERO, |largest, &x| math::max(x, math::max(-x, largest)));
     largest / F::of(f64::from(INT8_MAX))
 }
 
+#[inline(always)]
 fn round<F: Float>(x: &mut [F], step: F) {
     if step > F::ZERO {
         let inverse = F::ONE / step;
@@ -49,6 +57,7 @@ fn nearest<F: Float>(x: F) -> F {
     (x + rounder) - rounder
 }
 
+#[inline(always)]
 fn round_up_bf16<F: Float>(x: F) -> F {
     let bits = (x.to_f64() as f32).to_bits() + 0xffff;
     F::of(f64::from(f32::from_bits(bits & 0xffff_0000)))
