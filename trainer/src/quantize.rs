@@ -82,13 +82,15 @@ vectorised! {
             return 0.0;
         }
         let narrowest = if precision == Precision::Int8 { 0.7 } else { 0.25 };
-        let candidate = |i: usize| {
+        let (mut best, mut least) = (widest, f64::INFINITY);
+        for i in 0..CANDIDATES {
             let tried = widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
             let (scale, error) = fit(row, tried, precision);
-            (error, scale)
-        };
-        let best = (0..CANDIDATES).map(candidate).min_by(|a, b| a.0.total_cmp(&b.0));
-        best.map_or(widest, |(_, scale)| scale)
+            if error < least {
+                (best, least) = (scale, error);
+            }
+        }
+        best
     }
 }
 

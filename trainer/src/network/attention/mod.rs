@@ -70,11 +70,15 @@ fn blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Length of the scratch that either pass needs for sequences of this `length`.
-pub const fn scratch_len(config: &Config, length: usize) -> usize {
-    let columns = config.group() * BLOCK;
-    let forward = (length + 2 * config.head()) * columns;
-    let backward = (4 * config.head() + 2 * BLOCK) * length + config.head() * BLOCK;
-    if forward > backward { forward } else { backward }
+pub fn scratch_len(config: &Config, length: usize) -> usize {
+    scratch_of(Heads::new(config), length)
+}
+
+fn scratch_of(heads: Heads, length: usize) -> usize {
+    let Heads { head, .. } = heads;
+    let forward = (length + 2 * head) * heads.group() * BLOCK;
+    let backward = 4 * head * length + 2 * BLOCK * length + head * BLOCK;
+    forward.max(backward)
 }
 
 #[cfg(test)]
@@ -82,35 +86,42 @@ mod tests {
     use super::*;
     use crate::network::differences::{check, values, weighted};
 
-    const HEADS: Heads = Heads { heads: 4, kv_heads: 2, head: 6 };
+    /// Narrower than a vector, and as wide as one.
+    const NARROW: Heads = Heads { heads: 4, kv_heads: 2, head: 6 };
+    const WIDE: Heads = Heads { heads: 2, kv_heads: 1, head: VECTOR };
     const LENGTH: usize = 37; // more than one tile
-    const SCRATCH: usize = (2 * LENGTH + 4 * 6) * 2 * BLOCK;
 
-    fn forward(qkv: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let mut out = vec![0.0; LENGTH * HEADS.width()];
-        let mut statistics = vec![0.0; LENGTH * HEADS.heads * 2];
-        attention(&mut out, &mut statistics, qkv, HEADS, &mut vec![0.0; SCRATCH]);
+    fn scratch(heads: Heads) -> Vec<f64> {
+        vec![f64::NAN; scratch_of(heads, LENGTH)]
+    }
+
+    fn forward(qkv: &[f64], heads: Heads) -> (Vec<f64>, Vec<f64>) {
+        let mut out = vec![0.0; LENGTH * heads.width()];
+        let mut statistics = vec![0.0; LENGTH * heads.heads * 2];
+        attention(&mut out, &mut statistics, qkv, heads, &mut scratch(heads));
         (out, statistics)
     }
 
     #[test]
     fn gradients_are_those_of_differences() {
-        let qkv = values(LENGTH * HEADS.qkv_width(), 1);
-        let dout = values(LENGTH * HEADS.width(), 2);
-        let (out, statistics) = forward(&qkv);
-        let mut dqkv = qkv.clone();
-        let saved = Saved { dout: &dout, out: &out, statistics: &statistics };
-        backward_attention(&mut dqkv, saved, HEADS, &mut vec![0.0; SCRATCH]);
-        check("attention", &dqkv, &qkv, |qkv| weighted(&forward(qkv).0, &dout));
+        for heads in [NARROW, WIDE] {
+            let qkv = values(LENGTH * heads.qkv_width(), 1);
+            let dout = values(LENGTH * heads.width(), 2);
+            let (out, statistics) = forward(&qkv, heads);
+            let mut dqkv = qkv.clone();
+            let saved = Saved { dout: &dout, out: &out, statistics: &statistics };
+            backward_attention(&mut dqkv, saved, heads, &mut scratch(heads));
+            check("attention", &dqkv, &qkv, |qkv| weighted(&forward(qkv, heads).0, &dout));
+        }
     }
 
     #[test]
     fn nothing_of_the_future_is_seen() {
-        let mut qkv = values(LENGTH * HEADS.qkv_width(), 1);
-        let before = forward(&qkv).0;
-        qkv[(LENGTH - 1) * HEADS.qkv_width()..].fill(9.0);
-        let after = forward(&qkv).0;
-        let seen = (LENGTH - 1) * HEADS.width();
+        let mut qkv = values(LENGTH * NARROW.qkv_width(), 1);
+        let before = forward(&qkv, NARROW).0;
+        qkv[(LENGTH - 1) * NARROW.qkv_width()..].fill(9.0);
+        let after = forward(&qkv, NARROW).0;
+        let seen = (LENGTH - 1) * NARROW.width();
         assert_eq!(before[..seen], after[..seen]);
         assert_ne!(before[seen..], after[seen..]);
     }
