@@ -2,7 +2,7 @@
 //!
 //! One file an operation, its forward and backward next to each other; the gradient of `x` is `dx`. Gradients of
 //! parameters add, and so do those of the residual stream, which several operations read: the caller zeroes them. Every
-//! other activation has one reader, whose backward writes its gradient.
+//! other activation has one reader, whose backward writes its gradient, in its place where nothing else reads it.
 //!
 //! Row operations are the core's own, so that what is learned here is what a chip will compute.
 
