@@ -62,14 +62,12 @@ pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<St
     let length = case.config.context;
     let tokens: Vec<u16> = (0..4 * length).map(|i| (i * i % case.config.vocab) as u16).collect();
     let batches = Batches::new(&tokens, case.sequences, length, 1).expect("tokens for a window");
-    let mut times_ms: Vec<f64> = batches
-        .take(steps)
-        .map(|batch| {
-            let start = Instant::now();
-            training.step(&batch);
-            start.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
+    let time_ms = |batch| {
+        let start = Instant::now();
+        training.step(&batch);
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    let mut times_ms: Vec<f64> = parallel::awake(threads, || batches.take(steps).map(time_ms).collect());
     times_ms.sort_by(f64::total_cmp);
     let best_ms = times_ms[0];
     Ok(StepTime { best_ms, median_ms: times_ms[steps / 2], gflops: step_gflop(case) / best_ms * 1e3 })

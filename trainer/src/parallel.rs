@@ -26,6 +26,11 @@ pub fn for_each<T: Send>(threads: usize, items: impl Iterator<Item = T> + Send, 
     });
 }
 
+/// Does work that calls [`for_each`] several times with as many `threads`: between these nobody falls asleep.
+pub fn awake<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    if threads < 2 { work() } else { rayon::scope(|_| work()) }
+}
+
 /// As many threads as the machine has for us.
 pub fn available() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
