@@ -12,8 +12,8 @@ use pipsqueak::{Config, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::batches::{Batch, Split, Windows, consecutive};
-use crate::network::Network;
 use crate::network::transpose::transpose_all;
+use crate::network::{Network, matmul};
 use crate::optimizer::{Moments, Optimizer, Step, clip, reduce};
 use crate::parallel;
 use crate::parameters::Parameters;
@@ -137,6 +137,7 @@ impl Training {
     /// If the `config` makes no sense.
     pub fn new(config: &Config, hyper_parameters: HyperParameters, seed: u64) -> anyhow::Result<Training> {
         config.check().map_err(|error| anyhow::anyhow!("{error}"))?;
+        matmul::copy_little();
         Ok(Training {
             config: config.clone(),
             hyper_parameters,

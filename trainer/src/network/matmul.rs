@@ -56,6 +56,14 @@ fn assert_fits(length: usize, rows: usize, columns: usize, stride: usize) {
     assert!(end.is_some_and(|end| end <= length), "[{rows}, {columns}] by {stride} in {length} values");
 }
 
+/// Has the library read the right-hand matrix where it lies, for results of up to about 200 rows as a small model's passes
+/// have: to copy it into another order first takes longer there than it saves. For the whole program; changes no result.
+pub fn copy_little() {
+    /// In rows of the library's kernel, six for AVX-512.
+    const ROWS: usize = 32;
+    gemm::set_lhs_packing_threshold_single_thread(ROWS);
+}
+
 /// `out = scale * a b`.
 pub fn multiply<F: Float>(out: ViewMut<'_, F>, a: View<'_, F>, b: View<'_, F>, scale: F) {
     gemm(out, a, b, scale, false);
