@@ -13,10 +13,7 @@ use crate::vector::vectorised;
 vectorised! {
     /// Rounds each row of `x` `[rows, columns]`: what enters a matrix.
     pub fn round_rows<F>(x: &mut [F], columns: usize) {
-        for row in x.chunks_exact_mut(columns) {
-            let step = step(row);
-            round(row, step);
-        }
+        round_each(x, columns);
     }
 }
 
@@ -26,12 +23,20 @@ vectorised! {
     pub fn round_qkv<F>(qkv: &mut [F], config: &Config) {
         for row in qkv.chunks_exact_mut(config.qkv_width()) {
             let (query, key_value) = row.split_at_mut(config.width);
-            round_rows(query, config.head());
+            round_each(query, config.head());
             for cached in key_value.chunks_exact_mut(config.kv_width()) {
                 let step = round_up_bf16(step(cached));
                 round(cached, step);
             }
         }
+    }
+}
+
+#[inline(always)]
+fn round_each<F: Float>(x: &mut [F], columns: usize) {
+    for row in x.chunks_exact_mut(columns) {
+        let step = step(row);
+        round(row, step);
     }
 }
 

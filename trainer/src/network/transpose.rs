@@ -31,7 +31,7 @@ pub fn transpose_all(out: &mut Parameters<f32>, parameters: &Parameters<f32>, th
 }
 
 vectorised! {
-    /// `out` `[columns, rows]` from `x` `[rows, columns]`, whose rows are not transposed.
+    /// `out` `[columns, rows]` from `x` `[rows, columns]`, the values of whose rows lie side by side.
     pub fn transpose<F>(out: ViewMut<'_, F>, x: View<'_, F>) {
         let (rows, columns) = (x.rows, x.columns);
         assert!((out.rows, out.columns, x.column_stride) == (columns, rows, 1), "shapes do not go together");

@@ -64,7 +64,7 @@ impl Heads {
     }
 }
 
-/// The first queries of the tiles of one key head.
+/// The queries of each tile.
 fn blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
     (0..length).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(length))
 }
