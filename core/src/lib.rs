@@ -4,39 +4,80 @@
 //! sized [`Memory`], and a [`Generator`] turns a prompt into text. The same file, prompt and seed give the same tokens
 //! and logits, bit for bit, on a PC and on every chip.
 //!
-//! To understand a transformer, follow a token through these files: [`tokenizer`], [`decoder`], [`ops::rms_norm`],
-//! [`ops::attention`], [`ops::activation`], [`matrix`], [`sampler`].
-//!
 //! Not here, and not to come: allocation, tensors, autograd.
 #![cfg_attr(not(test), no_std)]
 
 pub mod config;
-pub mod decoder;
+mod decoder;
 mod error;
+mod float;
 mod float_bytes;
-pub mod generator;
-pub mod kernels;
-pub mod math;
-pub mod matrix;
-pub mod memory;
+mod generator;
+mod integer;
+mod kernels;
+mod math;
+mod matrix;
+mod memory;
 pub mod model;
-pub mod ops;
-pub mod packing;
-pub mod parameter;
-pub mod random;
-pub mod sampler;
+mod numbers;
+mod packing;
+mod parameter;
+mod random;
+mod sampler;
 mod slices;
-mod step;
-pub mod text;
-pub mod tokenizer;
+mod text;
+mod tokenizer;
 
-pub use config::{Activation, Config, Mlp, Norm, Position, Precision};
-pub use decoder::Decoder;
+pub use config::{Config, Precision};
 pub use error::Error;
 pub use generator::Generator;
 pub use memory::{Buffers, Memory, MemorySize};
 pub use model::Model;
-pub use parameter::{Parameter, Shape};
-pub use random::SplitMix64;
 pub use sampler::Sampling;
 pub use tokenizer::{Pieces, Tokenizer, Vocabulary, Words};
+
+/// What the trainer, the firmware's checks and the benchmarks use beyond the public interface. It may change in any
+/// release.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::decoder::Decoder;
+    pub use crate::parameter::{Parameter, Shape};
+    pub use crate::random::SplitMix64;
+
+    pub mod float {
+        pub use crate::float::*;
+    }
+    pub mod integer {
+        pub use crate::integer::*;
+    }
+    pub mod kernels {
+        pub use crate::kernels::*;
+    }
+    pub mod math {
+        pub use crate::math::*;
+    }
+    pub mod matrix {
+        pub use crate::matrix::*;
+    }
+    pub mod memory {
+        pub use crate::memory::*;
+    }
+    pub mod numbers {
+        pub use crate::numbers::*;
+    }
+    pub mod packing {
+        pub use crate::packing::*;
+    }
+    pub mod parameter {
+        pub use crate::parameter::*;
+    }
+    pub mod sampler {
+        pub use crate::sampler::*;
+    }
+    pub mod text {
+        pub use crate::text::*;
+    }
+    pub mod tokenizer {
+        pub use crate::tokenizer::*;
+    }
+}

@@ -207,6 +207,13 @@ fn add_lanes<F: Float>(l: [F; LANES]) -> F {
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 
+/// `x += y`: adds a block's result to the residual stream, or a bias.
+pub fn add<F: Float>(x: &mut [F], y: &[F]) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x += y;
+    }
+}
+
 /// The next multiple of 4 from `length` on: rows of int8 start on a word.
 pub const fn word_padded(length: usize) -> usize {
     length.next_multiple_of(4)
@@ -270,7 +277,8 @@ fn pow_f32(x: f32, y: f32) -> f32 {
         109,
     ];
     let y = (y.clamp(-1.0, 1.0) * (1 << 28) as f32) as i64;
-    let exponent = (log2(x) * y) >> 28;
+    // Wraps for a NaN alone, whose power means nothing.
+    let exponent = log2(x).wrapping_mul(y) >> 28;
     let fraction = exponent & ((1 << 30) - 1);
     let power = EXP2.iter().rev().fold(0, |power, c| ((power * fraction) >> 30) + c);
     let scale = ((exponent >> 30) - 30 + 127) as u32;

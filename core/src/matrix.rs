@@ -3,7 +3,7 @@
 use crate::config::Precision;
 use crate::kernels::{self, Packed, cast};
 use crate::math;
-use crate::ops::fixed::power_of_two;
+use crate::numbers::power_of_two;
 use crate::packing::{ROWS, place, unpack, weights_of_word, words_of_row};
 use crate::parameter::Shape;
 use crate::slices::part;

@@ -2,10 +2,10 @@
 
 use crate::Error;
 use crate::config::{Config, Position, Precision};
+use crate::integer::attention::HEADS_AT_ONCE;
+use crate::integer::quantize::quantized_len;
 use crate::kernels::prepared_len;
 use crate::math::word_padded;
-use crate::ops::integer_attention::HEADS_AT_ONCE;
-use crate::ops::quantize::quantized_len;
 
 /// How many elements of each kind a model needs while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -191,7 +191,7 @@ mod tests {
             kv_heads: 4,
             hidden: 172,
             position: Position::Rotary,
-            mlp: crate::Mlp::Gated,
+            mlp: crate::config::Mlp::Gated,
             ..TINY
         };
         let bytes = |context| MemorySize::of(&stories(context), Precision::Int8).total_bytes();

@@ -6,8 +6,7 @@ use heapless::BinaryHeap;
 use heapless::binary_heap::Max;
 use rand_core::Rng;
 
-use crate::Error;
-use crate::math;
+use crate::{Error, math};
 
 /// The largest `top_k`: its heap lies on the stack, 4 bytes each.
 pub const TOP_K_MAX: usize = 256;

@@ -15,11 +15,12 @@ use core::hint::black_box;
 use core::ops::Range;
 
 use embedded_io::Write;
-use pipsqueak::kernels::{prepare, prepared_len};
-use pipsqueak::matrix::Matrix;
-use pipsqueak::ops::quantize::{quantize, quantized_len};
-use pipsqueak::sampler::argmax;
-use pipsqueak::{Decoder, Error, Memory, Model, Parameter, Precision};
+use pipsqueak::internal::kernels::{prepare, prepared_len};
+use pipsqueak::internal::matrix::Matrix;
+use pipsqueak::internal::integer::quantize::{quantize, quantized_len};
+use pipsqueak::internal::sampler::argmax;
+use pipsqueak::{Error, Memory, Model, Precision};
+use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak_firmware::{Board, Clock};
 use static_cell::ConstStaticCell;
 

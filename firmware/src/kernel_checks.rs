@@ -3,11 +3,12 @@
 
 use core::fmt;
 
-use pipsqueak::kernels::{
+use pipsqueak::Precision;
+use pipsqueak::internal::SplitMix64;
+use pipsqueak::internal::kernels::{
     self, CURVE_STEPS, Curve, Factors, Joining, Packed, Step, portable, prepared_len, scale_row,
 };
-use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
-use pipsqueak::{Precision, SplitMix64};
+use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use rand_core::Rng;
 
 /// Beyond what a kernel sums at once in int8, so that rows in several blocks are checked too.

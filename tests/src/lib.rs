@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::{Parameter, SplitMix64};
 use pipsqueak::model::Provenance;
-use pipsqueak::{
-    Activation, Config, Generator, Mlp, Norm, Parameter, Position, Precision, Sampling, SplitMix64,
-};
-use pipsqueak_trainer::decoding::OwnedMemory;
-use pipsqueak_trainer::model_file::{self, ModelFile};
-use pipsqueak_trainer::parameters::Parameters;
-use pipsqueak_trainer::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak::{Config, Generator, Precision, Sampling};
+use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::model_file::{self, ModelFile};
+use pipsqueak_trainer::training::parameters::Parameters;
 
 /// A small shape with byte tokens; tests change what they are about.
 pub const SMALL: Config = Config {

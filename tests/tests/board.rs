@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pipsqueak::{Config, Precision, Sampling};
 use pipsqueak_tests::{Generated, SMALL, generate, random_model, shapes};
-use pipsqueak_trainer::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
-use pipsqueak_trainer::model_file::ModelFile;
+use pipsqueak_trainer::export::model_file::ModelFile;
+use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use xtask::board::Board;
 use xtask::firmware::{self, Options};
 use xtask::qemu::Session;

@@ -1,10 +1,11 @@
 //! What the exporter moves between the parameters of an int8 model leaves its function as it was.
 
-use pipsqueak::{Decoder, Parameter, Precision};
+use pipsqueak::Precision;
+use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak_tests::{build, random_parameters, shapes};
-use pipsqueak_trainer::decoding::OwnedMemory;
-use pipsqueak_trainer::equalize::equalize;
-use pipsqueak_trainer::model_file::ModelFile;
+use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::equalize::equalize;
+use pipsqueak_trainer::export::model_file::ModelFile;
 
 /// The logits after three tokens.
 fn logits(file: &ModelFile) -> Vec<f32> {

@@ -1,10 +1,11 @@
 //! Damaged and hostile model files: refused in words, or run without a panic.
 
+use pipsqueak::internal::SplitMix64;
 use pipsqueak::model::{CRC, File};
-use pipsqueak::{Generator, Model, Precision, Sampling, SplitMix64};
+use pipsqueak::{Generator, Model, Precision, Sampling};
 use pipsqueak_tests::{SMALL, random_model, shapes};
-use pipsqueak_trainer::decoding::OwnedMemory;
-use pipsqueak_trainer::model_file::ModelFile;
+use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::model_file::ModelFile;
 use rand_core::Rng;
 
 #[test]

@@ -6,9 +6,12 @@ mod kernel_checks;
 
 use std::sync::Mutex;
 
-use pipsqueak::kernels::{self, CURVE_STEPS, Curve, Factors, Packed, portable, prepared_len, scale_row};
-use pipsqueak::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
-use pipsqueak::{Precision, Sampling, SplitMix64};
+use pipsqueak::internal::SplitMix64;
+use pipsqueak::internal::kernels::{
+    self, CURVE_STEPS, Curve, Factors, Packed, portable, prepared_len, scale_row,
+};
+use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
+use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, random_model, shapes};
 use rand_core::Rng;
 
@@ -20,7 +23,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Runs `check` with each kernel that this machine has, by its name.
 #[cfg(target_arch = "x86_64")]
 fn with_every_kernel(mut check: impl FnMut(&str)) {
-    use pipsqueak::kernels::x86::Kernel;
+    use pipsqueak::internal::kernels::x86::Kernel;
     let _guard = ONE_AT_A_TIME.lock();
     let fastest = Kernel::in_use();
     for kernel in Kernel::ALL {

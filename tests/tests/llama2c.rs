@@ -1,11 +1,12 @@
 //! The forward pass against figures that llama2.c's own program made with its own checkpoint.
 
+use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::model::Provenance;
-use pipsqueak::{Decoder, Parameter, Precision, Sampling};
+use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, reference};
-use pipsqueak_trainer::decoding::{OwnedMemory, negative_log_likelihood};
-use pipsqueak_trainer::llama2c::{self, Checkpoint};
-use pipsqueak_trainer::model_file::{self, ModelFile};
+use pipsqueak_trainer::export::decoding::{OwnedMemory, negative_log_likelihood};
+use pipsqueak_trainer::export::llama2c::{self, Checkpoint};
+use pipsqueak_trainer::export::model_file::{self, ModelFile};
 
 /// f32 sums in another order than llama2.c's: five layers of them, logits up to 20.
 const LOGIT_TOLERANCE: f32 = 1e-3;

@@ -1,7 +1,8 @@
 //! A prompt that is read several positions at a time leaves the same bits as one that is read one by one.
 
-use pipsqueak::memory::LANES_MAX;
-use pipsqueak::{Buffers, Decoder, MemorySize, Model, Precision, SplitMix64};
+use pipsqueak::internal::memory::LANES_MAX;
+use pipsqueak::internal::{Decoder, SplitMix64};
+use pipsqueak::{Buffers, MemorySize, Model, Precision};
 use pipsqueak_tests::{random_model, shapes};
 use rand_core::Rng;
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use pipsqueak::Sampling;
+use pipsqueak_stories::Stories;
 use pipsqueak_tests::generate;
-use pipsqueak_trainer::batches::Split;
-use pipsqueak_trainer::corpus::Stories;
-use pipsqueak_trainer::decoding::loss_over;
-use pipsqueak_trainer::model_file::ModelFile;
-use pipsqueak_trainer::text::Corpus;
-use pipsqueak_trainer::vocabulary;
+use pipsqueak_trainer::data::batches::Split;
+use pipsqueak_trainer::data::text::Corpus;
+use pipsqueak_trainer::data::vocabulary;
+use pipsqueak_trainer::export::decoding::loss_over;
+use pipsqueak_trainer::export::model_file::ModelFile;
 
 const FLASH_BYTES_MAX: usize = 512 << 10;
 /// It has 0.2162; one that has learnt the words alone has above 1.

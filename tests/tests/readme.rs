@@ -1,6 +1,8 @@
 //! The README's tables are what the core computes and what the benchmark has counted.
 
-use pipsqueak::{Activation, Config, MemorySize, Mlp, Norm, Parameter, Position, Precision};
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::Parameter;
+use pipsqueak::{Config, MemorySize, Precision};
 
 const README: &str = include_str!("../../README.md");
 

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use pipsqueak::{Config, Parameter};
+use pipsqueak::Config;
+use pipsqueak::internal::Parameter;
 
-use crate::batches::Batches;
+use crate::data::batches::Batches;
 use crate::network::matmul::{View, ViewMut, multiply};
+use crate::optimizer::schedule::{Decay, Schedule};
 use crate::optimizer::{AdamW, Optimizer};
-use crate::parallel;
-use crate::presets::{GPT, STORIES_260K, TWO_LAYERS};
-use crate::schedule::{Decay, Schedule};
-use crate::training::{HyperParameters, Training};
+use crate::sizing::presets::{GPT, STORIES_260K, TWO_LAYERS};
+use crate::training::{HyperParameters, Training, parallel};
 
 /// A model and the batch it is timed with.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pipsqueak_trainer::commands::Command;
+use pipsqueak_trainer::cli::Command;
 
 /// Trains small transformer language models for microcontrollers, and runs them here as the board will: the same file,
 /// prompt and seed give the same text, bit for bit.

@@ -3,7 +3,7 @@
 //! They compute the same, to the last bit, as compiled for the narrowest: the compiler neither reorders sums nor fuses
 //! products into them.
 
-/// Defines a function, of any [`Float`](pipsqueak::math::Float) where it has a type parameter, that is compiled once for
+/// Defines a function, of any [`Float`](pipsqueak::internal::math::Float) where it has a type parameter, that is compiled once for
 /// each kind of processor, together with what is `#[inline(always)]` in it; a call takes the best that runs here.
 macro_rules! vectorised {
     (
@@ -11,14 +11,14 @@ macro_rules! vectorised {
         $visibility:vis fn $name:ident $(<$float:ident>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block
     ) => {
         $(#[$attribute])*
-        $visibility fn $name $(<$float: pipsqueak::math::Float>)? ($($argument: $type),*) $(-> $output)? {
+        $visibility fn $name $(<$float: pipsqueak::internal::math::Float>)? ($($argument: $type),*) $(-> $output)? {
             // Of arguments the compiler knows that they do not overlap; of a structure's fields it does not.
             #[inline(always)]
-            fn body $(<$float: pipsqueak::math::Float>)? ($($argument: $type),*) $(-> $output)? $body
+            fn body $(<$float: pipsqueak::internal::math::Float>)? ($($argument: $type),*) $(-> $output)? $body
 
             struct Call<A>(A);
 
-            impl $(<$float: pipsqueak::math::Float>)? pulp::WithSimd for Call<($($type,)*)> {
+            impl $(<$float: pipsqueak::internal::math::Float>)? pulp::WithSimd for Call<($($type,)*)> {
                 type Output = $crate::vector::output!($($output)?);
 
                 #[inline(always)]
@@ -43,11 +43,12 @@ macro_rules! output {
     };
 }
 
-pub(crate) use {output, vectorised};
+pub(crate) use output;
+pub(crate) use vectorised;
 
 #[cfg(test)]
 mod tests {
-    use pipsqueak::math;
+    use pipsqueak::internal::math;
 
     #[inline(always)]
     fn narrow(x: &[f32]) -> [u32; 2] {

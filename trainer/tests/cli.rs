@@ -65,7 +65,7 @@ fn from_a_text_to_a_text() {
 
     let shown = succeed(&folder, "inspect --model m.pip");
     let size = fs::metadata(folder.join("m.pip")).unwrap().len();
-    assert!(shown.contains(&pipsqueak_trainer::human::bytes(size)), "{shown}");
+    assert!(shown.contains(&pipsqueak_trainer::cli::human::bytes(size)), "{shown}");
     for word in ["stories.txt, 20 steps", "bits per byte", "100 tokens, context 16", "Raspberry Pi Pico"] {
         assert!(shown.contains(word), "no «{word}» in {shown}");
     }
@@ -205,7 +205,7 @@ fn a_shape_that_makes_no_sense_is_refused() {
 
 /// Flash for the firmware and so many KiB of model, as an option takes it.
 fn flash_for(model_kib: u64) -> String {
-    format!("{}K", pipsqueak_trainer::boards::FIRMWARE_FLASH_BYTES / 1024 + model_kib)
+    format!("{}K", pipsqueak_trainer::sizing::boards::FIRMWARE_FLASH_BYTES / 1024 + model_kib)
 }
 
 #[test]

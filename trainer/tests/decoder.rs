@@ -1,14 +1,16 @@
 //! The network that learns and the decoder that ships give the same logits, for every choice of a config.
 
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::model::Provenance;
-use pipsqueak::{Activation, Config, Decoder, Mlp, Norm, Parameter, Position, Precision};
-use pipsqueak_trainer::batches::Batch;
-use pipsqueak_trainer::decoding::OwnedMemory;
-use pipsqueak_trainer::model_file;
+use pipsqueak::{Config, Precision};
+use pipsqueak_trainer::data::batches::Batch;
+use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::model_file;
 use pipsqueak_trainer::network::Network;
-use pipsqueak_trainer::parameters::Parameters;
 use pipsqueak_trainer::random::Random;
-use pipsqueak_trainer::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak_trainer::training::parameters::Parameters;
 
 /// Relative to the largest logit; measured 1e-6. The matrix products add up in another order, and fused.
 const TOLERANCE: f32 = 5e-6;
@@ -47,7 +49,7 @@ fn check(what: &str, config: &Config) {
     let expected = network.forward(&parameters, batch.windows());
 
     let is = decoded(config, &parameters, &batch.tokens[..LENGTH]);
-    let largest = pipsqueak::math::maximum(expected);
+    let largest = pipsqueak::internal::math::maximum(expected);
     let error = |i: usize| (is[i] - expected[i]).abs() / largest;
     let worst = (0..is.len()).max_by(|&a, &b| error(a).total_cmp(&error(b))).expect("not empty");
     let (position, id) = (worst / config.vocab, worst % config.vocab);

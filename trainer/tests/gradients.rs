@@ -1,10 +1,12 @@
 //! The gradient of whole models against central differences in f64, for configs that together cover every choice.
 
-use pipsqueak::{Activation, Config, Mlp, Norm, Parameter, Position};
-use pipsqueak_trainer::batches::{Batch, Windows};
+use pipsqueak::Config;
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::Parameter;
+use pipsqueak_trainer::data::batches::{Batch, Windows};
 use pipsqueak_trainer::network::Network;
-use pipsqueak_trainer::parameters::Parameters;
 use pipsqueak_trainer::random::Random;
+use pipsqueak_trainer::training::parameters::Parameters;
 
 /// Step of the difference. Its error goes with the square of the step times a third derivative (1e-9), the rounding
 /// of f64 with 1e-16 / step (1e-11).

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use pipsqueak::math::Float;
-use pipsqueak::{Activation, Config, Mlp, Norm, Parameter, Position};
-use pipsqueak_trainer::batches::Batch;
+use pipsqueak::Config;
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::Parameter;
+use pipsqueak::internal::math::Float;
+use pipsqueak_trainer::data::batches::Batch;
 use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::optimizer::schedule::{Decay, Schedule};
 use pipsqueak_trainer::optimizer::{AdamW, Optimizer};
-use pipsqueak_trainer::parameters::Parameters;
-use pipsqueak_trainer::schedule::{Decay, Schedule};
+use pipsqueak_trainer::training::parameters::Parameters;
 use pipsqueak_trainer::training::{HyperParameters, Training};
 
 /// What may differ, by name, relative to the largest element: both sides are f32 and add up in other orders. Each is

@@ -1,6 +1,7 @@
 //! Running other programs, with errors that are a sentence.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,18 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("`{}` failed ({status}); what it printed says why.", shown(command));
     }
     Ok(())
+}
+
+/// Runs a `cargo build` of one program, and returns the program's path.
+pub fn build(command: &mut Command) -> Result<PathBuf> {
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = output(command)?;
+    if !output.status.success() {
+        bail!("`{}` failed ({}); what it printed says why.", shown(command), output.status);
+    }
+    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
+    let programs = messages.filter_map(|message| Some(message.ok()?["executable"].as_str()?.into()));
+    programs.last().with_context(|| format!("`{}` built no program", shown(command)))
 }
 
 /// Runs a command and returns what it printed, whether it succeeded or not.

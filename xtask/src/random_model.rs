@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::parameter::PARAMETERS;
+use pipsqueak::internal::{Parameter, Shape, packing};
 use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
-use pipsqueak::packing;
-use pipsqueak::parameter::PARAMETERS;
-use pipsqueak::{Activation, Config, Mlp, Norm, Parameter, Pieces, Position, Precision, Shape, Vocabulary};
+use pipsqueak::{Config, Pieces, Precision, Vocabulary};
 
 use crate::paths;
 

@@ -2,9 +2,8 @@
 
 use super::{Curve, EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
 use crate::config::Precision;
-use crate::math;
-use crate::ops::fixed;
 use crate::packing::{ROWS, unpack, weights_of_word};
+use crate::{math, numbers};
 
 /// The largest [`size`] in `v`; 0 for none.
 #[cfg_attr(x86_vectors, inline(always))]
@@ -69,8 +68,8 @@ pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
     for (x, gain) in x.iter_mut().zip(gains) {
         let (value, bits) = (*x >> cut, gain.to_bits());
         squares += u64::from((value * value) as u32);
-        let product =
-            (value * fixed::mantissa(bits)) >> math::min_u32((exponent - fixed::exponent(bits)) as u32, 31);
+        let product = (value * numbers::mantissa(bits))
+            >> math::min_u32((exponent - numbers::exponent(bits)) as u32, 31);
         *x = if bits >> 31 == 1 { -product } else { product };
     }
     squares

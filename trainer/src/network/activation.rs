@@ -1,9 +1,10 @@
 //! The MLP's non-linearity over rows: plain, `out = act(x)`; gated, `out = act(gate) up`, with `gate` the first half of a
 //! row and `up` the second.
 
-use pipsqueak::math::{self, Float};
-use pipsqueak::ops::activation::{GELU_CUBIC, GELU_SCALE, relu};
-use pipsqueak::{Activation, Config, Mlp};
+use pipsqueak::Config;
+use pipsqueak::config::{Activation, Mlp};
+use pipsqueak::internal::float::activation::{GELU_CUBIC, GELU_SCALE, relu};
+use pipsqueak::internal::math::{self, Float};
 
 use crate::vector::vectorised;
 
@@ -85,7 +86,7 @@ fn silu_and_slope<F: Float>(x: F) -> (F, F) {
 mod tests {
     use super::*;
     use crate::network::differences::{check, values, weighted};
-    use crate::presets::GPT;
+    use crate::sizing::presets::GPT;
 
     #[test]
     fn gradients_are_those_of_differences() {

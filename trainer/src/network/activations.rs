@@ -1,7 +1,7 @@
 //! Everything a shard writes between the tokens and the loss, allocated once and reused for every step.
 
 use pipsqueak::Config;
-use pipsqueak::math::Float;
+use pipsqueak::internal::math::Float;
 
 use super::attention::scratch_len;
 use crate::aligned::Aligned;

@@ -1,7 +1,8 @@
 //! One layer: norm, attention, norm, MLP, each pair joined to the residual stream; and the same read upwards.
 
-use pipsqueak::math::Float;
-use pipsqueak::{Config, Parameter};
+use pipsqueak::Config;
+use pipsqueak::internal::Parameter;
+use pipsqueak::internal::math::Float;
 
 use super::activation::{activate, backward_activate};
 use super::activations::{Activations, Layer};
@@ -10,7 +11,7 @@ use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::rotate_all;
 use super::rounding::{round_qkv, round_rows};
-use crate::parameters::Parameters;
+use crate::training::parameters::Parameters;
 
 /// The weights of one layer.
 pub(super) struct Block<'a, F> {

@@ -1,8 +1,7 @@
 //! Embedding: `out[position] = embedding[token]`, plus the position's vector where positions are learned or sinusoidal.
 
-use pipsqueak::math::Float;
-use pipsqueak::ops::add;
-use pipsqueak::ops::sinusoid::add_sinusoid;
+use pipsqueak::internal::float::sinusoid::add_sinusoid;
+use pipsqueak::internal::math::{Float, add};
 
 /// One sequence: `out` is `[length, width]`, `embedding` `[vocab, width]`.
 pub fn embed<F: Float>(out: &mut [F], tokens: &[u16], embedding: &[F], width: usize) {

@@ -1,7 +1,6 @@
 //! Linear maps: `out = x weightᵀ + bias`, with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`.
 
-use pipsqueak::math::Float;
-use pipsqueak::ops::add;
+use pipsqueak::internal::math::{Float, add};
 
 use super::matmul::{View, ViewMut, multiply, multiply_add};
 

@@ -1,7 +1,7 @@
 //! Cross entropy of the next token: `loss = -Σ weight ln softmax(logits)[target]`, in nats.
 
-use pipsqueak::math::Float;
-use pipsqueak::ops::softmax::softmax;
+use pipsqueak::internal::float::softmax::softmax;
+use pipsqueak::internal::math::Float;
 
 use crate::vector::vectorised;
 

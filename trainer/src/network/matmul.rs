@@ -1,6 +1,6 @@
 //! Matrix products: the one place that calls the GEMM library, and the only `unsafe` of the trainer.
 
-use pipsqueak::math::Float;
+use pipsqueak::internal::math::Float;
 
 /// A matrix in a slice: element `[row, column]` lies at `row * row_stride + column * column_stride`.
 #[derive(Debug, Clone, Copy)]

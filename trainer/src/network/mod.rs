@@ -21,12 +21,13 @@ pub mod rotary;
 pub mod rounding;
 pub mod transpose;
 
-use pipsqueak::math::Float;
-use pipsqueak::ops::add;
-use pipsqueak::{Config, Parameter, Position};
+use pipsqueak::Config;
+use pipsqueak::config::Position;
+use pipsqueak::internal::Parameter;
+use pipsqueak::internal::math::{Float, add};
 
-use crate::batches::Windows;
-use crate::parameters::Parameters;
+use crate::data::batches::Windows;
+use crate::training::parameters::Parameters;
 use activations::Activations;
 use block::Block;
 use embed::{backward_embed, embed, sinusoids};

@@ -3,11 +3,10 @@
 //! With `n = (x - mean) / deviation` (RMS: `n = x / rms`), `out = n gain + bias`, and `dn = dout gain`:
 //! `dx += (dn - mean(dn) - n mean(dn n)) / deviation` (RMS: without `mean(dn)`), `dgain += dout n`, `dbias += dout`.
 
-use pipsqueak::math::{Float, LANES};
-use pipsqueak::ops::add;
-use pipsqueak::ops::layer_norm::layer_norm;
-use pipsqueak::ops::rms_norm::rms_norm;
-use pipsqueak::{Config, Norm as Kind};
+use pipsqueak::Config;
+use pipsqueak::config::Norm as Kind;
+use pipsqueak::internal::float::norm::{layer_norm, rms_norm};
+use pipsqueak::internal::math::{Float, LANES, add};
 
 use crate::vector::vectorised;
 

@@ -1,8 +1,8 @@
 //! Rotary positions over the query and key rows of `[length, width + 2 kv_width]`; the backward pass turns back.
 
 use pipsqueak::Config;
-use pipsqueak::math::Float;
-use pipsqueak::ops::rotary::{rotate, turns};
+use pipsqueak::internal::float::rotary::{rotate, turns};
+use pipsqueak::internal::math::Float;
 
 use crate::vector::vectorised;
 

@@ -5,8 +5,8 @@
 //! norms, activation functions and softmax in fixed point, is closer to f32 by two orders of magnitude and is left out.
 
 use pipsqueak::Config;
-use pipsqueak::math::{self, Float};
-use pipsqueak::ops::quantize::INT8_MAX;
+use pipsqueak::internal::integer::quantize::INT8_MAX;
+use pipsqueak::internal::math::{self, Float};
 
 use crate::vector::vectorised;
 
@@ -72,8 +72,8 @@ fn round_up_bf16<F: Float>(x: F) -> F {
 mod tests {
     use super::*;
     use crate::network::differences::values;
-    use crate::presets::STORIES_260K;
-    use pipsqueak::ops::quantize::{mantissa, quantize, quantize_bf16};
+    use crate::sizing::presets::STORIES_260K;
+    use pipsqueak::internal::integer::quantize::{mantissa, quantize, quantize_bf16};
 
     const UNIT: f64 = 1.0 / (1 << 20) as f64;
 

@@ -3,11 +3,11 @@
 //! A forward pass multiplies by transposed weights, and the GEMM library takes several times as long to pack such a matrix
 //! as one whose rows it can read: so all are transposed once a step, for every pass.
 
-use pipsqueak::math::Float;
+use pipsqueak::internal::math::Float;
 
 use super::matmul::{View, ViewMut};
-use crate::parallel;
-use crate::parameters::Parameters;
+use crate::training::parallel;
+use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
 /// Values of a cache line: rows are read in strips of so many.
@@ -68,8 +68,8 @@ fn transpose_square<F: Float>(out: &mut [F], x: &[F], [row, column]: [usize; 2],
 mod tests {
     use super::*;
     use crate::network::differences::values;
-    use crate::presets::STORIES_260K;
-    use pipsqueak::Parameter;
+    use crate::sizing::presets::STORIES_260K;
+    use pipsqueak::internal::Parameter;
 
     #[test]
     fn rows_become_columns() {

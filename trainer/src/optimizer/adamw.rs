@@ -3,12 +3,12 @@
 //! `m = β₁ m + (1 - β₁) g`, `v = β₂ v + (1 - β₂) g²`, then
 //! `w = w (1 - rate decay) - rate m / (1 - β₁ᵗ) / (sqrt(v / (1 - β₂ᵗ)) + ε)`. Only matrices decay.
 
-use pipsqueak::Parameter;
+use pipsqueak::internal::Parameter;
 use serde::{Deserialize, Serialize};
 
 use super::{BLOCK, Moments, Step};
-use crate::parallel;
-use crate::parameters::Parameters;
+use crate::training::parallel;
+use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
 /// The rule's constants.
@@ -95,7 +95,7 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::GPT;
+    use crate::sizing::presets::GPT;
 
     #[test]
     fn the_first_step_goes_by_the_sign_and_only_matrices_decay() {

@@ -2,15 +2,17 @@
 
 mod adamw;
 mod muon;
+pub mod schedule;
 
-use pipsqueak::{Config, math};
+use pipsqueak::Config;
+use pipsqueak::internal::math;
 use serde::{Deserialize, Serialize};
 
 pub use adamw::AdamW;
 pub use muon::Muon;
 
-use crate::parallel;
-use crate::parameters::Parameters;
+use crate::training::parallel;
+use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
 /// Values that one thread takes at a time; sums are per block, so that they do not depend on the threads.
@@ -46,7 +48,7 @@ impl Moments {
 pub struct Step {
     /// Counted from 0.
     pub number: u64,
-    /// See [`Schedule`](crate::schedule::Schedule).
+    /// See [`Schedule`](crate::optimizer::schedule::Schedule).
     pub learning_rate: f64,
     /// What the gradient is multiplied by; see [`clip`].
     pub clip: f64,
@@ -100,7 +102,7 @@ pub fn clip(norm: f64, largest: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets::GPT;
+    use crate::sizing::presets::GPT;
 
     #[test]
     fn shards_add_up_and_the_norm_is_that_of_the_sum() {

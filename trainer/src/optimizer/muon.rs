@@ -10,14 +10,15 @@
 //! each row, `o = o / (sqrt(v) + ε)`, and all of `o` is brought back to the norm that it had. So neurons that orthogonal steps
 //! favour get no more than others. A row's `v` is kept where its first value's second moment would be.
 
-use pipsqueak::math;
-use pipsqueak::{Config, Mlp, Parameter};
+use pipsqueak::Config;
+use pipsqueak::config::Mlp;
+use pipsqueak::internal::{Parameter, math};
 use serde::{Deserialize, Serialize};
 
 use super::{AdamW, Moments, Step};
 use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
-use crate::parallel;
-use crate::parameters::Parameters;
+use crate::training::parallel;
+use crate::training::parameters::Parameters;
 
 /// The rule's constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -175,7 +176,7 @@ fn even_rows(o: &mut [f32], v: &mut [f32], columns: usize, beta: f32) {
 mod tests {
     use super::*;
     use crate::network::differences::values;
-    use crate::presets::{GPT, STORIES_260K};
+    use crate::sizing::presets::{GPT, STORIES_260K};
 
     const RULE: Muon = Muon {
         momentum: 0.95,

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use pipsqueak::Precision;
-use pipsqueak::memory::LANES_MAX;
+use pipsqueak::internal::memory::LANES_MAX;
 
 use crate::chips::{self, Weights};
 use crate::toolchain::own_cargo;
@@ -157,14 +157,15 @@ impl Model<'_> {
     }
 }
 
-/// Builds the core's example `speed` for any PC of this kind, not for this one: kernels are chosen at run time.
+/// Builds the core's benchmark `speed` for any PC of this kind, not for this one: kernels are chosen at run time.
 fn build() -> Result<PathBuf> {
-    let target = paths::target().join("pc");
     let mut command = own_cargo();
-    command.args(["build", "--release", "--package", "pipsqueak", "--example", "speed"]);
-    command.env("RUSTFLAGS", "").env("CARGO_TARGET_DIR", &target).current_dir(paths::root());
-    process::run(&mut command)?;
-    Ok(target.join("release/examples").join(format!("speed{}", std::env::consts::EXE_SUFFIX)))
+    command.args(["build", "--release", "--package", "pipsqueak", "--bench", "speed"]);
+    command
+        .env("RUSTFLAGS", "")
+        .env("CARGO_TARGET_DIR", paths::target().join("pc"))
+        .current_dir(paths::root());
+    process::build(&mut command)
 }
 
 fn printed(command: &mut Command) -> Result<String> {

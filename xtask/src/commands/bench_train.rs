@@ -23,18 +23,18 @@ pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
     if let Some(text) = text {
         File::open(text).with_context(|| format!("The text {} can't be read", text.display()))?;
     }
-    build()?;
+    let program = build()?;
     if !against_torch {
-        return process::run(&mut Command::new(example()));
+        return process::run(&mut Command::new(program));
     }
     let python = python()?;
-    let cases = printed(Command::new(example()).arg("cases"))?;
+    let cases = printed(Command::new(&program).arg("cases"))?;
     if let Some(text) = text {
-        return losses(&python, cases.lines().next().unwrap_or_default(), text);
+        return losses(&program, &python, cases.lines().next().unwrap_or_default(), text);
     }
     println!("{:<28} {:>9} {:>9} {:>9} {:>9}", "milliseconds a step", "ours", "eager", "compiled", "plain");
     for (number, case) in cases.lines().enumerate() {
-        compare(&python, number, case)?;
+        compare(&program, &python, number, case)?;
     }
     println!(
         "eager and compiled: PyTorch with its fused AdamW; plain: eager, with the one that nanoGPT takes on a CPU."
@@ -43,13 +43,13 @@ pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
 }
 
 /// Trains the recipe of `case` to its end with both, from several seeds.
-fn losses(python: &Path, case: &str, text: &Path) -> Result<()> {
+fn losses(program: &Path, python: &Path, case: &str, text: &Path) -> Result<()> {
     let text = text.to_str().context("The path of the text is not Unicode; rename it.")?;
     let body = case.strip_suffix('}').context("a case is a JSON object")?;
     println!("{:<28} {:>9} {:>9}", "nats a character at the end", "ours", "PyTorch");
     let mut sums = [0.0; 2];
     for seed in 1..=SEEDS {
-        let ours = number(Command::new(example()).args(["loss", text, &seed.to_string()]))?;
+        let ours = number(Command::new(program).args(["loss", text, &seed.to_string()]))?;
         let torch = number(torch_step(python).arg(format!("{body},\"text\":{text:?},\"seed\":{seed}}}")))?;
         println!("{:<28} {ours:>9.4} {torch:>9.4}", format!("{}, seed {seed}", name(case)));
         sums = [sums[0] + ours, sums[1] + torch];
@@ -65,11 +65,10 @@ fn torch_step(python: &Path) -> Command {
     command
 }
 
-fn compare(python: &Path, number: usize, case: &str) -> Result<()> {
+fn compare(program: &Path, python: &Path, number: usize, case: &str) -> Result<()> {
     let body = case.strip_suffix('}').context("a case is a JSON object")?;
-    let ours = |steps: usize| {
-        median_and_least(Command::new(example()).args([number.to_string(), steps.to_string()]))
-    };
+    let ours =
+        |steps: usize| median_and_least(Command::new(program).args([number.to_string(), steps.to_string()]));
     let steps = (RUN_MS / ours(10)?[1]).clamp(20.0, 500.0) as usize;
     let torch = |compile: bool, fused: bool| {
         let how = format!("\"steps\":{steps},\"compile\":{compile},\"fused\":{fused}");
@@ -96,14 +95,10 @@ fn name(case: &str) -> &str {
     after.split('"').next().unwrap_or_default()
 }
 
-fn build() -> Result<()> {
+fn build() -> Result<PathBuf> {
     let mut command = own_cargo();
-    command.args(["build", "--release", "--package", "pipsqueak-trainer", "--example", "step_time"]);
-    process::run(command.current_dir(paths::root()))
-}
-
-fn example() -> PathBuf {
-    paths::target().join("release/examples").join(format!("step_time{}", std::env::consts::EXE_SUFFIX))
+    command.args(["build", "--release", "--package", "pipsqueak-trainer", "--bench", "step_time"]);
+    process::build(command.current_dir(paths::root()))
 }
 
 /// The two numbers that a program prints of its steps.

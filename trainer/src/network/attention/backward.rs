@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use pipsqueak::math::{self, Float};
+use pipsqueak::internal::math::{self, Float};
 
 use super::{BLOCK, Heads, VECTOR, blocks};
 use crate::network::matmul::{View, ViewMut, multiply, multiply_add};

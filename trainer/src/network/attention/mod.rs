@@ -17,7 +17,7 @@ mod backward;
 mod forward;
 
 use pipsqueak::Config;
-use pipsqueak::math::{self, Float};
+use pipsqueak::internal::math::{self, Float};
 
 pub use backward::{Saved, backward_attention};
 pub use forward::attention;

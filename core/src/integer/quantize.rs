@@ -1,0 +1,125 @@
+//! int8 vectors with one scale: `v ≈ factor * q`, `q` in -127..=127, from integers to integers.
+
+use crate::config::Precision;
+use crate::kernels::{self, Step};
+use crate::numbers::{power_of_two, surplus};
+use crate::packing;
+
+/// The largest size of a quantised value.
+pub const INT8_MAX: u32 = 127;
+
+impl Step {
+    /// Brings numbers of [sizes](kernels::size) up to `largest` to -127..=127.
+    #[cfg_attr(x86_vectors, inline(always))]
+    pub fn to_fit(largest: u32) -> Self {
+        let shift = surplus(largest, 16);
+        Step { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
+    }
+
+    /// What a value of 1 stands for.
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn factor(self) -> f32 {
+        power_of_two((24 + self.shift) as i32) / self.reciprocal as f32
+    }
+}
+
+/// Quantises `v` `[n]` to the first `n` of `q`, and zeroes the rest of `q`; returns the factor.
+///
+/// The error of a value is at most `0.504` of the factor. All zero stays zero.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
+    let step = Step::to_fit(kernels::largest(v));
+    kernels::quantize_to(q, v, step);
+    step.factor()
+}
+
+/// As [`quantize`], and brings the vector into the form that [`kernels::matvec`] reads; `q` is room for it.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn quantize_prepared(precision: Precision, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
+    let step = Step::to_fit(kernels::largest(v));
+    kernels::quantize(precision, prepared, q, v, step);
+    step.factor()
+}
+
+/// As [`quantize`] of `v * scale`, with the result's scale rounded up to bfloat16, whose bits are returned: a scale that
+/// takes two bytes, and that integer code can multiply by. See [`mantissa`] and [`exponent`].
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
+    let mut step = Step::to_fit(kernels::largest(v));
+    let exact = step.factor() * scale;
+    let rounded = round_up_bf16(exact);
+    let ratio = exact / f32::from_bits(u32::from(rounded) << 16);
+    if ratio < 1.0 {
+        step.reciprocal = (step.reciprocal as f32 * ratio) as i32;
+    }
+    kernels::quantize_to(q, v, step);
+    rounded
+}
+
+/// The integer 128..=255 in `scale = mantissa * 2^(exponent - 134)`.
+#[inline(always)]
+pub fn mantissa(scale_bf16: u16) -> i32 {
+    i32::from(scale_bf16 & 0x7f) | 0x80
+}
+
+/// The exponent in `scale = mantissa * 2^(exponent - 134)`, 0..=255.
+#[inline(always)]
+pub fn exponent(scale_bf16: u16) -> i32 {
+    i32::from(scale_bf16 >> 7)
+}
+
+/// The top half of the bits, rounded up; stays finite.
+fn round_up_bf16(x: f32) -> u16 {
+    const LARGEST: u32 = 0x7f7f;
+    (x.to_bits().saturating_add(0xffff) >> 16).min(LARGEST) as u16
+}
+
+/// Length of a quantised vector of `columns`, padded to whole words of any [`packing`].
+pub const fn quantized_len(columns: usize) -> usize {
+    columns.next_multiple_of(packing::weights_of_word(crate::Precision::Ternary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_return_within_half_a_step() {
+        for scale in [1i32, 17, 1000, 90_000, 20_000_000] {
+            let v = [3, -100, 99, 1, 0, 57].map(|v: i32| v * scale);
+            let mut q = [9i8; 8];
+            let factor = quantize(&mut q, &v);
+            assert_eq!(q[1], -127);
+            assert_eq!(q[6..], [0; 2]);
+            for (v, q) in v.iter().zip(q) {
+                assert!((*v as f32 - factor * f32::from(q)).abs() <= 0.504 * factor, "{v} {q}");
+            }
+        }
+    }
+
+    #[test]
+    fn bf16_scales_never_let_a_value_overflow() {
+        for i in 0..100_000u32 {
+            let (v, scale) = ([(i * 21_474 + 1000) as i32], f32::from_bits(0x3000_0000 + i * 9973));
+            let mut q = [0];
+            let rounded = quantize_bf16(&mut q, &v, scale);
+            assert!((126..=127).contains(&q[0]), "{v:?} {q:?}");
+            let value = mantissa(rounded) as f32 * libm::exp2f((exponent(rounded) - 134) as f32);
+            assert_eq!(value, f32::from_bits(u32::from(rounded) << 16));
+        }
+    }
+
+    #[test]
+    fn nothing_and_extremes_are_harmless() {
+        let mut q = [1i8; 2];
+        quantize(&mut q, &[0, 0]);
+        assert_eq!(q, [0, 0]);
+        for extreme in [i32::MIN, i32::MAX, 1, -1] {
+            quantize(&mut q, &[extreme, 1]);
+            assert!(q[0].unsigned_abs() >= 63, "{extreme}");
+            for scale in [0.0, f32::MAX, f32::INFINITY, f32::NAN, 1e-45] {
+                quantize_bf16(&mut q, &[extreme, 1], scale);
+            }
+        }
+    }
+}

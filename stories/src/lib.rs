@@ -1,0 +1,80 @@
+//! The built-in corpus of Pipsqueak's trainer: short stories for small children, told by a seeded generator.
+//!
+//! A *shape* ([`shapes`]) is the plot of a story: a readable function that binds people, things and places to
+//! names and then says its sentences as templates over these names, so that what is mentioned at the beginning
+//! is what matters at the end. [`story`] keeps the bindings, [`template`] fills the sentences, [`words`] knows
+//! the things of the world and what can happen to them.
+//!
+//! The same seed tells the same stories, byte for byte, on every platform.
+
+use std::io::{self, Write};
+
+mod random;
+mod shapes;
+mod story;
+mod template;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use random::Random;
+use shapes::{SHAPES, Shape};
+use story::Story;
+
+/// The line that follows every story.
+pub const END_OF_STORY: &str = "<|endoftext|>";
+
+/// An endless, repeatable stream of stories.
+///
+/// The shapes come in rounds: each is told once, in a new order, before any is told again.
+pub struct Stories {
+    random: Random,
+    round: Vec<&'static Shape>,
+}
+
+impl Stories {
+    /// The stories that belong to `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { random: Random::new(seed), round: Vec::new() }
+    }
+
+    /// The shape of the next story.
+    fn next_shape(&mut self) -> &'static Shape {
+        if self.round.is_empty() {
+            self.round.extend(SHAPES);
+            self.random.shuffle(&mut self.round);
+        }
+        self.round.pop().expect("a round holds every shape")
+    }
+
+    /// A new story of this shape.
+    fn tell(&mut self, shape: &Shape) -> String {
+        let mut story = Story::new(Random::new(self.random.next()), shape.cast);
+        (shape.tell)(&mut story);
+        story.finish()
+    }
+}
+
+impl Iterator for Stories {
+    /// One story without a trailing newline; its paragraphs are separated by `'\n'`.
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let shape = self.next_shape();
+        Some(self.tell(shape))
+    }
+}
+
+/// Writes whole stories, each followed by `"\n<|endoftext|>\n"`, until at least `bytes` bytes are written;
+/// returns how many stories that took.
+pub fn write(seed: u64, bytes: u64, out: &mut impl Write) -> io::Result<u64> {
+    let mut stories = Stories::new(seed);
+    let (mut written, mut count) = (0, 0);
+    while written < bytes {
+        let story = format!("{}\n{END_OF_STORY}\n", stories.next().expect("the stream is endless"));
+        out.write_all(story.as_bytes())?;
+        written += story.len() as u64;
+        count += 1;
+    }
+    Ok(count)
+}

@@ -1,0 +1,48 @@
+//! What a training step takes, against the matrix products' ceiling; `cargo xtask bench train` runs it.
+//!
+//! Without arguments it prints a report; `cases` prints each case as JSON, and a number with a number of steps times
+//! that case alone: the median and the least milliseconds a step. `loss FILE SEED` trains nanoGPT's recipe on a text, and
+//! prints the loss.
+
+use anyhow::{Context, Result};
+use pipsqueak::config::{Mlp, Position};
+use pipsqueak_trainer::bench;
+use pipsqueak_trainer::training::parallel;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let cases = bench::cases();
+    match arguments.as_slice() {
+        [] => print!("{}", bench::report(30)?),
+        [word] if word == "cases" => cases.iter().for_each(|case| println!("{}", json(case))),
+        [word, file, seed] if word == "loss" => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?;
+            println!("{}", bench::final_loss(&text, seed.parse()?)?);
+        }
+        [number, steps] => {
+            let case = cases.get(number.parse::<usize>()?).context("no such case")?;
+            let time = bench::step_time(case, parallel::available(), steps.parse()?)?;
+            println!("{} {}", time.median_ms, time.best_ms);
+        }
+        _ => anyhow::bail!("usage: step_time [cases | CASE STEPS | loss FILE SEED]"),
+    }
+    Ok(())
+}
+
+/// What torch_step.py needs to know.
+fn json(case: &bench::Case) -> serde_json::Value {
+    let config = &case.config;
+    serde_json::json!({
+        "name": case.name,
+        "vocab": config.vocab,
+        "context": config.context,
+        "width": config.width,
+        "layers": config.layers,
+        "heads": config.heads,
+        "kv_heads": config.kv_heads,
+        "hidden": config.hidden,
+        "llama": config.position == Position::Rotary && config.mlp == Mlp::Gated,
+        "sequences": case.sequences,
+        "threads": parallel::available(),
+    })
+}

@@ -1,0 +1,45 @@
+//! `pipsqueak corpus`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cli::human::{self, ByteCount};
+use crate::export::model_file::write_atomically;
+
+/// Write the built-in corpus: short children's stories, no two alike.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pipsqueak corpus --bytes 2M --out stories.txt
+  pipsqueak corpus --bytes 2K --seed 7")]
+pub struct Corpus {
+    /// About how much to write: whole stories until this is reached
+    #[arg(long, default_value = "2M")]
+    bytes: ByteCount,
+    /// Which stories: the same seed writes the same
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The file to write [default: the terminal]
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl Corpus {
+    pub(super) fn run(self) -> Result<()> {
+        let Some(path) = self.out else {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            pipsqueak_stories::write(self.seed, self.bytes.0, &mut out)?;
+            return Ok(out.flush()?);
+        };
+        let mut stories = 0;
+        write_atomically(&path, |out| {
+            stories = pipsqueak_stories::write(self.seed, self.bytes.0, out)?;
+            Ok(())
+        })?;
+        eprintln!("{} stories written to {}", human::count(stories), path.display());
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! `pipsqueak eval`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use pipsqueak::internal::Parameter;
+use pipsqueak::{Model, Precision};
+
+use super::shape::PrecisionName;
+use crate::cli::{human, progress};
+use crate::data::batches::Split;
+use crate::data::text::{Corpus, Documents};
+use crate::data::vocabulary::{self, OwnedVocabulary};
+use crate::export::decoding;
+use crate::export::model_file::{self, ModelFile};
+use crate::training::parameters::Parameters;
+
+/// Measure how well a model foretells a text, by the very code and numbers that the board runs.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pipsqueak eval --model stories.pip --text other.txt
+  pipsqueak eval --model stories.pip --text other.txt --tokens 5000
+  pipsqueak eval --model stories-f32.pip --text other.txt --precision all   (of a file that train --f32-out wrote)")]
+pub struct Eval {
+    /// The model file
+    #[arg(long)]
+    model: PathBuf,
+    /// The text
+    #[arg(long)]
+    text: PathBuf,
+    /// Look at this many tokens from its beginning [default: all]
+    #[arg(long)]
+    tokens: Option<usize>,
+    /// How documents are told apart in the text
+    #[arg(long, value_enum, default_value_t = Documents::Auto)]
+    documents: Documents,
+    /// Number formats: the file's own, or all that an f32 model can be given
+    #[arg(long, value_enum, default_value_t = Precisions::Own)]
+    precision: Precisions,
+}
+
+/// Which number formats to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Precisions {
+    /// The file's own
+    Own,
+    /// Every one, quantised from f32
+    All,
+}
+
+/// What is measured of one model.
+struct Measured {
+    loss: f64,
+    tokens_a_second: f64,
+}
+
+impl Eval {
+    pub(super) fn run(self) -> Result<()> {
+        let file = ModelFile::read(&self.model)?;
+        let model = file.model()?;
+        let corpus = Corpus::read(&self.text, self.documents)?;
+        let mut ids = vocabulary::encode(model.tokenizer(), &corpus)?;
+        let bytes_per_token = corpus.text_bytes() as f64 / ids.len() as f64;
+        ids.truncate(self.tokens.unwrap_or(usize::MAX));
+        ensure!(ids.len() >= 2, "{} has {} tokens to foretell; it takes 2", corpus.name(), ids.len());
+        let split = Split::of_text(ids);
+        match self.precision {
+            Precisions::Own => print_one(&model, &measure(&model, &split)?, split.weight(), bytes_per_token),
+            Precisions::All => print_all(&model, &split, bytes_per_token)?,
+        }
+        Ok(())
+    }
+}
+
+fn measure(model: &Model<'_>, split: &Split) -> Result<Measured> {
+    let bar = progress::tokens(split.tokens.len() as u64 - 1);
+    let started = Instant::now();
+    let loss = decoding::loss_over(model, split, |tokens| bar.inc(tokens))?;
+    let tokens_a_second = split.weight() / started.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    Ok(Measured { loss, tokens_a_second })
+}
+
+fn print_one(model: &Model<'_>, measured: &Measured, tokens: f64, bytes_per_token: f64) {
+    let Measured { loss, tokens_a_second } = *measured;
+    println!("tokens         {}", human::count(tokens as u64));
+    println!("precision      {}", model.precision().name());
+    println!("loss           {loss:.4} nats a token");
+    println!("bits per byte  {:.4}", loss / bytes_per_token / std::f64::consts::LN_2);
+    println!("perplexity     {:.3}", loss.exp());
+    println!("tokens/s       {}", human::count(tokens_a_second as u64));
+}
+
+/// A line for each number format, and how much larger its loss is than that of f32.
+fn print_all(model: &Model<'_>, split: &Split, bytes_per_token: f64) -> Result<()> {
+    let name = model.precision().name();
+    ensure!(
+        model.precision() == Precision::F32,
+        "the model is {name}, and only an f32 model can be given every precision: \
+         `pipsqueak train --f32-out` writes one"
+    );
+    let parameters = parameters(model);
+    let vocabulary = OwnedVocabulary::of_model(model);
+    println!("tokens         {}\n", human::count(split.weight() as u64));
+    println!("precision   nats a token   bits per byte   perplexity   against f32     tokens/s");
+    let f32 = measure(model, split)?;
+    for &name in PrecisionName::value_variants() {
+        let precision = Precision::from(name);
+        let provenance = *model.provenance();
+        let file =
+            model_file::build(model.config(), precision, &vocabulary, provenance, |p| parameters.get(p))?;
+        let Measured { loss, tokens_a_second } = measure(&file.model()?, split)?;
+        println!(
+            "{:<9} {loss:>14.4} {:>15.4} {:>12.3} {:>+12.2} % {:>12}",
+            precision.name(),
+            loss / bytes_per_token / std::f64::consts::LN_2,
+            loss.exp(),
+            100.0 * (loss / f32.loss - 1.0),
+            human::count(tokens_a_second as u64)
+        );
+    }
+    Ok(())
+}
+
+/// The weights of an f32 model.
+fn parameters(model: &Model<'_>) -> Parameters<f32> {
+    let mut parameters = Parameters::zeros(model.config());
+    for parameter in Parameter::ALL {
+        let bytes = model.bytes(parameter).as_chunks().0;
+        let values = parameters.get_mut(parameter).iter_mut().zip(bytes);
+        values.for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
+    }
+    parameters
+}

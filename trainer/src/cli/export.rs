@@ -1,0 +1,71 @@
+//! `pipsqueak export`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use pipsqueak::Precision;
+use pipsqueak::model::Provenance;
+use serde_json::Value;
+
+use super::inspect::print_footprint;
+use super::shape::PrecisionName;
+use crate::export::model_file::{self, ModelFile};
+use crate::training::Quantization;
+use crate::training::checkpoint::{self, Learnt};
+
+/// Names under which a checkpoint holds what only exports read.
+pub(super) const CORPUS: &str = "corpus";
+pub(super) const LICENCE: &str = "licence";
+pub(super) const BYTES_PER_TOKEN: &str = "bytes per token";
+
+/// Turn a checkpoint of `train` into a model file, in any number format.
+///
+/// The weights are those that `train` exports. The losses in the file are left open: `eval` measures them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pipsqueak export --checkpoint stories.checkpoint.safetensors --out stories.pip
+  pipsqueak export --checkpoint stories.checkpoint.safetensors --out f32.pip --precision f32")]
+pub struct Export {
+    /// The checkpoint
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// The model file to write
+    #[arg(long)]
+    out: PathBuf,
+    /// Number format [default: the one that it was trained for, or int8]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
+}
+
+impl Export {
+    pub(super) fn run(self) -> Result<()> {
+        model_file::check_writable(&self.out)?;
+        let learnt = checkpoint::learnt(&self.checkpoint)?;
+        let trained_for = learnt.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
+        let precision = self.precision.map_or(trained_for, Precision::from);
+        let file = build(&learnt, precision)?;
+        file.save(&self.out)?;
+        println!("written        {}", self.out.display());
+        print_footprint(&learnt.config, precision, file.bytes().len() as u64);
+        Ok(())
+    }
+}
+
+fn build(learnt: &Learnt, precision: Precision) -> Result<ModelFile> {
+    let Learnt { run, steps, config, vocabulary, quantization, parameters } = learnt;
+    let text = |name| run.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name| run.get(name).and_then(Value::as_f64).unwrap_or_default();
+    let provenance = Provenance {
+        corpus: text(CORPUS),
+        licence: text(LICENCE),
+        corpus_crc: number("corpus checksum") as u32,
+        steps: *steps as u32,
+        loss_f32: f32::NAN,
+        loss: f32::NAN,
+        bytes_per_token: number(BYTES_PER_TOKEN) as f32,
+    };
+    let weights = Quantization::weights(*quantization, *steps, parameters);
+    model_file::build(config, precision, vocabulary, provenance, |parameter| weights.get(parameter))
+}

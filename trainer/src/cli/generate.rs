@@ -1,0 +1,86 @@
+//! `pipsqueak generate`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+use pipsqueak::{Generator, Sampling};
+
+use crate::cli::human;
+use crate::export::decoding::OwnedMemory;
+use crate::export::model_file::ModelFile;
+
+/// Write a text with a model, by the very code and numbers that the board runs.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+#[command(after_help = "\
+Examples:
+  pipsqueak generate --model stories.pip --prompt 'Once upon a time'
+  pipsqueak generate --model stories.pip --temperature 0 --length 50
+  pipsqueak generate --model stories.pip --top-k 0 --top-p 0.9 --seed 7")]
+pub struct Generate {
+    /// The model file
+    #[arg(long)]
+    model: PathBuf,
+    /// What the text begins with
+    #[arg(long, default_value = "")]
+    prompt: String,
+    /// The most tokens to write
+    #[arg(long, default_value_t = 200)]
+    length: u32,
+    #[command(flatten)]
+    sampling: SamplingOptions,
+    /// Begins the chances: the same seed writes the same text
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Args)]
+struct SamplingOptions {
+    /// 0 always takes the likeliest token; more is bolder
+    #[arg(long, default_value_t = Sampling::default().temperature)]
+    temperature: f32,
+    /// Choose among this many likeliest tokens; 0 among all
+    #[arg(long, default_value_t = Sampling::default().top_k)]
+    top_k: u16,
+    /// Choose among the likeliest tokens that make up this share of the probability
+    #[arg(long, default_value_t = Sampling::default().top_p)]
+    top_p: f32,
+    /// Above 1, tokens of late become less likely
+    #[arg(long, default_value_t = Sampling::default().repetition_penalty)]
+    penalty: f32,
+}
+
+impl From<SamplingOptions> for Sampling {
+    fn from(options: SamplingOptions) -> Self {
+        let SamplingOptions { temperature, top_k, top_p, penalty } = options;
+        Sampling { temperature, top_k, top_p, repetition_penalty: penalty }
+    }
+}
+
+impl Generate {
+    pub(super) fn run(self) -> Result<()> {
+        let file = ModelFile::read(&self.model)?;
+        let model = file.model()?;
+        let mut memory = OwnedMemory::of(&model);
+        let mut generator = Generator::new(model, memory.buffers())?;
+        generator.start(&self.prompt, self.sampling.into(), self.seed)?;
+
+        let started = Instant::now();
+        let mut out = std::io::stdout().lock();
+        write!(out, "{}", self.prompt)?;
+        while generator.tokens() < self.length {
+            let Some(piece) = generator.next_piece() else { break };
+            write!(out, "{piece}")?;
+            out.flush()?;
+        }
+        writeln!(out)?;
+        let (tokens, seconds) = (generator.tokens(), started.elapsed().as_secs_f64());
+        let speed = human::count((f64::from(tokens) / seconds) as u64);
+        eprintln!("[{tokens} tokens, {speed} tokens/s, fingerprint {:08x}]", generator.fingerprint());
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! `pipsqueak inspect`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use pipsqueak::{Config, Model, Precision};
+
+use super::plan::Plan;
+use super::shape::{Chip, PrecisionName, Shape};
+use crate::cli::human;
+use crate::export::model_file::ModelFile;
+use crate::sizing::boards::{BOARDS, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
+use crate::sizing::budget;
+
+/// Show a model's shape, its parameters, its flash and RAM to the byte, and which boards it fits.
+///
+/// Without a model file, of a shape that is yet to be trained, or of the one that `train` would choose for a board; its
+/// vocabulary's text, which the file holds too, is then left out of the count.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pipsqueak inspect --model stories.pip
+  pipsqueak inspect --width 64 --layers 5 --vocab 512 --context 256
+  pipsqueak inspect --board 'Raspberry Pi Pico'")]
+pub struct Inspect {
+    /// The model file
+    #[arg(long, conflicts_with_all = ["vocab", "precision", "Chip", "Shape"])]
+    model: Option<PathBuf>,
+    /// Number of tokens [default: 512, or what suits a --board]
+    #[arg(long)]
+    vocab: Option<usize>,
+    /// Number format [default: int8, or what a --board is best used with]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
+    #[command(flatten)]
+    chip: Chip,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+impl Inspect {
+    pub(super) fn run(self) -> Result<()> {
+        if let Some(path) = self.model {
+            let file = ModelFile::read(&path)?;
+            let model = file.model()?;
+            println!("file           {}", path.display());
+            print_provenance(&model);
+            print_footprint(model.config(), model.precision(), model.file_bytes() as u64);
+        } else {
+            let plan = Plan::without_text(&self.chip, &self.shape, self.vocab, self.precision)?;
+            print_footprint(&plan.config, plan.precision, budget::tensor_bytes(&plan.config, plan.precision));
+        }
+        Ok(())
+    }
+}
+
+fn print_provenance(model: &Model<'_>) {
+    let provenance = model.provenance();
+    println!("trained on     {}, {} steps", provenance.corpus, human::count(provenance.steps.into()));
+    if !provenance.licence.is_empty() {
+        println!("licence        {}", provenance.licence);
+    }
+    for (name, loss) in [("f32", provenance.loss_f32), (model.precision().name(), provenance.loss)] {
+        if loss.is_finite() {
+            println!(
+                "loss {name:9} {loss:.4} nats a token{}",
+                bits_per_byte(loss, provenance.bytes_per_token)
+            );
+        }
+    }
+}
+
+fn bits_per_byte(loss: f32, bytes_per_token: f32) -> String {
+    let bits = loss / bytes_per_token / std::f32::consts::LN_2;
+    if bytes_per_token > 0.0 { format!(", {bits:.4} bits per byte") } else { String::new() }
+}
+
+/// Prints shape, parameters, sizes and boards.
+pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes: u64) {
+    let parameters = budget::weights(config);
+    let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = *config;
+    println!(
+        "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"
+    );
+    println!("               {vocab} tokens, context {context}");
+    println!(
+        "               {:?} positions, {:?} norm, {:?} MLP with {:?}{}{}{}",
+        config.position,
+        config.norm,
+        config.mlp,
+        config.activation,
+        if config.bias { ", biases" } else { "" },
+        if config.tied { ", tied head" } else { "" },
+        if config.residual { "" } else { ", no residuals" },
+    );
+    println!("parameters     {}, {}", human::count(parameters as u64), precision.name());
+    let footprint = Footprint::of(config, precision, model_bytes);
+    println!("flash          {} model", human::bytes(footprint.model_bytes));
+    println!(
+        "               {} with the firmware, of about {} KiB",
+        human::bytes(footprint.flash_bytes()),
+        FIRMWARE_FLASH_BYTES / 1024
+    );
+    println!("RAM            {} memory", human::bytes(footprint.memory_bytes));
+    println!(
+        "               {} with the firmware and its stack, of about {} KiB",
+        human::bytes(footprint.ram_bytes()),
+        FIRMWARE_RAM_BYTES / 1024
+    );
+    print_boards(&footprint);
+}
+
+fn print_boards(footprint: &Footprint) {
+    println!("\nboard                  flash KiB  RAM KiB");
+    for board in &BOARDS {
+        let verdict = footprint.lacks(board).unwrap_or("fits".into());
+        println!(
+            "{:<22} {:>9} {:>8}  {verdict}",
+            board.name,
+            board.flash_bytes / 1024,
+            board.ram_bytes / 1024
+        );
+    }
+}

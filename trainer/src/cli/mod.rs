@@ -1,0 +1,57 @@
+//! What `pipsqueak` can be told to do, a file each.
+
+pub mod chart;
+mod corpus;
+mod eval;
+mod export;
+mod generate;
+pub mod human;
+mod import;
+mod inspect;
+mod interrupt;
+mod plan;
+pub mod progress;
+mod shape;
+mod sweep;
+pub mod sweep_chart;
+mod train;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// A subcommand with its options.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Learn from a text, and write a model file
+    Train(Box<train::Train>),
+    /// Find the best shape for a board by trial
+    Sweep(Box<sweep::Sweep>),
+    /// Write a text with a model, as the board will
+    Generate(generate::Generate),
+    /// Measure how well a model foretells a text
+    Eval(eval::Eval),
+    /// Show a model's shape, its flash and RAM to the byte, and the boards it fits
+    Inspect(inspect::Inspect),
+    /// Write the built-in corpus of children's stories
+    Corpus(corpus::Corpus),
+    /// Turn a checkpoint of `train` into a model file
+    Export(export::Export),
+    /// Bring a checkpoint of llama2.c to the board
+    Import(import::Import),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(self) -> Result<()> {
+        match self {
+            Command::Train(command) => command.run(),
+            Command::Sweep(command) => command.run(),
+            Command::Generate(command) => command.run(),
+            Command::Eval(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Corpus(command) => command.run(),
+            Command::Export(command) => command.run(),
+            Command::Import(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a model is to be: shape and number format, as the options say or a board's budget decides.
+
+use anyhow::Result;
+use pipsqueak::{Config, Precision};
+
+use super::shape::{Chip, PrecisionName, Shape};
+use crate::cli::human;
+use crate::data::text::Corpus;
+use crate::data::vocabulary::{OwnedVocabulary, Tokens};
+use crate::sizing::boards::Footprint;
+use crate::sizing::budget::{self, Budget};
+
+/// Tokens of a BPE vocabulary where neither option nor board says.
+const VOCAB: usize = 512;
+
+/// The model, and for what chip, if for any.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) config: Config,
+    pub(super) precision: Precision,
+    budget: Option<Budget>,
+    footprint: Footprint,
+}
+
+impl Plan {
+    /// The vocabulary of a corpus, and the plan of a model for it.
+    ///
+    /// # Errors
+    /// A shape that makes no sense, or that does not fit the chip.
+    pub(super) fn make(
+        corpus: &Corpus,
+        chip: &Chip,
+        shape: &Shape,
+        tokens: Tokens,
+        vocab: Option<usize>,
+        precision: Option<PrecisionName>,
+    ) -> Result<(OwnedVocabulary, Plan)> {
+        let budget = chip.budget()?;
+        let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
+        let vocabulary = OwnedVocabulary::of_corpus(corpus, tokens, vocab)?;
+        let plan = Plan::of(budget, shape, vocabulary.vocab(), vocabulary.bytes(), precision)?;
+        Ok((vocabulary, plan))
+    }
+
+    /// The plan of a model whose text is yet unknown: its vocabulary is as large as it may be.
+    ///
+    /// # Errors
+    /// As [`Plan::make`].
+    pub(super) fn without_text(
+        chip: &Chip,
+        shape: &Shape,
+        vocab: Option<usize>,
+        precision: Option<PrecisionName>,
+    ) -> Result<Plan> {
+        let budget = chip.budget()?;
+        let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
+        Plan::of(budget, shape, vocab, budget::MERGE_BYTES * vocab as u64, precision)
+    }
+
+    fn of(
+        budget: Option<Budget>,
+        shape: &Shape,
+        vocab: usize,
+        vocabulary_bytes: u64,
+        precision: Precision,
+    ) -> Result<Plan> {
+        let config = match &budget {
+            Some(budget) => budget.choose(&shape.wishes(), vocab, vocabulary_bytes, precision)?,
+            None => shape.config(vocab)?,
+        };
+        let bytes = budget::file_bytes(&config, precision, vocabulary_bytes);
+        let footprint = Footprint::of(&config, precision, bytes);
+        Ok(Plan { config, precision, budget, footprint })
+    }
+
+    /// A line or two for a person who is about to wait for it.
+    pub(super) fn describe(&self) -> String {
+        let Config { vocab, context, width, layers, hidden, .. } = self.config;
+        let weights = human::count(budget::weights(&self.config) as u64);
+        let shape = format!(
+            "{layers} layers of width {width} (hidden {hidden}), {vocab} tokens, context {context}: {weights} parameters, {}",
+            self.precision.name()
+        );
+        let Some(budget) = &self.budget else { return shape };
+        format!(
+            "{shape}\nfor {}: at most {} of its {} KiB of flash and {} of its {} KiB of RAM, firmware included",
+            budget.name,
+            self.footprint.flash_bytes().div_ceil(1024),
+            budget.flash_bytes / 1024,
+            self.footprint.ram_bytes().div_ceil(1024),
+            budget.ram_bytes / 1024
+        )
+    }
+}
+
+/// The vocabulary to ask for, and the number format: options first, then the board's.
+pub(super) fn settle(
+    budget: Option<&Budget>,
+    shape: &Shape,
+    vocab: Option<usize>,
+    precision: Option<PrecisionName>,
+) -> (usize, Precision) {
+    let suitable = || budget.map_or(Precision::Int8, |budget| budget.precision(&shape.wishes(), vocab));
+    let precision = precision.map_or_else(suitable, Precision::from);
+    (vocab.unwrap_or_else(|| budget.map_or(VOCAB, |budget| budget.vocab(precision))), precision)
+}

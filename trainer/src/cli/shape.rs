@@ -1,0 +1,193 @@
+//! The options that name a model's shape, shared by `train` and `inspect`.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::{Config, Precision};
+
+use crate::cli::human::ByteCount;
+use crate::sizing::boards;
+use crate::sizing::budget::Budget;
+use crate::sizing::presets::STORIES_260K;
+use crate::sizing::shape::{DEFAULT, Wishes};
+
+/// A model's shape and choices.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Shape")]
+pub(super) struct Shape {
+    /// Positions that attention sees at once [default: 128, or less where a --board lacks RAM]
+    #[arg(long)]
+    context: Option<usize>,
+    /// Length of the vector that stands for a token [default: 96, or what a --board has flash for]
+    #[arg(long)]
+    width: Option<usize>,
+    /// Number of layers [default: 4, or what a --board has flash for]
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Number of attention heads [default: about one for every 16 of the width]
+    #[arg(long)]
+    heads: Option<usize>,
+    /// Number of key and value heads; fewer than the heads save RAM [default: half the heads, where that divides]
+    #[arg(long)]
+    kv_heads: Option<usize>,
+    /// Hidden units of the MLP [default: 4 times the width; gated, 8/3 of it]
+    #[arg(long)]
+    hidden: Option<usize>,
+    /// How positions enter
+    #[arg(long, value_enum, default_value_t = PositionName::Rotary)]
+    position: PositionName,
+    /// Norm before each block
+    #[arg(long, value_enum, default_value_t = NormName::Rms)]
+    norm: NormName,
+    /// The MLP and its activation function
+    #[arg(long, value_enum, default_value_t = MlpName::Swiglu)]
+    mlp: MlpName,
+    /// Give linear maps and layer norms a bias
+    #[arg(long)]
+    bias: bool,
+    /// Give the head a matrix of its own instead of the embedding's
+    #[arg(long)]
+    untied: bool,
+    /// Leave out residual connections (to see what they do)
+    #[arg(long)]
+    no_residual: bool,
+}
+
+/// The chip that a model is to fit.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Board")]
+pub(super) struct Chip {
+    /// Choose shape, vocabulary, number format and context for this board, as `inspect` lists it
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "ram"])]
+    board: Option<String>,
+    /// As --board, for a chip with so much flash, of which the firmware takes a part
+    #[arg(long, value_name = "BYTES", requires = "ram")]
+    flash: Option<ByteCount>,
+    /// As --board, for a chip with so much RAM, of which the firmware takes a part
+    #[arg(long, value_name = "BYTES", requires = "flash")]
+    ram: Option<ByteCount>,
+}
+
+impl Chip {
+    /// What there is to spend, if a chip is named.
+    ///
+    /// # Errors
+    /// A board that is not known.
+    pub(super) fn budget(&self) -> Result<Option<Budget>> {
+        Ok(match (&self.board, self.flash, self.ram) {
+            (Some(name), _, _) => Some(Budget::of(boards::find(name)?)),
+            (None, Some(ByteCount(flash_bytes)), Some(ByteCount(ram_bytes))) => {
+                Some(Budget { name: "the chip".into(), flash_bytes, ram_bytes })
+            }
+            _ => None,
+        })
+    }
+}
+
+/// See [`Position`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum PositionName {
+    /// Rotated queries and keys
+    Rotary,
+    /// A learned vector a position
+    Learned,
+    /// Sines and cosines
+    Sinusoidal,
+    /// None
+    None,
+}
+
+/// See [`Norm`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum NormName {
+    /// Root mean square
+    Rms,
+    /// Mean and variance
+    Layer,
+    /// None
+    None,
+}
+
+/// [`Mlp`] and [`Activation`] in one.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum MlpName {
+    /// SiLU, gated
+    Swiglu,
+    /// GELU
+    Gelu,
+    /// ReLU
+    Relu,
+}
+
+/// See [`Precision`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum PrecisionName {
+    /// 8-bit integers: for boards
+    Int8,
+    /// 4-bit integers: half the flash
+    Int4,
+    /// 2 bits, for -1, 0 and 1: a quarter of the flash
+    Ternary,
+    /// Single precision: to study and to compare
+    F32,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::Int8 => Precision::Int8,
+            PrecisionName::Int4 => Precision::Int4,
+            PrecisionName::Ternary => Precision::Ternary,
+            PrecisionName::F32 => Precision::F32,
+        }
+    }
+}
+
+impl Shape {
+    /// The configuration these options name, whatever the board.
+    ///
+    /// # Errors
+    /// A shape that makes no sense.
+    pub(super) fn config(&self, vocab: usize) -> Result<Config> {
+        Ok(self.wishes().config(vocab, DEFAULT)?)
+    }
+
+    /// What these options settle.
+    pub(super) fn wishes(&self) -> Wishes {
+        let (mlp, activation) = match self.mlp {
+            MlpName::Swiglu => (Mlp::Gated, Activation::Silu),
+            MlpName::Gelu => (Mlp::Plain, Activation::Gelu),
+            MlpName::Relu => (Mlp::Plain, Activation::Relu),
+        };
+        let position = match self.position {
+            PositionName::Rotary => Position::Rotary,
+            PositionName::Learned => Position::Learned,
+            PositionName::Sinusoidal => Position::Sinusoidal,
+            PositionName::None => Position::None,
+        };
+        let norm = match self.norm {
+            NormName::Rms => Norm::Rms,
+            NormName::Layer => Norm::Layer,
+            NormName::None => Norm::None,
+        };
+        let choices = Config {
+            position,
+            norm,
+            activation,
+            mlp,
+            residual: !self.no_residual,
+            bias: self.bias,
+            tied: !self.untied,
+            ..STORIES_260K
+        };
+        Wishes {
+            choices,
+            context: self.context,
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            hidden: self.hidden,
+        }
+    }
+}

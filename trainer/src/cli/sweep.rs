@@ -1,0 +1,427 @@
+//! `pipsqueak sweep`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use pipsqueak::model::Provenance;
+use pipsqueak::{Config, Precision};
+
+use super::interrupt::stop_on_ctrl_c;
+use super::plan::settle;
+use super::shape::{Chip, PrecisionName, Shape};
+use super::train::recipe::Recipe;
+use crate::cli::human::{self, ByteCount, Seconds};
+use crate::cli::{progress, sweep_chart};
+use crate::data::batches::{Batches, Split};
+use crate::data::text::{Corpus, Documents};
+use crate::data::vocabulary::{OwnedVocabulary, Tokens};
+use crate::export::decoding;
+use crate::export::model_file::{self, write_atomically};
+use crate::optimizer::schedule::Schedule;
+use crate::sizing::budget::{Budget, weights};
+use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
+use crate::training::{HyperParameters, Quantization, Training};
+
+/// Trials are compared on this much of the kept-back text.
+const VALIDATION_BYTES: f64 = 16_384.0;
+/// Steps that tell how long a step takes, after one that allocates.
+const TIMED_STEPS: u32 = 3;
+/// Share of a short training that is warm-up at most.
+const WARMUP_SHARE: u64 = 4;
+/// Of the time, what trying out speeds may take before candidates are given up.
+const TIMING_SHARE: f64 = 0.1;
+
+/// Find the best shape for a board by trial.
+///
+/// Shapes of every depth, and of several vocabularies, that fill the board's flash are trained for a short while; the best
+/// third anew for longer, and so on until the time is over. Ctrl-C ends it early and keeps what is found. What is settled
+/// by options (--layers, --vocab, --context, …) is not tried.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+#[command(after_help = "\
+Examples:
+  pipsqueak sweep --text diary.txt --board 'Raspberry Pi Pico' --time 30m
+  pipsqueak sweep --built-in --flash 256K --ram 32K --time 10m --out shapes.svg")]
+pub struct Sweep {
+    /// The UTF-8 text to learn from
+    #[arg(long, required_unless_present = "built_in", conflicts_with = "built_in")]
+    text: Option<PathBuf>,
+    /// How documents are told apart in the text
+    #[arg(long, value_enum, default_value_t = Documents::Auto)]
+    documents: Documents,
+    /// Learn from the built-in stories
+    #[arg(long)]
+    built_in: bool,
+    /// How much of the built-in stories
+    #[arg(long, default_value = "16M", requires = "built_in")]
+    corpus_bytes: ByteCount,
+    /// How long to search: 90s, 10m or 2h
+    #[arg(long, default_value = "10m")]
+    time: Seconds,
+    /// The plot to write
+    #[arg(long, value_name = "FILE.svg", default_value = "sweep.svg")]
+    out: PathBuf,
+
+    /// How text is cut into tokens
+    #[arg(long, value_enum, default_value_t = Tokens::Bpe)]
+    tokens: Tokens,
+    /// Number of tokens of a BPE vocabulary [default: what suits the board, half and twice as many]
+    #[arg(long)]
+    vocab: Option<usize>,
+    /// Number format of the model [default: what the board is best used with]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
+    #[command(flatten)]
+    chip: Chip,
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    recipe: Recipe,
+}
+
+/// The text in the tokens of one vocabulary.
+struct Text {
+    vocabulary: OwnedVocabulary,
+    training: Split,
+    validation: Split,
+    /// Of the validation text.
+    bytes_per_token: f64,
+}
+
+/// A sweep under way.
+struct Search<'a> {
+    command: &'a Sweep,
+    precision: Precision,
+    texts: Vec<Text>,
+    stopped: &'a AtomicBool,
+    started: Instant,
+}
+
+impl Sweep {
+    pub(super) fn run(self) -> Result<()> {
+        self.recipe.check()?;
+        model_file::check_writable(&self.out)?;
+        let budget =
+            self.chip.budget()?.context("name the board with --board, or a chip with --flash and --ram")?;
+        let (vocab, precision) = settle(Some(&budget), &self.shape, self.vocab, self.precision);
+        let stopped = stop_on_ctrl_c();
+        let started = Instant::now();
+        let texts = self.texts(vocab)?;
+        let size =
+            |text: &Text| VocabularySize { vocab: text.vocabulary.vocab(), bytes: text.vocabulary.bytes() };
+        let sizes: Vec<VocabularySize> = texts.iter().map(size).collect();
+        let wishes = self.shape.wishes();
+        let mut candidates = sweep::candidates(&budget, &wishes, &sizes, precision);
+        if candidates.is_empty() {
+            let first = sizes[0];
+            budget.choose(&wishes, first.vocab, first.bytes, precision)?;
+        }
+        let search = Search { command: &self, precision, texts, stopped, started };
+        search.run(&mut candidates)?;
+        self.conclude(&budget, precision, &candidates)
+    }
+
+    /// The corpus in each vocabulary: the one asked for first.
+    fn texts(&self, vocab: usize) -> Result<Vec<Text>> {
+        let corpus = match &self.text {
+            Some(path) => Corpus::read(path, self.documents)?,
+            None => Corpus::built_in(1, self.corpus_bytes.0)?,
+        };
+        let (training, validation) = corpus
+            .split(self.recipe.validation)
+            .with_context(|| format!("{} is too short to learn from", corpus.name()))?;
+        let sizes = if self.tokens == Tokens::Bpe && self.vocab.is_none() {
+            vec![vocab, vocab / 2, 2 * vocab]
+        } else {
+            vec![vocab]
+        };
+        let mut texts: Vec<Text> = Vec::new();
+        for size in sizes {
+            // A text may have more different bytes than half the tokens; only the first size must do.
+            let vocabulary = match OwnedVocabulary::of_corpus(&corpus, self.tokens, size) {
+                Err(_) if !texts.is_empty() => continue,
+                vocabulary => vocabulary?,
+            };
+            if !texts.iter().any(|text| text.vocabulary == vocabulary) {
+                texts.push(Text::of(vocabulary, &training, &validation)?);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Table, plot, and the command that trains the best.
+    fn conclude(&self, budget: &Budget, precision: Precision, candidates: &[Candidate]) -> Result<()> {
+        let ranked = sweep::ranking(candidates);
+        let Some(best) = ranked.first() else {
+            println!("stopped before the first trial was over: nothing is found");
+            return Ok(());
+        };
+        println!("\n{}", table(&ranked));
+        let name = match &self.text {
+            Some(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            None => "built-in stories".into(),
+        };
+        let svg = sweep_chart::svg(candidates, &format!("{name}, {} for {}", precision.name(), budget.name))?;
+        write_atomically(&self.out, |out| out.write_all(svg.as_bytes()))?;
+        println!("plot           {}", self.out.display());
+        println!("\nnext           {}", train_command(&best.config, precision));
+        Ok(())
+    }
+}
+
+impl Text {
+    fn of(vocabulary: OwnedVocabulary, training: &Corpus, validation: &Corpus) -> Result<Text> {
+        let mut tokens = vocabulary.encode(validation)?;
+        let bytes = validation.text_bytes() as f64;
+        let bytes_per_token = bytes / tokens.len() as f64;
+        let share = (VALIDATION_BYTES / bytes).min(1.0);
+        tokens.truncate((share * tokens.len() as f64) as usize);
+        ensure!(tokens.len() >= 2, "{} is too short to learn from", validation.name());
+        let training = Split::of_text(vocabulary.encode(training)?);
+        Ok(Text { training, validation: Split::of_text(tokens), bytes_per_token, vocabulary })
+    }
+}
+
+impl Search<'_> {
+    /// Round after round, until one candidate is left or Ctrl-C comes.
+    fn run(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
+        self.time(candidates)?;
+        let affordable = sweep::affordable(candidates, self.seconds_left());
+        if affordable < candidates.len() {
+            println!(
+                "there is time for {affordable} of {} shapes; a longer --time tries more",
+                candidates.len()
+            );
+            candidates.truncate(affordable);
+        }
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        let rounds = sweep::rounds(candidates.len());
+        let mut before = 0;
+        for round in 0..rounds {
+            let seconds = self.seconds_left();
+            let running: Vec<Candidate> = order.iter().map(|&i| candidates[i].clone()).collect();
+            let steps = sweep::steps(&running, seconds, rounds - round, self.command.recipe.steps);
+            if steps <= before {
+                println!("\nthere is no time for a longer round");
+                return Ok(());
+            }
+            before = steps;
+            println!("\nround {} of {rounds}: {} shapes, {steps} steps each", round + 1, order.len());
+            for &i in &order {
+                let Some(trial) = self.trial(&mut candidates[i], steps)? else { return Ok(()) };
+                println!("  {:.4} bits per byte  {}", trial.bits, describe(&candidates[i].config));
+                candidates[i].trials.push(trial);
+            }
+            let bits = |i: &usize| candidates[*i].trials[round].bits;
+            order.sort_by(|a, b| bits(a).total_cmp(&bits(b)));
+            order.truncate(order.len().div_ceil(KEEP));
+        }
+        Ok(())
+    }
+
+    fn seconds_left(&self) -> f64 {
+        self.command.time.0 - self.started.elapsed().as_secs_f64()
+    }
+
+    /// Finds out what a step and a measurement of each candidate take; those that there is no time to find out of are given up.
+    fn time(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
+        let limit = TIMING_SHARE * self.command.time.0;
+        let started = Instant::now();
+        for i in 0..candidates.len() {
+            if i > 0 && (started.elapsed().as_secs_f64() > limit || self.is_stopped()) {
+                candidates.truncate(i);
+                break;
+            }
+            let candidate = &mut candidates[i];
+            let (mut training, mut batches) = self.begin(candidate, self.command.recipe.steps)?;
+            training.step(&batches.next().context("batches never end")?);
+            let first = Instant::now();
+            for batch in batches.take(TIMED_STEPS as usize) {
+                training.step(&batch);
+            }
+            candidate.seconds_a_step = first.elapsed().as_secs_f64() / f64::from(TIMED_STEPS);
+            self.bits(candidate, &training)?;
+        }
+        Ok(())
+    }
+
+    /// Trains a candidate anew and measures it; `None` where Ctrl-C has come.
+    fn trial(&self, candidate: &mut Candidate, steps: u64) -> Result<Option<Trial>> {
+        let (mut training, batches) = self.begin(candidate, steps)?;
+        let bar = progress::steps(steps);
+        let started = Instant::now();
+        for batch in batches.take(steps as usize) {
+            if self.is_stopped() {
+                bar.finish_and_clear();
+                return Ok(None);
+            }
+            let report = training.step(&batch);
+            bar.set_message(format!("loss {:.3}", report.loss));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        candidate.seconds_a_step = started.elapsed().as_secs_f64() / steps as f64;
+        let bits = self.bits(candidate, &training)?;
+        Ok(Some(Trial { steps, bits }))
+    }
+
+    fn begin(&self, candidate: &Candidate, steps: u64) -> Result<(Training, Batches<'_>)> {
+        let Recipe { batch, seed, .. } = self.command.recipe;
+        let text = &self.texts[candidate.vocabulary];
+        let full = self.command.recipe.hyper_parameters();
+        let warmup = full.schedule.warmup.min(steps / WARMUP_SHARE);
+        let hyper_parameters =
+            HyperParameters { schedule: Schedule { warmup, steps, ..full.schedule }, ..full };
+        let context = candidate.config.context;
+        let batches = Batches::of(&text.training, batch, context, seed).with_context(|| {
+            format!("the text is shorter than the context of {context}; use a longer text")
+        })?;
+        let mut training = Training::new(&candidate.config, hyper_parameters, seed)?;
+        training.quantization = self
+            .command
+            .recipe
+            .quantization(self.precision)
+            .map(|of_all| Quantization { from: of_all.from * steps / self.command.recipe.steps, ..of_all });
+        Ok((training, batches))
+    }
+
+    /// The loss as the board will have it; infinite where training has diverged.
+    fn bits(&self, candidate: &mut Candidate, training: &Training) -> Result<f64> {
+        let started = Instant::now();
+        let text = &self.texts[candidate.vocabulary];
+        if training.parameters.values().iter().any(|value| !value.is_finite()) {
+            return Ok(f64::INFINITY);
+        }
+        let provenance = Provenance {
+            corpus: "",
+            licence: "",
+            corpus_crc: 0,
+            steps: training.steps as u32,
+            loss_f32: f32::NAN,
+            loss: f32::NAN,
+            bytes_per_token: text.bytes_per_token as f32,
+        };
+        let weights = training.weights();
+        let file = model_file::build(
+            &candidate.config,
+            self.precision,
+            &text.vocabulary,
+            provenance,
+            |parameter| weights.get(parameter),
+        )?;
+        let loss = decoding::loss_over(&file.model()?, &text.validation, |_| ())?;
+        candidate.seconds_to_measure = started.elapsed().as_secs_f64();
+        Ok(loss / text.bytes_per_token / std::f64::consts::LN_2)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+fn describe(config: &Config) -> String {
+    let Config { layers, width, hidden, vocab, context, .. } = config;
+    format!("{layers} layers, width {width}, hidden {hidden}, {vocab} tokens, context {context}")
+}
+
+/// Longest bar of the table.
+const BAR: f64 = 24.0;
+
+/// Every candidate that was tried, the best first; the bars tell how far each is from the worst of its round.
+fn table(ranked: &[&Candidate]) -> String {
+    let mut lines =
+        String::from("layers  width  hidden  vocab  context  parameters   steps  bits per byte\n");
+    let last = |candidate: &Candidate| candidate.trials[candidate.trials.len() - 1];
+    for candidate in ranked {
+        let Config { layers, width, hidden, vocab, context, .. } = candidate.config;
+        let Trial { steps, bits } = last(candidate);
+        let round = || ranked.iter().filter(|other| other.trials.len() == candidate.trials.len());
+        let worst = round().map(|other| last(other).bits).fold(0.0, f64::max);
+        let best = ranked.iter().map(|other| last(other).bits).fold(f64::INFINITY, f64::min);
+        let share = if worst > best { ((worst - bits) / (worst - best)).clamp(0.0, 1.0) } else { 1.0 };
+        lines += &format!(
+            "{layers:>6} {width:>6} {hidden:>7} {vocab:>6} {context:>8} {:>11} {:>7} {bits:>14.4}  {}\n",
+            human::count(weights(&candidate.config) as u64),
+            human::count(steps),
+            "▇".repeat((BAR * share).round() as usize)
+        );
+    }
+    lines
+}
+
+/// The command of this sweep made into one that trains the shape: its own options, without those that only a sweep has,
+/// and then the shape.
+fn train_command(config: &Config, precision: Precision) -> String {
+    const SETTLED: [&str; 10] = [
+        "--time",
+        "--out",
+        "--vocab",
+        "--precision",
+        "--context",
+        "--width",
+        "--layers",
+        "--heads",
+        "--kv-heads",
+        "--hidden",
+    ];
+    let mut given = std::env::args().skip(2);
+    let mut kept = Vec::new();
+    while let Some(argument) = given.next() {
+        let name = argument.split('=').next().unwrap_or_default();
+        if !SETTLED.contains(&name) {
+            kept.push(quoted(&argument));
+        } else if !argument.contains('=') {
+            given.next();
+        }
+    }
+    let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = config;
+    format!(
+        "pipsqueak train {} --vocab {vocab} --precision {} --context {context} --layers {layers} --width {width} \
+         --heads {heads} --kv-heads {kv_heads} --hidden {hidden} --out model.pip",
+        kept.join(" "),
+        precision.name()
+    )
+}
+
+/// As a shell reads it back.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:+".contains(c);
+    if argument.chars().all(plain) {
+        argument.into()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sizing::presets::STORIES_260K;
+
+    #[test]
+    fn a_shell_reads_back_what_is_quoted() {
+        assert_eq!(quoted("--board"), "--board");
+        assert_eq!(quoted("Raspberry Pi"), "'Raspberry Pi'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
+
+    #[test]
+    fn the_best_has_the_longest_bar() {
+        let candidate = |bits: &[f64]| Candidate {
+            config: STORIES_260K,
+            vocabulary: 0,
+            seconds_a_step: 0.1,
+            seconds_to_measure: 1.0,
+            trials: bits.iter().map(|&bits| Trial { steps: 1000, bits }).collect(),
+        };
+        let (best, other) = (candidate(&[1.5]), candidate(&[1.75]));
+        let table = table(&[&best, &other]);
+        let bars: Vec<usize> = table.lines().map(|line| line.matches('▇').count()).collect();
+        assert_eq!(bars, [0, 24, 0]);
+        assert!(table.contains("1,000") && table.contains("1.7500"), "{table}");
+    }
+}

@@ -1,0 +1,236 @@
+//! The steps of a run, with what is shown and saved between them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::super::interrupt::stop_on_ctrl_c;
+use super::{Data, Train};
+use crate::cli::{export, human, progress};
+use crate::data::batches::{Batches, Split};
+use crate::training::checkpoint::{self, Identity, Progress};
+use crate::training::curve::Curve;
+use crate::training::{StepReport, Training};
+
+/// While training, this much of the kept-back text is validated with.
+const GLANCE_TOKENS: usize = 16_384;
+/// How often a run looks at the validation loss.
+const GLANCES: u64 = 10;
+/// Tokens of the sample that it then writes.
+const GLIMPSE_TOKENS: u32 = 30;
+/// Without --checkpoint-every, checkpoints are this far apart.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+/// A running loss this many times that of knowing nothing is one that has diverged, once the first steps are done.
+const DIVERGED: f64 = 1.5;
+const FIRST_STEPS: u64 = 50;
+
+/// Where and when a run is saved.
+struct Checkpoints {
+    path: PathBuf,
+    run: Identity,
+    every: Option<u64>,
+    last: Instant,
+}
+
+impl Train {
+    /// Takes the steps, or as many as Ctrl-C lets it.
+    pub(super) fn learn(&self, training: &mut Training, data: &Data) -> Result<Curve> {
+        let stopped = stop_on_ctrl_c();
+        let Train { recipe, checkpoint_every, .. } = self;
+        let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
+            .context("the text is shorter than the context")?;
+        let run = self.identity(training, data)?;
+        let mut curve = self.begin(&self.checkpoint(), &run, training, &mut batches)?;
+        let mut checkpoints = Checkpoints {
+            path: self.checkpoint(),
+            run: self.with_notes(run, data),
+            every: *checkpoint_every,
+            last: Instant::now(),
+        };
+        let first = training.steps;
+        let glance = glance(&data.validation);
+        let tokens_a_step = (recipe.batch * training.config.context) as f64;
+        let bar = progress::steps(recipe.steps);
+        let started = Instant::now();
+        while training.steps < recipe.steps && !stopped.load(Ordering::Relaxed) {
+            let report = training.step(&batches.next().context("batches never end")?);
+            let loss = curve.note(training.steps, recipe.steps, report.loss);
+            if let Some(problem) = divergence(training, report, loss) {
+                bar.abandon();
+                bail!("{problem}; {}", self.advice(&checkpoints.path));
+            }
+            let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
+            bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
+            bar.set_position(training.steps);
+            if training.steps.is_multiple_of(recipe.steps.div_ceil(GLANCES)) {
+                let validation = training.loss_over_split(&glance, training.rounds_to().is_some())?;
+                curve.validation.push((training.steps, validation));
+                let report = self.report(training, data, [loss, validation], speed)?;
+                bar.suspend(|| println!("{report}"));
+            }
+            if checkpoints.are_due(training.steps) {
+                bar.suspend(|| checkpoints.save(training, &batches, &curve));
+            }
+        }
+        bar.finish_and_clear();
+        if training.steps > first {
+            checkpoints.save(training, &batches, &curve);
+        }
+        if training.steps < recipe.steps {
+            println!("stopped after {} of {} steps; --resume goes on", training.steps, recipe.steps);
+        }
+        Ok(curve)
+    }
+
+    /// Fresh, or where the checkpoint left off.
+    fn begin(
+        &self,
+        path: &Path,
+        run: &Identity,
+        training: &mut Training,
+        batches: &mut Batches<'_>,
+    ) -> Result<Curve> {
+        if !self.resume {
+            if path.exists() {
+                println!("{} is of an earlier run, and will be replaced", path.display());
+            }
+            return Ok(Curve::default());
+        }
+        let progress = checkpoint::load(path, run, training)?;
+        batches.random.state = progress.random;
+        println!("resumed from {} at step {}", path.display(), training.steps);
+        Ok(progress.curve)
+    }
+
+    /// Two lines for a person who watches: losses, speed and time left, and what the model would write.
+    fn report(&self, training: &Training, data: &Data, losses: [f64; 2], speed: f64) -> Result<String> {
+        let [loss, validation] = losses;
+        let (steps, tokens_a_step) = (training.steps, self.recipe.batch * training.config.context);
+        let left = human::seconds((self.recipe.steps - steps) as f64 * tokens_a_step as f64 / speed);
+        let speed = human::count(speed as u64);
+        let sample = self.glimpse(training, data, GLIMPSE_TOKENS)?;
+        let sample = sample.trim().replace('\n', " ");
+        Ok(format!(
+            "step {steps:>6}  training {loss:.4}  validation {validation:.4}  {speed} tokens/s  {left} left\n\
+             \x20            «{sample}»"
+        ))
+    }
+
+    /// Where the run's checkpoint lies.
+    pub(super) fn checkpoint(&self) -> PathBuf {
+        self.checkpoint.clone().unwrap_or_else(|| self.out.with_extension("checkpoint.safetensors"))
+    }
+
+    /// What must be the same for `--resume` to continue a run.
+    fn identity(&self, training: &Training, data: &Data) -> Result<Identity> {
+        let mut run = Identity::new();
+        let mut note = |name: &str, value| run.insert(name.to_string(), value);
+        let schedule = training.hyper_parameters.schedule;
+        note("batch", self.recipe.batch.into());
+        note("clip", training.hyper_parameters.clip.into());
+        note("corpus checksum", data.crc.into());
+        note("decay", serde_json::to_value(schedule.decay)?);
+        note("documents", format!("{:?}", self.documents).into());
+        note("final learning rate", schedule.minimum.into());
+        note("learning rate", schedule.maximum.into());
+        note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
+        note("quantisation", serde_json::to_value(training.quantization)?);
+        note("seed", self.recipe.seed.into());
+        note("steps", schedule.steps.into());
+        note("validation share", self.recipe.validation.into());
+        note("vocabulary", serde_json::to_value(data.vocabulary.borrow())?);
+        note("warm-up", schedule.warmup.into());
+        if let serde_json::Value::Object(shape) = serde_json::to_value(&training.config)? {
+            run.extend(shape);
+        }
+        Ok(run)
+    }
+
+    /// What an export needs besides, and what may differ between two halves of a run: the corpus' name, for one.
+    fn with_notes(&self, mut run: Identity, data: &Data) -> Identity {
+        run.insert(export::CORPUS.into(), data.name.as_str().into());
+        run.insert(export::LICENCE.into(), self.licence().into());
+        run.insert(export::BYTES_PER_TOKEN.into(), data.bytes_per_token.into());
+        run
+    }
+
+    fn advice(&self, checkpoint: &Path) -> String {
+        let rate = self.recipe.learning_rate;
+        let kept = if checkpoint.exists() { "; the last checkpoint is kept" } else { "" };
+        format!("lower --learning-rate, which is {rate}, or raise --warmup{kept}")
+    }
+}
+
+/// The beginning of what to validate with.
+fn glance(validation: &Split) -> Split {
+    let length = validation.tokens.len().min(GLANCE_TOKENS);
+    let starts = validation.starts.iter().copied().filter(|&start| start + 1 < length).collect();
+    Split {
+        tokens: validation.tokens[..length].to_vec(),
+        weights: validation.weights[..validation.weights.len().min(length)].to_vec(),
+        starts,
+    }
+}
+
+/// What shows that training has gone wrong.
+fn divergence(training: &Training, report: StepReport, running_loss: f64) -> Option<String> {
+    let steps = training.steps;
+    if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
+        return Some(format!("the loss is no longer a number after {steps} steps"));
+    }
+    let nothing_known = (training.config.vocab as f64).ln();
+    (steps >= FIRST_STEPS && running_loss > DIVERGED * nothing_known).then(|| {
+        format!("training has diverged: after {steps} steps the loss is {running_loss:.2} nats a token")
+    })
+}
+
+impl Checkpoints {
+    fn are_due(&self, step: u64) -> bool {
+        self.every.map_or(self.last.elapsed() >= CHECKPOINT_INTERVAL, |every| step.is_multiple_of(every))
+    }
+
+    /// A checkpoint that cannot be written is no reason to stop: the one before it stays.
+    fn save(&mut self, training: &Training, batches: &Batches<'_>, curve: &Curve) {
+        let progress = Progress { steps: training.steps, random: batches.random.state, curve: curve.clone() };
+        if let Err(error) = checkpoint::save(&self.path, &self.run, &progress, training) {
+            eprintln!("warning: {error:#}; training goes on, and an earlier checkpoint is kept");
+        }
+        self.last = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::schedule::{Decay, Schedule};
+    use crate::optimizer::{AdamW, Optimizer};
+    use crate::sizing::presets::GPT;
+    use crate::training::HyperParameters;
+
+    #[test]
+    fn divergence_is_told_from_a_hard_beginning() {
+        let adamw = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
+        let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 400 };
+        let hyper_parameters = HyperParameters { schedule, optimizer: Optimizer::AdamW(adamw), clip: 1.0 };
+        let mut training = Training::new(&GPT, hyper_parameters, 1).unwrap();
+        let report = |loss| StepReport { loss, gradient_norm: 1.0, learning_rate: 1e-2 };
+        training.steps = 10;
+        assert_eq!(divergence(&training, report(7.0), 7.0), None);
+        assert!(
+            divergence(&training, report(f64::NAN), 7.0)
+                .unwrap()
+                .contains("no longer a number after 10 steps")
+        );
+        training.steps = 100;
+        assert_eq!(divergence(&training, report(7.0), 4.2), None);
+        assert!(
+            divergence(&training, report(7.0), 7.0)
+                .unwrap()
+                .contains("training has diverged: after 100 steps")
+        );
+        let norm = StepReport { gradient_norm: f64::INFINITY, ..report(1.0) };
+        assert!(divergence(&training, norm, 1.0).is_some());
+    }
+}

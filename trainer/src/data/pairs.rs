@@ -1,0 +1,163 @@
+//! Prompts with their answers: for a board that answers or obeys.
+//!
+//! Each pair is a document: begin, prompt, a newline, answer, end. The loss is that of the answer, the newline before it
+//! and the end behind it; prompts are given, not learnt. So a prompt is typed as it stands in the file, without a newline:
+//! the model's first token then is the newline, and behind it comes the answer.
+
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::data::batches::Split;
+use crate::data::text::{Corpus, Documents, read_text};
+use crate::data::vocabulary::OwnedVocabulary;
+use pipsqueak_stories::END_OF_STORY;
+
+/// What stands between a prompt and its answer.
+pub const SEPARATOR: &str = "\n";
+
+/// A line of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Counted from 1.
+    pub line: usize,
+    /// What will be typed.
+    pub prompt: String,
+    /// What shall come.
+    pub answer: String,
+}
+
+/// Reads a file of lines `prompt<TAB>answer`.
+///
+/// # Errors
+/// If it cannot be read, has no lines, or one is not a prompt, a tab and an answer; the message tells its number.
+pub fn read(path: &Path) -> Result<Vec<Pair>> {
+    parse(&read_text(path)?, &path.display().to_string())
+}
+
+fn parse(text: &str, name: &str) -> Result<Vec<Pair>> {
+    let pair = |(index, line): (usize, &str)| {
+        let line_number = index + 1;
+        let wrong = |what: &str| {
+            format!("{name}, line {line_number}: {what}; a line is a prompt, one tab and an answer")
+        };
+        let parts: Vec<&str> = line.split('\t').map(str::trim).collect();
+        match parts[..] {
+            [""] => bail!(wrong("it is empty")),
+            [_] => bail!(wrong("it has no tab")),
+            ["", _] => bail!(wrong("the prompt is empty")),
+            [_, ""] => bail!(wrong("the answer is empty")),
+            [prompt, answer] => {
+                ensure!(!line.contains(END_OF_STORY), wrong("it holds the marker <|endoftext|>"));
+                Ok(Pair { line: line_number, prompt: prompt.into(), answer: answer.into() })
+            }
+            _ => bail!(wrong(&format!("it has {} tabs", parts.len() - 1))),
+        }
+    };
+    let pairs = text.lines().enumerate().map(pair).collect::<Result<Vec<_>>>()?;
+    ensure!(pairs.len() >= 2, "{name} has {} pairs; it takes at least 2, one to validate with", pairs.len());
+    Ok(pairs)
+}
+
+/// The text of all pairs, from which to make a vocabulary.
+///
+/// # Errors
+/// None that [`read`] has not refused.
+pub fn corpus(pairs: &[Pair], name: &str) -> Result<Corpus> {
+    let text = pairs
+        .iter()
+        .map(|Pair { prompt, answer, .. }| format!("{prompt}{SEPARATOR}{answer}\n{END_OF_STORY}\n"))
+        .collect();
+    Corpus::from_text(text, name, Documents::Marker)
+}
+
+/// What the newline before an answer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To learn from: the model must write the newline itself. The pairs begin anew at the end, so that a whole window
+    /// follows each.
+    Learn,
+    /// To validate with: the newline is foreseen by all, and would make the loss look better than it is.
+    Validate,
+}
+
+/// The tokens of pairs, with weight 0 on the prompts.
+///
+/// # Errors
+/// If a pair does not fit into the `context`, or holds a character that the vocabulary lacks.
+pub fn encode(
+    pairs: &[Pair],
+    vocabulary: &OwnedVocabulary,
+    context: usize,
+    purpose: Purpose,
+) -> Result<Split> {
+    let mut split = Split::default();
+    let tokenizer = vocabulary.tokenizer()?;
+    for Pair { line, prompt, answer } in pairs {
+        let start = split.tokens.len();
+        split.starts.push(start);
+        split.tokens.extend(vocabulary.begin);
+        split.weights.push(1.0); // as the end of the answer before
+        let separator = f32::from(u8::from(purpose == Purpose::Learn));
+        for (text, weight) in [(prompt.as_str(), 0.0), (SEPARATOR, separator), (answer, 1.0)] {
+            tokenizer.encode(text, |id| {
+                split.tokens.push(id);
+                Ok(())
+            })?;
+            split.weights.resize(split.tokens.len(), weight);
+        }
+        let length = split.tokens.len() - start;
+        ensure!(
+            length <= context,
+            "line {line}: prompt and answer take {length} tokens, and the context is {context}; use --context {length}"
+        );
+    }
+    let again = if purpose == Purpose::Learn { context + 1 } else { 1 };
+    for i in 0..again {
+        split.tokens.push(split.tokens[i]);
+        split.weights.push(split.weights[i]);
+    }
+    Ok(split)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::vocabulary::Tokens;
+
+    fn refusal(text: &str) -> String {
+        parse(text, "p.tsv").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn wrong_lines_are_told_by_their_number() {
+        assert!(refusal("a\tb\nc d\n").starts_with("p.tsv, line 2: it has no tab"));
+        assert!(refusal("a\tb\nc\td\te\n").starts_with("p.tsv, line 2: it has 2 tabs"));
+        assert!(refusal("a\tb\n\nc\td\n").starts_with("p.tsv, line 2: it is empty"));
+        assert!(refusal("\tb\n").starts_with("p.tsv, line 1: the prompt is empty"));
+        assert!(refusal("a\t \n").starts_with("p.tsv, line 1: the answer is empty"));
+        assert!(refusal("a\tb\n").contains("it takes at least 2"));
+        assert!(refusal("").contains("has 0 pairs"));
+        let pairs = parse("on\tlight on\r\noff\tdark\n", "").unwrap();
+        assert_eq!(pairs[1], Pair { line: 2, prompt: "off".into(), answer: "dark".into() });
+    }
+
+    #[test]
+    fn only_answers_count() {
+        let pairs = parse("ab\tcde\nfg\th\n", "").unwrap();
+        let vocabulary =
+            OwnedVocabulary::of_corpus(&corpus(&pairs, "").unwrap(), Tokens::Characters, 0).unwrap();
+        let begin = vocabulary.begin.unwrap();
+        let split = encode(&pairs, &vocabulary, 7, Purpose::Validate).unwrap();
+        // ^ a b \n c d e ^ f g \n h ^
+        assert_eq!(split.weights, [1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+        assert_eq!((split.starts.as_slice(), split.weight()), (&[0, 7][..], 6.0));
+        assert_eq!([split.tokens[0], split.tokens[7], split.tokens[12]], [begin; 3]);
+        assert_eq!(split.windows(7), [0..8, 7..13]);
+        let learn = encode(&pairs, &vocabulary, 7, Purpose::Learn).unwrap();
+        assert_eq!(learn.weights[..12], [1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(learn.tokens[12..], learn.tokens[..8]);
+        let error = encode(&pairs, &vocabulary, 6, Purpose::Learn).unwrap_err().to_string();
+        assert!(error.starts_with("line 1: prompt and answer take 7 tokens"), "{error}");
+    }
+}

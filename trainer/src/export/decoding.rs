@@ -1,0 +1,79 @@
+//! Running the core on the PC: its memory in vectors, for a model whose shape is known only now.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use pipsqueak::internal::memory::LANES_MAX;
+use pipsqueak::internal::{Decoder, math};
+use pipsqueak::{Buffers, MemorySize, Model};
+
+use crate::data::batches::Split;
+use crate::training::parallel;
+
+/// The memory that a model runs in, as large as its shape says, and with all lanes for reading prompts.
+pub struct OwnedMemory {
+    floats: Vec<f32>,
+    words: Vec<i32>,
+    halves: Vec<u16>,
+    bytes: Vec<i8>,
+}
+
+impl OwnedMemory {
+    /// Memory for `model`.
+    pub fn of(model: &Model<'_>) -> Self {
+        let size = MemorySize::with_lanes(model.config(), model.precision(), LANES_MAX);
+        OwnedMemory {
+            floats: vec![0.0; size.floats],
+            words: vec![0; size.words],
+            halves: vec![0; size.halves],
+            bytes: vec![0; size.bytes],
+        }
+    }
+
+    /// Lends it to the core.
+    pub fn buffers(&mut self) -> Buffers<'_> {
+        Buffers {
+            floats: &mut self.floats,
+            words: &mut self.words,
+            halves: &mut self.halves,
+            bytes: &mut self.bytes,
+        }
+    }
+}
+
+/// Mean loss in nats a token over a split, by the core's own decoder: the numbers that the board will produce.
+///
+/// The text is cut into windows of the model's context, one behind the other, or at the split's starts, each read from
+/// position 0. `progress` hears of the tokens done.
+pub fn loss_over(model: &Model<'_>, split: &Split, progress: impl Fn(u64) + Sync) -> Result<f64> {
+    let windows = split.windows(model.config().context);
+    let mut sums = vec![Ok(0.0); windows.len()];
+    let work = windows.iter().zip(&mut sums);
+    parallel::for_each(parallel::available(), work, |(window, sum)| {
+        *sum = window_loss(model, split, window.clone());
+        progress(window.len() as u64 - 1);
+    });
+    let total: f64 = sums.into_iter().sum::<Result<f64, pipsqueak::Error>>()?;
+    Ok(total / split.weight())
+}
+
+/// Sum of the losses of every token but the first, each times its weight.
+fn window_loss(model: &Model<'_>, split: &Split, window: Range<usize>) -> Result<f64, pipsqueak::Error> {
+    let mut memory = OwnedMemory::of(model);
+    let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers())?;
+    let (mut total, mut targets) = (0.0, window.start + 1..window.end);
+    decoder.forward_each(&split.tokens[window.start..window.end - 1], 0, |logits| {
+        if let Some(target) = targets.next() {
+            let weight = split.weights.get(target).map_or(1.0, |&weight| f64::from(weight));
+            total += weight * negative_log_likelihood(logits, split.tokens[target].into());
+        }
+    })?;
+    Ok(total)
+}
+
+/// `ln Σ e^logit - logit[token]`, in f64.
+pub fn negative_log_likelihood(logits: &[f32], token: usize) -> f64 {
+    let largest = f64::from(math::maximum(logits));
+    let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
+    sum.ln() + largest - f64::from(logits[token])
+}

@@ -1,0 +1,115 @@
+//! Moves scale between parameters so that int8 loses less, and the model's function stays the same (Nagel et al. 2019,
+//! "Data-Free Quantization Through Weight Equalization and Bias Correction").
+//!
+//! An int8 vector has one scale, so that its largest channel is the measure of all. What multiplies a channel before it is
+//! quantised is therefore brought to the geometric mean with what multiplies it after: a norm's gain and the columns that
+//! read it, values and the output's columns, keys and queries.
+
+use pipsqueak::Config;
+use pipsqueak::internal::Parameter;
+
+/// Parameters in the order of [`Parameter::ALL`], each `[layers, rows, columns]`; empty where the model has none.
+pub type Values = Vec<Vec<f32>>;
+
+/// Equalises attention: the inputs of its first matrix, values and keys.
+pub fn equalize(config: &Config, values: &mut Values) {
+    for layer in 0..config.layers {
+        let mut attention = Attention { config, values: &mut *values, layer };
+        attention.gains();
+        attention.values();
+        attention.keys();
+    }
+}
+
+struct Attention<'a> {
+    config: &'a Config,
+    values: &'a mut Values,
+    layer: usize,
+}
+
+impl Attention<'_> {
+    /// The layer's part of a parameter; empty where the model has none.
+    fn part(&mut self, parameter: Parameter) -> &mut [f32] {
+        let shape = parameter.shape(self.config);
+        let length = shape.rows * shape.columns;
+        self.values[parameter as usize]
+            .get_mut(self.layer * length..(self.layer + 1) * length)
+            .unwrap_or_default()
+    }
+
+    /// `gain = gain / s`, and the columns that read it times `s`, for `s = sqrt(gain)`.
+    fn gains(&mut self) {
+        for channel in 0..self.config.width {
+            let gain = self.part(Parameter::AttentionNormGain).get(channel).map_or(1.0, |gain| gain.abs());
+            let scale = root_of_ratio(gain, 1.0);
+            for vector in [Parameter::AttentionNormGain, Parameter::AttentionNormBias] {
+                self.part(vector).iter_mut().skip(channel).take(1).for_each(|x| *x /= scale);
+            }
+            self.scale_column(Parameter::Qkv, channel, scale);
+        }
+    }
+
+    /// A channel of the values, and the columns of the output that read it: one in each head of the group.
+    fn values(&mut self) {
+        let (width, head, group) = (self.config.width, self.config.head(), self.config.group());
+        for channel in 0..self.config.kv_width() {
+            let columns = (0..group).map(|i| (channel / head * group + i) * head + channel % head);
+            let size =
+                columns.clone().map(|column| self.column_square(Parameter::Output, column)).sum::<f32>();
+            let row = width + self.config.kv_width() + channel;
+            let scale = root_of_ratio(self.row_square(row).sqrt(), size.sqrt());
+            self.divide_row(row, scale);
+            columns.for_each(|column| self.scale_column(Parameter::Output, column, scale));
+        }
+    }
+
+    /// A pair of channels of the keys, which a rotary position turns together, and the queries' that meet it.
+    fn keys(&mut self) {
+        let (width, head, group) = (self.config.width, self.config.head(), self.config.group());
+        for channel in (0..self.config.kv_width()).filter(|channel| channel % head % 2 == 0) {
+            let pair = if channel % head + 1 < head { 2 } else { 1 };
+            let keys = width + channel..width + channel + pair;
+            let first = |i: usize| (channel / head * group + i) * head + channel % head;
+            let queries = (0..group).flat_map(|i| first(i)..first(i) + pair);
+            let key = keys.clone().map(|row| self.row_square(row)).sum::<f32>();
+            let query = queries.clone().map(|row| self.row_square(row)).sum::<f32>();
+            let scale = root_of_ratio(key.sqrt(), query.sqrt());
+            keys.for_each(|row| self.divide_row(row, scale));
+            queries.for_each(|row| self.divide_row(row, 1.0 / scale));
+        }
+    }
+
+    /// `Σ (weight gain)²` of a row of queries, keys or values.
+    fn row_square(&mut self, row: usize) -> f32 {
+        let width = self.config.width;
+        let gains = self.part(Parameter::AttentionNormGain).to_vec();
+        let row = &self.part(Parameter::Qkv)[row * width..(row + 1) * width];
+        let gain = |i: usize| gains.get(i).copied().unwrap_or(1.0);
+        row.iter().enumerate().map(|(i, weight)| (weight * gain(i)).powi(2)).sum()
+    }
+
+    fn column_square(&mut self, matrix: Parameter, column: usize) -> f32 {
+        let columns = matrix.shape(self.config).columns;
+        self.part(matrix).iter().skip(column).step_by(columns).map(|weight| weight * weight).sum()
+    }
+
+    fn scale_column(&mut self, matrix: Parameter, column: usize, scale: f32) {
+        let columns = matrix.shape(self.config).columns;
+        self.part(matrix).iter_mut().skip(column).step_by(columns).for_each(|weight| *weight *= scale);
+    }
+
+    /// A row of queries, keys or values, with its bias.
+    fn divide_row(&mut self, row: usize, scale: f32) {
+        let width = self.config.width;
+        self.part(Parameter::Qkv)[row * width..(row + 1) * width]
+            .iter_mut()
+            .for_each(|weight| *weight /= scale);
+        self.part(Parameter::QkvBias).iter_mut().skip(row).take(1).for_each(|bias| *bias /= scale);
+    }
+}
+
+/// `sqrt(a / b)`; 1 where either is nothing.
+fn root_of_ratio(a: f32, b: f32) -> f32 {
+    let root = a.sqrt() / b.sqrt();
+    if root.is_normal() { root } else { 1.0 }
+}

@@ -1,0 +1,185 @@
+//! Reading a checkpoint of llama2.c (its first, unversioned format, f32) and its tokenizer.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+use pipsqueak::internal::Parameter;
+use pipsqueak::{Config, Words};
+
+use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use crate::training::parameters::Parameters;
+
+/// A checkpoint in this project's terms. Ids are renumbered: bytes, the other pieces, then the specials.
+pub struct Checkpoint {
+    /// The shape.
+    pub config: Config,
+    /// The weights.
+    pub parameters: Parameters<f32>,
+    /// The tokenizer.
+    pub vocabulary: OwnedVocabulary,
+    /// llama2.c's id of each of our ids.
+    pub original_ids: Vec<usize>,
+}
+
+/// Reads a checkpoint and its tokenizer.
+pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let (weights, pieces) = (read(checkpoint)?, read(tokenizer)?);
+    let config =
+        config(&weights).with_context(|| format!("{} is no llama2.c checkpoint", checkpoint.display()))?;
+    let pieces = read_pieces(&pieces, config.vocab)
+        .with_context(|| format!("{} is not this checkpoint's tokenizer", tokenizer.display()))?;
+    let (vocabulary, original_ids) = vocabulary(&pieces)?;
+    let parameters = parameters(&config, &weights[HEADER_BYTES..], &original_ids)
+        .with_context(|| format!("{} is damaged", checkpoint.display()))?;
+    Ok(Checkpoint { config, parameters, vocabulary, original_ids })
+}
+
+const HEADER_BYTES: usize = 28;
+
+/// The header is seven i32: width, hidden, layers, heads, kv_heads, vocab (negative where the head is free), context.
+fn config(bytes: &[u8]) -> Result<Config> {
+    let (numbers, _) = bytes.get(..HEADER_BYTES).context("it ends within its header")?.as_chunks::<4>();
+    let number = |i: usize| i32::from_le_bytes(numbers[i]);
+    let size = |i: usize| usize::try_from(number(i)).context("its header holds a negative size");
+    let config = Config {
+        width: size(0)?,
+        hidden: size(1)?,
+        layers: size(2)?,
+        heads: size(3)?,
+        kv_heads: size(4)?,
+        vocab: number(5).unsigned_abs() as usize,
+        context: size(6)?,
+        position: Position::Rotary,
+        rotary_base: 10_000.0,
+        norm: Norm::Rms,
+        norm_epsilon: 1e-5,
+        activation: Activation::Silu,
+        mlp: Mlp::Gated,
+        residual: true,
+        bias: false,
+        tied: number(5) > 0,
+    };
+    config.check()?;
+    Ok(config)
+}
+
+/// Takes the file's arrays in their order: each kind of weight holds all layers.
+fn parameters(config: &Config, bytes: &[u8], original_ids: &[usize]) -> Result<Parameters<f32>> {
+    let mut rest = bytes;
+    let mut take = |count: usize| -> Result<Vec<f32>> {
+        let (taken, after) = rest.split_at_checked(4 * count).context("it ends within its weights")?;
+        rest = after;
+        Ok(taken.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+    };
+    let Config { layers, width, hidden, vocab, context, .. } = *config;
+    let mut parameters = Parameters::zeros(config);
+    let mut set =
+        |parameter: Parameter, values: Vec<f32>| parameters.get_mut(parameter).copy_from_slice(&values);
+
+    set(Parameter::Embedding, renumbered(&take(vocab * width)?, width, original_ids));
+    set(Parameter::AttentionNormGain, take(layers * width)?);
+    let query = take(layers * width * width)?;
+    let key = take(layers * width * config.kv_width())?;
+    let value = take(layers * width * config.kv_width())?;
+    set(Parameter::Qkv, stacked(&[query, key, value], layers));
+    set(Parameter::Output, take(layers * width * width)?);
+    set(Parameter::MlpNormGain, take(layers * width)?);
+    let gate = take(layers * width * hidden)?;
+    let down = take(layers * width * hidden)?;
+    let up = take(layers * width * hidden)?;
+    set(Parameter::Up, stacked(&[gate, up], layers));
+    set(Parameter::Down, down);
+    set(Parameter::FinalNormGain, take(width)?);
+    take(context * config.head())?; // tables of sines and cosines, which are computed here
+    if !config.tied {
+        set(Parameter::Head, renumbered(&take(vocab * width)?, width, original_ids));
+    }
+    Ok(parameters)
+}
+
+fn renumbered(rows: &[f32], width: usize, original_ids: &[usize]) -> Vec<f32> {
+    original_ids.iter().flat_map(|&id| &rows[id * width..(id + 1) * width]).copied().collect()
+}
+
+/// Layer by layer, one matrix's rows below the other's.
+fn stacked(matrices: &[Vec<f32>], layers: usize) -> Vec<f32> {
+    let of_layer = |layer: usize| {
+        matrices.iter().flat_map(move |matrix| {
+            let length = matrix.len() / layers;
+            &matrix[layer * length..(layer + 1) * length]
+        })
+    };
+    (0..layers).flat_map(of_layer).copied().collect()
+}
+
+/// A piece's bytes, in the order of llama2.c's ids.
+type PieceBytes = Vec<u8>;
+
+/// The file is the longest piece's length, then of each piece its score (f32), its length (i32) and its bytes.
+fn read_pieces(bytes: &[u8], vocab: usize) -> Result<Vec<PieceBytes>> {
+    let mut rest = bytes.get(4..).context("it is empty")?;
+    let mut take = |count: usize| -> Result<&[u8]> {
+        let (taken, after) = rest.split_at_checked(count).context("it ends early")?;
+        rest = after;
+        Ok(taken)
+    };
+    let mut pieces = Vec::new();
+    for _ in 0..vocab {
+        take(4)?; // pieces are in the order of their scores
+        let length = i32::from_le_bytes(take(4)?.try_into()?);
+        pieces.push(take(usize::try_from(length)?)?.to_vec());
+    }
+    Ok(pieces)
+}
+
+const SPECIALS: usize = 3; // unknown, begin, end
+const BYTES: usize = 256;
+
+/// SentencePiece's 3 specials, 256 bytes and scored pieces, as atoms and merges: single characters, bytes, then the
+/// pieces that join two others, in the order of their scores.
+fn vocabulary(pieces: &[PieceBytes]) -> Result<(OwnedVocabulary, Vec<usize>)> {
+    ensure!(pieces.len() > SPECIALS + BYTES, "it has {} pieces, fewer than the bytes take", pieces.len());
+    let (characters, joined): (Vec<usize>, Vec<usize>) =
+        (SPECIALS + BYTES..pieces.len()).partition(|&id| is_character(&pieces[id]));
+    let mut order: Vec<usize> = characters.iter().copied().chain(SPECIALS..SPECIALS + BYTES).collect();
+    let mut ours: HashMap<&[u8], u16> = HashMap::new();
+    let mut atoms = Vec::new();
+    for (ours_id, &id) in characters.iter().enumerate() {
+        ours.insert(&pieces[id], ours_id as u16);
+        atoms.push(pieces[id].len() as u8);
+        atoms.extend(&pieces[id]);
+    }
+    atoms.extend((0..=255).flat_map(|byte| [1, byte]));
+    let mut pairs = Vec::new();
+    for id in joined {
+        let [left, right] = halves(&pieces[id], &ours).with_context(|| {
+            format!("its piece '{}' is not made of two earlier ones", String::from_utf8_lossy(&pieces[id]))
+        })?;
+        pairs.extend([left.to_le_bytes(), right.to_le_bytes()].concat());
+        ours.insert(&pieces[id], order.len() as u16);
+        order.push(id);
+    }
+    let first_special = order.len() as u16;
+    order.extend(0..SPECIALS);
+    let vocabulary = OwnedVocabulary {
+        pieces: OwnedPieces::Merges { atoms, pairs, words: Words::Spaces },
+        specials: SPECIALS,
+        begin: Some(first_special + 1),
+        end: Some(first_special + 2),
+        prefix_space: true,
+    };
+    Ok((vocabulary, order))
+}
+
+fn is_character(piece: &[u8]) -> bool {
+    std::str::from_utf8(piece).is_ok_and(|text| text.chars().count() == 1)
+}
+
+/// The two known pieces that `piece` joins: of all pairs the one whose later half came first.
+fn halves(piece: &[u8], known: &HashMap<&[u8], u16>) -> Option<[u16; 2]> {
+    let pair = |cut: usize| Some([*known.get(&piece[..cut])?, *known.get(&piece[cut..])?]);
+    (1..piece.len()).filter_map(pair).min_by_key(|pair| pair.iter().max().copied())
+}

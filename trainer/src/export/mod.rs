@@ -1,0 +1,8 @@
+//! From weights to a model file and back: quantisation, the file's writer, other programs' checkpoints, and evaluation
+//! with the core's own decoder.
+
+pub mod decoding;
+pub mod equalize;
+pub mod llama2c;
+pub mod model_file;
+pub mod quantize;

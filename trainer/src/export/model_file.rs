@@ -1,0 +1,168 @@
+//! Writing model files, and holding one so that the core can read it in place.
+
+use std::fs::File as FsFile;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use pipsqueak::internal::Parameter;
+use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
+use pipsqueak::{Config, Model, Precision};
+
+use crate::data::vocabulary::OwnedVocabulary;
+use crate::export::equalize::{Values, equalize};
+use crate::export::quantize;
+
+/// No microcontroller has more flash than this, and no file is read into memory beyond it.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// The bytes of a model file, aligned as the core wants them.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    blocks: Vec<u128>,
+    length: usize,
+}
+
+impl ModelFile {
+    /// Reads a file, and checks that it is a model.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes =
+            read_bounded(path).with_context(|| format!("cannot read the model {}", path.display()))?;
+        let file = Self::from_bytes(&bytes);
+        file.model().with_context(|| format!("cannot use {}", path.display()))?;
+        Ok(file)
+    }
+
+    /// Copies bytes to where they are aligned.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut blocks = vec![0u128; bytes.len().div_ceil(ALIGNMENT)];
+        bytemuck::cast_slice_mut(&mut blocks)[..bytes.len()].copy_from_slice(bytes);
+        ModelFile { blocks, length: bytes.len() }
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.blocks)[..self.length]
+    }
+
+    /// The model in it.
+    ///
+    /// # Errors
+    /// Those of [`Model::load`].
+    pub fn model(&self) -> Result<Model<'_>, pipsqueak::Error> {
+        Model::load(self.bytes())
+    }
+
+    /// Writes the file as a whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        write_atomically(path, |out| out.write_all(self.bytes()))
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>> {
+    let file = FsFile::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        bail!("it is larger than 1 GiB, which no model file is");
+    }
+    Ok(bytes)
+}
+
+/// Lets `write` fill a temporary file beside `path`, which replaces `path` only once all of it is on the disk.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut std::io::BufWriter<&FsFile>) -> std::io::Result<()>,
+) -> Result<()> {
+    let save = || -> std::io::Result<()> {
+        let temporary = temporary_file(folder(path))?;
+        let mut out = std::io::BufWriter::new(temporary.as_file());
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        temporary.as_file().sync_all()?;
+        temporary.persist(path)?;
+        Ok(())
+    };
+    save().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Says now, rather than after a long training, that a file cannot be written.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let problem = || format!("cannot write {}", path.display());
+    if path.is_dir() {
+        bail!("{}: it is a folder; name a file", problem());
+    }
+    temporary_file(folder(path)).map(drop).with_context(problem)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Readable by whom the user's umask lets, as any file that a program writes.
+fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pipsqueak-").suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// Builds a model file from f32 parameters `[layers, rows, columns]`, quantised to `precision`.
+///
+/// # Errors
+/// A shape that makes no sense, parameters that are not numbers.
+pub fn build<'p>(
+    config: &Config,
+    precision: Precision,
+    vocabulary: &OwnedVocabulary,
+    provenance: Provenance<'_>,
+    values: impl Fn(Parameter) -> &'p [f32],
+) -> Result<ModelFile> {
+    config.check()?;
+    let mut parameters: Values =
+        Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
+    if precision == Precision::Int8 {
+        equalize(config, &mut parameters);
+    }
+    let mut encoded = Vec::with_capacity(Parameter::ALL.len());
+    for (parameter, values) in Parameter::ALL.into_iter().zip(&parameters) {
+        if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
+            bail!(
+                "parameter {} holds {wrong}: training has diverged; lower the learning rate",
+                parameter.name()
+            );
+        }
+        encoded.push(encode(parameter, config, precision, values));
+    }
+    let tensors = std::array::from_fn(|i| Tensor { padding: &[], bytes: &encoded[i] });
+    let vocabulary = vocabulary.borrow();
+    let mut file =
+        File { header: Header::CURRENT, config: config.clone(), precision, vocabulary, provenance, tensors };
+    pad(&mut file)?;
+    Ok(ModelFile::from_bytes(&postcard::to_allocvec_crc32(&file, CRC.digest())?))
+}
+
+fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &[f32]) -> Vec<u8> {
+    if precision != Precision::F32 && parameter.is_matrix() {
+        return quantize::rows(values, parameter.shape(config), precision);
+    }
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Gives each tensor the padding that puts it on its boundary.
+fn pad(file: &mut File<'_>) -> Result<()> {
+    const ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
+    let unpadded = postcard::to_allocvec(file)?;
+    let decoded: File<'_> = postcard::from_bytes(&unpadded)?;
+    let start = unpadded.as_ptr().addr();
+    let mut shift = 0;
+    for (tensor, decoded) in file.tensors.iter_mut().zip(&decoded.tensors) {
+        let offset = decoded.bytes.as_ptr().addr() - start + shift;
+        let padding = if tensor.bytes.is_empty() { 0 } else { offset.next_multiple_of(ALIGNMENT) - offset };
+        tensor.padding = &ZEROS[..padding];
+        shift += padding;
+    }
+    Ok(())
+}

@@ -1,0 +1,326 @@
+//! Choosing a model's shape for a chip, by the rule that `docs/budgets.md` derives from experiments.
+//!
+//! 1. The number format is int4 where that holds [`MORE`] times the weights that int8 does, else int8.
+//! 2. The vocabulary follows from the weights that flash has room for.
+//! 3. The weights fill the flash, up to [`PARAMETERS_MAX`].
+//! 4. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
+//! 5. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
+//!    hold, in a shape that is not wider than [`ASPECT_MAX`]; before it is halved, all heads share one key and value
+//!    head. Where no context is short enough for that, RAM decides, and the most weights that it holds are taken.
+
+use anyhow::{Result, anyhow, ensure};
+use pipsqueak::internal::Parameter;
+use pipsqueak::{Config, Precision};
+
+use crate::cli::human;
+use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, Footprint};
+use crate::sizing::shape::{Sizes, Wishes};
+
+/// More weights than this take hours to train on a PC and a second a token on a chip: only explicit options go beyond.
+pub const PARAMETERS_MAX: usize = 1_000_000;
+/// So many times the weights are worth their coarser rounding.
+pub const MORE: f64 = 1.4;
+/// Width over layers.
+pub const ASPECT: f64 = 20.0;
+/// Width over layers, at most, where a shorter context can prevent it.
+pub const ASPECT_MAX: f64 = 64.0;
+/// Contexts to choose from.
+pub const CONTEXTS: [usize; 4] = [128, 96, 64, 32];
+/// The share of the weights that a longer context may not cost.
+pub const ENOUGH: f64 = 0.8;
+/// Shapes with at least this share of the most weights count as filling the flash.
+const FULL: f64 = 0.9;
+/// Widths are multiples of this: an even number of heads of 16 channels, of which two can share keys and values.
+const WIDTH_STEP: usize = 32;
+const WIDTH_MAX: usize = 512;
+const LAYERS_MAX: usize = 24;
+/// Hidden units are multiples of this: whole words of a row.
+const HIDDEN_STEP: usize = 4;
+/// Bytes of a BPE token in a model file.
+pub const MERGE_BYTES: u64 = 4;
+/// What a model file holds beside weights and vocabulary: the header, the corpus's name and licence, padding.
+pub const HEADER_BYTES: u64 = 1024;
+
+/// What a chip has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    /// What messages call it.
+    pub name: String,
+    /// Flash, the firmware's part included.
+    pub flash_bytes: u64,
+    /// RAM, the firmware's part included.
+    pub ram_bytes: u64,
+}
+
+/// A shape, and what of it is not in the weights.
+#[derive(Debug, Clone, Copy)]
+struct Task<'a> {
+    wishes: &'a Wishes,
+    vocab: usize,
+    vocabulary_bytes: u64,
+    precision: Precision,
+}
+
+impl Budget {
+    /// That of a board.
+    pub fn of(board: &Board) -> Budget {
+        let Board { name, flash_bytes, ram_bytes, .. } = *board;
+        Budget { name: name.to_string(), flash_bytes, ram_bytes }
+    }
+
+    /// Flash that is left for a model file.
+    pub fn model_bytes(&self) -> u64 {
+        self.flash_bytes.saturating_sub(FIRMWARE_FLASH_BYTES)
+    }
+
+    /// The number format to use with these wishes, `vocab` tokens or as many as suit the chip.
+    pub fn precision(&self, wishes: &Wishes, vocab: Option<usize>) -> Precision {
+        let held = |precision| {
+            let vocab = vocab.unwrap_or_else(|| self.vocab(precision));
+            let config = self.choose(wishes, vocab, MERGE_BYTES * vocab as u64, precision);
+            config.map_or(0.0, |config| weights(&config) as f64)
+        };
+        let (int8, int4) = (held(Precision::Int8), held(Precision::Int4));
+        if int4 > 0.0 && int4 >= MORE * int8 { Precision::Int4 } else { Precision::Int8 }
+    }
+
+    /// The vocabulary to ask for, by the weights that flash has room for; its logits must not take more than an eighth of
+    /// the RAM.
+    pub fn vocab(&self, precision: Precision) -> usize {
+        let bits = match precision {
+            Precision::F32 => 32,
+            Precision::Int8 => 8,
+            Precision::Int4 => 4,
+            Precision::Ternary => 2,
+        };
+        let vocab = match self.model_bytes() * 8 / bits {
+            0..40_000 => 512,
+            40_000..250_000 => 1024,
+            _ => 2048,
+        };
+        let logits = usize::try_from(self.ram_bytes / 8).unwrap_or(usize::MAX) / size_of::<f32>();
+        vocab.min(1 << logits.max(1).ilog2())
+    }
+
+    /// The largest sensible shape that fits, with the wishes fulfilled.
+    ///
+    /// # Errors
+    /// If none fits: what the smallest one lacks.
+    pub fn choose(
+        &self,
+        wishes: &Wishes,
+        vocab: usize,
+        vocabulary_bytes: u64,
+        precision: Precision,
+    ) -> Result<Config> {
+        let task = Task { wishes, vocab, vocabulary_bytes, precision };
+        let contexts = wishes.context.map_or(CONTEXTS.to_vec(), |context| vec![context]);
+        let unlimited = Budget { ram_bytes: u64::MAX, ..self.clone() };
+        let shortest = *contexts.last().expect("at least one context");
+        let enough = unlimited.best(task, shortest, false).map_or(0.0, |best| ENOUGH * weights(&best) as f64);
+        let kinds = contexts.iter().flat_map(|&context| [false, true].map(|one| (context, one)));
+        let mut fitting: Vec<Config> =
+            kinds.filter_map(|(context, one)| self.best(task, context, one)).collect();
+        let good = |config: &Config| weights(config) as f64 >= enough && aspect(config) <= ASPECT_MAX;
+        if let Some(first) = fitting.iter().position(good) {
+            return Ok(fitting.swap_remove(first));
+        }
+        // The RAM decides: whatever then has the most weights.
+        fitting.into_iter().max_by_key(weights).ok_or_else(|| self.refusal(task, shortest))
+    }
+
+    /// Whether a file of this size runs in what there is.
+    ///
+    /// # Errors
+    /// In words, with the bytes.
+    pub fn check(&self, footprint: &Footprint) -> Result<()> {
+        let Budget { name, flash_bytes, ram_bytes } = self;
+        for (what, needs, has) in
+            [("flash", footprint.flash_bytes(), *flash_bytes), ("RAM", footprint.ram_bytes(), *ram_bytes)]
+        {
+            ensure!(
+                needs <= has,
+                "the model takes {} bytes of {what} with the firmware, and {name} has {}",
+                human::count(needs),
+                human::count(has)
+            );
+        }
+        Ok(())
+    }
+
+    /// Of the shapes that fill the flash with this context, the one of the best proportions.
+    fn best(&self, task: Task<'_>, context: usize, one_kv_head: bool) -> Option<Config> {
+        let layers = task.wishes.layers.map_or(1..=LAYERS_MAX, |layers| layers..=layers);
+        let widths: Vec<usize> = match task.wishes.width {
+            Some(width) => vec![width],
+            None => (WIDTH_STEP..=WIDTH_MAX).step_by(WIDTH_STEP).collect(),
+        };
+        let sizes = layers.flat_map(|layers| widths.iter().map(move |&width| (layers, width)));
+        let shapes: Vec<Config> = sizes
+            .filter_map(|(layers, width)| self.fill(task, Sizes { context, width, layers, one_kv_head }))
+            .collect();
+        let full = FULL * shapes.iter().map(weights).max()? as f64;
+        let distance = |config: &Config| libm::log(aspect(config) / ASPECT).abs();
+        let full = shapes.into_iter().filter(|config| weights(config) as f64 >= full);
+        full.min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    }
+
+    /// The shape of these sizes with as many hidden units as fit, from three quarters to three halves of what is usual.
+    fn fill(&self, task: Task<'_>, sizes: Sizes) -> Option<Config> {
+        let usual = task.wishes.config(task.vocab, sizes).ok()?;
+        let with = |hidden: usize| Config { hidden, ..usual.clone() };
+        if task.wishes.hidden.is_some() {
+            return Some(usual).filter(|config| self.fits(task, config));
+        }
+        let hidden: Vec<usize> = (3 * usual.hidden / 4..=3 * usual.hidden / 2)
+            .filter(|hidden| hidden.is_multiple_of(HIDDEN_STEP))
+            .collect();
+        let fitting = hidden.partition_point(|&hidden| self.fits(task, &with(hidden)));
+        Some(with(hidden[fitting.checked_sub(1)?]))
+    }
+
+    fn fits(&self, task: Task<'_>, config: &Config) -> bool {
+        let chosen = task.wishes.layers.is_some() && task.wishes.width.is_some();
+        let footprint = task.footprint(config);
+        (chosen || weights(config) <= PARAMETERS_MAX)
+            && config.check().is_ok()
+            && footprint.flash_bytes() <= self.flash_bytes
+            && footprint.ram_bytes() <= self.ram_bytes
+    }
+
+    fn refusal(&self, task: Task<'_>, context: usize) -> anyhow::Error {
+        let width = task.wishes.width.unwrap_or(WIDTH_STEP);
+        let layers = task.wishes.layers.unwrap_or(1);
+        let smallest = Sizes { context, width, layers, one_kv_head: true };
+        let config = match task.wishes.config(task.vocab, smallest) {
+            Ok(config) => config,
+            Err(error) => return error.into(),
+        };
+        let Err(lack) = self.check(&task.footprint(&config)) else {
+            return anyhow!(
+                "no model of at most {} parameters has these sizes",
+                human::count(PARAMETERS_MAX as u64)
+            );
+        };
+        let Config { vocab, context, .. } = config;
+        anyhow!(
+            "even {layers} layers of width {width}, with {vocab} tokens and a context of {context}, do not fit: {lack}; \
+             choose a larger board, or less --vocab, --context, --width or --layers"
+        )
+    }
+}
+
+impl Task<'_> {
+    /// What a shape will take, with room for what its file says of itself.
+    fn footprint(&self, config: &Config) -> Footprint {
+        Footprint::of(config, self.precision, file_bytes(config, self.precision, self.vocabulary_bytes))
+    }
+}
+
+/// At most what a model file takes whose vocabulary is of so many bytes.
+pub fn file_bytes(config: &Config, precision: Precision, vocabulary_bytes: u64) -> u64 {
+    tensor_bytes(config, precision) + vocabulary_bytes + HEADER_BYTES
+}
+
+/// What the weights take of a model file.
+pub fn tensor_bytes(config: &Config, precision: Precision) -> u64 {
+    Parameter::ALL.iter().map(|parameter| parameter.bytes(config, precision)).sum()
+}
+
+/// Width over layers.
+fn aspect(config: &Config) -> f64 {
+    config.width as f64 / config.layers as f64
+}
+
+/// Number of parameters.
+pub fn weights(config: &Config) -> usize {
+    Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sizing::boards::BOARDS;
+    use crate::sizing::shape::tests::NONE;
+
+    const PRECISIONS: [Precision; 3] = [Precision::Int8, Precision::Int4, Precision::Ternary];
+
+    fn chip(flash_kib: u64, ram_kib: u64) -> Budget {
+        Budget { name: "the chip".into(), flash_bytes: flash_kib << 10, ram_bytes: ram_kib << 10 }
+    }
+
+    fn footprint(config: &Config, precision: Precision) -> Footprint {
+        Footprint::of(config, precision, file_bytes(config, precision, 2048))
+    }
+
+    #[test]
+    fn what_is_chosen_fits_and_more_would_not() {
+        for board in &BOARDS {
+            for precision in PRECISIONS {
+                let budget = Budget::of(board);
+                let Ok(config) = budget.choose(&NONE, 512, 2048, precision) else {
+                    assert_eq!(board.name, "Blue Pill"); // its flash is smaller than the firmware
+                    continue;
+                };
+                budget.check(&footprint(&config, precision)).unwrap();
+                let deeper = Config { layers: 2 * config.layers, width: config.width + 64, ..config.clone() };
+                let fits = budget.check(&footprint(&deeper, precision)).is_ok();
+                assert!(
+                    !fits || weights(&deeper) > PARAMETERS_MAX,
+                    "{}, {precision:?}: {config:?}",
+                    board.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_flash_is_filled_where_ram_allows() {
+        for flash_kib in [128, 256, 512] {
+            let config = chip(flash_kib, 256).choose(&NONE, 512, 2048, Precision::Int8).unwrap();
+            let filled = footprint(&config, Precision::Int8).flash_bytes() as f64 / (flash_kib << 10) as f64;
+            assert!(filled > 0.9, "{flash_kib} KiB: {filled} of {config:?}");
+        }
+    }
+
+    #[test]
+    fn little_ram_shortens_the_context_first() {
+        let choose = |ram_kib| chip(256, ram_kib).choose(&NONE, 512, 2048, Precision::Int8).unwrap();
+        let (much, little, least) = (choose(256), choose(20), choose(12));
+        assert_eq!(much.context, CONTEXTS[0]);
+        assert!(little.context < much.context && weights(&little) as f64 >= ENOUGH * weights(&much) as f64);
+        assert!(weights(&least) < weights(&little), "{least:?}");
+    }
+
+    #[test]
+    fn int4_is_for_flash_that_binds() {
+        assert_eq!(chip(256, 64).precision(&NONE, None), Precision::Int4);
+        assert_eq!(chip(4096, 512).precision(&NONE, None), Precision::Int8);
+        let settled = Wishes { width: Some(64), layers: Some(2), hidden: Some(176), ..NONE };
+        assert_eq!(chip(512, 128).precision(&settled, Some(512)), Precision::Int8);
+        assert_eq!(chip(10, 512).precision(&NONE, None), Precision::Int8);
+    }
+
+    #[test]
+    fn wishes_are_kept_and_what_cannot_fit_is_refused_with_the_bytes() {
+        let wishes = Wishes { width: Some(80), context: Some(48), ..NONE };
+        let config = chip(256, 64).choose(&wishes, 512, 2048, Precision::Int8).unwrap();
+        assert_eq!((config.width, config.context), (80, 48));
+        let wishes = Wishes { width: Some(512), layers: Some(4), ..NONE };
+        let refusal = |budget: Budget, wishes: &Wishes| {
+            budget.choose(wishes, 512, 2048, Precision::Int8).unwrap_err().to_string()
+        };
+        let config =
+            NONE.config(512, Sizes { context: 32, width: 512, layers: 4, one_kv_head: true }).unwrap();
+        let needs = human::count(footprint(&config, Precision::Int8).flash_bytes());
+        let message = refusal(chip(256, 64), &wishes);
+        let expected = format!("takes {needs} bytes of flash with the firmware, and the chip has 262,144");
+        assert!(message.contains("4 layers of width 512") && message.contains(&expected), "{message}");
+        assert!(
+            refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
+        );
+        assert!(refusal(chip(16, 64), &NONE).contains("of flash"));
+        let odd = Wishes { width: Some(50), heads: Some(4), ..NONE };
+        assert!(refusal(chip(256, 64), &odd).contains("width is 50; it must be a multiple of heads (4)"));
+    }
+}

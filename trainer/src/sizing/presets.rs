@@ -1,0 +1,47 @@
+//! Shapes that others have published figures for.
+
+use pipsqueak::Config;
+use pipsqueak::config::{Activation, Mlp, Norm, Position};
+
+/// nanoGPT's recipe for a CPU: characters of Shakespeare.
+pub const GPT: Config = Config {
+    vocab: 65,
+    context: 64,
+    width: 128,
+    layers: 4,
+    heads: 4,
+    kv_heads: 4,
+    hidden: 512,
+    position: Position::Learned,
+    rotary_base: 10_000.0,
+    norm: Norm::Layer,
+    norm_epsilon: 1e-5,
+    activation: Activation::Gelu,
+    mlp: Mlp::Plain,
+    residual: true,
+    bias: false,
+    tied: true,
+};
+
+/// Half of that, to watch it learn.
+pub const TWO_LAYERS: Config = Config { width: 64, layers: 2, heads: 2, kv_heads: 2, hidden: 256, ..GPT };
+
+/// llama2.c's stories260K, with the context it is trained at here.
+pub const STORIES_260K: Config = Config {
+    vocab: 512,
+    context: 256,
+    width: 64,
+    layers: 5,
+    heads: 8,
+    kv_heads: 4,
+    hidden: 172,
+    position: Position::Rotary,
+    rotary_base: 10_000.0,
+    norm: Norm::Rms,
+    norm_epsilon: 1e-5,
+    activation: Activation::Silu,
+    mlp: Mlp::Gated,
+    residual: true,
+    bias: false,
+    tied: true,
+};

@@ -1,0 +1,373 @@
+//! Checkpoints: all that a run needs to go on as if it had never stopped, as safetensors that other tools read too.
+//!
+//! A tensor for each parameter, by its name, and two more for its moments, `first.` and `second.` before the name. The
+//! metadata hold, as JSON under the one key `pipsqueak`: the version, what the run is (corpus, vocabulary, shape, recipe),
+//! how far it has come, and a CRC-32 of all tensors.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use pipsqueak::Config;
+use pipsqueak::model::CRC;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::data::vocabulary::OwnedVocabulary;
+use crate::export::model_file::write_atomically;
+use crate::optimizer::Moments;
+use crate::training::curve::Curve;
+use crate::training::parameters::Parameters;
+use crate::training::{Quantization, Training};
+
+const VERSION: u32 = 1;
+const KEY: &str = "pipsqueak";
+/// Names, vocabulary and curve take less than this of a file.
+const HEADER_BYTES_MAX: usize = 16 << 20;
+/// Where the shape is yet to be read: more than any microcontroller's model has.
+const PARAMETERS_MAX: usize = 1 << 28;
+
+/// What a run is, name by name: a checkpoint continues only the run it is of.
+pub type Identity = Map<String, Value>;
+
+/// How far a run has come, beside what [`Training`] holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub steps: u64,
+    /// State of the random numbers that choose the windows.
+    pub random: u64,
+    /// The losses so far.
+    pub curve: Curve,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    version: u32,
+    run: Identity,
+    progress: Progress,
+    crc: u32,
+}
+
+/// Writes a checkpoint as a whole or not at all: an earlier one of that name stays until then.
+///
+/// # Errors
+/// If the file cannot be written, or training has diverged.
+pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Training) -> Result<()> {
+    let tensors = tensors(&training.parameters, &training.moments);
+    let progress = Progress { steps: training.steps, ..progress.clone() };
+    let metadata = Metadata { version: VERSION, run: run.clone(), progress, crc: checksum(&tensors) };
+    let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(&metadata)?)]);
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
+    let views = views.collect::<Result<Vec<_>>>()?;
+    let bytes = safetensors::serialize(views, Some(metadata))?;
+    write_atomically(path, |out| out.write_all(&bytes))
+}
+
+/// Fills `training` from a checkpoint of the very run that `run` describes.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, no checkpoint, or one of another run. `training` is then half filled.
+pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Progress> {
+    let mut load = || -> Result<Progress> {
+        let bytes = read(path, training.parameters.len())?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
+        let metadata = metadata(&bytes)?;
+        compare(&metadata.run, run)?;
+        fill(&mut training.parameters, &mut training.moments, &tensors, metadata.crc)?;
+        training.steps = metadata.progress.steps;
+        let steps = training.hyper_parameters.schedule.steps;
+        ensure!(training.steps <= steps, damaged(&format!("it is at step {} of {steps}", training.steps)));
+        metadata.progress.curve.check(training.steps).map_err(|error| damaged(&error.to_string()))?;
+        Ok(metadata.progress)
+    };
+    load().with_context(|| format!("cannot resume from {}", path.display()))
+}
+
+/// What a checkpoint knows of its model.
+#[derive(Debug)]
+pub struct Learnt {
+    /// The run that it is of.
+    pub run: Identity,
+    /// Steps done.
+    pub steps: u64,
+    /// The model's shape.
+    pub config: Config,
+    /// How text becomes tokens.
+    pub vocabulary: OwnedVocabulary,
+    /// To what the run rounds.
+    pub quantization: Option<Quantization>,
+    /// The weights, before any rounding.
+    pub parameters: Parameters<f32>,
+}
+
+/// Reads the model out of a checkpoint, whatever run it is of.
+///
+/// # Errors
+/// If the file cannot be read, is damaged or no checkpoint.
+pub fn learnt(path: &Path) -> Result<Learnt> {
+    let learnt = || -> Result<Learnt> {
+        let bytes = read(path, PARAMETERS_MAX)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
+        let Metadata { run, progress, crc, .. } = metadata(&bytes)?;
+        let config: Config = named(&run, None)?;
+        config.check()?;
+        let needs = 3 * Parameters::<f32>::bytes(&config);
+        ensure!(needs <= bytes.len(), damaged("it is shorter than its tensors"));
+        let (mut parameters, mut moments) = (Parameters::zeros(&config), Moments::zeros(&config));
+        fill(&mut parameters, &mut moments, &tensors, crc)?;
+        let vocabulary = named::<OwnedVocabulary>(&run, Some("vocabulary"))?.of_size(config.vocab);
+        let quantization = named(&run, Some("quantisation"))?;
+        Ok(Learnt { run, steps: progress.steps, config, vocabulary, quantization, parameters })
+    };
+    learnt().with_context(|| format!("cannot read the model in {}", path.display()))
+}
+
+/// What a run says under `name`, or all of it.
+fn named<T: serde::de::DeserializeOwned>(run: &Identity, name: Option<&str>) -> Result<T> {
+    let value = match name {
+        Some(name) => run.get(name).cloned().unwrap_or_default(),
+        None => Value::Object(run.clone()),
+    };
+    serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
+}
+
+/// Name, shape and bytes.
+type Tensor = (String, Vec<usize>, Vec<u8>);
+
+fn checksum(tensors: &[Tensor]) -> u32 {
+    let mut digest = CRC.digest();
+    tensors.iter().for_each(|(_, _, bytes)| digest.update(bytes));
+    digest.finalize()
+}
+
+/// All of them, in the order of the parameters.
+fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
+    let all = [("", parameters), ("first.", &moments.first), ("second.", &moments.second)];
+    let named = all.into_iter().flat_map(|(prefix, tensors)| {
+        tensors.walk().map(move |(parameter, shape, values)| {
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            (prefix.to_string() + parameter.name(), vec![shape.layers, shape.rows, shape.columns], bytes)
+        })
+    });
+    named.collect()
+}
+
+/// Reads no more than a checkpoint of so many parameters can have.
+fn read(path: &Path, parameters: usize) -> Result<Vec<u8>> {
+    let largest = (3 * parameters * size_of::<f32>() + HEADER_BYTES_MAX) as u64;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 <= largest, "it is larger than a checkpoint of this model can be");
+    Ok(bytes)
+}
+
+fn metadata(bytes: &[u8]) -> Result<Metadata> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error.to_string()))?;
+    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let json = json.context("it is no checkpoint of Pipsqueak's: its metadata lack the key «pipsqueak»")?;
+    let value: Value = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
+    ensure!(
+        value["version"] == VERSION,
+        "its version is {}, and this program knows {VERSION} only; begin anew without --resume",
+        value["version"]
+    );
+    serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
+}
+
+/// The first thing in which two runs differ is the reason that one is not the other.
+fn compare(saved: &Identity, run: &Identity) -> Result<()> {
+    for (name, is) in run {
+        match saved.get(name).unwrap_or(&Value::Null) {
+            was if was == is => {}
+            Value::Array(_) | Value::Object(_) => bail!("it is of another run: the {name} differs"),
+            was => bail!("it is of another run: there {name} is {was}, here it is {is}"),
+        }
+    }
+    Ok(())
+}
+
+fn fill(
+    parameters: &mut Parameters<f32>,
+    moments: &mut Moments,
+    saved: &SafeTensors<'_>,
+    crc: u32,
+) -> Result<()> {
+    fill_one("", parameters, saved)?;
+    fill_one("first.", &mut moments.first, saved)?;
+    fill_one("second.", &mut moments.second, saved)?;
+    let tensors = tensors(parameters, moments);
+    let (has, needs) = (saved.len(), tensors.len());
+    ensure!(has == needs, damaged(&format!("it has {has} tensors, not {needs}")));
+    ensure!(checksum(&tensors) == crc, damaged("its checksum does not fit"));
+    Ok(())
+}
+
+fn fill_one(prefix: &str, into: &mut Parameters<f32>, saved: &SafeTensors<'_>) -> Result<()> {
+    let shapes: Vec<_> = into.walk().map(|(_, shape, _)| [shape.layers, shape.rows, shape.columns]).collect();
+    for ((parameter, values), shape) in into.walk_mut().zip(shapes) {
+        let name = prefix.to_string() + parameter.name();
+        let tensor = saved.tensor(&name).map_err(|_| damaged(&format!("it lacks the tensor {name}")))?;
+        let (dtype, has) = (tensor.dtype(), tensor.shape());
+        let fits = dtype == Dtype::F32 && has == shape;
+        ensure!(fits, damaged(&format!("its tensor {name} is {dtype:?} {has:?}, not F32 {shape:?}")));
+        for (value, bytes) in values.iter_mut().zip(tensor.data().as_chunks().0) {
+            *value = f32::from_le_bytes(*bytes);
+            ensure!(value.is_finite(), damaged(&format!("its tensor {name} holds {value}")));
+        }
+    }
+    Ok(())
+}
+
+fn damaged(how: &str) -> anyhow::Error {
+    anyhow::anyhow!("it is damaged ({how}); use another checkpoint, or begin anew without --resume")
+}
+
+#[cfg(test)]
+mod tests {
+    use pipsqueak::{Config, Precision};
+
+    use super::*;
+    use crate::data::batches::Batches;
+    use crate::optimizer::schedule::{Decay, Schedule};
+    use crate::optimizer::{AdamW, Muon, Optimizer};
+    use crate::sizing::presets::STORIES_260K;
+    use crate::training::{HyperParameters, Quantization};
+
+    const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
+    const MUON: Muon = Muon { momentum: 0.95, row_beta: None, weight_decay: 0.1, rest: ADAMW };
+    const NORMUON: Muon = Muon { row_beta: Some(0.95), ..MUON };
+    const RULES: [Optimizer; 3] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON), Optimizer::Muon(NORMUON)];
+    const STEPS: u64 = 24;
+
+    fn training(optimizer: Optimizer) -> Training {
+        let config = Config { context: 8, width: 16, layers: 2, hidden: 12, vocab: 11, ..STORIES_260K };
+        let schedule =
+            Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 4, steps: STEPS };
+        let hyper_parameters = HyperParameters { schedule, optimizer, clip: 1.0 };
+        let mut training = Training::new(&config, hyper_parameters, 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: STEPS / 2 });
+        training
+    }
+
+    fn tokens() -> Vec<u16> {
+        (0..500u32).map(|i| (i * i % 11) as u16).collect()
+    }
+
+    fn run() -> Identity {
+        Identity::from_iter([("batch".into(), 3.into()), ("vocabulary".into(), Value::Array(vec![]))])
+    }
+
+    /// Steps until `end`; returns what a checkpoint holds beside the training.
+    fn advance(training: &mut Training, mut progress: Progress, end: u64) -> Progress {
+        let tokens = tokens();
+        let mut batches = Batches::new(&tokens, 3, 8, 0).unwrap();
+        batches.random.state = progress.random;
+        while training.steps < end {
+            let report = training.step(&batches.next().unwrap());
+            progress.curve.note(training.steps, STEPS, report.loss);
+        }
+        Progress { steps: end, random: batches.random.state, curve: progress.curve }
+    }
+
+    fn fresh() -> Progress {
+        Progress { steps: 0, random: 5, curve: Curve::default() }
+    }
+
+    /// A checkpoint after ten steps, in a folder that lives as long as it is held.
+    fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.safetensors");
+        let mut training = training(RULES[2]);
+        let progress = advance(&mut training, fresh(), 10);
+        save(&path, &run(), &progress, &training).unwrap();
+        (folder, path)
+    }
+
+    fn refusal(path: &Path) -> String {
+        format!("{:#}", load(path, &run(), &mut training(RULES[2])).unwrap_err())
+    }
+
+    #[test]
+    fn a_resumed_run_is_one_that_never_stopped() {
+        for rule in RULES {
+            let mut straight = training(rule);
+            let end = advance(&mut straight, fresh(), STEPS);
+            for stop in [1, 10, STEPS - 1] {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("c.safetensors");
+                let mut stopped = training(rule);
+                let progress = advance(&mut stopped, fresh(), stop);
+                save(&path, &run(), &progress, &stopped).unwrap();
+                let mut resumed = training(rule);
+                let progress = load(&path, &run(), &mut resumed).unwrap();
+                assert_eq!(advance(&mut resumed, progress, STEPS), end);
+                assert_eq!(resumed.parameters, straight.parameters);
+                assert_eq!(resumed.moments, straight.moments);
+            }
+        }
+    }
+
+    /// Python reads it, and so do later versions.
+    #[test]
+    fn a_shape_is_written_in_numbers() {
+        let json = serde_json::to_value(STORIES_260K).unwrap();
+        assert_eq!(json["rotary_base"], 10_000.0);
+        assert_eq!(serde_json::from_value::<Config>(json).unwrap(), STORIES_260K);
+    }
+
+    #[test]
+    fn another_run_is_refused_by_name() {
+        let (_folder, path) = saved();
+        let mut other = run();
+        other.insert("batch".into(), 4.into());
+        let error = format!("{:#}", load(&path, &other, &mut training(RULES[2])).unwrap_err());
+        assert!(error.ends_with("it is of another run: there batch is 3, here it is 4"), "{error}");
+        let mut other = run();
+        other.insert("vocabulary".into(), Value::Array(vec![1.into()]));
+        let error = format!("{:#}", load(&path, &other, &mut training(RULES[2])).unwrap_err());
+        assert!(error.ends_with("it is of another run: the vocabulary differs"), "{error}");
+    }
+
+    #[test]
+    fn every_damage_is_found() {
+        let (_folder, path) = saved();
+        let whole = std::fs::read(&path).unwrap();
+        assert!(load(&path, &run(), &mut training(RULES[2])).is_ok());
+        let mut random = crate::random::Random::new(3);
+        for _ in 0..300 {
+            let mut damaged = whole.clone();
+            let at = random.below(whole.len());
+            damaged[at] ^= 1 << random.below(8);
+            std::fs::write(&path, &damaged).unwrap();
+            // A flipped bit in a number of the metadata may be another number; whatever else is hit is noticed.
+            let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize + 8;
+            if at >= header {
+                assert!(refusal(&path).contains("it is damaged ("), "byte {at}");
+            } else {
+                _ = load(&path, &run(), &mut training(RULES[2]));
+            }
+            std::fs::write(&path, &whole[..random.below(whole.len())]).unwrap();
+            assert!(refusal(&path).contains("it is damaged ("));
+        }
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_or_too_large_is_refused() {
+        let (_folder, path) = saved();
+        let huge = std::fs::File::create(&path).unwrap();
+        huge.set_len(1 << 30).unwrap();
+        assert!(refusal(&path).contains("larger than a checkpoint of this model can be"));
+        let view = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+        std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
+        assert!(refusal(&path).contains("it is no checkpoint of Pipsqueak's"), "{}", refusal(&path));
+        std::fs::write(&path, u64::MAX.to_le_bytes()).unwrap();
+        assert!(refusal(&path).contains("it is damaged ("));
+        std::fs::remove_file(&path).unwrap();
+        assert!(refusal(&path).starts_with("cannot resume from"), "{}", refusal(&path));
+    }
+}
