@@ -127,7 +127,7 @@ pub const HEAD_MAX: usize = 256;
 
 impl Config {
     /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
-    pub const fn head(&self) -> usize {
+    pub const fn head_size(&self) -> usize {
         quotient(self.width, self.heads)
     }
 
@@ -138,7 +138,7 @@ impl Config {
 
     /// Channels of the keys (and of the values) of one position.
     pub const fn kv_width(&self) -> usize {
-        self.kv_heads * self.head()
+        self.kv_heads * self.head_size()
     }
 
     /// Rows of the stacked query, key and value matrix.
@@ -197,18 +197,18 @@ impl Config {
                 other: self.kv_heads,
             });
         }
-        if self.head() > HEAD_MAX {
+        if self.head_size() > HEAD_MAX {
             return Err(Error::Shape {
                 what: "width / heads",
-                value: self.head(),
+                value: self.head_size(),
                 rule: "at most",
                 other: HEAD_MAX,
             });
         }
-        if matches!(self.position, Position::Rotary) && !self.head().is_multiple_of(2) {
+        if matches!(self.position, Position::Rotary) && !self.head_size().is_multiple_of(2) {
             return Err(Error::Shape {
                 what: "width / heads",
-                value: self.head(),
+                value: self.head_size(),
                 rule: "with rotary positions a multiple of",
                 other: 2,
             });

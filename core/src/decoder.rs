@@ -127,12 +127,12 @@ struct Pass<'x, 'a, S> {
     each: Option<Each<'x>>,
 }
 
-impl<S: Step> Work for Pass<'_, '_, S> {
+impl<S: Forward> Work for Pass<'_, '_, S> {
     #[inline(always)]
     fn run(self) {
         use Parameter::{
             AttentionNormBias, AttentionNormGain, Down, DownBias, Embedding, FinalNormBias, FinalNormGain,
-            Head, MlpNormBias, MlpNormGain, Output, OutputBias, Qkv, QkvBias, Up, UpBias,
+            LmHead, MlpNormBias, MlpNormGain, Output, OutputBias, Qkv, QkvBias, Up, UpBias,
         };
         let Pass { model, step, tokens, position, each } = self;
         let config = model.config();
@@ -145,7 +145,7 @@ impl<S: Step> Work for Pass<'_, '_, S> {
                 step.select(lane);
                 step.norm(model, AttentionNormGain, AttentionNormBias, layer);
                 step.project(model, Qkv, QkvBias, layer);
-                step.remember(model, layer, position + lane);
+                step.store_kv(model, layer, position + lane);
             }
             if each.is_none() && layer + 1 == config.layers {
                 return;
@@ -153,7 +153,7 @@ impl<S: Step> Work for Pass<'_, '_, S> {
             for lane in 0..tokens.len() {
                 step.select(lane);
                 step.attend(model, layer, position + lane);
-                step.join(model, Output, OutputBias, layer);
+                step.add_to_residual(model, Output, OutputBias, layer);
             }
             for lane in 0..tokens.len() {
                 step.select(lane);
@@ -163,21 +163,21 @@ impl<S: Step> Work for Pass<'_, '_, S> {
             for lane in 0..tokens.len() {
                 step.select(lane);
                 step.activate(model);
-                step.join(model, Down, DownBias, layer);
+                step.add_to_residual(model, Down, DownBias, layer);
             }
         }
         let Some(each) = each else { return };
         for lane in 0..tokens.len() {
             step.select(lane);
             step.norm(model, FinalNormGain, FinalNormBias, 0);
-            step.head(model, if config.tied { Embedding } else { Head });
+            step.logits_from(model, if config.tied { Embedding } else { LmHead });
             each(step.logits());
         }
     }
 }
 
 /// The operations between a token and its logits, on vectors that the implementation keeps.
-pub(crate) trait Step {
+pub(crate) trait Forward {
     /// Positions that it has vectors for: so many can go through a layer one behind the other.
     fn lanes(&self) -> usize {
         1
@@ -190,16 +190,16 @@ pub(crate) trait Step {
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize);
     /// The block becomes `matrix * input + bias`.
     fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize);
-    /// Takes keys and values from the block into the cache, and turns them and the queries by their position.
-    fn remember(&mut self, model: &Model<'_>, layer: usize, position: usize);
+    /// Takes keys and values from the block into the cache, and rotations them and the queries by their position.
+    fn store_kv(&mut self, model: &Model<'_>, layer: usize, position: usize);
     /// From the queries in the block and the cache to what the heads found: the new input.
     fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize);
     /// From the MLP's hidden units in the block to the new input.
     fn activate(&mut self, model: &Model<'_>);
     /// `matrix * input + bias` joins the residual stream, or replaces it.
-    fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize);
+    fn add_to_residual(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize);
     /// The logits become `matrix * input`.
-    fn head(&mut self, model: &Model<'_>, matrix: Parameter);
+    fn logits_from(&mut self, model: &Model<'_>, matrix: Parameter);
     /// `[vocab]`.
     fn logits(&mut self) -> &mut [f32];
 }

@@ -24,7 +24,7 @@ impl MemorySize {
     /// The memory that a model of this shape and precision needs.
     pub const fn of(config: &Config, precision: Precision) -> MemorySize {
         let positions = config.layers * config.context;
-        let vectors = 2 * config.width + block_width(config) + turns_len(config);
+        let vectors = 2 * config.width + block_width(config) + rotations_len(config);
         let window = config.context;
         match precision {
             Precision::F32 => MemorySize {
@@ -67,7 +67,7 @@ pub const LANES_MAX: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1
 
 /// Words of the vectors that each position of an integer model needs on its way through the layers.
 pub(crate) const fn lane_words(config: &Config) -> usize {
-    config.width + block_width(config) + turns_len(config) + prepared_len(quantized_columns(config))
+    config.width + block_width(config) + rotations_len(config) + prepared_len(quantized_columns(config))
 }
 
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.
@@ -76,8 +76,8 @@ pub(crate) const fn block_width(config: &Config) -> usize {
 }
 
 /// Length of the rotary angles' buffer.
-pub(crate) const fn turns_len(config: &Config) -> usize {
-    if matches!(config.position, Position::Rotary) { config.head() } else { 0 }
+pub(crate) const fn rotations_len(config: &Config) -> usize {
+    if matches!(config.position, Position::Rotary) { config.head_size() } else { 0 }
 }
 
 /// The longest vector that enters a matrix.

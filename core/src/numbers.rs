@@ -1,12 +1,12 @@
 //! Vectors of integers that share one f32 scale: `x[i] = v[i] * scale`. Chips without an FPU do their work a value in
 //! these, and only the few scales in software f32.
 
-use crate::kernels::{self, Joining, multiply_shift_16};
+use crate::kernels::{self, Alignment, multiply_shift_16};
 
 /// Shifts `v` right until it fits `kept` bits and a sign; returns by how many.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn cut_to(v: &mut [i32], kept: u32) -> u32 {
-    let cut = surplus(kernels::spread(v), kept);
+pub fn shift_to_fit(v: &mut [i32], kept: u32) -> u32 {
+    let cut = excess_bits(kernels::or_of_magnitudes(v), kept);
     if cut > 0 {
         v.iter_mut().for_each(|v| *v >>= cut);
     }
@@ -19,7 +19,7 @@ pub const fn bits(x: u32) -> u32 {
 }
 
 /// Bits by which numbers up to `largest` must be shifted right to fit `kept` bits and a sign.
-pub const fn surplus(largest: u32, kept: u32) -> u32 {
+pub const fn excess_bits(largest: u32, kept: u32) -> u32 {
     bits(largest).saturating_sub(kept)
 }
 
@@ -28,21 +28,21 @@ pub fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((exponent.clamp(-126, 127) + 127) as u32) << 23)
 }
 
-impl Joining {
+impl Alignment {
     /// How numbers of `bits` bits that count `scale` join sums of `sum_bits` bits that count `sum_scale`, so that
     /// neither summand exceeds 29 bits; and what the sums count then.
     ///
     /// The summand is off by less than 2^-14 of itself, and both by less than 2 after their shifts.
     #[cfg_attr(x86_vectors, inline(always))]
-    pub fn of(bits: u32, scale: f32, sum_bits: u32, sum_scale: f32) -> (Joining, f32) {
+    pub fn of(bits: u32, scale: f32, sum_bits: u32, sum_scale: f32) -> (Alignment, f32) {
         let ratio = (scale / sum_scale).to_bits();
         // v * ratio = v * mantissa * 2^(exponent - 141) = (v * mantissa / 2^16) * 2^(exponent - 125)
         let up = exponent(ratio) - 125;
         // The mantissa has 15 bits, so that the summand has `bits + up - 1`.
         let down = (bits as i32 + up - 30).max(sum_bits as i32 - 29).clamp(0, 31);
         let shift = (down - up).clamp(-31, 31);
-        let joining = Joining { down: down as u32, shift, mantissa: mantissa(ratio) };
-        (joining, sum_scale * power_of_two(down))
+        let alignment = Alignment { down: down as u32, shift, mantissa: mantissa(ratio) };
+        (alignment, sum_scale * power_of_two(down))
     }
 }
 
@@ -129,9 +129,9 @@ mod tests {
                 [(1 << 28, 1000), (-5, 12_345_678), ((1 << 30) - 1, (1 << 30) - 1), (0, -1 << 29)]
             {
                 let (mut sums, values) = ([sum, 0], [value, -7]);
-                let bits_of = |v: &[i32]| bits(kernels::spread(v));
-                let (joining, scale) = Joining::of(bits_of(&values), ratio, bits_of(&sums), 1.0);
-                kernels::join(&mut sums, &values, joining);
+                let bits_of = |v: &[i32]| bits(kernels::or_of_magnitudes(v));
+                let (alignment, scale) = Alignment::of(bits_of(&values), ratio, bits_of(&sums), 1.0);
+                kernels::add_aligned(&mut sums, &values, alignment);
                 let exact = f64::from(sum) + f64::from(value) * f64::from(ratio);
                 let error = (f64::from(sums[0]) * f64::from(scale) - exact).abs();
                 let allowed = f64::from(value).abs() * f64::from(ratio) / 16_384.0 + 2.0 * f64::from(scale);
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn sizes() {
         let mut v = [3, -700, 0];
-        assert_eq!(cut_to(&mut v, 8), 2);
+        assert_eq!(shift_to_fit(&mut v, 8), 2);
         assert_eq!(v, [0, -175, 0]);
-        assert_eq!((bits(0), bits(1), bits(255), surplus(256, 8), surplus(3, 8)), (0, 1, 8, 1, 0));
+        assert_eq!((bits(0), bits(1), bits(255), excess_bits(256, 8), excess_bits(3, 8)), (0, 1, 8, 1, 0));
         assert_eq!(power_of_two(-3), 0.125);
     }
 }

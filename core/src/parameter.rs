@@ -42,7 +42,7 @@ pub enum Parameter {
     /// `[width]`.
     FinalNormBias,
     /// `[vocab, width]`, where not `tied`.
-    Head,
+    LmHead,
 }
 
 /// `[layers, rows, columns]`; all zero for a parameter that a model does not have. A vector is one row a layer.
@@ -92,7 +92,7 @@ impl Parameter {
         Parameter::DownBias,
         Parameter::FinalNormGain,
         Parameter::FinalNormBias,
-        Parameter::Head,
+        Parameter::LmHead,
     ];
 
     /// The name in checkpoints and messages.
@@ -114,14 +114,14 @@ impl Parameter {
             Parameter::DownBias => "mlp.down_bias",
             Parameter::FinalNormGain => "final_norm.gain",
             Parameter::FinalNormBias => "final_norm.bias",
-            Parameter::Head => "head",
+            Parameter::LmHead => "head",
         }
     }
 
     /// Whether this is a matrix, stored at the model's [`Precision`]; vectors stay f32.
     pub const fn is_matrix(self) -> bool {
-        use Parameter::{Down, Embedding, Head, Output, Positions, Qkv, Up};
-        matches!(self, Embedding | Positions | Qkv | Output | Up | Down | Head)
+        use Parameter::{Down, Embedding, LmHead, Output, Positions, Qkv, Up};
+        matches!(self, Embedding | Positions | Qkv | Output | Up | Down | LmHead)
     }
 
     /// The shape in a model of this `config`.
@@ -145,7 +145,7 @@ impl Parameter {
             Parameter::QkvBias if config.bias => vector(config.layers, config.qkv_width()),
             Parameter::OutputBias | Parameter::DownBias if config.bias => vector(config.layers, width),
             Parameter::UpBias if config.bias => vector(config.layers, config.up_width()),
-            Parameter::Head if !config.tied => matrix(1, config.vocab, width),
+            Parameter::LmHead if !config.tied => matrix(1, config.vocab, width),
             _ => Shape::NONE,
         }
     }

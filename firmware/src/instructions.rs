@@ -15,12 +15,12 @@ use core::hint::black_box;
 use core::ops::Range;
 
 use embedded_io::Write;
+use pipsqueak::internal::integer::quantize::{quantize, quantized_len};
 use pipsqueak::internal::kernels::{prepare, prepared_len};
 use pipsqueak::internal::matrix::Matrix;
-use pipsqueak::internal::integer::quantize::{quantize, quantized_len};
 use pipsqueak::internal::sampler::argmax;
-use pipsqueak::{Error, Memory, Model, Precision};
 use pipsqueak::internal::{Decoder, Parameter};
+use pipsqueak::{Error, Memory, Model, Precision};
 use pipsqueak_firmware::{Board, Clock};
 use static_cell::ConstStaticCell;
 
@@ -108,7 +108,7 @@ impl Room {
         integer_out: [0; ROWS],
     };
 
-    /// Steps of the golden ratio, modulo 1, by 2^-32: spread evenly over -0.5 to 0.5, and never twice the same.
+    /// Steps of the golden ratio, modulo 1, by 2^-32: magnitudes evenly over -0.5 to 0.5, and never twice the same.
     fn fill(&mut self) {
         for (i, (x, integer_x)) in self.x.iter_mut().zip(&mut self.integer_x).enumerate() {
             let value = (i as u32).wrapping_mul(0x9e37_79b9).cast_signed();

@@ -6,7 +6,8 @@ use core::fmt;
 use pipsqueak::Precision;
 use pipsqueak::internal::SplitMix64;
 use pipsqueak::internal::kernels::{
-    self, CURVE_STEPS, Curve, Factors, Joining, Packed, Step, portable, prepared_len, scale_row,
+    self, ACTIVATION_STEPS, ActivationTable, Alignment, Packed, Quantizer, ScoreScale, portable,
+    prepared_len, scale_row,
 };
 use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use rand_core::Rng;
@@ -151,11 +152,11 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     let v = &mut room.values[..length];
     v.iter_mut().for_each(|v| *v = (random.next_u32() as i32) >> (32 - bits));
     let lengths = [length, bits as usize, 0];
-    let found = [kernels::largest(v), kernels::spread(v)].map(|size| size as i32);
-    let expected = [portable::largest(v), portable::spread(v)].map(|size| size as i32);
+    let found = [kernels::largest(v), kernels::or_of_magnitudes(v)].map(|size| size as i32);
+    let expected = [portable::largest(v), portable::or_of_magnitudes(v)].map(|size| size as i32);
     let mut count = compare("the largest", lengths, &found, &expected)?;
 
-    let step = Step::to_fit(portable::largest(v));
+    let step = Quantizer::to_fit(portable::largest(v));
     for precision in FORMATS {
         let q = &mut room.x[..length.next_multiple_of(16)];
         let [found, expected] = &mut room.prepared;
@@ -177,27 +178,30 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     expected.iter_mut().zip(&*q).for_each(|(expected, &byte)| *expected = byte.into());
     count += compare("quantize to bytes", lengths, &found[..q.len()], &expected[..q.len()])?;
 
-    let joining =
-        Joining { down: random.next_u32() % 4, shift: (random.next_u32() % 9) as i32 - 2, mantissa: 32_767 };
+    let alignment = Alignment {
+        down: random.next_u32() % 4,
+        shift: (random.next_u32() % 9) as i32 - 2,
+        mantissa: 32_767,
+    };
     v.iter_mut().for_each(|v| *v >>= 3);
     let [found, expected] = &mut room.out;
     for (a, b) in found.iter_mut().zip(expected.iter_mut()) {
         *a = (random.next_u32() as i32) >> 3;
         *b = *a;
     }
-    kernels::join(&mut found[..length], v, joining);
-    portable::join(&mut expected[..length], v, joining);
+    kernels::add_aligned(&mut found[..length], v, alignment);
+    portable::add_aligned(&mut expected[..length], v, alignment);
     count += compare("join", lengths, found, expected)?;
 
-    let mut table = [0; CURVE_STEPS];
+    let mut table = [0; ACTIVATION_STEPS];
     table.iter_mut().enumerate().for_each(|(i, entry)| *entry = 32 * i as u16 + 7);
     let steps = (random.next_u32() % 64_001) as i32 >> (random.next_u32() % 8);
-    let curve = Curve { table: &table, steps, cut: bits.saturating_sub(19) };
+    let curve = ActivationTable { table: &table, steps, cut: bits.saturating_sub(19) };
     let [found, expected] = &mut room.out;
     found[..length].copy_from_slice(v);
     expected[..length].copy_from_slice(v);
-    kernels::bend(&mut found[..length], curve);
-    portable::bend(&mut expected[..length], curve);
+    kernels::activate(&mut found[..length], curve);
+    portable::activate(&mut expected[..length], curve);
     count += compare("bend", lengths, &found[..length], &expected[..length])?;
     found[..length].reverse();
     expected[..length].reverse();
@@ -248,7 +252,7 @@ fn attention<const N: usize>(
     let scale = |bits: u32| (bits & ((1 << key_bits) - 1) | bits & 0xffff_0000) as i32;
     scales.iter_mut().for_each(|s| *s = scale(random.next_u32()));
     let mantissas = core::array::from_fn(|_| (random.next_u32() & 0xfff) as i32 >> (random.next_u32() % 9));
-    let factors = Factors { mantissas, shift: 1 + random.next_u32() % 20 };
+    let factors = ScoreScale { mantissas, shift: 1 + random.next_u32() % 20 };
     let largest = kernels::scores::<N>(found.as_chunks_mut().0, queries, past, stride, scales, factors);
     let expected_largest =
         portable::scores::<N>(expected.as_chunks_mut().0, queries, past, stride, scales, factors);

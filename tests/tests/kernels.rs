@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use pipsqueak::internal::SplitMix64;
 use pipsqueak::internal::kernels::{
-    self, CURVE_STEPS, Curve, Factors, Packed, portable, prepared_len, scale_row,
+    self, ACTIVATION_STEPS, ActivationTable, Packed, ScoreScale, portable, prepared_len, scale_row,
 };
 use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
 use pipsqueak::{Precision, Sampling};
@@ -151,7 +151,7 @@ fn check_attention<const N: usize>(
     };
     let scales: Vec<i32> = (0..positions).map(|_| scale(random)).collect();
     let mantissas = [(); N].map(|()| (random.next_u32() >> 20) as i32);
-    let factors = Factors { mantissas, shift: 1 + random.next_u32() % 16 };
+    let factors = ScoreScale { mantissas, shift: 1 + random.next_u32() % 16 };
     let (mut scores, mut expected) = (vec![[7; N]; positions], vec![[9; N]; positions]);
     let largest = kernels::scores(&mut scores, &queries, cache, stride, &scales, factors);
     let expected_largest = portable::scores(&mut expected, &queries, cache, stride, &scales, factors);
@@ -186,7 +186,7 @@ fn attention_of_every_length() {
 
 #[test]
 fn activations_of_every_length() {
-    let table = core::array::from_fn(|i| (65_535 * i / (CURVE_STEPS - 1)) as u16);
+    let table = core::array::from_fn(|i| (65_535 * i / (ACTIVATION_STEPS - 1)) as u16);
     with_every_kernel(|kernel| {
         let random = &mut SplitMix64::new(6);
         for length in 0..70 {
@@ -198,10 +198,10 @@ fn activations_of_every_length() {
                     noise.enumerate().map(|(i, x)| if i % 3 == 0 { extremes[i % 4] } else { x }).collect()
                 };
                 let (x, up) = (numbers(cut), numbers(5));
-                let curve = Curve { table: &table, steps, cut };
+                let curve = ActivationTable { table: &table, steps, cut };
                 let (mut bent, mut expected) = (x.clone(), x.clone());
-                kernels::bend(&mut bent, curve);
-                portable::bend(&mut expected, curve);
+                kernels::activate(&mut bent, curve);
+                portable::activate(&mut expected, curve);
                 assert_eq!(bent, expected, "{kernel}: {length} bent");
                 let (mut gated, mut expected) = (x.clone(), x);
                 kernels::gate(&mut gated, &up, 5, curve);

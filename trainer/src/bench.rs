@@ -111,9 +111,9 @@ pub fn final_loss(text: &str, seed: u64) -> anyhow::Result<f64> {
 /// Floating-point operations of a step's matrix products, in 10⁹: each weight of a matrix takes 6 a position, each
 /// channel of a position attended to takes 12.
 fn step_gflop(case: &Case) -> f64 {
-    use Parameter::{Down, Head, Output, Qkv, Up};
+    use Parameter::{Down, LmHead, Output, Qkv, Up};
     let config = Config { tied: false, ..case.config.clone() };
-    let weights: usize = [Qkv, Output, Up, Down, Head].iter().map(|p| p.shape(&config).len()).sum();
+    let weights: usize = [Qkv, Output, Up, Down, LmHead].iter().map(|p| p.shape(&config).len()).sum();
     let attended = config.context.div_ceil(2) * config.width * config.layers;
     let positions = case.sequences * config.context;
     positions as f64 * (6 * weights + 12 * attended) as f64 * 1e-9

@@ -3,28 +3,28 @@
 
 use crate::math::Float;
 
-/// Writes the cosine and sine of every pair's angle at `position`, interleaved, to `turns` `[head]`.
-pub fn turns<F: Float>(turns: &mut [F], position: usize, base: F) {
-    let head = turns.len() as f64;
-    let (pairs, _) = turns.as_chunks_mut::<2>();
+/// Writes the cosine and sine of every pair's angle at `position`, interleaved, to `rotations` `[head]`.
+pub fn rotations<F: Float>(rotations: &mut [F], position: usize, base: F) {
+    let head = rotations.len() as f64;
+    let (pairs, _) = rotations.as_chunks_mut::<2>();
     for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = turn(position, i, head, base);
+        *pair = rotation(position, i, head, base);
     }
 }
 
 /// The cosine and sine of pair `i`'s angle.
-pub(crate) fn turn<F: Float>(position: usize, i: usize, head: f64, base: F) -> [F; 2] {
+pub(crate) fn rotation<F: Float>(position: usize, i: usize, head: f64, base: F) -> [F; 2] {
     let angle = F::of(position as f64) * F::pow(base, F::of(-2.0 * i as f64 / head));
     [F::cos(angle), F::sin(angle)]
 }
 
-/// Turns every head of `vector` `[heads, head]` by `turns` `[head]`.
+/// Turns every head of `vector` `[heads, head]` by `rotations` `[head]`.
 #[inline(always)]
-pub fn rotate<F: Float>(vector: &mut [F], turns: &[F]) {
-    let (turns, _) = turns.as_chunks::<2>();
-    for head in vector.chunks_exact_mut(2 * turns.len()) {
+pub fn rotate<F: Float>(vector: &mut [F], rotations: &[F]) {
+    let (rotations, _) = rotations.as_chunks::<2>();
+    for head in vector.chunks_exact_mut(2 * rotations.len()) {
         let (pairs, _) = head.as_chunks_mut::<2>();
-        for (pair, &[cos, sin]) in pairs.iter_mut().zip(turns) {
+        for (pair, &[cos, sin]) in pairs.iter_mut().zip(rotations) {
             *pair = [pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos];
         }
     }
@@ -40,9 +40,9 @@ mod tests {
         let product = |p: usize, q: usize| {
             let (mut query, mut key, mut angles) =
                 ([0.3, -1.2, 0.7, 2.0], [1.0, 0.4, -0.6, 0.9], [0.0f64; 4]);
-            turns(&mut angles, p, 10_000.0);
+            rotations(&mut angles, p, 10_000.0);
             rotate(&mut query, &angles);
-            turns(&mut angles, q, 10_000.0);
+            rotations(&mut angles, q, 10_000.0);
             rotate(&mut key, &angles);
             dot(&query, &key)
         };

@@ -1,14 +1,14 @@
 //! The step in f32, for f32 models.
 
 use crate::config::{Config, Norm, Position};
-use crate::decoder::Step;
+use crate::decoder::Forward;
 use crate::float::activation::activate;
 use crate::float::attention::{Past, attention};
 use crate::float::norm::{layer_norm, rms_norm};
-use crate::float::rotary::{rotate, turns};
+use crate::float::rotary::{rotate, rotations};
 use crate::float::sinusoid::add_sinusoid;
 use crate::math::add;
-use crate::memory::{Buffers, block_width, take, turns_len};
+use crate::memory::{Buffers, block_width, rotations_len, take};
 use crate::model::Model;
 use crate::parameter::Parameter;
 use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
@@ -25,7 +25,7 @@ pub(crate) struct FloatStep<'m> {
     /// Query, key and value, or the MLP's hidden units: `[max(qkv_width, up_width)]`.
     block: &'m mut [f32],
     /// Rotary angles' cosines and sines at this position, `[head]`.
-    turns: &'m mut [f32],
+    rotations: &'m mut [f32],
     /// `[vocab]`.
     logits: &'m mut [f32],
     /// `[layers, context, kv_heads * head]`.
@@ -46,7 +46,7 @@ impl<'m> FloatStep<'m> {
             input_len: config.width,
             result: take(&mut floats, config.width),
             block: take(&mut floats, block_width(config)),
-            turns: take(&mut floats, turns_len(config)),
+            rotations: take(&mut floats, rotations_len(config)),
             logits: take(&mut floats, config.vocab),
             keys: take(&mut floats, cached),
             values: take(&mut floats, cached),
@@ -55,7 +55,7 @@ impl<'m> FloatStep<'m> {
     }
 }
 
-impl Step for FloatStep<'_> {
+impl Forward for FloatStep<'_> {
     #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
         model.matrix(Parameter::Embedding, 0).row(token, self.residual);
@@ -66,7 +66,7 @@ impl Step for FloatStep<'_> {
                 add(self.residual, self.result);
             }
             Position::Sinusoidal => add_sinusoid(self.residual, position),
-            Position::Rotary => turns(self.turns, position, model.config().rotary_base),
+            Position::Rotary => rotations(self.rotations, position, model.config().rotary_base),
         }
     }
 
@@ -91,14 +91,14 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn remember(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+    fn store_kv(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let kv_width = config.kv_width();
         let (query, key_value) = split_mut(first_mut(self.block, config.qkv_width()), config.width);
         let (key, value) = split_mut(key_value, kv_width);
         if config.position == Position::Rotary {
-            rotate(query, self.turns);
-            rotate(key, self.turns);
+            rotate(query, self.rotations);
+            rotate(key, self.rotations);
         }
         let now = (layer * config.context + position) * kv_width;
         copy(part_mut(self.keys, now, kv_width), key);
@@ -114,7 +114,7 @@ impl Step for FloatStep<'_> {
         let past = Past { keys, values, kv_width };
         let (out, query) = (first_mut(self.input, config.width), first(self.block, config.width));
         let scores = first_mut(self.scores, position + 1);
-        attention(out, query, past, config.head(), config.group(), scores);
+        attention(out, query, past, config.head_size(), config.group(), scores);
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
@@ -127,7 +127,7 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
+    fn add_to_residual(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         model.matrix(matrix, layer).matvec_f32(self.result, first(self.input, self.input_len));
         add(self.result, model.vector(bias, layer));
         if model.config().residual {
@@ -138,7 +138,7 @@ impl Step for FloatStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
+    fn logits_from(&mut self, model: &Model<'_>, matrix: Parameter) {
         model.matrix(matrix, 0).matvec_f32(self.logits, first(self.input, self.input_len));
     }
 

@@ -7,8 +7,8 @@
 
 use crate::config::{Activation, Mlp};
 use crate::float::activation::{GELU_CUBIC, GELU_SCALE};
-use crate::kernels::{self, CURVE_STEPS as STEPS, Curve};
-use crate::numbers::{exponent, mantissa, power_of_two, surplus};
+use crate::kernels::{self, ACTIVATION_STEPS as STEPS, ActivationTable};
+use crate::numbers::{excess_bits, exponent, mantissa, power_of_two};
 
 /// Bits of a table's index behind the binary point: 1024 steps over 16.
 const STEP_BITS: i32 = 6;
@@ -49,13 +49,14 @@ const fn exp_of_minus(x: f64) -> f64 {
 pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> f32 {
     let hidden = if matches!(mlp, Mlp::Gated) { x.len() / 2 } else { x.len() };
     let (x, up) = x.split_at_mut(hidden);
-    let (cut, up_cut) = (surplus(kernels::spread(x), 15), surplus(kernels::spread(up), 15));
+    let (cut, up_cut) =
+        (excess_bits(kernels::or_of_magnitudes(x), 15), excess_bits(kernels::or_of_magnitudes(up), 15));
     let x_scale = scale * power_of_two(cut as i32);
-    let curve = |table| Curve { table, steps: steps(x_scale), cut };
+    let curve = |table| ActivationTable { table, steps: steps(x_scale), cut };
     match (activation, mlp) {
         (Activation::Relu, _) => x.iter_mut().for_each(|x| *x = (*x >> cut) & !(*x >> 31)),
-        (Activation::Silu, Mlp::Plain) => kernels::bend(x, curve(&SILU)),
-        (Activation::Gelu, Mlp::Plain) => kernels::bend(x, curve(&GELU)),
+        (Activation::Silu, Mlp::Plain) => kernels::activate(x, curve(&SILU)),
+        (Activation::Gelu, Mlp::Plain) => kernels::activate(x, curve(&GELU)),
         (Activation::Silu, Mlp::Gated) => kernels::gate(x, up, up_cut, curve(&SILU)),
         (Activation::Gelu, Mlp::Gated) => kernels::gate(x, up, up_cut, curve(&GELU)),
     }

@@ -10,7 +10,7 @@
 //! the largest probability from the table. A loop over positions has no float in it and no division.
 
 use super::quantize::{exponent, mantissa, quantize};
-use crate::kernels::{self, FRACTION_BITS, Factors, multiply_shift_16};
+use crate::kernels::{self, FRACTION_BITS, ScoreScale, multiply_shift_16};
 use crate::{math, numbers};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -138,13 +138,13 @@ fn heads<const N: usize>(
 /// 12 bits for the largest, and as much of the others as one shift leaves.
 ///
 /// Scores so large that they do not fit saturate at a shift by 1: all weight then goes to the largest.
-fn factors<const N: usize>(scales: [f32; N], to_log2: f32, key_exponent: i32) -> Factors<N> {
+fn factors<const N: usize>(scales: [f32; N], to_log2: f32, key_exponent: i32) -> ScoreScale<N> {
     let bits = scales.map(|scale| (scale * to_log2).to_bits());
     // score * 2^8 = (product * key >> 12) * 2^(12 + key_exponent) * (mantissa >> 3) * 2^(exponent - 138) * 2^8
     let right = |bits: u32| 141 - numbers::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 12 - 3;
     let shift = bits.iter().fold(31, |shift: i32, &bits| shift.min(right(bits))).max(1);
     let mantissa = |bits: u32| (numbers::mantissa(bits) >> 3) >> (right(bits) - shift).clamp(0, 31);
-    Factors { mantissas: bits.map(mantissa), shift: shift as u32 }
+    ScoreScale { mantissas: bits.map(mantissa), shift: shift as u32 }
 }
 
 /// Bits that the weights give up so that the sum over all positions stays below 2^31: none up to 512 positions.
@@ -156,7 +156,7 @@ fn headroom(positions: usize) -> u32 {
 #[cfg_attr(x86_vectors, inline(always))]
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
-    let shift = numbers::surplus(total, 16);
+    let shift = numbers::excess_bits(total, 16);
     let reciprocal = math::min_u32((1 << 30) / math::max_u32(total >> shift, 1), 0x7fff) as i32;
     let right = shift as i32 - headroom as i32;
     for out in out {

@@ -4,7 +4,7 @@
 //! mean and the root are one f32 a vector, and become part of the scale.
 
 use crate::config::Norm;
-use crate::numbers::{add_f32, exponent, power_of_two, surplus};
+use crate::numbers::{add_f32, excess_bits, exponent, power_of_two};
 use crate::{kernels, math};
 
 /// A vector, and what its numbers count.
@@ -14,8 +14,8 @@ pub struct Scaled<'a> {
     pub values: &'a [i32],
     /// The value that 1 stands for.
     pub scale: f32,
-    /// Their [`kernels::spread`].
-    pub spread: u32,
+    /// Their [`kernels::or_of_magnitudes`].
+    pub magnitudes: u32,
 }
 
 /// Writes the norm of `x` to `out`, both `[width]`; an empty `bias` is none. Returns what the numbers in `out` count.
@@ -23,7 +23,7 @@ pub struct Scaled<'a> {
 pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f32], epsilon: f32) -> f32 {
     // Without its mean, a value may be twice as large.
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
-    let cut = surplus(x.spread, kept);
+    let cut = excess_bits(x.magnitudes, kept);
     let scale = x.scale * power_of_two(cut as i32);
     out.copy_from_slice(x.values);
     let gain_cut = match kind {
@@ -91,7 +91,7 @@ mod tests {
                 let mut out = std::vec![0; 50];
                 let scale = norm(
                     &mut out,
-                    Scaled { values: &values, scale: unit, spread: kernels::spread(&values) },
+                    Scaled { values: &values, scale: unit, magnitudes: kernels::or_of_magnitudes(&values) },
                     kind,
                     &gain,
                     shift,
@@ -114,7 +114,7 @@ mod tests {
                     for kind in [Norm::None, Norm::Layer, Norm::Rms] {
                         norm(
                             &mut [0; 3],
-                            Scaled { values: &values, scale, spread: kernels::spread(&values) },
+                            Scaled { values: &values, scale, magnitudes: kernels::or_of_magnitudes(&values) },
                             kind,
                             &gain,
                             &gain,

@@ -1,19 +1,19 @@
 //! int8 vectors with one scale: `v ≈ factor * q`, `q` in -127..=127, from integers to integers.
 
 use crate::config::Precision;
-use crate::kernels::{self, Step};
-use crate::numbers::{power_of_two, surplus};
+use crate::kernels::{self, Quantizer};
+use crate::numbers::{excess_bits, power_of_two};
 use crate::packing;
 
 /// The largest size of a quantised value.
 pub const INT8_MAX: u32 = 127;
 
-impl Step {
+impl Quantizer {
     /// Brings numbers of [sizes](kernels::size) up to `largest` to -127..=127.
     #[cfg_attr(x86_vectors, inline(always))]
     pub fn to_fit(largest: u32) -> Self {
-        let shift = surplus(largest, 16);
-        Step { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
+        let shift = excess_bits(largest, 16);
+        Quantizer { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
     }
 
     /// What a value of 1 stands for.
@@ -28,7 +28,7 @@ impl Step {
 /// The error of a value is at most `0.504` of the factor. All zero stays zero.
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
-    let step = Step::to_fit(kernels::largest(v));
+    let step = Quantizer::to_fit(kernels::largest(v));
     kernels::quantize_to(q, v, step);
     step.factor()
 }
@@ -36,7 +36,7 @@ pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
 /// As [`quantize`], and brings the vector into the form that [`kernels::matvec`] reads; `q` is room for it.
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_prepared(precision: Precision, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
-    let step = Step::to_fit(kernels::largest(v));
+    let step = Quantizer::to_fit(kernels::largest(v));
     kernels::quantize(precision, prepared, q, v, step);
     step.factor()
 }
@@ -45,7 +45,7 @@ pub fn quantize_prepared(precision: Precision, prepared: &mut [i32], q: &mut [i8
 /// takes two bytes, and that integer code can multiply by. See [`mantissa`] and [`exponent`].
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
-    let mut step = Step::to_fit(kernels::largest(v));
+    let mut step = Quantizer::to_fit(kernels::largest(v));
     let exact = step.factor() * scale;
     let rounded = round_up_bf16(exact);
     let ratio = exact / f32::from_bits(u32::from(rounded) << 16);

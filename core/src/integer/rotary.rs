@@ -1,31 +1,31 @@
 //! [Rotary positions](crate::float::rotary) in integers: cosines and sines in units of `2^-14`.
 
-use crate::float::rotary::turn;
+use crate::float::rotary::rotation;
 use crate::math::ROUNDER;
 
-/// Fractional bits of [`turns`].
-pub const TURN_BITS: u32 = 14;
+/// Fractional bits of [`rotations`].
+pub const ROTATION_BITS: u32 = 14;
 
-/// As [`float::rotary::turns`](crate::float::rotary::turns), rounded to integers that count `2^-14`.
+/// As [`float::rotary::rotations`](crate::float::rotary::rotations), rounded to integers that count `2^-14`.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn turns(out: &mut [i32], position: usize, base: f32) {
+pub fn rotations(out: &mut [i32], position: usize, base: f32) {
     let head = out.len() as f64;
     let (pairs, _) = out.as_chunks_mut::<2>();
     for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = turn(position, i, head, base)
-            .map(|x| (x * (1 << TURN_BITS) as f32 + ROUNDER).to_bits() as i32)
+        *pair = rotation(position, i, head, base)
+            .map(|x| (x * (1 << ROTATION_BITS) as f32 + ROUNDER).to_bits() as i32)
             .map(|bits| bits - ROUNDER.to_bits() as i32);
     }
 }
 
-/// Turns every head of `vector` `[heads, head]`, below 2^15 in size, by `turns` `[head]`; the result counts
+/// Turns every head of `vector` `[heads, head]`, below 2^15 in size, by `rotations` `[head]`; the result counts
 /// `2^-14` of what the vector's numbers count, and stays below 2^30.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn rotate(vector: &mut [i32], turns: &[i32]) {
-    let (turns, _) = turns.as_chunks::<2>();
-    for head in vector.chunks_exact_mut((2 * turns.len()).max(1)) {
+pub fn rotate(vector: &mut [i32], rotations: &[i32]) {
+    let (rotations, _) = rotations.as_chunks::<2>();
+    for head in vector.chunks_exact_mut((2 * rotations.len()).max(1)) {
         let (pairs, _) = head.as_chunks_mut::<2>();
-        for (pair, &[cos, sin]) in pairs.iter_mut().zip(turns) {
+        for (pair, &[cos, sin]) in pairs.iter_mut().zip(rotations) {
             *pair = [pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos];
         }
     }
@@ -40,8 +40,8 @@ mod tests {
     fn integers_turn_alike() {
         let (mut angles, mut integers) = ([0.0f64; 8], [0; 8]);
         for position in [0, 1, 7, 255] {
-            float::turns(&mut angles, position, 10_000.0);
-            turns(&mut integers, position, 10_000.0);
+            float::rotations(&mut angles, position, 10_000.0);
+            rotations(&mut integers, position, 10_000.0);
             for (exact, integer) in angles.iter().zip(integers) {
                 assert!((exact * 16_384.0 - f64::from(integer)).abs() < 1.0, "{position}: {exact} {integer}");
             }

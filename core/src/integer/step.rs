@@ -5,20 +5,20 @@
 //! in software f32 only what a whole vector takes once.
 
 use crate::config::{Config, Position, Precision};
-use crate::decoder::Step;
+use crate::decoder::Forward;
 use crate::integer::activation::activate;
 use crate::integer::attention::{HEADS_AT_ONCE, Past, Scratch, attention};
 use crate::integer::norm::{Scaled, norm};
 use crate::integer::quantize::{quantize_bf16, quantize_prepared, quantized_len};
 use crate::integer::{rotary, sinusoid};
-use crate::kernels::{self, Joining, prepared_len};
+use crate::kernels::{self, Alignment, prepared_len};
 use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{
-    Buffers, LANES_MAX, MemorySize, block_width, lane_words, quantized_columns, take, turns_len,
+    Buffers, LANES_MAX, MemorySize, block_width, lane_words, quantized_columns, rotations_len, take,
 };
 use crate::model::Model;
-use crate::numbers::{add_f32, bits, cut_to, power_of_two, to_f32};
+use crate::numbers::{add_f32, bits, power_of_two, shift_to_fit, to_f32};
 use crate::parameter::Parameter;
 
 /// The vectors of a step, and the cache.
@@ -46,7 +46,7 @@ struct Lane<'m> {
     /// Query, key and value, or the MLP's hidden units, or what joins the residual stream.
     block: Block<'m>,
     /// Rotary angles' cosines and sines at this position, `[head]`.
-    turns: &'m mut [i32],
+    rotations: &'m mut [i32],
     input: Input<'m>,
 }
 
@@ -71,8 +71,8 @@ struct Input<'m> {
 struct Residual<'m> {
     values: &'m mut [i32],
     scale: f32,
-    /// The [`kernels::spread`] of the values.
-    spread: u32,
+    /// The [`kernels::or_of_magnitudes`] of the values.
+    magnitudes: u32,
 }
 
 /// Keys and values of all layers, `[layers, context, stride]`, with a bfloat16 scale a position.
@@ -124,15 +124,15 @@ impl<'m> Lane<'m> {
     /// Takes [`lane_words`].
     fn lay_out(config: &Config, words: &mut &'m mut [i32]) -> Self {
         Lane {
-            residual: Residual { values: take(words, config.width), scale: 0.0, spread: 0 },
+            residual: Residual { values: take(words, config.width), scale: 0.0, magnitudes: 0 },
             block: Block { values: take(words, block_width(config)), scale: 0.0 },
-            turns: take(words, turns_len(config)),
+            rotations: take(words, rotations_len(config)),
             input: Input { prepared: take(words, prepared_len(quantized_columns(config))), scale: 0.0 },
         }
     }
 }
 
-impl Step for IntegerStep<'_> {
+impl Forward for IntegerStep<'_> {
     fn lanes(&self) -> usize {
         1 + self.others_len
     }
@@ -161,7 +161,7 @@ impl Step for IntegerStep<'_> {
                 let scale = sinusoid::sinusoid(self.values, position);
                 self.lane.residual.add(self.values, scale);
             }
-            Position::Rotary => rotary::turns(self.lane.turns, position, config.rotary_base),
+            Position::Rotary => rotary::rotations(self.lane.rotations, position, config.rotary_base),
         }
     }
 
@@ -169,8 +169,8 @@ impl Step for IntegerStep<'_> {
     fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
         let config = model.config();
         let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
-        let Residual { ref values, scale, spread } = self.lane.residual;
-        let residual = Scaled { values, scale, spread };
+        let Residual { ref values, scale, magnitudes } = self.lane.residual;
+        let residual = Scaled { values, scale, magnitudes };
         let scale = norm(self.values, residual, config.norm, gain, bias, config.norm_epsilon);
         self.lane.input.fill(model, self.quantized, self.values, scale);
     }
@@ -187,17 +187,17 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn remember(&mut self, model: &Model<'_>, layer: usize, position: usize) {
+    fn store_kv(&mut self, model: &Model<'_>, layer: usize, position: usize) {
         let config = model.config();
         let qkv = &mut self.lane.block.values[..config.qkv_width()];
-        let scale = self.lane.block.scale * power_of_two(cut_to(qkv, 15) as i32);
+        let scale = self.lane.block.scale * power_of_two(shift_to_fit(qkv, 15) as i32);
         let (query, key_value) = qkv.split_at_mut(config.width);
         let (key, value) = key_value.split_at_mut(config.kv_width());
         self.lane.block.scale = scale;
         if config.position == Position::Rotary {
-            rotary::rotate(query, self.lane.turns);
-            rotary::rotate(key, self.lane.turns);
-            self.lane.block.scale *= power_of_two(-(rotary::TURN_BITS as i32));
+            rotary::rotate(query, self.lane.rotations);
+            rotary::rotate(key, self.lane.rotations);
+            self.lane.block.scale *= power_of_two(-(rotary::ROTATION_BITS as i32));
         }
         self.cache.store(layer * config.context + position, (key, self.lane.block.scale), (value, scale));
     }
@@ -220,7 +220,7 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn join(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
+    fn add_to_residual(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
         let width = model.config().width;
         self.lane.block.product(
             model.matrix(matrix, layer),
@@ -235,7 +235,7 @@ impl Step for IntegerStep<'_> {
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn head(&mut self, model: &Model<'_>, matrix: Parameter) {
+    fn logits_from(&mut self, model: &Model<'_>, matrix: Parameter) {
         // The block may be shorter than the vocabulary: a part after the other.
         let matrix = model.matrix(matrix, 0);
         let part_rows = self.lane.block.values.len() / 4 * 4;
@@ -287,18 +287,19 @@ impl Residual<'_> {
         if self.scale <= 0.0 {
             return self.replace(values, scale);
         }
-        let (joining, scale) =
-            Joining::of(bits(kernels::spread(values)), scale, bits(self.spread), self.scale);
-        kernels::join(self.values, values, joining);
-        (self.scale, self.spread) = (scale, kernels::spread(self.values));
+        let (alignment, scale) =
+            Alignment::of(bits(kernels::or_of_magnitudes(values)), scale, bits(self.magnitudes), self.scale);
+        kernels::add_aligned(self.values, values, alignment);
+        (self.scale, self.magnitudes) = (scale, kernels::or_of_magnitudes(self.values));
     }
 
     /// Takes the numbers, with bits behind the point to round the next sums in.
     #[cfg_attr(x86_vectors, inline(always))]
     fn replace(&mut self, values: &[i32], scale: f32) {
-        let up = 28u32.saturating_sub(bits(kernels::spread(values)));
+        let up = 28u32.saturating_sub(bits(kernels::or_of_magnitudes(values)));
         self.values.iter_mut().zip(values).for_each(|(sum, value)| *sum = value << up);
-        (self.scale, self.spread) = (scale * power_of_two(-(up as i32)), kernels::spread(self.values));
+        (self.scale, self.magnitudes) =
+            (scale * power_of_two(-(up as i32)), kernels::or_of_magnitudes(self.values));
     }
 }
 
@@ -332,6 +333,6 @@ impl Cache<'_> {
         };
         let mut scratch =
             Scratch { queries, scores: &mut *self.scores, scales: &mut self.scales[..=position] };
-        attention(out, query.0, query.1, past, config.head(), config.group(), &mut scratch)
+        attention(out, query.0, query.1, past, config.head_size(), config.group(), &mut scratch)
     }
 }

@@ -9,7 +9,7 @@ use core::arch::naked_asm;
 use super::dsp::dots;
 #[cfg(arm_thumb2)]
 use super::thumb2::dots;
-use super::{EXP2, Factors, portable};
+use super::{EXP2, ScoreScale, portable};
 
 /// See [`portable::scores`].
 pub fn scores<const N: usize>(
@@ -18,7 +18,7 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: Factors<N>,
+    factors: ScoreScale<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
     let positions = out.len();

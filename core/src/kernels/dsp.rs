@@ -17,7 +17,7 @@
 use core::arch::naked_asm;
 
 use super::product::{self, Kernel, Kernels, Product};
-use super::{Packed, Step, portable};
+use super::{Packed, Quantizer, portable};
 use crate::config::Precision;
 
 /// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
@@ -73,7 +73,13 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
 }
 
 /// See [`portable::quantize`]: straight into the form that [`prepare`] gives.
-pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+pub fn quantize(
+    precision: Precision,
+    prepared: &mut [i32],
+    quantized: &mut [i8],
+    v: &[i32],
+    step: Quantizer,
+) {
     let (values_of_word, pairs_of_word) = match precision {
         Precision::Int8 => (4, 2),
         Precision::Int4 => (8, 4),
@@ -119,7 +125,7 @@ pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8]
 struct QuantizeWalk {
     v: *const i32,
     words: usize,
-    step: Step,
+    step: Quantizer,
     out: *mut i32,
     /// `16 Σ x` over those whose nibbles have an offset, of int4.
     sum: i32,

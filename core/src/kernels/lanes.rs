@@ -10,7 +10,7 @@
 // RV32's product is this one; the others' use parts of it.
 #![cfg_attr(not(rv32m), allow(unreachable_pub, dead_code))]
 
-use super::{Packed, Step, cast, portable, scale_row};
+use super::{Packed, Quantizer, cast, portable, scale_row};
 use crate::config::Precision;
 use crate::packing::{INT4_SIGNS, ROWS};
 
@@ -57,7 +57,13 @@ fn pairs<const HALF: usize, const ALL: usize>(factors: &mut [[i32; HALF]], x: &[
 }
 
 /// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
-pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+pub fn quantize(
+    precision: Precision,
+    prepared: &mut [i32],
+    quantized: &mut [i8],
+    v: &[i32],
+    step: Quantizer,
+) {
     if precision != Precision::Int8 {
         return portable::quantize(precision, prepared, quantized, v, step);
     }
@@ -70,7 +76,7 @@ pub(super) fn quantize_int8(
     prepared: &mut [i32],
     length: usize,
     v: &[i32],
-    step: Step,
+    step: Quantizer,
     factors_of: impl Fn([i32; 4]) -> [i32; 4],
 ) {
     let Some((offset, factors)) = prepared.split_first_mut() else { return };

@@ -37,9 +37,9 @@ pub use portable::quantize_to;
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
 pub use portable::{accumulate, scores, weights};
 #[cfg(not(any(arm_dsp, arm_thumb2, x86_vectors)))]
-pub use portable::{bend, gate};
+pub use portable::{activate, gate};
 #[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::{gain, join, largest, spread};
+pub use portable::{add_aligned, gain, largest, or_of_magnitudes};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
 pub use portable::{matvec, prepare};
 pub use root::sqrt;
@@ -48,9 +48,9 @@ pub use thumb2::{accumulate, matvec, prepare, quantize};
 #[cfg(arm_v6m)]
 pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(any(arm_dsp, arm_thumb2))]
-pub use vectors::{bend, gain, gate, join, largest, quantize_to, spread};
+pub use vectors::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 #[cfg(x86_vectors)]
-pub use x86::{accumulate, bend, gate, matvec, prepare, scores, vectorised, weights};
+pub use x86::{accumulate, activate, gate, matvec, prepare, scores, vectorised, weights};
 
 use crate::config::Precision;
 use crate::math;
@@ -108,21 +108,21 @@ impl Packed<'_> {
 /// Values are cut to 16 bits and a sign, so that the product fits 31; the result is its upper byte.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
-pub struct Step {
+pub struct Quantizer {
     /// 0..=15.
     pub shift: u32,
     /// `127 * 2^24` over the largest size, at most.
     pub reciprocal: i32,
 }
 
-impl Step {
+impl Quantizer {
     /// What is added before the upper byte is taken, to round.
     pub const HALF: i32 = 1 << 23;
 
     /// The quantised value.
     #[inline(always)]
     pub fn quantize(self, v: i32) -> i32 {
-        ((v >> self.shift) * self.reciprocal + Step::HALF) >> 24
+        ((v >> self.shift) * self.reciprocal + Quantizer::HALF) >> 24
     }
 }
 
@@ -130,7 +130,7 @@ impl Step {
 /// negative, and times `mantissa / 2^16`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
-pub struct Joining {
+pub struct Alignment {
     /// 0..=31.
     pub down: u32,
     /// -31..=31.
@@ -139,40 +139,40 @@ pub struct Joining {
     pub mantissa: i32,
 }
 
-/// Steps of a [`Curve`].
-pub const CURVE_STEPS: usize = 1024;
+/// Steps of a [`ActivationTable`].
+pub const ACTIVATION_STEPS: usize = 1024;
 
 /// A function that rises from 0 to 1, looked up at a value after its cut.
 #[derive(Debug, Clone, Copy)]
-pub struct Curve<'a> {
+pub struct ActivationTable<'a> {
     /// Times 2^15; the value 0 lies at the middle.
-    pub table: &'a [u16; CURVE_STEPS],
+    pub table: &'a [u16; ACTIVATION_STEPS],
     /// Steps of the table that a value of 1 makes, times 2^16: 0..=64,000, so that products fit 31 bits.
     pub steps: i32,
     /// Leaves at most 15 bits and a sign of a value.
     pub cut: u32,
 }
 
-impl Curve<'_> {
+impl ActivationTable<'_> {
     /// The value times the function there.
     #[inline(always)]
-    pub fn bend(&self, x: i32) -> i32 {
+    pub fn activate(&self, x: i32) -> i32 {
         let x = x >> self.cut;
-        let step = (x * self.steps + ((CURVE_STEPS as i32 / 2) << 16)) >> 16;
-        let step = if step < 0 { 0 } else { math::min_u32(step as u32, CURVE_STEPS as u32 - 1) };
+        let step = (x * self.steps + ((ACTIVATION_STEPS as i32 / 2) << 16)) >> 16;
+        let step = if step < 0 { 0 } else { math::min_u32(step as u32, ACTIVATION_STEPS as u32 - 1) };
         (x * i32::from(self.table[step as usize])) >> 15
     }
 }
 
 /// `v`, or `-1 - v` of a negative one: its bits without its sign.
 #[inline(always)]
-pub const fn size(v: i32) -> u32 {
+pub const fn magnitude_bits(v: i32) -> u32 {
     (v ^ (v >> 31)) as u32
 }
 
 /// What products of queries with a key, times the key's scale, become scores by: `(product >> 12) * mantissa >> shift`.
 #[derive(Debug, Clone, Copy)]
-pub struct Factors<const N: usize> {
+pub struct ScoreScale<const N: usize> {
     /// Of each head; 0..=4095.
     pub mantissas: [i32; N],
     /// 1..=31, so that the difference of two scores fits 31 bits.

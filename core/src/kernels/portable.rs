@@ -1,32 +1,41 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{Curve, EXP2, FRACTION_BITS, Factors, Joining, Packed, Step, multiply_shift_16, scale_row, size};
+use super::{
+    ActivationTable, Alignment, EXP2, FRACTION_BITS, Packed, Quantizer, ScoreScale, magnitude_bits,
+    multiply_shift_16, scale_row,
+};
 use crate::config::Precision;
 use crate::packing::{ROWS, unpack, weights_of_word};
 use crate::{math, numbers};
 
-/// The largest [`size`] in `v`; 0 for none.
+/// The largest [`magnitude_bits`] in `v`; 0 for none.
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn largest(v: &[i32]) -> u32 {
-    v.iter().fold(0, |largest, &v| math::max_u32(size(v), largest))
+    v.iter().fold(0, |largest, &v| math::max_u32(magnitude_bits(v), largest))
 }
 
-/// All bits of the [`size`]s in `v`: a number as long as the largest of them.
+/// All bits of the [`magnitude_bits`]s in `v`: a number as long as the largest of them.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn spread(v: &[i32]) -> u32 {
-    v.iter().fold(0, |bits, &v| bits | size(v))
+pub fn or_of_magnitudes(v: &[i32]) -> u32 {
+    v.iter().fold(0, |bits, &v| bits | magnitude_bits(v))
 }
 
 /// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+pub fn quantize(
+    precision: Precision,
+    prepared: &mut [i32],
+    quantized: &mut [i8],
+    v: &[i32],
+    step: Quantizer,
+) {
     quantize_to(quantized, v, step);
     super::prepare(precision, prepared, quantized);
 }
 
 /// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
+pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
     let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
     for (q, &v) in quantized.iter_mut().zip(v) {
         *q = step.quantize(v) as i8;
@@ -34,10 +43,10 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
     padding.fill(0);
 }
 
-/// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Joining`].
+/// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Alignment`].
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
-    let Joining { down, shift, mantissa } = joining;
+pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
+    let Alignment { down, shift, mantissa } = alignment;
     let pairs = sums.iter_mut().zip(v);
     if shift >= 0 {
         pairs.for_each(|(sum, v)| *sum = (*sum >> down) + multiply_shift_16(v >> shift, mantissa));
@@ -48,15 +57,15 @@ pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
 
 /// `x = (x >> cut) S(x)`, by the table that `curve` looks up.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn bend(x: &mut [i32], curve: Curve<'_>) {
-    x.iter_mut().for_each(|x| *x = curve.bend(*x));
+pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
+    x.iter_mut().for_each(|x| *x = curve.activate(*x));
 }
 
 /// `x = (x >> cut) S(x) * (up >> up_cut)`; both have at most 15 bits and a sign after their cuts.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
     for (x, up) in x.iter_mut().zip(up) {
-        *x = curve.bend(*x) * (up >> up_cut);
+        *x = curve.activate(*x) * (up >> up_cut);
     }
 }
 
@@ -193,7 +202,7 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: Factors<N>,
+    factors: ScoreScale<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
     scale(out, scales, factors)
@@ -201,7 +210,7 @@ pub fn scores<const N: usize>(
 
 /// From products to scores, in place; see [`scores`].
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: Factors<N>) -> [i32; N] {
+pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: ScoreScale<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {
         for ((score, mantissa), largest) in scores.iter_mut().zip(factors.mantissas).zip(&mut largest) {

@@ -15,7 +15,7 @@
 use core::arch::naked_asm;
 
 use super::product::{self, Kernel, Kernels, Product};
-use super::{EXP2, Factors, Packed, Step, lanes, portable};
+use super::{EXP2, Packed, Quantizer, ScoreScale, lanes, portable};
 use crate::config::Precision;
 
 /// Words of an int4 row whose products are added before the upper half is taken.
@@ -48,7 +48,13 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
 }
 
 /// See [`portable::quantize`].
-pub fn quantize(precision: Precision, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Step) {
+pub fn quantize(
+    precision: Precision,
+    prepared: &mut [i32],
+    quantized: &mut [i8],
+    v: &[i32],
+    step: Quantizer,
+) {
     if precision != Precision::Int8 {
         return portable::quantize(precision, prepared, quantized, v, step);
     }
@@ -332,7 +338,7 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: Factors<N>,
+    factors: ScoreScale<N>,
 ) -> [i32; N] {
     let (head, positions) = (queries.len() / N, out.len());
     if N != 2 || scales.len() < positions || !walkable(keys, head, stride, positions) {

@@ -5,7 +5,7 @@
 
 use core::arch::naked_asm;
 
-use super::{Curve, Joining, Step, portable};
+use super::{ActivationTable, Alignment, Quantizer, portable};
 use crate::math;
 
 /// See [`portable::largest`].
@@ -19,15 +19,15 @@ pub fn largest(v: &[i32]) -> u32 {
     math::max_u32(last, unsafe { largest_of_fours(fours.as_ptr(), fours.len()) })
 }
 
-/// See [`portable::spread`].
-pub fn spread(v: &[i32]) -> u32 {
+/// See [`portable::or_of_magnitudes`].
+pub fn or_of_magnitudes(v: &[i32]) -> u32 {
     let (fours, rest) = v.as_chunks::<4>();
-    let last = portable::spread(rest);
+    let last = portable::or_of_magnitudes(rest);
     if fours.is_empty() {
         return last;
     }
     // SAFETY: there are so many fours, and at least one.
-    last | unsafe { spread_of_fours(fours.as_ptr(), fours.len()) }
+    last | unsafe { or_of_fours(fours.as_ptr(), fours.len()) }
 }
 
 /// The size of `$v` where it is larger than r12 goes there; `$larger` and `$back` are labels of its own.
@@ -78,7 +78,7 @@ unsafe extern "C" fn largest_of_fours(_: *const [i32; 4], _: usize) -> u32 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn spread_of_fours(_: *const [i32; 4], _: usize) -> u32 {
+unsafe extern "C" fn or_of_fours(_: *const [i32; 4], _: usize) -> u32 {
     naked_asm!(
         "push {{r4, r5, r6, lr}}
          mov r12, #0
@@ -100,7 +100,7 @@ unsafe extern "C" fn spread_of_fours(_: *const [i32; 4], _: usize) -> u32 {
 }
 
 /// See [`portable::quantize_to`].
-pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
+pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
     let (q_fours, v_fours) = (q.as_chunks_mut::<4>().0, v.as_chunks::<4>().0);
     let fours = if q_fours.len() < v_fours.len() { q_fours.len() } else { v_fours.len() };
     if fours > 0 {
@@ -117,7 +117,7 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], step: Step) {
 struct QuantizeWalk {
     v: *const i32,
     fours: usize,
-    step: Step,
+    step: Quantizer,
 }
 
 /// A value's upper byte is its int8.
@@ -151,21 +151,21 @@ unsafe extern "C" fn quantize_fours(_: *mut [i8; 4], _: &QuantizeWalk) {
     )
 }
 
-/// See [`portable::join`].
-pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
-    let Joining { down, shift, mantissa } = joining;
+/// See [`portable::add_aligned`].
+pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
+    let Alignment { down, shift, mantissa } = alignment;
     if down > 0 {
         sums.iter_mut().for_each(|sum| *sum >>= down);
     }
-    let joining = Joining { down: 0, ..joining };
+    let alignment = Alignment { down: 0, ..alignment };
     let length = if sums.len() < v.len() { sums.len() } else { v.len() };
     let (fours, rest) = sums[..length].as_chunks_mut::<4>();
-    portable::join(rest, &v[4 * fours.len()..length], joining);
+    portable::add_aligned(rest, &v[4 * fours.len()..length], alignment);
     if fours.is_empty() {
         return;
     }
     let walk =
-        JoinWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.abs() as u32, mantissa: mantissa << 16 };
+        AddWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.abs() as u32, mantissa: mantissa << 16 };
     // SAFETY: there are so many fours of sums and at least as many values, and at least one.
     unsafe {
         match shift {
@@ -176,7 +176,7 @@ pub fn join(sums: &mut [i32], v: &[i32], joining: Joining) {
 }
 
 #[repr(C)]
-struct JoinWalk {
+struct AddWalk {
     v: *const i32,
     fours: usize,
     shift: u32,
@@ -228,40 +228,40 @@ macro_rules! join {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn join_right(_: *mut [i32; 4], _: &JoinWalk) {
+unsafe extern "C" fn join_right(_: *mut [i32; 4], _: &AddWalk) {
     join!("asr")
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn join_left(_: *mut [i32; 4], _: &JoinWalk) {
+unsafe extern "C" fn join_left(_: *mut [i32; 4], _: &AddWalk) {
     join!("lsl")
 }
 
-/// See [`portable::bend`].
-pub fn bend(x: &mut [i32], curve: Curve<'_>) {
+/// See [`portable::activate`].
+pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
     let (pairs, rest) = x.as_chunks_mut::<2>();
-    portable::bend(rest, curve);
+    portable::activate(rest, curve);
     if !pairs.is_empty() {
-        let walk = CurveWalk::new(curve, pairs.len(), &[], 0);
+        let walk = ActivationWalk::new(curve, pairs.len(), &[], 0);
         // SAFETY: there are so many pairs, and at least one; the table has a number for each step.
-        unsafe { bend_pairs(pairs.as_mut_ptr(), &walk) };
+        unsafe { activate_pairs(pairs.as_mut_ptr(), &walk) };
     }
 }
 
 /// See [`portable::gate`].
-pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
     let length = if x.len() < up.len() { x.len() } else { up.len() };
     let (pairs, rest) = x[..length].as_chunks_mut::<2>();
     portable::gate(rest, &up[2 * pairs.len()..length], up_cut, curve);
     if !pairs.is_empty() {
-        let walk = CurveWalk::new(curve, pairs.len(), up, up_cut);
-        // SAFETY: as for `bend`; `up` has as many pairs.
+        let walk = ActivationWalk::new(curve, pairs.len(), up, up_cut);
+        // SAFETY: as for `activate`; `up` has as many pairs.
         unsafe { gate_pairs(pairs.as_mut_ptr(), &walk) };
     }
 }
 
 #[repr(C)]
-struct CurveWalk {
+struct ActivationWalk {
     up: *const i32,
     pairs: usize,
     cut: u32,
@@ -270,15 +270,15 @@ struct CurveWalk {
     up_cut: u32,
 }
 
-impl CurveWalk {
-    fn new(curve: Curve<'_>, pairs: usize, up: &[i32], up_cut: u32) -> Self {
-        let Curve { table, steps, cut } = curve;
-        CurveWalk { up: up.as_ptr(), pairs, cut, table: table.as_ptr(), steps, up_cut }
+impl ActivationWalk {
+    fn new(curve: ActivationTable<'_>, pairs: usize, up: &[i32], up_cut: u32) -> Self {
+        let ActivationTable { table, steps, cut } = curve;
+        ActivationWalk { up: up.as_ptr(), pairs, cut, table: table.as_ptr(), steps, up_cut }
     }
 }
 
 /// A value times the function there, by way of `$step`.
-macro_rules! bend {
+macro_rules! activate {
     ($x:literal, $step:literal) => {
         concat!(
             "asr ",
@@ -315,7 +315,7 @@ macro_rules! bend {
 }
 
 /// Pairs of values, and what `$more` does to them.
-macro_rules! bend_pairs {
+macro_rules! activate_pairs {
     ($more:literal) => {
         naked_asm!(
             "push {{r4, r5, r6, r7, r8, r9, r10, lr}}
@@ -323,8 +323,8 @@ macro_rules! bend_pairs {
              mov r12, #0x02000000
              2:
              ldm r0, {{r7, r8}}",
-            bend!("r7", "r9"),
-            bend!("r8", "r10"),
+            activate!("r7", "r9"),
+            activate!("r8", "r10"),
             $more,
             "stm r0!, {{r7, r8}}
              subs r2, r2, #1
@@ -335,13 +335,13 @@ macro_rules! bend_pairs {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn bend_pairs(_: *mut [i32; 2], _: &CurveWalk) {
-    bend_pairs!("")
+unsafe extern "C" fn activate_pairs(_: *mut [i32; 2], _: &ActivationWalk) {
+    activate_pairs!("")
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn gate_pairs(_: *mut [i32; 2], _: &CurveWalk) {
-    bend_pairs!(
+unsafe extern "C" fn gate_pairs(_: *mut [i32; 2], _: &ActivationWalk) {
+    activate_pairs!(
         "ldm r1!, {{r9, r10}}
          asr r9, r9, r6
          asr r10, r10, r6

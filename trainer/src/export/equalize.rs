@@ -51,7 +51,7 @@ impl Attention<'_> {
 
     /// A channel of the values, and the columns of the output that read it: one in each head of the group.
     fn values(&mut self) {
-        let (width, head, group) = (self.config.width, self.config.head(), self.config.group());
+        let (width, head, group) = (self.config.width, self.config.head_size(), self.config.group());
         for channel in 0..self.config.kv_width() {
             let columns = (0..group).map(|i| (channel / head * group + i) * head + channel % head);
             let size =
@@ -65,7 +65,7 @@ impl Attention<'_> {
 
     /// A pair of channels of the keys, which a rotary position turns together, and the queries' that meet it.
     fn keys(&mut self) {
-        let (width, head, group) = (self.config.width, self.config.head(), self.config.group());
+        let (width, head, group) = (self.config.width, self.config.head_size(), self.config.group());
         for channel in (0..self.config.kv_width()).filter(|channel| channel % head % 2 == 0) {
             let pair = if channel % head + 1 < head { 2 } else { 1 };
             let keys = width + channel..width + channel + pair;

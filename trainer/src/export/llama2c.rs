@@ -93,9 +93,9 @@ fn parameters(config: &Config, bytes: &[u8], original_ids: &[usize]) -> Result<P
     set(Parameter::Up, stacked(&[gate, up], layers));
     set(Parameter::Down, down);
     set(Parameter::FinalNormGain, take(width)?);
-    take(context * config.head())?; // tables of sines and cosines, which are computed here
+    take(context * config.head_size())?; // tables of sines and cosines, which are computed here
     if !config.tied {
-        set(Parameter::Head, renumbered(&take(vocab * width)?, width, original_ids));
+        set(Parameter::LmHead, renumbered(&take(vocab * width)?, width, original_ids));
     }
     Ok(parameters)
 }

@@ -18,7 +18,7 @@ pub(super) struct Block<'a, F> {
     /// Whether what enters a matrix or attention is rounded.
     rounds: bool,
     config: &'a Config,
-    turns: &'a [F],
+    rotations: &'a [F],
     turns_back: &'a [F],
     attention_norm: Norm<'a, F>,
     qkv: Linear<'a, F>,
@@ -29,12 +29,12 @@ pub(super) struct Block<'a, F> {
 }
 
 impl<'a, F: Float> Block<'a, F> {
-    /// `turns` are the rotary tables there and back, both empty where positions are not rotary.
+    /// `rotations` are the rotary tables there and back, both empty where positions are not rotary.
     pub(super) fn new(
         config: &'a Config,
         parameters: &'a Parameters<F>,
         layer: usize,
-        [turns, turns_back]: [&'a [F]; 2],
+        [rotations, turns_back]: [&'a [F]; 2],
     ) -> Block<'a, F> {
         use Parameter::*;
         let norm =
@@ -49,7 +49,7 @@ impl<'a, F: Float> Block<'a, F> {
         Block {
             rounds: false,
             config,
-            turns,
+            rotations,
             turns_back,
             attention_norm: norm(AttentionNormGain, AttentionNormBias),
             qkv: linear(Qkv, QkvBias, config.width),
@@ -168,7 +168,7 @@ impl<'a, F: Float> Block<'a, F> {
         let qkvs = a.qkv.chunks_exact_mut(length * self.config.qkv_width());
         let statistics = a.softmax.chunks_exact_mut(length * 2 * self.config.heads);
         for ((out, qkv), statistics) in outs.zip(qkvs).zip(statistics) {
-            rotate_all(qkv, self.turns, self.config);
+            rotate_all(qkv, self.rotations, self.config);
             if self.rounds {
                 round_qkv(qkv, self.config);
             }

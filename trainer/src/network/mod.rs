@@ -218,15 +218,15 @@ impl<F: Float> Network<F> {
     }
 
     const fn head_parameter(&self) -> Parameter {
-        if self.config.tied { Parameter::Embedding } else { Parameter::Head }
+        if self.config.tied { Parameter::Embedding } else { Parameter::LmHead }
     }
 
     fn block<'a>(&'a self, parameters: &'a Parameters<F>, layer: usize) -> Block<'a, F> {
-        let turns: [&[F]; 2] = match self.config.position {
+        let rotations: [&[F]; 2] = match self.config.position {
             Position::Rotary => [&self.positions, &self.positions_back],
             _ => [&[], &[]],
         };
-        let block = Block::new(&self.config, parameters, layer, turns);
+        let block = Block::new(&self.config, parameters, layer, rotations);
         let block = if self.fresh { block.fresh() } else { block };
         if self.rounds { block.rounding() } else { block }
     }

@@ -1,22 +1,22 @@
-//! Rotary positions over the query and key rows of `[length, width + 2 kv_width]`; the backward pass turns back.
+//! Rotary positions over the query and key rows of `[length, width + 2 kv_width]`; the backward pass rotations back.
 
 use pipsqueak::Config;
-use pipsqueak::internal::float::rotary::{rotate, turns};
+use pipsqueak::internal::float::rotary::{rotate, rotations};
 use pipsqueak::internal::math::Float;
 
 use crate::vector::vectorised;
 
-/// The turns of every position, `[context, head]`: cosine and sine of each pair of channels.
+/// The rotations of every position, `[context, head]`: cosine and sine of each pair of channels.
 pub fn turns_table<F: Float>(config: &Config) -> Vec<F> {
-    let head = config.head();
+    let head = config.head_size();
     let mut table = vec![F::ZERO; config.context * head];
     for (position, row) in table.chunks_exact_mut(head).enumerate() {
-        turns(row, position, F::of(f64::from(config.rotary_base)));
+        rotations(row, position, F::of(f64::from(config.rotary_base)));
     }
     table
 }
 
-/// The turns the other way: every sine's sign changed.
+/// The rotations the other way: every sine's sign changed.
 pub fn turned_back<F: Float>(table: &[F]) -> Vec<F> {
     table.iter().enumerate().map(|(i, &turn)| if i % 2 == 1 { -turn } else { turn }).collect()
 }
@@ -25,8 +25,8 @@ vectorised! {
     /// Turns the queries and keys of one sequence, `[length, qkv_width]`.
     pub fn rotate_all<F>(qkv: &mut [F], table: &[F], config: &Config) {
         let turned = config.width + config.kv_width();
-        for (row, turns) in qkv.chunks_exact_mut(config.qkv_width()).zip(table.chunks_exact(config.head())) {
-            rotate(&mut row[..turned], turns);
+        for (row, rotations) in qkv.chunks_exact_mut(config.qkv_width()).zip(table.chunks_exact(config.head_size())) {
+            rotate(&mut row[..turned], rotations);
         }
     }
 }

@@ -23,7 +23,7 @@ vectorised! {
     pub fn round_qkv<F>(qkv: &mut [F], config: &Config) {
         for row in qkv.chunks_exact_mut(config.qkv_width()) {
             let (query, key_value) = row.split_at_mut(config.width);
-            round_each(query, config.head());
+            round_each(query, config.head_size());
             for cached in key_value.chunks_exact_mut(config.kv_width()) {
                 let step = round_up_bf16(step(cached));
                 round(cached, step);

@@ -9,7 +9,7 @@ use core::arch::x86_64::*;
 use super::EXP2_WORDS;
 use super::layout::{Operands, offset, plane_len, planes};
 use crate::config::Precision;
-use crate::kernels::{CURVE_STEPS, Curve, FRACTION_BITS, Factors, Packed, Work, portable};
+use crate::kernels::{ACTIVATION_STEPS, ActivationTable, FRACTION_BITS, Packed, ScoreScale, Work, portable};
 use crate::packing::{INT4_SIGNS, ROWS};
 
 /// Rows that are multiplied at once: four groups.
@@ -23,9 +23,9 @@ pub(super) fn run(work: impl Work) {
     work.run();
 }
 
-/// See [`portable::bend`].
+/// See [`portable::activate`].
 #[target_feature(enable = "avx2")]
-pub(super) fn bend(x: &mut [i32], curve: Curve<'_>) {
+pub(super) fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
     let (eights, rest) = x.as_chunks_mut::<8>();
     for x in eights {
         // SAFETY: eight numbers are read and written.
@@ -34,12 +34,12 @@ pub(super) fn bend(x: &mut [i32], curve: Curve<'_>) {
             _mm256_storeu_si256(x.as_mut_ptr().cast(), bent);
         }
     }
-    portable::bend(rest, curve);
+    portable::activate(rest, curve);
 }
 
 /// See [`portable::gate`].
 #[target_feature(enable = "avx2")]
-pub(super) fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+pub(super) fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
     let shift = _mm_cvtsi32_si128(up_cut as i32);
     let ((eights, rest), (up_eights, _)) = (x.as_chunks_mut::<8>(), up.as_chunks::<8>());
     let whole = 8 * eights.len();
@@ -54,16 +54,16 @@ pub(super) fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
     portable::gate(rest, up.get(whole..).unwrap_or_default(), up_cut, curve);
 }
 
-/// See [`Curve::bend`].
+/// See [`ActivationTable::bend`].
 #[inline]
 #[target_feature(enable = "avx2")]
-fn bend_eight(x: __m256i, curve: Curve<'_>) -> __m256i {
+fn bend_eight(x: __m256i, curve: ActivationTable<'_>) -> __m256i {
     let (zero, one) = (_mm256_setzero_si256(), _mm256_set1_epi32(1));
     let x = _mm256_sra_epi32(x, _mm_cvtsi32_si128(curve.cut as i32));
-    let middle = _mm256_set1_epi32((CURVE_STEPS as i32 / 2) << 16);
+    let middle = _mm256_set1_epi32((ACTIVATION_STEPS as i32 / 2) << 16);
     let steps = _mm256_add_epi32(_mm256_mullo_epi32(x, _mm256_set1_epi32(curve.steps)), middle);
     let step = _mm256_max_epi32(_mm256_srai_epi32::<16>(steps), zero);
-    let step = _mm256_min_epi32(step, _mm256_set1_epi32(CURVE_STEPS as i32 - 1));
+    let step = _mm256_min_epi32(step, _mm256_set1_epi32(ACTIVATION_STEPS as i32 - 1));
     // Two entries at a time, so that the last one is not read beyond.
     // SAFETY: a step is one of the table's, and its half one of its words.
     let two =
@@ -365,7 +365,7 @@ pub(super) fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: Factors<N>,
+    factors: ScoreScale<N>,
 ) -> [i32; N] {
     let (head, positions) = (queries.len() / N, out.len());
     if !in_eights::<N>(keys, head, stride, positions) || scales.len() < positions {

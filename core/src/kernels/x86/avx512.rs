@@ -11,7 +11,7 @@ use crate::config::Precision;
 use crate::kernels::{Packed, Work};
 use crate::packing::{INT4_SIGNS, ROWS};
 
-pub(super) use super::avx2::{accumulate, bend, gate, prepare, scores, weights};
+pub(super) use super::avx2::{accumulate, activate, gate, prepare, scores, weights};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;

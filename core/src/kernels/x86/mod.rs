@@ -11,7 +11,7 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Curve, Factors, Packed, Work, portable};
+use super::{ActivationTable, Packed, ScoreScale, Work, portable};
 use crate::config::Precision;
 
 /// Which instructions the inner loops use.
@@ -116,13 +116,13 @@ pub fn vectorised(work: impl Work) {
     }
 }
 
-/// See [`portable::bend`].
-pub fn bend(x: &mut [i32], curve: Curve<'_>) {
-    dispatch!(bend(x, curve));
+/// See [`portable::activate`].
+pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
+    dispatch!(activate(x, curve));
 }
 
 /// See [`portable::gate`].
-pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: Curve<'_>) {
+pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
     dispatch!(gate(x, up, up_cut, curve));
 }
 
@@ -154,7 +154,7 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: Factors<N>,
+    factors: ScoreScale<N>,
 ) -> [i32; N] {
     dispatch!(scores(out, queries, keys, stride, scales, factors))
 }

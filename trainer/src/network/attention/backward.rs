@@ -21,7 +21,7 @@ pub struct Saved<'a, F> {
 }
 
 /// The keys and values of one head, `[head, length]` each, and their gradients.
-struct Turned<'a, F> {
+struct Transposed<'a, F> {
     length: usize,
     key: &'a mut [F],
     value: &'a mut [F],
@@ -46,7 +46,7 @@ pub fn backward_attention<F: Float>(qkv: &mut [F], saved: Saved<'_, F>, heads: H
     let (group, stride) = (heads.group(), heads.qkv_width());
     let length = qkv.len() / stride;
     let (turned, scores) = scratch.split_at_mut(4 * heads.head * length);
-    let mut turned = Turned::new(turned, length);
+    let mut turned = Transposed::new(turned, length);
     let mut rest = saved.statistics;
     for kv_head in 0..heads.kv_heads {
         turned.read(qkv, heads, kv_head);
@@ -65,11 +65,11 @@ pub fn backward_attention<F: Float>(qkv: &mut [F], saved: Saved<'_, F>, heads: H
     }
 }
 
-impl<'a, F: Float> Turned<'a, F> {
-    fn new(buffer: &'a mut [F], length: usize) -> Turned<'a, F> {
+impl<'a, F: Float> Transposed<'a, F> {
+    fn new(buffer: &'a mut [F], length: usize) -> Transposed<'a, F> {
         let mut parts = buffer.chunks_exact_mut(buffer.len() / 4);
         let mut part = || parts.next().expect("four parts");
-        Turned { length, key: part(), value: part(), dkey: part(), dvalue: part() }
+        Transposed { length, key: part(), value: part(), dkey: part(), dvalue: part() }
     }
 
     /// A key head's keys and values; their gradients become zero.
@@ -95,7 +95,7 @@ impl<'a, F: Float> Turned<'a, F> {
 
 impl<F: Float> Tile<'_, F> {
     /// Puts the queries' gradient in place of them, and adds to those of the keys and values.
-    fn backward(&self, qkv: &mut [F], turned: &mut Turned<'_, F>, saved: Saved<'_, F>, scores: &mut [F]) {
+    fn backward(&self, qkv: &mut [F], turned: &mut Transposed<'_, F>, saved: Saved<'_, F>, scores: &mut [F]) {
         let (heads, keys, queries) = (self.heads, self.queries.end, self.queries.len());
         let (head, stride) = (heads.head, heads.qkv_width());
         let [p, ds, rest] = self.scores(scores);

@@ -38,7 +38,7 @@ pub struct Heads {
 impl Heads {
     /// Those of a model.
     pub fn new(config: &Config) -> Heads {
-        Heads { heads: config.heads, kv_heads: config.kv_heads, head: config.head() }
+        Heads { heads: config.heads, kv_heads: config.kv_heads, head: config.head_size() }
     }
 
     fn group(&self) -> usize {
