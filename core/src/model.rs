@@ -79,7 +79,7 @@ pub struct Tensor<'a> {
     #[serde(borrow)]
     pub padding: &'a [u8],
     /// Little-endian. A vector, and a matrix of an f32 model: f32 values. A matrix of an integer model: the weights of
-    /// all layers as [`packing`](crate::packing) says, each layer's rows padded to a multiple of 4; then a u16 a padded
+    /// all layers as `docs/model-format.md` says, each layer's rows padded to a multiple of 4; then a u16 a padded
     /// row, at most 32,767; then an f32 a layer. Row `r` of layer `l` has the scale `u16[l][r] * f32[l]`.
     pub bytes: &'a [u8],
 }

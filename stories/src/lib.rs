@@ -1,11 +1,9 @@
-//! The built-in corpus of Pipsqueak's trainer: short stories for small children, told by a seeded generator.
+#![doc = include_str!("../README.md")]
 //!
-//! A *shape* ([`shapes`]) is the plot of a story: a readable function that binds people, things and places to
-//! names and then says its sentences as templates over these names, so that what is mentioned at the beginning
-//! is what matters at the end. [`story`] keeps the bindings, [`template`] fills the sentences, [`words`] knows
-//! the things of the world and what can happen to them.
-//!
-//! The same seed tells the same stories, byte for byte, on every platform.
+//! # Reading the code
+//! A *shape* (`shapes.rs`) is the plot of a story: a readable function that binds people, things and places to names,
+//! and then says its sentences as templates over these names. `story.rs` keeps the bindings, `template.rs` fills in the
+//! sentences, and `words.rs` knows the things of the world and what can happen to them.
 
 use std::io::{self, Write};
 

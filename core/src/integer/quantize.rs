@@ -74,7 +74,7 @@ fn round_up_bf16(x: f32) -> u16 {
     (x.to_bits().saturating_add(0xffff) >> 16).min(LARGEST) as u16
 }
 
-/// Length of a quantised vector of `columns`, padded to whole words of any [`packing`].
+/// Length of a quantised vector of `columns`, padded to whole words of any packing.
 pub const fn quantized_len(columns: usize) -> usize {
     columns.next_multiple_of(packing::weights_of_word(crate::Precision::Ternary))
 }

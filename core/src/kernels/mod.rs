@@ -68,7 +68,7 @@ pub fn vectorised(work: impl Work) {
     work.run();
 }
 
-/// A packed matrix, as it lies in flash; see [`packing`](crate::packing).
+/// A packed matrix, as it lies in flash; see `packing.rs`.
 #[derive(Debug, Clone, Copy)]
 pub struct Packed<'a> {
     /// The format of the words.

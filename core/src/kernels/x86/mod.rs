@@ -126,7 +126,7 @@ pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) 
     dispatch!(gate(x, up, up_cut, curve));
 }
 
-/// See [`portable::prepare`]; for the vector kernels it is [`layout`]'s.
+/// See [`portable::prepare`]; for the vector kernels it is `layout`'s.
 pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
     dispatch!(prepare(precision, prepared, x));
 }
