@@ -25,15 +25,8 @@ const BASE: Config = Config {
     heads: 4,
     kv_heads: 4,
     hidden: 48,
-    position: Position::Learned,
-    rotary_base: 10_000.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
-    bias: true,
     tied: false,
+    ..Config::GPT2
 };
 
 fn check(what: &str, config: &Config) {

@@ -23,15 +23,9 @@ const BASE: Config = Config {
     heads: 2,
     kv_heads: 2,
     hidden: 10,
-    position: Position::Learned,
     rotary_base: 100.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
-    bias: true,
     tied: false,
+    ..Config::GPT2
 };
 
 /// Weights far from zero, so that every path carries a gradient.
@@ -111,17 +105,8 @@ fn gpt2() {
 
 #[test]
 fn llama() {
-    let llama = Config {
-        heads: 4,
-        kv_heads: 2,
-        position: Position::Rotary,
-        norm: Norm::Rms,
-        activation: Activation::Silu,
-        mlp: Mlp::Gated,
-        bias: false,
-        tied: true,
-        ..BASE
-    };
+    let Config { vocab, context, width, layers, hidden, rotary_base, .. } = BASE;
+    let llama = Config { vocab, context, width, layers, hidden, rotary_base, ..Config::LLAMA };
     check("Llama", &llama);
     check("Llama with biases and free head", &Config { bias: true, tied: false, ..llama });
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::parameter::PARAMETERS;
 use pipsqueak::internal::{Parameter, Shape, packing};
 use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
@@ -21,15 +20,7 @@ pub const CONFIG: Config = Config {
     heads: 4,
     kv_heads: 2,
     hidden: 64,
-    position: Position::Rotary,
-    rotary_base: 10_000.0,
-    norm: Norm::Rms,
-    norm_epsilon: 1e-5,
-    activation: Activation::Silu,
-    mlp: Mlp::Gated,
-    residual: true,
-    bias: false,
-    tied: true,
+    ..Config::LLAMA
 };
 
 /// Writes the model to the target folder; returns its path.
