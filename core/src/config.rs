@@ -126,6 +126,38 @@ pub const LAYERS_MAX: usize = 256;
 pub const HEAD_MAX: usize = 256;
 
 impl Config {
+    /// The choices of GPT-2 (Radford et al. 2019), at a small size: a base for configs that name only what differs.
+    pub const GPT2: Config = Config {
+        vocab: 256,
+        context: 128,
+        width: 64,
+        layers: 4,
+        heads: 4,
+        kv_heads: 4,
+        hidden: 256,
+        position: Position::Learned,
+        rotary_base: 10_000.0,
+        norm: Norm::Layer,
+        norm_epsilon: 1e-5,
+        activation: Activation::Gelu,
+        mlp: Mlp::Plain,
+        residual: true,
+        bias: true,
+        tied: true,
+    };
+
+    /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
+    pub const LLAMA: Config = Config {
+        kv_heads: 2,
+        hidden: 172,
+        position: Position::Rotary,
+        norm: Norm::Rms,
+        activation: Activation::Silu,
+        mlp: Mlp::Gated,
+        bias: false,
+        ..Config::GPT2
+    };
+
     /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
     pub const fn head_size(&self) -> usize {
         quotient(self.width, self.heads)
@@ -241,15 +273,8 @@ pub(crate) const TINY: Config = Config {
     heads: 4,
     kv_heads: 2,
     hidden: 20,
-    position: Position::Learned,
-    rotary_base: 10_000.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
-    bias: true,
     tied: false,
+    ..Config::GPT2
 };
 
 #[cfg(test)]
@@ -260,7 +285,9 @@ mod tests {
 
     #[test]
     fn a_shape_that_makes_no_sense_is_refused_in_words() {
-        assert_eq!(TINY.check(), Ok(()));
+        for sensible in [TINY, Config::GPT2, Config::LLAMA] {
+            assert_eq!(sensible.check(), Ok(()));
+        }
         let wrong = Config { width: 13, ..TINY }.check().unwrap_err().to_string();
         assert_eq!(wrong, "width is 13; it must be a multiple of heads (4)");
         let wrong = Config { layers: 0, ..TINY }.check().unwrap_err().to_string();

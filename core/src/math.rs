@@ -32,6 +32,8 @@ pub trait Float:
     const ONE: Self;
     /// Below every other value: the maximum of nothing.
     const NEG_INFINITY: Self;
+    /// 1.5 times the power of two from which on the format has no fraction; see [`nearest`].
+    const ROUNDER: Self;
     /// The nearest value to `x`.
     fn of(x: f64) -> Self;
     /// This value as an f64.
@@ -53,6 +55,7 @@ impl Float for f32 {
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
     const NEG_INFINITY: f32 = f32::NEG_INFINITY;
+    const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 
     #[inline(always)]
     fn of(x: f64) -> f32 {
@@ -85,6 +88,7 @@ impl Float for f64 {
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
     const NEG_INFINITY: f64 = f64::NEG_INFINITY;
+    const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
 
     fn of(x: f64) -> f64 {
         x
@@ -220,7 +224,14 @@ pub const fn word_padded(length: usize) -> usize {
 }
 
 /// Adding this to an f32 below 2^22 in size leaves its nearest integer in the low bits of the sum.
-pub(crate) const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
+pub(crate) const ROUNDER: f32 = <f32 as Float>::ROUNDER;
+
+/// The nearest integer, even where two are, of an `x` below 2^22 in size (f64: 2^51): the sum with
+/// [`ROUNDER`](Float::ROUNDER) has no bits left for a fraction.
+#[inline(always)]
+pub fn nearest<F: Float>(x: F) -> F {
+    (x + F::ROUNDER) - F::ROUNDER
+}
 
 /// `e^x = 2^n e^r` with `n = round(x / ln 2)` and `|r| <= ln 2 / 2`; `e^r` by the polynomial of Cephes' `expf`
 /// (Moshier 1992). Straight-line code: it vectorises on a PC.

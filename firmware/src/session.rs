@@ -196,6 +196,7 @@ pub fn refuse<B: Board, S: Read + Write + ReadReady>(
 mod tests {
     use super::*;
     use crate::fakes::{FakeBoard, FakeSerial, Parrot};
+    use pipsqueak::internal::SplitMix64;
     use std::{format, string::String};
 
     /// Types into a session; returns all that it wrote, without the greeting and the prompts.
@@ -281,19 +282,17 @@ mod tests {
 
     #[test]
     fn no_bytes_whatever_make_it_panic() {
-        let mut state = 1u64;
+        let mut random = SplitMix64::new(1);
         for _ in 0..200 {
-            let bytes: std::vec::Vec<u8> = (0..2000).map(|_| random_byte(&mut state)).collect();
+            let bytes: std::vec::Vec<u8> = (0..2000).map(|_| random_byte(&mut random)).collect();
             typing_anything(&bytes);
         }
     }
 
     /// Colons, line ends and letters of the commands come often.
-    fn random_byte(state: &mut u64) -> u8 {
-        *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        let random = (*state >> 33) as usize;
+    fn random_byte(random: &mut SplitMix64) -> u8 {
         let likely = b"\n\r:: 0123456789.topseedlngthkaure-\x03\x08";
-        if random & 3 == 0 { (random >> 2) as u8 } else { likely[(random >> 2) % likely.len()] }
+        if random.below(4) == 0 { random.below(256) as u8 } else { likely[random.below(likely.len())] }
     }
 
     fn typing_anything(typed: &[u8]) {

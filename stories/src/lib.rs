@@ -15,7 +15,7 @@ mod template;
 mod tests;
 mod words;
 
-use random::Random;
+use random::{Choose, SplitMix64};
 use shapes::{SHAPES, Shape};
 use story::Story;
 
@@ -26,14 +26,14 @@ pub const END_OF_STORY: &str = "<|endoftext|>";
 ///
 /// The shapes come in rounds: each is told once, in a new order, before any is told again.
 pub struct Stories {
-    random: Random,
+    random: SplitMix64,
     round: Vec<&'static Shape>,
 }
 
 impl Stories {
     /// The stories that belong to `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), round: Vec::new() }
+        Self { random: SplitMix64::new(seed), round: Vec::new() }
     }
 
     /// The shape of the next story.
@@ -47,7 +47,7 @@ impl Stories {
 
     /// A new story of this shape.
     fn tell(&mut self, shape: &Shape) -> String {
-        let mut story = Story::new(Random::new(self.random.next()), shape.cast);
+        let mut story = Story::new(SplitMix64::new(self.random.bits()), shape.cast);
         (shape.tell)(&mut story);
         story.finish()
     }

@@ -1,6 +1,6 @@
 //! A story in the telling: who is in it, what is known so far, and the text.
 
-use super::random::Random;
+use super::random::{Choose, SplitMix64};
 use super::template::{capitalised, choose, fill, polish};
 use super::words::{self, ANIMALS, BOYS, Cast, ELDERS, GIRLS, HER_NAMES, HIS_NAMES, KINDS, Table};
 
@@ -51,7 +51,7 @@ impl Person {
 /// Everyone and everything in it has a name for the templates: `hero`, `friend` and `elder` are always there,
 /// the rest is bound by the shape.
 pub(super) struct Story {
-    random: Random,
+    random: SplitMix64,
     people: Vec<(&'static str, Person)>,
     words: Vec<(String, String)>,
     text: String,
@@ -59,7 +59,7 @@ pub(super) struct Story {
 
 impl Story {
     /// A story with its people and their home, and nothing told yet.
-    pub(super) fn new(random: Random, cast: Cast) -> Self {
+    pub(super) fn new(random: SplitMix64, cast: Cast) -> Self {
         let mut story = Self { random, people: Vec::new(), words: Vec::new(), text: String::new() };
         let animals = match cast {
             Cast::Anyone => story.chance(45),

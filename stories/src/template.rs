@@ -4,10 +4,10 @@
 //! to hold further marks; `{hero}` is whatever the story knows under that name; `«Yes!»` is speech. Line breaks
 //! and runs of spaces count as one space.
 
-use super::random::Random;
+use super::random::{Choose, SplitMix64};
 
 /// Replaces every `[a|b]` by one of its alternatives, the inner ones last.
-pub(super) fn choose(template: &str, random: &mut Random) -> String {
+pub(super) fn choose(template: &str, random: &mut SplitMix64) -> String {
     let Some(open) = template.find('[') else {
         return template.to_string();
     };

@@ -180,7 +180,7 @@ fn no_word_is_said_twice_in_a_row() {
 
 #[test]
 fn templates_choose_and_fill() {
-    let mut random = Random::new(3);
+    let mut random = SplitMix64::new(3);
     let chosen = template::choose("[a|b[c|d]] e", &mut random);
     assert!(["a e", "bc e", "bd e"].contains(&chosen.as_str()));
     assert_eq!(template::fill("{x} and {y}.", |name| name.repeat(2)), "xx and yy.");
@@ -190,7 +190,7 @@ fn templates_choose_and_fill() {
     );
 }
 
-/// Prints stories to be read: `cargo test -p pipsqueak-trainer read_some -- --ignored --nocapture`.
+/// Prints stories to be read: `cargo test -p pipsqueak-stories read_some -- --ignored --nocapture`.
 #[test]
 #[ignore = "for reading, not for checking"]
 fn read_some_stories() {

@@ -20,30 +20,13 @@ pub const SMALL: Config = Config {
     heads: 4,
     kv_heads: 2,
     hidden: 52,
-    position: Position::Rotary,
-    rotary_base: 10_000.0,
-    norm: Norm::Rms,
-    norm_epsilon: 1e-5,
-    activation: Activation::Silu,
-    mlp: Mlp::Gated,
-    residual: true,
-    bias: false,
-    tied: true,
+    ..Config::LLAMA
 };
 
 /// [`SMALL`] and its opposite in every choice, so that both together reach all of the core.
 pub fn shapes() -> [(&'static str, Config); 3] {
-    let gpt = Config {
-        position: Position::Learned,
-        norm: Norm::Layer,
-        activation: Activation::Gelu,
-        mlp: Mlp::Plain,
-        kv_heads: 4,
-        bias: true,
-        tied: false,
-        hidden: 70,
-        ..SMALL
-    };
+    let Config { context, width, layers, .. } = SMALL;
+    let gpt = Config { context, width, layers, hidden: 70, tied: false, ..Config::GPT2 };
     let plain = Config {
         position: Position::Sinusoidal,
         norm: Norm::None,

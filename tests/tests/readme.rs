@@ -1,6 +1,5 @@
 //! The README's tables are what the core computes and what the benchmark has counted.
 
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
 use pipsqueak::{Config, MemorySize, Precision};
 
@@ -48,15 +47,7 @@ fn the_table_of_sizes_is_true() {
             heads,
             kv_heads: if heads % 2 == 0 { heads / 2 } else { heads },
             hidden: (width * 4 / 3 * 2).next_multiple_of(4),
-            position: Position::Rotary,
-            rotary_base: 10_000.0,
-            norm: Norm::Rms,
-            norm_epsilon: 1e-5,
-            activation: Activation::Silu,
-            mlp: Mlp::Gated,
-            residual: true,
-            bias: false,
-            tied: true,
+            ..Config::LLAMA
         };
         let all = || Parameter::ALL.iter();
         assert_eq!(all().map(|p| p.shape(&config).len()).sum::<usize>(), parameters, "{row:?}");

@@ -9,7 +9,7 @@ use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file;
 use pipsqueak_trainer::network::Network;
-use pipsqueak_trainer::random::Random;
+use pipsqueak_trainer::random::{SplitMix64, normal};
 use pipsqueak_trainer::training::parameters::Parameters;
 
 /// Relative to the largest logit; measured 1e-6. The matrix products add up in another order, and fused.
@@ -25,23 +25,16 @@ const BASE: Config = Config {
     heads: 4,
     kv_heads: 4,
     hidden: 48,
-    position: Position::Learned,
-    rotary_base: 10_000.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
-    bias: true,
     tied: false,
+    ..Config::GPT2
 };
 
 fn check(what: &str, config: &Config) {
     let mut parameters = Parameters::<f32>::zeros(config);
-    let mut random = Random::new(1);
+    let mut random = SplitMix64::new(1);
     for (parameter, values) in parameters.walk_mut() {
         let middle = if parameter.name().ends_with("gain") { 1.0 } else { 0.0 };
-        values.iter_mut().for_each(|value| *value = (middle + 0.2 * random.normal()) as f32);
+        values.iter_mut().for_each(|value| *value = (middle + 0.2 * normal(&mut random)) as f32);
     }
     let tokens: Vec<u16> = (0..=LENGTH).map(|_| random.below(config.vocab) as u16).collect();
     let batch = Batch { tokens, weights: Vec::new(), length: LENGTH };

@@ -5,7 +5,7 @@ use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
 use pipsqueak_trainer::data::batches::{Batch, Windows};
 use pipsqueak_trainer::network::Network;
-use pipsqueak_trainer::random::Random;
+use pipsqueak_trainer::random::{SplitMix64, normal};
 use pipsqueak_trainer::training::parameters::Parameters;
 
 /// Step of the difference. Its error goes with the square of the step times a third derivative (1e-9), the rounding
@@ -23,31 +23,25 @@ const BASE: Config = Config {
     heads: 2,
     kv_heads: 2,
     hidden: 10,
-    position: Position::Learned,
     rotary_base: 100.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
-    bias: true,
     tied: false,
+    ..Config::GPT2
 };
 
 /// Weights far from zero, so that every path carries a gradient.
 fn parameters(config: &Config) -> Parameters<f64> {
     let mut parameters = Parameters::zeros(config);
-    let mut random = Random::new(3);
+    let mut random = SplitMix64::new(3);
     for (parameter, values) in parameters.walk_mut() {
         let middle = if parameter.name().ends_with("gain") { 1.0 } else { 0.0 };
-        values.iter_mut().for_each(|value| *value = middle + 0.3 * random.normal());
+        values.iter_mut().for_each(|value| *value = middle + 0.3 * normal(&mut random));
     }
     parameters
 }
 
 /// Two sequences, shorter than the context, with unequal weights.
 fn batch(config: &Config) -> Batch {
-    let mut random = Random::new(4);
+    let mut random = SplitMix64::new(4);
     let length = config.context - 1;
     let tokens = (0..2 * (length + 1)).map(|_| random.below(config.vocab) as u16).collect();
     let weights = (0..2 * length).map(|i| [1.0, 0.5, 0.0][i % 3]).collect();
@@ -111,17 +105,8 @@ fn gpt2() {
 
 #[test]
 fn llama() {
-    let llama = Config {
-        heads: 4,
-        kv_heads: 2,
-        position: Position::Rotary,
-        norm: Norm::Rms,
-        activation: Activation::Silu,
-        mlp: Mlp::Gated,
-        bias: false,
-        tied: true,
-        ..BASE
-    };
+    let Config { vocab, context, width, layers, hidden, rotary_base, .. } = BASE;
+    let llama = Config { vocab, context, width, layers, hidden, rotary_base, ..Config::LLAMA };
     check("Llama", &llama);
     check("Llama with biases and free head", &Config { bias: true, tied: false, ..llama });
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use pipsqueak::Config;
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::Float;
 use pipsqueak_trainer::data::batches::Batch;
@@ -36,30 +35,11 @@ const GPT2: Config = Config {
     heads: 3,
     kv_heads: 3,
     hidden: 20,
-    position: Position::Learned,
-    rotary_base: 10_000.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
-    bias: true,
     tied: false,
+    ..Config::GPT2
 };
 
-const LLAMA: Config = Config {
-    width: 16,
-    heads: 4,
-    kv_heads: 2,
-    hidden: 12,
-    position: Position::Rotary,
-    norm: Norm::Rms,
-    activation: Activation::Silu,
-    mlp: Mlp::Gated,
-    bias: false,
-    tied: true,
-    ..GPT2
-};
+const LLAMA: Config = Config { vocab: 13, context: 8, width: 16, layers: 2, hidden: 12, ..Config::LLAMA };
 
 /// Named lists of numbers, as the script writes them.
 struct Vectors(HashMap<String, Vec<f64>>);

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::parameter::PARAMETERS;
-use pipsqueak::internal::{Parameter, Shape, packing};
+use pipsqueak::internal::{Parameter, Shape, SplitMix64, packing};
 use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
 use pipsqueak::{Config, Pieces, Precision, Vocabulary};
 
@@ -21,15 +20,7 @@ pub const CONFIG: Config = Config {
     heads: 4,
     kv_heads: 2,
     hidden: 64,
-    position: Position::Rotary,
-    rotary_base: 10_000.0,
-    norm: Norm::Rms,
-    norm_epsilon: 1e-5,
-    activation: Activation::Silu,
-    mlp: Mlp::Gated,
-    residual: true,
-    bias: false,
-    tied: true,
+    ..Config::LLAMA
 };
 
 /// Writes the model to the target folder; returns its path.
@@ -99,21 +90,15 @@ fn tensor(parameter: Parameter, config: &Config) -> Vec<u8> {
     let rows = rows.next_multiple_of(packing::ROWS);
     let words = layers * rows * packing::words_of_row(Precision::Int8, columns);
     let unit = 1.5 / (columns.max(1) as f32).sqrt() / 127.0 / f32::from(SCALE);
-    let mut state = parameter as u64 + 1;
+    let mut random = SplitMix64::new(parameter as u64 + 1);
     let mut word = || {
-        let weights = [(); 4].map(|()| random_below_255(&mut state).wrapping_sub(127).cast_signed());
+        let weights = [(); 4].map(|()| (random.below(255) as i16 - 127) as i8);
         packing::pack(Precision::Int8, &weights).to_le_bytes()
     };
     let mut bytes: Vec<u8> = (0..words).flat_map(|_| word()).collect();
     bytes.extend(SCALE.to_le_bytes().repeat(layers * rows));
     bytes.extend(unit.to_le_bytes().repeat(layers));
     bytes
-}
-
-/// A linear congruential generator with Knuth's constants.
-fn random_below_255(state: &mut u64) -> u8 {
-    *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-    ((*state >> 33) % 255) as u8
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::random::Random;
+use crate::random::SplitMix64;
 
 /// Some windows of equal length, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -134,13 +134,13 @@ pub struct Batches<'a> {
     sequences: usize,
     length: usize,
     /// Its state is all that a checkpoint needs to go on.
-    pub random: Random,
+    pub random: SplitMix64,
 }
 
 impl<'a> Batches<'a> {
     /// Batches of `[sequences, length + 1]`; `None` where `tokens` has no window of that length.
     pub fn new(tokens: &'a [u16], sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
-        let random = Random::new(seed);
+        let random = SplitMix64::new(seed);
         let whole = tokens.len() > length && length > 0;
         whole.then_some(Batches { tokens, weights: &[], starts: &[], sequences, length, random })
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
 use pipsqueak::{Config, Words};
 
@@ -52,15 +51,8 @@ fn config(bytes: &[u8]) -> Result<Config> {
         kv_heads: size(4)?,
         vocab: number(5).unsigned_abs() as usize,
         context: size(6)?,
-        position: Position::Rotary,
-        rotary_base: 10_000.0,
-        norm: Norm::Rms,
-        norm_epsilon: 1e-5,
-        activation: Activation::Silu,
-        mlp: Mlp::Gated,
-        residual: true,
-        bias: false,
         tied: number(5) > 0,
+        ..Config::LLAMA
     };
     config.check()?;
     Ok(config)

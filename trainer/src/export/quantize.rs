@@ -183,10 +183,8 @@ fn least_squares(row: &[f32], tried: f32, precision: Precision) -> (f32, f32) {
 /// The nearest integer that a weight can be, even where two are.
 #[inline(always)]
 fn nearest(x: f32, precision: Precision) -> f32 {
-    /// From here on f32 has no fraction.
-    const ROUNDER: f32 = 12_582_912.0;
     let size = largest(precision) as f32;
-    (x.clamp(-size, size) + ROUNDER) - ROUNDER
+    math::nearest(x.clamp(-size, size))
 }
 
 #[cfg(test)]

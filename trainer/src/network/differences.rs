@@ -1,6 +1,6 @@
 //! Central differences in f64, for the tests of the backward passes.
 
-use crate::random::Random;
+use crate::random::{SplitMix64, normal};
 
 /// Step of the difference, for values of the order of 1. Its own error goes with the square of the step (1e-10), the
 /// rounding of f64 with 1e-16 / step (1e-11); both are relative to third derivatives and losses of the order of 1.
@@ -11,8 +11,8 @@ const TOLERANCE: f64 = 1e-8;
 
 /// Random values of the order of 1.
 pub(crate) fn values(length: usize, seed: u64) -> Vec<f64> {
-    let mut random = Random::new(seed);
-    (0..length).map(|_| random.normal()).collect()
+    let mut random = SplitMix64::new(seed);
+    (0..length).map(|_| normal(&mut random)).collect()
 }
 
 /// `Σ out[i] dout[i]`: a loss whose gradient by `out` is `dout`.

@@ -50,16 +50,8 @@ fn step<F: Float>(x: &[F]) -> F {
 fn round<F: Float>(x: &mut [F], step: F) {
     if step > F::ZERO {
         let inverse = F::ONE / step;
-        x.iter_mut().for_each(|x| *x = nearest(*x * inverse) * step);
+        x.iter_mut().for_each(|x| *x = math::nearest(*x * inverse) * step);
     }
-}
-
-/// The nearest integer, for sizes below 2^22: adding the number from which on a format has no fraction rounds.
-#[inline(always)]
-fn nearest<F: Float>(x: F) -> F {
-    let rounder =
-        F::of(if size_of::<F>() == size_of::<f32>() { 12_582_912.0 } else { 6_755_399_441_055_744.0 });
-    (x + rounder) - rounder
 }
 
 #[inline(always)]

@@ -1,7 +1,6 @@
 //! Shapes that others have published figures for.
 
 use pipsqueak::Config;
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 
 /// nanoGPT's recipe for a CPU: characters of Shakespeare.
 pub const GPT: Config = Config {
@@ -12,15 +11,8 @@ pub const GPT: Config = Config {
     heads: 4,
     kv_heads: 4,
     hidden: 512,
-    position: Position::Learned,
-    rotary_base: 10_000.0,
-    norm: Norm::Layer,
-    norm_epsilon: 1e-5,
-    activation: Activation::Gelu,
-    mlp: Mlp::Plain,
-    residual: true,
     bias: false,
-    tied: true,
+    ..Config::GPT2
 };
 
 /// Half of that, to watch it learn.
@@ -35,13 +27,5 @@ pub const STORIES_260K: Config = Config {
     heads: 8,
     kv_heads: 4,
     hidden: 172,
-    position: Position::Rotary,
-    rotary_base: 10_000.0,
-    norm: Norm::Rms,
-    norm_epsilon: 1e-5,
-    activation: Activation::Silu,
-    mlp: Mlp::Gated,
-    residual: true,
-    bias: false,
-    tied: true,
+    ..Config::LLAMA
 };

@@ -235,6 +235,7 @@ mod tests {
     use crate::data::batches::Batches;
     use crate::optimizer::schedule::{Decay, Schedule};
     use crate::optimizer::{AdamW, Muon, Optimizer};
+    use crate::random::SplitMix64;
     use crate::sizing::presets::STORIES_260K;
     use crate::training::{HyperParameters, Quantization};
 
@@ -266,12 +267,12 @@ mod tests {
     fn advance(training: &mut Training, mut progress: Progress, end: u64) -> Progress {
         let tokens = tokens();
         let mut batches = Batches::new(&tokens, 3, 8, 0).unwrap();
-        batches.random.state = progress.random;
+        batches.random = SplitMix64::new(progress.random);
         while training.steps < end {
             let report = training.step(&batches.next().unwrap());
             progress.curve.note(training.steps, STEPS, report.loss);
         }
-        Progress { steps: end, random: batches.random.state, curve: progress.curve }
+        Progress { steps: end, random: batches.random.state(), curve: progress.curve }
     }
 
     fn fresh() -> Progress {
@@ -338,7 +339,7 @@ mod tests {
         let (_folder, path) = saved();
         let whole = std::fs::read(&path).unwrap();
         assert!(load(&path, &run(), &mut training(RULES[2])).is_ok());
-        let mut random = crate::random::Random::new(3);
+        let mut random = SplitMix64::new(3);
         for _ in 0..300 {
             let mut damaged = whole.clone();
             let at = random.below(whole.len());

@@ -11,7 +11,7 @@ use pipsqueak::internal::parameter::PARAMETERS;
 use pipsqueak::internal::{Parameter, Shape};
 
 use crate::aligned::Aligned;
-use crate::random::Random;
+use crate::random::{SplitMix64, normal};
 
 /// Standard deviation of a fresh matrix (GPT-2).
 pub const INITIAL_DEVIATION: f64 = 0.02;
@@ -37,7 +37,7 @@ impl<F: Float> Parameters<F> {
     /// write to the residual stream (GPT-2). The same for a seed on every platform.
     pub fn init(config: &Config, seed: u64) -> Parameters<F> {
         let mut parameters = Parameters::zeros(config);
-        let mut random = Random::new(seed);
+        let mut random = SplitMix64::new(seed);
         let onto_residual = INITIAL_DEVIATION / libm::sqrt(2.0 * config.layers as f64);
         for (parameter, values) in parameters.walk_mut() {
             match parameter {
@@ -146,8 +146,8 @@ fn is_gain(parameter: Parameter) -> bool {
     matches!(parameter, Parameter::AttentionNormGain | Parameter::MlpNormGain | Parameter::FinalNormGain)
 }
 
-fn fill_normal<F: Float>(values: &mut [F], deviation: f64, random: &mut Random) {
-    values.iter_mut().for_each(|value| *value = F::of(deviation * random.normal()));
+fn fill_normal<F: Float>(values: &mut [F], deviation: f64, random: &mut SplitMix64) {
+    values.iter_mut().for_each(|value| *value = F::of(deviation * normal(random)));
 }
 
 #[cfg(test)]

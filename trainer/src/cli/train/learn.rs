@@ -10,6 +10,7 @@ use super::super::interrupt::stop_on_ctrl_c;
 use super::{Data, Train};
 use crate::cli::{export, human, progress};
 use crate::data::batches::{Batches, Split};
+use crate::random::SplitMix64;
 use crate::training::checkpoint::{self, Identity, Progress};
 use crate::training::curve::Curve;
 use crate::training::{StepReport, Training};
@@ -99,7 +100,7 @@ impl Train {
             return Ok(Curve::default());
         }
         let progress = checkpoint::load(path, run, training)?;
-        batches.random.state = progress.random;
+        batches.random = SplitMix64::new(progress.random);
         println!("resumed from {} at step {}", path.display(), training.steps);
         Ok(progress.curve)
     }
@@ -193,7 +194,8 @@ impl Checkpoints {
 
     /// A checkpoint that cannot be written is no reason to stop: the one before it stays.
     fn save(&mut self, training: &Training, batches: &Batches<'_>, curve: &Curve) {
-        let progress = Progress { steps: training.steps, random: batches.random.state, curve: curve.clone() };
+        let progress =
+            Progress { steps: training.steps, random: batches.random.state(), curve: curve.clone() };
         if let Err(error) = checkpoint::save(&self.path, &self.run, &progress, training) {
             eprintln!("warning: {error:#}; training goes on, and an earlier checkpoint is kept");
         }
