@@ -4,32 +4,26 @@
 //! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
 #![allow(unsafe_code)]
 
-#[cfg(any(arm_dsp, arm_thumb2))]
-mod attention;
-pub mod cast;
-#[cfg(arm_dsp)]
-mod dsp;
-#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
-mod lanes;
-pub mod portable;
 #[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
-mod product;
+mod arm;
+pub mod cast;
+pub mod portable;
 mod root;
-#[cfg(arm_thumb2)]
-mod thumb2;
-#[cfg(arm_v6m)]
-mod v6m;
-#[cfg(any(arm_dsp, arm_thumb2))]
-mod vectors;
+#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
+mod scalar32;
 #[cfg(x86_vectors)]
 pub mod x86;
 
 #[cfg(any(arm_dsp, arm_thumb2))]
-pub use attention::{scores, weights};
+pub use arm::attention::{scores, weights};
 #[cfg(arm_dsp)]
-pub use dsp::{accumulate, matvec, prepare, quantize};
-#[cfg(rv32m)]
-pub use lanes::{matvec, prepare, quantize};
+pub use arm::dsp::{accumulate, matvec, prepare, quantize};
+#[cfg(any(arm_dsp, arm_thumb2))]
+pub use arm::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+#[cfg(arm_thumb2)]
+pub use arm::thumb2::{accumulate, matvec, prepare, quantize};
+#[cfg(arm_v6m)]
+pub use arm::v6m::{accumulate, matvec, prepare, quantize, scores, weights};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
 pub use portable::quantize;
 #[cfg(not(any(arm_dsp, arm_thumb2)))]
@@ -43,12 +37,8 @@ pub use portable::{add_aligned, gain, largest, or_of_magnitudes};
 #[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
 pub use portable::{matvec, prepare};
 pub use root::sqrt;
-#[cfg(arm_thumb2)]
-pub use thumb2::{accumulate, matvec, prepare, quantize};
-#[cfg(arm_v6m)]
-pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
-#[cfg(any(arm_dsp, arm_thumb2))]
-pub use vectors::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+#[cfg(rv32m)]
+pub use scalar32::{matvec, prepare, quantize};
 #[cfg(x86_vectors)]
 pub use x86::{accumulate, activate, gate, matvec, prepare, scores, vectorised, weights};
 

@@ -12,18 +12,18 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
-use super::{Packed, lanes, portable};
+use super::matvec::{self, Kernel, Kernels, Product};
 use crate::config::Precision;
+use crate::kernels::{Packed, portable, scalar32};
 
-pub use super::lanes::{prepare, quantize};
+pub use crate::kernels::scalar32::{prepare, quantize};
 
-/// See [`portable::matvec`](super::portable::matvec).
+/// See [`portable::matvec`](crate::kernels::portable::matvec).
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     if matrix.precision == Precision::Ternary {
-        return lanes::matvec(out, matrix, prepared);
+        return scalar32::matvec(out, matrix, prepared);
     }
-    product::matvec(out, matrix, prepared, KERNELS);
+    matvec::matvec(out, matrix, prepared, KERNELS);
 }
 
 const KERNELS: Kernels = Kernels {

@@ -1,7 +1,7 @@
 //! What the products in assembly share: rows in groups of four, their scales, and rows too long for 32 bits.
 
-use super::{Packed, scale_row};
 use crate::config::Precision;
+use crate::kernels::{Packed, scale_row};
 use crate::packing::ROWS;
 
 /// A chip's kernels, one a format.
@@ -33,7 +33,7 @@ pub(super) struct Product {
     out: *mut i32,
 }
 
-/// See [`portable::matvec`](super::portable::matvec). `prepared` begins with what the weights' offset adds to a sum.
+/// See [`portable::matvec`](crate::kernels::portable::matvec). `prepared` begins with what the weights' offset adds to a sum.
 pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernels: Kernels) {
     let kernel = match matrix.precision {
         Precision::F32 => return,

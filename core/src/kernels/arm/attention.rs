@@ -9,7 +9,7 @@ use core::arch::naked_asm;
 use super::dsp::dots;
 #[cfg(arm_thumb2)]
 use super::thumb2::dots;
-use super::{EXP2, ScoreScale, portable};
+use crate::kernels::{EXP2, ScoreScale, portable};
 
 /// See [`portable::scores`].
 pub fn scores<const N: usize>(

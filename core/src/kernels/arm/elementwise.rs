@@ -5,7 +5,7 @@
 
 use core::arch::naked_asm;
 
-use super::{ActivationTable, Alignment, Quantizer, portable};
+use crate::kernels::{ActivationTable, Alignment, Quantizer, portable};
 use crate::math;
 
 /// See [`portable::largest`].

@@ -16,9 +16,9 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
-use super::{Packed, Quantizer, portable};
+use super::matvec::{self, Kernel, Kernels, Product};
 use crate::config::Precision;
+use crate::kernels::{Packed, Quantizer, portable};
 
 /// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
 #[cfg(arm_v8m)]
@@ -251,7 +251,7 @@ fn sum(x: &[i8]) -> i32 {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    product::matvec(out, matrix, prepared, KERNELS);
+    matvec::matvec(out, matrix, prepared, KERNELS);
 }
 
 const KERNELS: Kernels = Kernels {

@@ -14,9 +14,9 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
-use super::{EXP2, Packed, Quantizer, ScoreScale, lanes, portable};
+use super::matvec::{self, Kernel, Kernels, Product};
 use crate::config::Precision;
+use crate::kernels::{EXP2, Packed, Quantizer, ScoreScale, portable, scalar32};
 
 /// Words of an int4 row whose products are added before the upper half is taken.
 const INT4_BLOCK: usize = 4;
@@ -43,7 +43,7 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
                 }
             }
         }
-        Precision::Ternary => lanes::prepare(precision, prepared, x),
+        Precision::Ternary => scalar32::prepare(precision, prepared, x),
     }
 }
 
@@ -58,7 +58,7 @@ pub fn quantize(
     if precision != Precision::Int8 {
         return portable::quantize(precision, prepared, quantized, v, step);
     }
-    lanes::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
+    scalar32::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
 }
 
 #[inline(always)]
@@ -69,9 +69,9 @@ fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     if matrix.precision == Precision::Ternary {
-        return lanes::matvec(out, matrix, prepared);
+        return scalar32::matvec(out, matrix, prepared);
     }
-    product::matvec(out, matrix, prepared, KERNELS);
+    matvec::matvec(out, matrix, prepared, KERNELS);
 }
 
 const KERNELS: Kernels = Kernels {
