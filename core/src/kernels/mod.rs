@@ -4,43 +4,38 @@
 //! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
 #![allow(unsafe_code)]
 
-#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
+#[cfg(any(chip = "dsp", chip = "thumb2", chip = "v6m"))]
 mod arm;
 pub mod cast;
 pub mod portable;
 mod root;
-#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
+#[cfg(chip = "rv32m")]
+mod rv32m;
+#[cfg(any(chip = "rv32m", chip = "thumb2", chip = "v6m"))]
 mod scalar32;
-#[cfg(x86_vectors)]
+#[cfg(chip = "x86")]
 pub mod x86;
 
-#[cfg(any(arm_dsp, arm_thumb2))]
-pub use arm::attention::{scores, weights};
-#[cfg(arm_dsp)]
-pub use arm::dsp::{accumulate, matvec, prepare, quantize};
-#[cfg(any(arm_dsp, arm_thumb2))]
-pub use arm::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
-#[cfg(arm_thumb2)]
-pub use arm::thumb2::{accumulate, matvec, prepare, quantize};
-#[cfg(arm_v6m)]
-pub use arm::v6m::{accumulate, matvec, prepare, quantize, scores, weights};
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
-pub use portable::quantize;
-#[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::quantize_to;
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
-pub use portable::{accumulate, scores, weights};
-#[cfg(not(any(arm_dsp, arm_thumb2, x86_vectors)))]
-pub use portable::{activate, gate};
-#[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::{add_aligned, gain, largest, or_of_magnitudes};
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
-pub use portable::{matvec, prepare};
+#[cfg(chip = "dsp")]
+use arm::dsp as chip;
+#[cfg(chip = "thumb2")]
+use arm::thumb2 as chip;
+#[cfg(chip = "v6m")]
+use arm::v6m as chip;
+#[cfg(chip = "portable")]
+use portable as chip;
+#[cfg(chip = "rv32m")]
+use rv32m as chip;
+#[cfg(chip = "x86")]
+use x86 as chip;
+
+pub use chip::{
+    accumulate, activate, add_aligned, gain, gate, largest, matvec, or_of_magnitudes, prepare, quantize,
+    quantize_to, scores, weights,
+};
 pub use root::sqrt;
-#[cfg(rv32m)]
-pub use scalar32::{matvec, prepare, quantize};
-#[cfg(x86_vectors)]
-pub use x86::{accumulate, activate, gate, matvec, prepare, scores, vectorised, weights};
+#[cfg(chip = "x86")]
+pub use x86::vectorised;
 
 use crate::config::Precision;
 use crate::math;
@@ -52,7 +47,7 @@ pub trait Work {
 }
 
 /// Does `work`, compiled for the instructions of the kernel in use.
-#[cfg(not(x86_vectors))]
+#[cfg(not(chip = "x86"))]
 #[inline(always)]
 pub fn vectorised(work: impl Work) {
     work.run();
@@ -201,7 +196,7 @@ pub fn scale_row(sum: i32, lift: u32, scale: u16) -> i32 {
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767: one instruction of a DSP.
-#[cfg(not(no_long_multiply))]
+#[cfg(not(chip = "v6m"))]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
     // The upper half of a product: what a chip has an instruction for.
@@ -209,7 +204,7 @@ pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767: in two products of 32 bits, as the chip has none of 64.
-#[cfg(no_long_multiply)]
+#[cfg(chip = "v6m")]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
     (a >> 16) * b + (((a as u32 & 0xffff) * b as u32) >> 16) as i32

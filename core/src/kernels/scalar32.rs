@@ -7,10 +7,9 @@
 //! the upper half of the product is the sum of two products, the lower half stays below it. What one word adds,
 //! `8 * 15 * 127 < 2^15`, still fits a half, which is then taken off.
 
-// RV32's product is this one; the others' use parts of it.
-#![cfg_attr(not(rv32m), allow(unreachable_pub, dead_code))]
+#![allow(unreachable_pub)] // each chip hands on other parts
 
-use super::{Packed, Quantizer, cast, portable, scale_row};
+use super::{Packed, Quantizer, cast, scale_row};
 use crate::config::Precision;
 use crate::packing::{INT4_SIGNS, ROWS};
 
@@ -54,20 +53,6 @@ fn pairs<const HALF: usize, const ALL: usize>(factors: &mut [[i32; HALF]], x: &[
             *factor = i32::from(x[i + HALF]) + (i32::from(x[i]) << 16);
         }
     }
-}
-
-/// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
-    if precision != Precision::Int8 {
-        return portable::quantize(precision, prepared, quantized, v, step);
-    }
-    quantize_int8(prepared, quantized.len(), v, step, int8_factors);
 }
 
 /// The factors of `length` values, those beyond `v` being zero.

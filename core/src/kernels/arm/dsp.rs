@@ -16,9 +16,13 @@
 
 use core::arch::naked_asm;
 
+use super::attention::scale;
 use super::matvec::{self, Kernel, Kernels, Product};
 use crate::config::Precision;
-use crate::kernels::{Packed, Quantizer, portable};
+use crate::kernels::{Packed, Quantizer, ScoreScale, portable};
+
+pub use super::attention::weights;
+pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 
 /// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
 #[cfg(arm_v8m)]
@@ -83,7 +87,10 @@ pub fn quantize(
     let (values_of_word, pairs_of_word) = match precision {
         Precision::Int8 => (4, 2),
         Precision::Int4 => (8, 4),
-        _ => return portable::quantize(precision, prepared, quantized, v, step),
+        _ => {
+            quantize_to(quantized, v, step);
+            return prepare(precision, prepared, quantized);
+        }
     };
     let words = v.len() / values_of_word;
     let (whole, rest) = v.split_at(words * values_of_word);
@@ -486,8 +493,21 @@ struct Walk {
     pairs: usize,
 }
 
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    factors: ScoreScale<N>,
+) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, factors)
+}
+
 /// See [`portable::dots`].
-pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let head = queries.len() / N;
     let even = out.len() & !1;
     if N != 2 || even == 0 || head == 0 || !head.is_multiple_of(4) || keys.len() < (even - 1) * stride + head
@@ -616,7 +636,7 @@ pub fn accumulate<const N: usize>(
         }
         (*a, *b) = ([even[0], odd[0], even[1], odd[1]], [even[2], odd[2], even[3], odd[3]]);
     }
-    portable::accumulate_last(sums, weights, values, stride, positions);
+    super::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// Two channels of two positions with two heads' weights; `$turn` brings the channels to bytes 0 and 2.

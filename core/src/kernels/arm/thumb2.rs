@@ -12,11 +12,29 @@
 
 use core::arch::naked_asm;
 
+use super::attention::scale;
 use super::matvec::{self, Kernel, Kernels, Product};
 use crate::config::Precision;
-use crate::kernels::{Packed, portable, scalar32};
+use crate::kernels::{Packed, Quantizer, ScoreScale, portable, scalar32};
 
-pub use crate::kernels::scalar32::{prepare, quantize};
+pub use super::attention::weights;
+pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+pub use crate::kernels::scalar32::prepare;
+
+/// See [`portable::quantize`].
+pub fn quantize(
+    precision: Precision,
+    prepared: &mut [i32],
+    quantized: &mut [i8],
+    v: &[i32],
+    step: Quantizer,
+) {
+    if precision == Precision::Int8 {
+        return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
+    }
+    quantize_to(quantized, v, step);
+    prepare(precision, prepared, quantized);
+}
 
 /// See [`portable::matvec`](crate::kernels::portable::matvec).
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
@@ -235,8 +253,21 @@ fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
 /// The longest head whose queries are taken apart on the stack.
 const HEAD_MAX: usize = 128;
 
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    factors: ScoreScale<N>,
+) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, factors)
+}
+
 /// See [`portable::dots`].
-pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let (head, positions) = (queries.len() / N, out.len());
     if N != 2 || !walkable(keys, head, stride, positions) {
         return portable::dots(out, queries, keys, stride);
@@ -325,7 +356,7 @@ pub fn accumulate<const N: usize>(
         let [a0, a1, a2, a3, b0, b1, b2, b3] = both;
         (*a, *b) = ([a0, a1, a2, a3], [b0, b1, b2, b3]);
     }
-    portable::accumulate_last(sums, weights, values, stride, positions);
+    super::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// A position's four values times two heads' weights, which are in r2 and r3.

@@ -18,6 +18,10 @@ use super::matvec::{self, Kernel, Kernels, Product};
 use crate::config::Precision;
 use crate::kernels::{EXP2, Packed, Quantizer, ScoreScale, portable, scalar32};
 
+pub use crate::kernels::portable::{
+    activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to,
+};
+
 /// Words of an int4 row whose products are added before the upper half is taken.
 const INT4_BLOCK: usize = 4;
 
@@ -55,10 +59,11 @@ pub fn quantize(
     v: &[i32],
     step: Quantizer,
 ) {
-    if precision != Precision::Int8 {
-        return portable::quantize(precision, prepared, quantized, v, step);
+    if precision == Precision::Int8 {
+        return scalar32::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
     }
-    scalar32::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
+    quantize_to(quantized, v, step);
+    prepare(precision, prepared, quantized);
 }
 
 #[inline(always)]
@@ -545,7 +550,7 @@ pub fn weights<const N: usize>(
     // SAFETY: there are scores and scales for `pairs` pairs of positions, up to `end`; room for two totals. The table
     // has an entry for each byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk, totals.as_mut_ptr()) };
-    portable::weigh_last(&mut totals, scores, scales, largest);
+    super::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
@@ -657,7 +662,7 @@ pub fn accumulate<const N: usize>(
         let [a0, b0, a1, b1] = both;
         (*a, *b) = ([a0, a1], [b0, b1]);
     }
-    portable::accumulate_last(sums, weights, values, stride, positions);
+    super::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// A position's two values times two heads' weights at `$a` and `$b`; r6 is 0 and r7 is 1.

@@ -11,8 +11,10 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{ActivationTable, Packed, ScoreScale, Work, portable};
+use super::{ActivationTable, Packed, Quantizer, ScoreScale, Work, portable};
 use crate::config::Precision;
+
+pub use super::portable::{add_aligned, gain, largest, or_of_magnitudes, quantize_to};
 
 /// Which instructions the inner loops use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +126,19 @@ pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
 /// See [`portable::gate`].
 pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
     dispatch!(gate(x, up, up_cut, curve));
+}
+
+/// See [`portable::quantize`].
+#[inline(always)]
+pub fn quantize(
+    precision: Precision,
+    prepared: &mut [i32],
+    quantized: &mut [i8],
+    v: &[i32],
+    step: Quantizer,
+) {
+    quantize_to(quantized, v, step);
+    prepare(precision, prepared, quantized);
 }
 
 /// See [`portable::prepare`]; for the vector kernels it is [`layout`]'s.
