@@ -37,8 +37,8 @@ pub use root::sqrt;
 #[cfg(chip = "x86")]
 pub use x86::vectorised;
 
-use crate::config::Precision;
 use crate::math;
+use crate::packing::Format;
 
 /// Work to be compiled for each kernel's instructions.
 pub trait Work {
@@ -56,8 +56,8 @@ pub fn vectorised(work: impl Work) {
 /// A packed matrix, as it lies in flash; see [`packing`](crate::packing).
 #[derive(Debug, Clone, Copy)]
 pub struct Packed<'a> {
-    /// The format of the words.
-    pub precision: Precision,
+    /// What a word holds.
+    pub format: Format,
     /// `[rows / 4, words_of_row, 4]`.
     pub words: &'a [u32],
     /// `[rows]`, padded as the words are; at most 32,767 each.
@@ -68,22 +68,22 @@ pub struct Packed<'a> {
 
 impl Packed<'_> {
     /// Bits by which sums are shifted left before their row's scale shifts them right by 16, so that small rows keep
-    /// their precision; `|Σ| * 2^lift` stays below 2^31 for any row of this length. It is [`Self::full_lift`] up to 512
+    /// their format; `|Σ| * 2^lift` stays below 2^31 for any row of this length. It is [`Self::full_lift`] up to 512
     /// columns of int8 and int4, and for any number of ternary weights.
     pub const fn lift(&self) -> u32 {
-        let blocks = match self.precision {
-            Precision::F32 | Precision::Int8 => self.words_of_row.div_ceil(128),
-            Precision::Int4 => self.words_of_row.div_ceil(64),
-            Precision::Ternary => 1,
+        let blocks = match self.format {
+            Format::Int8 => self.words_of_row.div_ceil(128),
+            Format::Int4 => self.words_of_row.div_ceil(64),
+            Format::Ternary => 1,
         };
         self.full_lift() - blocks.next_power_of_two().trailing_zeros()
     }
 
     /// The lift of short rows: what a kernel's own sums count anyway.
     pub const fn full_lift(&self) -> u32 {
-        match self.precision {
-            Precision::F32 | Precision::Int8 | Precision::Ternary => 8,
-            Precision::Int4 => 12,
+        match self.format {
+            Format::Int8 | Format::Ternary => 8,
+            Format::Int4 => 12,
         }
     }
 }

@@ -4,8 +4,7 @@ use super::{
     ActivationTable, Alignment, EXP2, FRACTION_BITS, Packed, Quantizer, ScoreScale, magnitude_bits,
     multiply_shift_16, scale_row,
 };
-use crate::config::Precision;
-use crate::packing::{ROWS, unpack, weights_of_word};
+use crate::packing::{Format, ROWS};
 use crate::{math, numbers};
 
 /// The largest [`magnitude_bits`] in `v`; 0 for none.
@@ -22,15 +21,9 @@ pub fn or_of_magnitudes(v: &[i32]) -> u32 {
 
 /// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
     quantize_to(quantized, v, step);
-    prepare(precision, prepared, quantized);
+    prepare(format, prepared, quantized);
 }
 
 /// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
@@ -87,7 +80,7 @@ pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
 /// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
 ///
 /// `x` is as long as a packed row; `prepared` has at least [`prepared_len`](super::prepared_len) words.
-pub fn prepare(_: Precision, prepared: &mut [i32], x: &[i8]) {
+pub fn prepare(_: Format, prepared: &mut [i32], x: &[i8]) {
     for (prepared, &x) in prepared.iter_mut().zip(x) {
         *prepared = x.into();
     }
@@ -101,13 +94,10 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
     let outs = out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS));
     for ((out, scales), group) in outs.zip(groups) {
-        let sums = match matrix.precision {
-            Precision::F32 => [0; ROWS],
-            Precision::Int8 => four_rows(group, prepared, |word, i| unpack(Precision::Int8, word, i), 4),
-            Precision::Int4 => four_rows(group, prepared, |word, i| unpack(Precision::Int4, word, i), 8),
-            Precision::Ternary => {
-                four_rows(group, prepared, |word, i| unpack(Precision::Ternary, word, i), 16)
-            }
+        let sums = match matrix.format {
+            Format::Int8 => four_rows(group, prepared, |word, i| Format::Int8.unpack(word, i), 4),
+            Format::Int4 => four_rows(group, prepared, |word, i| Format::Int4.unpack(word, i), 8),
+            Format::Ternary => four_rows(group, prepared, |word, i| Format::Ternary.unpack(word, i), 16),
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
             *out = scale_row(sum, lift, scale);
@@ -130,9 +120,9 @@ fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weigh
 
 /// The exact sum of a row, weight by weight: what the tests hold every kernel to.
 pub fn row_sum(matrix: Packed<'_>, row: usize, x: &[i8]) -> i32 {
-    let weights = weights_of_word(matrix.precision);
+    let weights = matrix.format.weights_of_word();
     let place = |column: usize| crate::packing::place(matrix.words_of_row, row, column / weights);
-    let weight = |column: usize| unpack(matrix.precision, matrix.words[place(column)], column % weights);
+    let weight = |column: usize| matrix.format.unpack(matrix.words[place(column)], column % weights);
     x.iter().enumerate().map(|(column, &x)| weight(column) * i32::from(x)).sum()
 }
 

@@ -1,7 +1,7 @@
 //! Kernels for RISC-V with multiplication: RV32IM.
 
 use super::{Quantizer, scalar32};
-use crate::config::Precision;
+use crate::packing::Format;
 
 pub use super::portable::{
     accumulate, activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to, scores, weights,
@@ -9,16 +9,10 @@ pub use super::portable::{
 pub use super::scalar32::{matvec, prepare};
 
 /// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
-    if precision == Precision::Int8 {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    if format == Format::Int8 {
         return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
     }
     quantize_to(quantized, v, step);
-    prepare(precision, prepared, quantized);
+    prepare(format, prepared, quantized);
 }

@@ -13,42 +13,32 @@
 use core::arch::naked_asm;
 
 use super::attention::scale;
-use super::matvec::{self, Kernel, Kernels, Product};
-use crate::config::Precision;
+use super::matvec::{self, Kernel, Product};
 use crate::kernels::{Packed, Quantizer, ScoreScale, portable, scalar32};
+use crate::packing::Format;
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 pub use crate::kernels::scalar32::prepare;
 
 /// See [`portable::quantize`].
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
-    if precision == Precision::Int8 {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    if format == Format::Int8 {
         return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
     }
     quantize_to(quantized, v, step);
-    prepare(precision, prepared, quantized);
+    prepare(format, prepared, quantized);
 }
 
 /// See [`portable::matvec`](crate::kernels::portable::matvec).
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    if matrix.precision == Precision::Ternary {
-        return scalar32::matvec(out, matrix, prepared);
-    }
-    matvec::matvec(out, matrix, prepared, KERNELS);
+    let kernel = match matrix.format {
+        Format::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },
+        Format::Int4 => Kernel { product: int4_product, factors: |words| 4 * words },
+        Format::Ternary => return scalar32::matvec(out, matrix, prepared),
+    };
+    matvec::matvec(out, matrix, prepared, kernel);
 }
-
-const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors: |words| 4 * words },
-    int4: Kernel { product: int4_product, factors: |words| 4 * words },
-    ternary: Kernel { product: int4_product, factors: |words| 4 * words },
-};
 
 /// Two factors for the lower or the upper half of each of four words.
 macro_rules! int8_half {
