@@ -1,39 +1,54 @@
-//! Tells which kernels the chip can run: stable Rust does not show these extensions as target features.
+//! Names the chip whose kernels are built in: stable Rust does not show Arm's DSP extension as a target feature.
 
 use std::env;
 
+/// Beginnings of targets' names, and the chip; the first that fits counts.
+const CHIPS: [(&str, &str); 8] = [
+    ("thumbv6m", "v6m"),
+    ("thumbv8m.base", "v6m"),
+    ("thumbv7m", "thumb2"),
+    ("thumbv7em", "dsp"),
+    // ARMv8-M leaves the DSP extension to the chip's maker; chips with an FPU have it.
+    ("thumbv8m.main-none-eabihf", "dsp"),
+    ("thumbv8m.main", "thumb2"),
+    ("riscv32im", "rv32m"),
+    ("x86_64", "x86"),
+];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(arm_dsp)");
+    let names = CHIPS.map(|(_, chip)| format!("{chip:?}")).join(", ");
+    println!("cargo::rustc-check-cfg=cfg(chip, values(\"portable\", {names}))");
     println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
-    println!("cargo::rustc-check-cfg=cfg(arm_thumb2)");
-    println!("cargo::rustc-check-cfg=cfg(arm_v6m)");
-    println!("cargo::rustc-check-cfg=cfg(rv32m)");
     println!("cargo::rustc-check-cfg=cfg(soft_float)");
-    println!("cargo::rustc-check-cfg=cfg(no_long_multiply)");
     println!("cargo::rustc-check-cfg=cfg(x86_vectors)");
+
     let target = env::var("TARGET").unwrap_or_default();
-    // ARMv8-M leaves DSP to the maker; chips with the FPU of `eabihf` have it.
-    if target.starts_with("thumbv7em") || target == "thumbv8m.main-none-eabihf" {
-        println!("cargo::rustc-cfg=arm_dsp");
-        if target.starts_with("thumbv8m") {
-            println!("cargo::rustc-cfg=arm_v8m");
-        }
-    } else if target.starts_with("thumbv7m") || target.starts_with("thumbv8m.main") {
-        println!("cargo::rustc-cfg=arm_thumb2");
-    } else if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
-        println!("cargo::rustc-cfg=arm_v6m");
-        println!("cargo::rustc-cfg=no_long_multiply");
-    } else if target.starts_with("riscv32im") {
-        println!("cargo::rustc-cfg=rv32m");
+    let chip = chip(&target);
+    println!("cargo::rustc-cfg=chip={chip:?}");
+    if chip == "x86" {
+        println!("cargo::rustc-cfg=x86_vectors");
+    }
+    // The assembler must be told that the chip has the extension.
+    if target.starts_with("thumbv8m") && chip == "dsp" {
+        println!("cargo::rustc-cfg=arm_v8m");
     }
     let thumb_without_fpu = target.starts_with("thumb") && !target.ends_with("eabihf");
     if thumb_without_fpu || target.starts_with("riscv32im") && !target.starts_with("riscv32imaf") {
         println!("cargo::rustc-cfg=soft_float");
     }
-    // Not on the targets of kernels, which keep vector registers to the programs.
-    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
-    if target.starts_with("x86_64") && features.split(',').any(|feature| feature == "sse2") {
-        println!("cargo::rustc-cfg=x86_vectors");
+}
+
+fn chip(target: &str) -> &'static str {
+    let known = CHIPS.into_iter().find(|(beginning, _)| target.starts_with(beginning));
+    match known {
+        // Operating systems' kernels are built without SSE: they leave vector registers to the programs.
+        Some((_, "x86")) if !has_feature("sse2") => "portable",
+        Some((_, chip)) => chip,
+        None => "portable",
     }
+}
+
+fn has_feature(name: &str) -> bool {
+    env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default().split(',').any(|feature| feature == name)
 }

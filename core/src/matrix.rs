@@ -4,7 +4,7 @@ use crate::config::Precision;
 use crate::kernels::{self, Packed, cast};
 use crate::math;
 use crate::numbers::power_of_two;
-use crate::packing::{ROWS, place, unpack, weights_of_word, words_of_row};
+use crate::packing::{ROWS, place};
 use crate::parameter::Shape;
 use crate::slices::part;
 
@@ -31,15 +31,15 @@ impl<'a> Matrix<'a> {
     /// Layer `layer` of the matrices of this `shape` that `bytes` holds; see [`Tensor`](crate::model::Tensor).
     pub(crate) fn view(bytes: &'a [u8], precision: Precision, shape: Shape, layer: usize) -> Self {
         let Shape { layers, rows, columns } = shape;
-        if precision == Precision::F32 {
+        let Some(format) = precision.format() else {
             let weights = part(cast::floats(bytes), layer * rows * columns, rows * columns);
             return Matrix::F32 { weights, columns };
-        }
-        let (rows, words_of_row) = (rows.next_multiple_of(ROWS), words_of_row(precision, columns));
+        };
+        let (rows, words_of_row) = (rows.next_multiple_of(ROWS), format.words_of_row(columns));
         let (weights, rest) = split(bytes, 4 * layers * rows * words_of_row);
         let (scales, units) = split(rest, 2 * layers * rows);
         let packed = Packed {
-            precision,
+            format,
             words: part(cast::words(weights), layer * rows * words_of_row, rows * words_of_row),
             scales: part(cast::halves(scales), layer * rows, rows),
             words_of_row,
@@ -75,11 +75,10 @@ impl<'a> Matrix<'a> {
     pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
         let Matrix::Integer { packed, unit } = *self else { return 0.0 };
         let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
-        let weights = weights_of_word(packed.precision);
-        for (i, out) in out.chunks_mut(weights.max(1)).enumerate() {
+        for (i, out) in out.chunks_mut(packed.format.weights_of_word()).enumerate() {
             let word = packed.words.get(place(packed.words_of_row, row, i)).copied().unwrap_or_default();
             for (i, out) in out.iter_mut().enumerate() {
-                *out = unpack(packed.precision, word, i) * scale;
+                *out = packed.format.unpack(word, i) * scale;
             }
         }
         unit
@@ -112,16 +111,16 @@ fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packing::pack;
+    use crate::packing::Format;
 
     #[test]
     fn both_formats_multiply_alike() {
-        let words = [[2i8, -3], [1, 127], [0, 0], [0, 0]].map(|row| pack(Precision::Int8, &row));
+        let words = [[2i8, -3], [1, 127], [0, 0], [0, 0]].map(|row| Format::Int8.pack(&row));
         let scales = [16_384, 32_767, 0, 0];
-        let packed = Packed { precision: Precision::Int8, words: &words, scales: &scales, words_of_row: 1 };
+        let packed = Packed { format: Format::Int8, words: &words, scales: &scales, words_of_row: 1 };
         let integer = Matrix::Integer { packed, unit: 2.0 };
         let mut prepared = [0; 20];
-        kernels::prepare(Precision::Int8, &mut prepared, &[127, 1, 0, 0]);
+        kernels::prepare(Format::Int8, &mut prepared, &[127, 1, 0, 0]);
         let mut out = [0; 2];
         let scale = integer.matvec(&mut out, &prepared);
         for (out, exact) in out.iter().zip([251.0 * 32_768.0, 254.0 * 65_534.0]) {

@@ -2,7 +2,7 @@
 //!
 //! A word holds the next 4, 8 or 16 weights of one row; the words of [`ROWS`] rows alternate:
 //! `[rows / 4, words of a row, 4]`. Rows beyond the matrix's own, and columns beyond a row's, are zero. The bits of a
-//! word are the [`Precision`]'s:
+//! word are the [`Format`]'s:
 //!
 //! - **int8**: two halves of 16 bits, each the signed number `256 * odd + even` of two weights in -127..=127. A DSP
 //!   instruction then multiplies a half whole, and the product of its lower byte corrects what was too much.
@@ -19,31 +19,85 @@ pub const ROWS: usize = 4;
 /// What makes all nibbles of an int4 word `weight + 8`, by exclusive or.
 pub const INT4_SIGNS: u32 = 0x8000_8000;
 
-/// Words of a row of `columns` weights; 0 in f32, which is not packed.
-pub const fn words_of_row(precision: Precision, columns: usize) -> usize {
-    match weights_of_word(precision) {
-        0 => 0,
-        weights => columns.div_ceil(weights),
+/// What a word of packed weights holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// 4 weights of 8 bits.
+    Int8,
+    /// 8 weights of 4 bits.
+    Int4,
+    /// 16 weights of 2 bits.
+    Ternary,
+}
+
+impl Precision {
+    /// The format of the matrices' weights; none in f32, which is not packed.
+    #[doc(hidden)]
+    pub const fn format(self) -> Option<Format> {
+        match self {
+            Precision::F32 => None,
+            Precision::Int8 => Some(Format::Int8),
+            Precision::Int4 => Some(Format::Int4),
+            Precision::Ternary => Some(Format::Ternary),
+        }
     }
 }
 
-/// Weights that a word holds; 0 in f32.
-pub const fn weights_of_word(precision: Precision) -> usize {
-    match precision {
-        Precision::F32 => 0,
-        Precision::Int8 => 4,
-        Precision::Int4 => 8,
-        Precision::Ternary => 16,
-    }
-}
+impl Format {
+    /// Every format.
+    pub const ALL: [Format; 3] = [Format::Int8, Format::Int4, Format::Ternary];
 
-/// The largest size of a weight.
-pub const fn largest(precision: Precision) -> i32 {
-    match precision {
-        Precision::F32 => 0,
-        Precision::Int8 => 127,
-        Precision::Int4 => 7,
-        Precision::Ternary => 1,
+    /// Weights that a word holds.
+    pub const fn weights_of_word(self) -> usize {
+        match self {
+            Format::Int8 => 4,
+            Format::Int4 => 8,
+            Format::Ternary => 16,
+        }
+    }
+
+    /// Words of a row of `columns` weights.
+    pub const fn words_of_row(self, columns: usize) -> usize {
+        columns.div_ceil(self.weights_of_word())
+    }
+
+    /// The largest magnitude of a weight.
+    pub const fn largest(self) -> i32 {
+        match self {
+            Format::Int8 => 127,
+            Format::Int4 => 7,
+            Format::Ternary => 1,
+        }
+    }
+
+    /// Packs the weights of one word; missing ones are zero.
+    pub fn pack(self, weights: &[i8]) -> u32 {
+        let weight = |i: usize| weights.get(i).map_or(0, |&weight| i32::from(weight));
+        let fields = |bits: usize, offset: i32| {
+            (0..32 / bits).fold(0, |word, i| word | ((weight(i) + offset) as u32) << (bits * i))
+        };
+        match self {
+            Format::Int8 => {
+                let half = |i: usize| (256 * weight(i + 1) + weight(i)) as u32 & 0xffff;
+                half(0) | half(2) << 16
+            }
+            Format::Int4 => fields(4, 8) ^ INT4_SIGNS,
+            Format::Ternary => fields(2, 1),
+        }
+    }
+
+    /// Weight `i` of a packed word: what [`pack`](Format::pack) put there.
+    #[inline(always)]
+    pub const fn unpack(self, word: u32, i: usize) -> i32 {
+        match self {
+            Format::Int8 => {
+                let half = (word >> (16 * (i / 2))) as i16 as i32;
+                let even = half as i8 as i32;
+                if i.is_multiple_of(2) { even } else { (half - even) >> 8 }
+            }
+            Format::Int4 => ((word ^ INT4_SIGNS) >> (4 * i) & 15) as i32 - 8,
+            Format::Ternary => (word >> (2 * i) & 3) as i32 - 1,
+        }
     }
 }
 
@@ -52,57 +106,21 @@ pub const fn place(words_of_row: usize, row: usize, word: usize) -> usize {
     (row / ROWS * words_of_row + word) * ROWS + row % ROWS
 }
 
-/// Packs the weights of one word; missing ones are zero.
-pub fn pack(precision: Precision, weights: &[i8]) -> u32 {
-    let weight = |i: usize| weights.get(i).map_or(0, |&weight| i32::from(weight));
-    let fields = |bits: usize, offset: i32| {
-        (0..32 / bits).fold(0, |word, i| word | ((weight(i) + offset) as u32) << (bits * i))
-    };
-    match precision {
-        Precision::F32 => 0,
-        Precision::Int8 => {
-            let half = |i: usize| (256 * weight(i + 1) + weight(i)) as u32 & 0xffff;
-            half(0) | half(2) << 16
-        }
-        Precision::Int4 => fields(4, 8) ^ INT4_SIGNS,
-        Precision::Ternary => fields(2, 1),
-    }
-}
-
-/// Weight `i` of a packed word: what [`pack`] put there.
-#[inline(always)]
-pub const fn unpack(precision: Precision, word: u32, i: usize) -> i32 {
-    match precision {
-        Precision::F32 => 0,
-        Precision::Int8 => {
-            let half = (word >> (16 * (i / 2))) as i16 as i32;
-            let even = half as i8 as i32;
-            if i.is_multiple_of(2) { even } else { (half - even) >> 8 }
-        }
-        Precision::Int4 => ((word ^ INT4_SIGNS) >> (4 * i) & 15) as i32 - 8,
-        Precision::Ternary => (word >> (2 * i) & 3) as i32 - 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_weight_returns() {
-        for precision in [Precision::Int8, Precision::Int4, Precision::Ternary] {
-            let size = largest(precision);
+        for format in Format::ALL {
+            let size = format.largest();
             for a in -size..=size {
                 for b in -size..=size {
                     let weights: [i8; 16] = core::array::from_fn(|i| if i % 3 == 0 { a } else { b } as i8);
-                    let weights = &weights[..weights_of_word(precision)];
-                    let word = pack(precision, weights);
+                    let weights = &weights[..format.weights_of_word()];
+                    let word = format.pack(weights);
                     for (i, &weight) in weights.iter().enumerate() {
-                        assert_eq!(
-                            unpack(precision, word, i),
-                            i32::from(weight),
-                            "{precision:?} {a} {b} {i}"
-                        );
+                        assert_eq!(format.unpack(word, i), i32::from(weight), "{format:?} {a} {b} {i}");
                     }
                 }
             }

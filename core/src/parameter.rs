@@ -2,7 +2,7 @@
 //! model file and the tests walk over.
 
 use crate::config::{Config, Norm, Position, Precision};
-use crate::packing::{ROWS, words_of_row};
+use crate::packing::ROWS;
 
 /// One named parameter; per-layer ones hold all layers, `[layers, rows, columns]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,9 +153,9 @@ impl Parameter {
     /// Bytes in the model file at this `precision`; 64 bits, so that no shape overflows them on a small chip.
     pub const fn bytes(self, config: &Config, precision: Precision) -> u64 {
         let Shape { layers, rows, columns } = self.shape(config);
-        match precision {
-            Precision::Int8 | Precision::Int4 | Precision::Ternary if self.is_matrix() => {
-                let row = 4 * words_of_row(precision, columns) as u64 + 2;
+        match precision.format() {
+            Some(format) if self.is_matrix() => {
+                let row = 4 * format.words_of_row(columns) as u64 + 2;
                 layers as u64 * (rows.next_multiple_of(ROWS) as u64 * row + 4)
             }
             _ => layers as u64 * rows as u64 * columns as u64 * 4,

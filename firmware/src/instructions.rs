@@ -119,12 +119,12 @@ impl Room {
 
     /// As a step of the decoder does it.
     fn multiply(&mut self, matrix: &Matrix<'_>, precision: Precision, rows: usize, columns: usize) {
-        if let Matrix::F32 { .. } = matrix {
+        let Some(format) = precision.format() else {
             return matrix.matvec_f32(&mut self.out[..rows], black_box(&self.x[..columns]));
-        }
+        };
         let quantized = &mut self.quantized.0[..quantized_len(columns)];
         let scale = quantize(quantized, black_box(&self.integer_x[..columns]));
-        prepare(precision, &mut self.prepared, quantized);
+        prepare(format, &mut self.prepared, quantized);
         black_box(scale * matrix.matvec(&mut self.integer_out[..rows], &self.prepared));
     }
 }

@@ -3,13 +3,12 @@
 
 use core::fmt;
 
-use pipsqueak::Precision;
 use pipsqueak::internal::SplitMix64;
 use pipsqueak::internal::kernels::{
     self, ACTIVATION_STEPS, ActivationTable, Alignment, Packed, Quantizer, ScoreScale, portable,
     prepared_len, scale_row,
 };
-use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
+use pipsqueak::internal::packing::{Format, ROWS};
 use rand_core::Rng;
 
 /// Beyond what a kernel sums at once in int8, so that rows in several blocks are checked too.
@@ -17,7 +16,6 @@ const COLUMNS_MAX: usize = 1100;
 const ROWS_MAX: usize = 12;
 const POSITIONS_MAX: usize = 24;
 const HEAD_MAX: usize = 64;
-const FORMATS: [Precision; 3] = [Precision::Int8, Precision::Int4, Precision::Ternary];
 
 /// A kernel, what it was given, and where its result is another than the portable one's.
 #[derive(Debug)]
@@ -69,10 +67,10 @@ impl Room {
 pub(crate) fn check(room: &mut Room) -> Result<u32, Difference> {
     let random = &mut SplitMix64::new(3);
     let mut count = 0;
-    for precision in FORMATS {
+    for format in Format::ALL {
         for columns in (1..=100).chain([127, 128, 172, 255, 256, 257, 511, 512, 513, 1025, COLUMNS_MAX]) {
             for (rows, extremes) in [(1, false), (7, true), (8, false)] {
-                count += products(room, precision, rows, columns, extremes, random)?;
+                count += products(room, format, rows, columns, extremes, random)?;
             }
         }
     }
@@ -116,35 +114,40 @@ fn number(random: &mut SplitMix64, size: i32, extremes: bool) -> i8 {
 
 fn products(
     room: &mut Room,
-    precision: Precision,
+    format: Format,
     rows: usize,
     columns: usize,
     extremes: bool,
     random: &mut SplitMix64,
 ) -> Result<u32, Difference> {
-    let (size, weights_of_word) = (largest(precision), weights_of_word(precision));
-    let words_of_row = words_of_row(precision, columns);
+    let (size, weights_of_word) = (format.largest(), format.weights_of_word());
+    let words_of_row = format.words_of_row(columns);
     let padded_rows = rows.next_multiple_of(ROWS);
     let words = &mut room.words[..padded_rows * words_of_row];
     for word in words.iter_mut() {
         let mut weights = [0; 16];
         weights.iter_mut().for_each(|weight| *weight = number(random, size, extremes));
-        *word = pack(precision, &weights[..weights_of_word]);
+        *word = format.pack(&weights[..weights_of_word]);
     }
     let scales = &mut room.scales[..padded_rows];
     scales.iter_mut().for_each(|scale| *scale = (random.next_u32() & 0x7fff) as u16);
     let x = &mut room.x[..columns.next_multiple_of(16)];
     x.fill(0);
     x[..columns].iter_mut().for_each(|x| *x = number(random, 127, extremes));
-    let matrix = Packed { precision, words, scales, words_of_row };
+    let matrix = Packed { format, words, scales, words_of_row };
     let prepared = &mut room.prepared[0];
-    kernels::prepare(precision, prepared, x);
+    kernels::prepare(format, prepared, x);
     let [out, expected] = &mut room.out;
     kernels::matvec(&mut out[..rows], matrix, prepared);
     for (row, expected) in expected[..rows].iter_mut().enumerate() {
         *expected = scale_row(portable::row_sum(matrix, row, &x[..columns]), matrix.lift(), scales[row]);
     }
-    compare(precision.name(), [rows, columns, 0], &out[..rows], &expected[..rows])
+    let kernel = match format {
+        Format::Int8 => "int8 product",
+        Format::Int4 => "int4 product",
+        Format::Ternary => "ternary product",
+    };
+    compare(kernel, [rows, columns, 0], &out[..rows], &expected[..rows])
 }
 
 /// What is done to each value of a vector: here, of numbers of up to `bits` bits, sign included.
@@ -157,14 +160,14 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     let mut count = compare("the largest", lengths, &found, &expected)?;
 
     let step = Quantizer::to_fit(portable::largest(v));
-    for precision in FORMATS {
+    for format in Format::ALL {
         let q = &mut room.x[..length.next_multiple_of(16)];
         let [found, expected] = &mut room.prepared;
         found.fill(0);
         expected.fill(0);
         portable::quantize_to(q, v, step);
-        kernels::prepare(precision, expected, q);
-        kernels::quantize(precision, found, q, v, step);
+        kernels::prepare(format, expected, q);
+        kernels::quantize(format, found, q, v, step);
         count += compare("quantize", lengths, found, expected)?;
     }
 

@@ -10,7 +10,7 @@ use pipsqueak::internal::SplitMix64;
 use pipsqueak::internal::kernels::{
     self, ACTIVATION_STEPS, ActivationTable, Packed, ScoreScale, portable, prepared_len, scale_row,
 };
-use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
+use pipsqueak::internal::packing::{Format, ROWS};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, random_model, shapes};
 use rand_core::Rng;
@@ -61,34 +61,34 @@ fn numbers(random: &mut SplitMix64, count: usize, extremes: bool) -> Vec<i8> {
 
 fn check_product(
     kernel: &str,
-    precision: Precision,
+    format: Format,
     rows: usize,
     columns: usize,
     extremes: bool,
     random: &mut SplitMix64,
 ) {
-    let (size, weights_of_word) = (largest(precision), weights_of_word(precision));
-    let words_of_row = words_of_row(precision, columns);
+    let (size, weights_of_word) = (format.largest(), format.weights_of_word());
+    let words_of_row = format.words_of_row(columns);
     let count = rows.next_multiple_of(ROWS) * words_of_row;
     let mut word = || {
         let weights: Vec<i8> = (0..weights_of_word).map(|_| number(random, size, extremes)).collect();
-        pack(precision, &weights)
+        format.pack(&weights)
     };
     let words: Vec<u32> = (0..count).map(|_| word()).collect();
     let scales: Vec<u16> =
         (0..rows.next_multiple_of(ROWS)).map(|_| (random.next_u32() & 0x7fff) as u16).collect();
-    let matrix = Packed { precision, words: &words, scales: &scales, words_of_row };
+    let matrix = Packed { format, words: &words, scales: &scales, words_of_row };
     let mut x = numbers(random, columns, extremes);
     x.resize(columns.next_multiple_of(16), 0);
     // What a longer vector left behind must not matter.
     let mut prepared = vec![i32::MAX; prepared_len(columns) + 7];
-    kernels::prepare(precision, &mut prepared, &x);
+    kernels::prepare(format, &mut prepared, &x);
     let mut out = vec![0; rows];
     kernels::matvec(&mut out, matrix, &prepared);
     for (row, &out) in out.iter().enumerate() {
         let sum = portable::row_sum(matrix, row, &x[..columns]);
         let expected = scale_row(sum, matrix.lift(), scales[row]);
-        assert_eq!(out, expected, "{kernel}, {precision:?}, {rows} x {columns}, row {row}");
+        assert_eq!(out, expected, "{kernel}, {format:?}, {rows} x {columns}, row {row}");
     }
 }
 
@@ -107,10 +107,10 @@ fn what_boards_check_too() {
 fn products_of_every_length() {
     with_every_kernel(|kernel| {
         let random = &mut SplitMix64::new(3);
-        for precision in INTEGERS {
+        for format in Format::ALL {
             for columns in (1..=300).chain([511, 512, 513, 1025]) {
                 for (rows, extremes) in [(1, false), (7, true), (8, false), (17, false), (30, true)] {
-                    check_product(kernel, precision, rows, columns, extremes, random);
+                    check_product(kernel, format, rows, columns, extremes, random);
                 }
             }
         }
@@ -121,8 +121,8 @@ fn products_of_every_length() {
 fn the_longest_row() {
     with_every_kernel(|kernel| {
         let random = &mut SplitMix64::new(4);
-        for precision in INTEGERS {
-            check_product(kernel, precision, 5, 65_535, true, random);
+        for format in Format::ALL {
+            check_product(kernel, format, 5, 65_535, true, random);
         }
     });
 }

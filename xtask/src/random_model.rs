@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pipsqueak::internal::packing::{Format, ROWS};
 use pipsqueak::internal::parameter::PARAMETERS;
-use pipsqueak::internal::{Parameter, Shape, SplitMix64, packing};
+use pipsqueak::internal::{Parameter, Shape, SplitMix64};
 use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
 use pipsqueak::{Config, Pieces, Precision, Vocabulary};
 
@@ -87,13 +88,13 @@ fn tensor(parameter: Parameter, config: &Config) -> Vec<u8> {
         return 1f32.to_le_bytes().repeat(layers * rows * columns);
     }
     const SCALE: u16 = 32_767;
-    let rows = rows.next_multiple_of(packing::ROWS);
-    let words = layers * rows * packing::words_of_row(Precision::Int8, columns);
+    let rows = rows.next_multiple_of(ROWS);
+    let words = layers * rows * Format::Int8.words_of_row(columns);
     let unit = 1.5 / (columns.max(1) as f32).sqrt() / 127.0 / f32::from(SCALE);
     let mut random = SplitMix64::new(parameter as u64 + 1);
     let mut word = || {
         let weights = [(); 4].map(|()| (random.below(255) as i16 - 127) as i8);
-        packing::pack(Precision::Int8, &weights).to_le_bytes()
+        Format::Int8.pack(&weights).to_le_bytes()
     };
     let mut bytes: Vec<u8> = (0..words).flat_map(|_| word()).collect();
     bytes.extend(SCALE.to_le_bytes().repeat(layers * rows));

@@ -1,9 +1,8 @@
 //! int8 vectors with one scale: `v ≈ factor * q`, `q` in -127..=127, from integers to integers.
 
-use crate::config::Precision;
 use crate::kernels::{self, Quantizer};
 use crate::numbers::{excess_bits, power_of_two};
-use crate::packing;
+use crate::packing::Format;
 
 /// The largest size of a quantised value.
 pub const INT8_MAX: u32 = 127;
@@ -35,9 +34,9 @@ pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
 
 /// As [`quantize`], and brings the vector into the form that [`kernels::matvec`] reads; `q` is room for it.
 #[cfg_attr(x86_vectors, inline(always))]
-pub fn quantize_prepared(precision: Precision, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
+pub fn quantize_prepared(format: Format, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
     let step = Quantizer::to_fit(kernels::largest(v));
-    kernels::quantize(precision, prepared, q, v, step);
+    kernels::quantize(format, prepared, q, v, step);
     step.factor()
 }
 
@@ -74,9 +73,9 @@ fn round_up_bf16(x: f32) -> u16 {
     (x.to_bits().saturating_add(0xffff) >> 16).min(LARGEST) as u16
 }
 
-/// Length of a quantised vector of `columns`, padded to whole words of any packing.
+/// Length of a quantised vector of `columns`, padded to whole words of any [`Format`].
 pub const fn quantized_len(columns: usize) -> usize {
-    columns.next_multiple_of(packing::weights_of_word(crate::Precision::Ternary))
+    columns.next_multiple_of(Format::Ternary.weights_of_word())
 }
 
 #[cfg(test)]

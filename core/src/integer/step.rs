@@ -266,7 +266,8 @@ impl Input<'_> {
     fn fill(&mut self, model: &Model<'_>, room: &mut [i8], values: &[i32], scale: f32) {
         let length = quantized_len(values.len()).min(room.len());
         let quantized = &mut room[..length];
-        self.scale = quantize_prepared(model.precision(), self.prepared, quantized, values) * scale;
+        let Some(format) = model.precision().format() else { return };
+        self.scale = quantize_prepared(format, self.prepared, quantized, values) * scale;
     }
 }
 

@@ -4,56 +4,41 @@
 //! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
 #![allow(unsafe_code)]
 
-#[cfg(any(arm_dsp, arm_thumb2))]
-mod attention;
+#[cfg(any(chip = "dsp", chip = "thumb2", chip = "v6m"))]
+mod arm;
 pub mod cast;
-#[cfg(arm_dsp)]
-mod dsp;
-#[cfg(any(arm_thumb2, arm_v6m, rv32m))]
-mod lanes;
 pub mod portable;
-#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
-mod product;
 mod root;
-#[cfg(arm_thumb2)]
-mod thumb2;
-#[cfg(arm_v6m)]
-mod v6m;
-#[cfg(any(arm_dsp, arm_thumb2))]
-mod vectors;
-#[cfg(x86_vectors)]
+#[cfg(chip = "rv32m")]
+mod rv32m;
+#[cfg(any(chip = "rv32m", chip = "thumb2", chip = "v6m"))]
+mod scalar32;
+#[cfg(chip = "x86")]
 pub mod x86;
 
-#[cfg(any(arm_dsp, arm_thumb2))]
-pub use attention::{scores, weights};
-#[cfg(arm_dsp)]
-pub use dsp::{accumulate, matvec, prepare, quantize};
-#[cfg(rv32m)]
-pub use lanes::{matvec, prepare, quantize};
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m)))]
-pub use portable::quantize;
-#[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::quantize_to;
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, x86_vectors)))]
-pub use portable::{accumulate, scores, weights};
-#[cfg(not(any(arm_dsp, arm_thumb2, x86_vectors)))]
-pub use portable::{activate, gate};
-#[cfg(not(any(arm_dsp, arm_thumb2)))]
-pub use portable::{add_aligned, gain, largest, or_of_magnitudes};
-#[cfg(not(any(arm_dsp, arm_thumb2, arm_v6m, rv32m, x86_vectors)))]
-pub use portable::{matvec, prepare};
-pub use root::sqrt;
-#[cfg(arm_thumb2)]
-pub use thumb2::{accumulate, matvec, prepare, quantize};
-#[cfg(arm_v6m)]
-pub use v6m::{accumulate, matvec, prepare, quantize, scores, weights};
-#[cfg(any(arm_dsp, arm_thumb2))]
-pub use vectors::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
-#[cfg(x86_vectors)]
-pub use x86::{accumulate, activate, gate, matvec, prepare, scores, vectorised, weights};
+#[cfg(chip = "dsp")]
+use arm::dsp as chip;
+#[cfg(chip = "thumb2")]
+use arm::thumb2 as chip;
+#[cfg(chip = "v6m")]
+use arm::v6m as chip;
+#[cfg(chip = "portable")]
+use portable as chip;
+#[cfg(chip = "rv32m")]
+use rv32m as chip;
+#[cfg(chip = "x86")]
+use x86 as chip;
 
-use crate::config::Precision;
+pub use chip::{
+    accumulate, activate, add_aligned, gain, gate, largest, matvec, or_of_magnitudes, prepare, quantize,
+    quantize_to, scores, weights,
+};
+pub use root::sqrt;
+#[cfg(chip = "x86")]
+pub use x86::vectorised;
+
 use crate::math;
+use crate::packing::Format;
 
 /// Work to be compiled for each kernel's instructions.
 pub trait Work {
@@ -62,7 +47,7 @@ pub trait Work {
 }
 
 /// Does `work`, compiled for the instructions of the kernel in use.
-#[cfg(not(x86_vectors))]
+#[cfg(not(chip = "x86"))]
 #[inline(always)]
 pub fn vectorised(work: impl Work) {
     work.run();
@@ -71,8 +56,8 @@ pub fn vectorised(work: impl Work) {
 /// A packed matrix, as it lies in flash; see `packing.rs`.
 #[derive(Debug, Clone, Copy)]
 pub struct Packed<'a> {
-    /// The format of the words.
-    pub precision: Precision,
+    /// What a word holds.
+    pub format: Format,
     /// `[rows / 4, words_of_row, 4]`.
     pub words: &'a [u32],
     /// `[rows]`, padded as the words are; at most 32,767 each.
@@ -83,22 +68,22 @@ pub struct Packed<'a> {
 
 impl Packed<'_> {
     /// Bits by which sums are shifted left before their row's scale shifts them right by 16, so that small rows keep
-    /// their precision; `|Σ| * 2^lift` stays below 2^31 for any row of this length. It is [`Self::full_lift`] up to 512
+    /// their format; `|Σ| * 2^lift` stays below 2^31 for any row of this length. It is [`Self::full_lift`] up to 512
     /// columns of int8 and int4, and for any number of ternary weights.
     pub const fn lift(&self) -> u32 {
-        let blocks = match self.precision {
-            Precision::F32 | Precision::Int8 => self.words_of_row.div_ceil(128),
-            Precision::Int4 => self.words_of_row.div_ceil(64),
-            Precision::Ternary => 1,
+        let blocks = match self.format {
+            Format::Int8 => self.words_of_row.div_ceil(128),
+            Format::Int4 => self.words_of_row.div_ceil(64),
+            Format::Ternary => 1,
         };
         self.full_lift() - blocks.next_power_of_two().trailing_zeros()
     }
 
     /// The lift of short rows: what a kernel's own sums count anyway.
     pub const fn full_lift(&self) -> u32 {
-        match self.precision {
-            Precision::F32 | Precision::Int8 | Precision::Ternary => 8,
-            Precision::Int4 => 12,
+        match self.format {
+            Format::Int8 | Format::Ternary => 8,
+            Format::Int4 => 12,
         }
     }
 }
@@ -211,7 +196,7 @@ pub fn scale_row(sum: i32, lift: u32, scale: u16) -> i32 {
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767: one instruction of a DSP.
-#[cfg(not(no_long_multiply))]
+#[cfg(not(chip = "v6m"))]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
     // The upper half of a product: what a chip has an instruction for.
@@ -219,7 +204,7 @@ pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767: in two products of 32 bits, as the chip has none of 64.
-#[cfg(no_long_multiply)]
+#[cfg(chip = "v6m")]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
     (a >> 16) * b + (((a as u32 & 0xffff) * b as u32) >> 16) as i32

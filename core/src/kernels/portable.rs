@@ -4,37 +4,30 @@ use super::{
     ActivationTable, Alignment, EXP2, FRACTION_BITS, Packed, Quantizer, ScoreScale, magnitude_bits,
     multiply_shift_16, scale_row,
 };
-use crate::config::Precision;
-use crate::packing::{ROWS, unpack, weights_of_word};
+use crate::packing::{Format, ROWS};
 use crate::{math, numbers};
 
 /// The largest [`magnitude_bits`] in `v`; 0 for none.
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn largest(v: &[i32]) -> u32 {
     v.iter().fold(0, |largest, &v| math::max_u32(magnitude_bits(v), largest))
 }
 
 /// All bits of the [`magnitude_bits`]s in `v`: a number as long as the largest of them.
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn or_of_magnitudes(v: &[i32]) -> u32 {
     v.iter().fold(0, |bits, &v| bits | magnitude_bits(v))
 }
 
 /// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
-#[cfg_attr(x86_vectors, inline(always))]
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
     quantize_to(quantized, v, step);
-    super::prepare(precision, prepared, quantized);
+    prepare(format, prepared, quantized);
 }
 
 /// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
     let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
     for (q, &v) in quantized.iter_mut().zip(v) {
@@ -44,7 +37,7 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
 }
 
 /// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Alignment`].
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
     let Alignment { down, shift, mantissa } = alignment;
     let pairs = sums.iter_mut().zip(v);
@@ -56,13 +49,13 @@ pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
 }
 
 /// `x = (x >> cut) S(x)`, by the table that `curve` looks up.
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
     x.iter_mut().for_each(|x| *x = curve.activate(*x));
 }
 
 /// `x = (x >> cut) S(x) * (up >> up_cut)`; both have at most 15 bits and a sign after their cuts.
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
     for (x, up) in x.iter_mut().zip(up) {
         *x = curve.activate(*x) * (up >> up_cut);
@@ -71,7 +64,7 @@ pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) 
 
 /// `x = (x >> cut) * gain`, the gains cut to the 15 bits of their mantissas and to a unit of `2^(exponent - 141)`, where
 /// `exponent` is the largest gain's. Returns `Σ (x >> cut)²`; at most 15 bits and a sign are left after the cut.
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
     let mut squares = 0;
     for (x, gain) in x.iter_mut().zip(gains) {
@@ -87,7 +80,7 @@ pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
 /// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
 ///
 /// `x` is as long as a packed row; `prepared` has at least [`prepared_len`](super::prepared_len) words.
-pub fn prepare(_: Precision, prepared: &mut [i32], x: &[i8]) {
+pub fn prepare(_: Format, prepared: &mut [i32], x: &[i8]) {
     for (prepared, &x) in prepared.iter_mut().zip(x) {
         *prepared = x.into();
     }
@@ -101,13 +94,10 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
     let outs = out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS));
     for ((out, scales), group) in outs.zip(groups) {
-        let sums = match matrix.precision {
-            Precision::F32 => [0; ROWS],
-            Precision::Int8 => four_rows(group, prepared, |word, i| unpack(Precision::Int8, word, i), 4),
-            Precision::Int4 => four_rows(group, prepared, |word, i| unpack(Precision::Int4, word, i), 8),
-            Precision::Ternary => {
-                four_rows(group, prepared, |word, i| unpack(Precision::Ternary, word, i), 16)
-            }
+        let sums = match matrix.format {
+            Format::Int8 => four_rows(group, prepared, |word, i| Format::Int8.unpack(word, i), 4),
+            Format::Int4 => four_rows(group, prepared, |word, i| Format::Int4.unpack(word, i), 8),
+            Format::Ternary => four_rows(group, prepared, |word, i| Format::Ternary.unpack(word, i), 16),
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
             *out = scale_row(sum, lift, scale);
@@ -130,9 +120,9 @@ fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weigh
 
 /// The exact sum of a row, weight by weight: what the tests hold every kernel to.
 pub fn row_sum(matrix: Packed<'_>, row: usize, x: &[i8]) -> i32 {
-    let weights = weights_of_word(matrix.precision);
+    let weights = matrix.format.weights_of_word();
     let place = |column: usize| crate::packing::place(matrix.words_of_row, row, column / weights);
-    let weight = |column: usize| unpack(matrix.precision, matrix.words[place(column)], column % weights);
+    let weight = |column: usize| matrix.format.unpack(matrix.words[place(column)], column % weights);
     x.iter().enumerate().map(|(column, &x)| weight(column) * i32::from(x)).sum()
 }
 
@@ -173,25 +163,6 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// Adds the last of an odd number of positions, for kernels that take two at a time; see [`accumulate`].
-#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
-pub(super) fn accumulate_last<const N: usize>(
-    sums: &mut [i32],
-    weights: &[[i32; N]],
-    values: &[i8],
-    stride: usize,
-    positions: usize,
-) {
-    let (head, pairs) = (sums.len() / N, positions / 2);
-    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
-    let last = values.get(2 * pairs * stride..).unwrap_or_default();
-    for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(word) {
-        for (sum, &value) in sums.iter_mut().zip(last) {
-            *sum += (word & 0xffff) * i32::from(value);
-        }
-    }
-}
-
 /// `out[t][n] = (queries[n] · keys[t] * key >> 12) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
 /// scale. Returns the largest of each head.
 ///
@@ -209,7 +180,7 @@ pub fn scores<const N: usize>(
 }
 
 /// From products to scores, in place; see [`scores`].
-#[cfg_attr(x86_vectors, inline(always))]
+#[cfg_attr(chip = "x86", inline(always))]
 pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: ScoreScale<N>) -> [i32; N] {
     let mut largest = [i32::MIN; N];
     for (scores, scale) in out.iter_mut().zip(scales) {
@@ -241,23 +212,6 @@ pub fn weights<const N: usize>(
         }
     }
     totals
-}
-
-/// The weight of the last of an odd number of positions, without headroom, for kernels that take two at a time; see
-/// [`weights`].
-#[cfg(any(arm_dsp, arm_thumb2, arm_v6m))]
-pub(super) fn weigh_last<const N: usize>(
-    totals: &mut [u32; N],
-    scores: &mut [[i32; N]],
-    scales: &[i32],
-    largest: [i32; N],
-) {
-    let pairs = scales.len() / 2;
-    let (Some(&score), [scale]) = (scores.get(2 * pairs), &scales[2 * pairs..]) else { return };
-    let mut last = [score];
-    let more = weights(&mut last, core::slice::from_ref(scale), largest, 0);
-    totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-    scores[pairs] = last[0];
 }
 
 /// `2^(15 - distance / 256)`.

@@ -145,10 +145,10 @@ pub fn build<'p>(
 }
 
 fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &[f32]) -> Vec<u8> {
-    if precision != Precision::F32 && parameter.is_matrix() {
-        return quantize::rows(values, parameter.shape(config), precision);
+    match precision.format() {
+        Some(format) if parameter.is_matrix() => quantize::rows(values, parameter.shape(config), format),
+        _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
     }
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 /// Gives each tensor the padding that puts it on its boundary.

@@ -2,7 +2,7 @@
 //! stand for.
 
 use pipsqueak::Precision;
-use pipsqueak::internal::packing::{ROWS, largest, pack, weights_of_word, words_of_row};
+use pipsqueak::internal::packing::{Format, ROWS};
 use pipsqueak::internal::{Shape, math};
 
 use crate::training::parallel;
@@ -31,16 +31,16 @@ impl Scales {
     }
 }
 
-/// A matrix `[layers, rows, columns]` in the format of `precision`, as the core's `Tensor` says.
-pub fn rows(values: &[f32], shape: Shape, precision: Precision) -> Vec<u8> {
+/// A matrix `[layers, rows, columns]` of this `format`, as the core's `Tensor` says.
+pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
     let rows = shape.rows.next_multiple_of(ROWS);
     let (mut words, mut mantissas, mut units) = (Vec::new(), Vec::new(), Vec::new());
     for layer in values.chunks_exact((shape.rows * shape.columns).max(1)) {
         let mut scales: Vec<f32> =
-            layer.chunks_exact(shape.columns).map(|row| best_scale(row, precision)).collect();
+            layer.chunks_exact(shape.columns).map(|row| best_scale(row, format)).collect();
         scales.resize(rows, 0.0);
         let scales = Scales::of(&scales);
-        words.extend(pack_layer(layer, shape.columns, precision, &scales));
+        words.extend(pack_layer(layer, shape.columns, format, &scales));
         units.push(scales.unit);
         mantissas.extend(scales.integers);
     }
@@ -51,16 +51,16 @@ pub fn rows(values: &[f32], shape: Shape, precision: Precision) -> Vec<u8> {
 }
 
 /// The words of four rows alternate; missing rows are zero.
-fn pack_layer(layer: &[f32], columns: usize, precision: Precision, scales: &Scales) -> Vec<u32> {
+fn pack_layer(layer: &[f32], columns: usize, format: Format, scales: &Scales) -> Vec<u32> {
     let mut words = Vec::new();
     let row = |row: usize| layer.get(row * columns..(row + 1) * columns).unwrap_or_default();
     for first in (0..scales.integers.len()).step_by(ROWS) {
-        let rows = [0, 1, 2, 3].map(|i| quantize(row(first + i), scales.row(first + i), precision));
-        for word in 0..words_of_row(precision, columns) {
-            let start = word * weights_of_word(precision);
+        let rows = [0, 1, 2, 3].map(|i| quantize(row(first + i), scales.row(first + i), format));
+        for word in 0..format.words_of_row(columns) {
+            let start = word * format.weights_of_word();
             let packed = |row: &Vec<i8>| {
-                let end = row.len().min(start + weights_of_word(precision));
-                pack(precision, row.get(start..end).unwrap_or_default())
+                let end = row.len().min(start + format.weights_of_word());
+                format.pack(row.get(start..end).unwrap_or_default())
             };
             words.extend(rows.iter().map(packed));
         }
@@ -68,25 +68,25 @@ fn pack_layer(layer: &[f32], columns: usize, precision: Precision, scales: &Scal
     words
 }
 
-fn quantize(row: &[f32], scale: f32, precision: Precision) -> Vec<i8> {
+fn quantize(row: &[f32], scale: f32, format: Format) -> Vec<i8> {
     let inverse = inverse(scale);
-    row.iter().map(|x| nearest(x * inverse, precision) as i8).collect()
+    row.iter().map(|x| nearest(x * inverse, format) as i8).collect()
 }
 
 vectorised! {
     /// The scale by which the row's squared error is least, among candidates below the one that cuts nothing off; for
     /// each candidate's integers, the scale that fits them best.
-    fn best_scale(row: &[f32], precision: Precision) -> f32 {
+    fn best_scale(row: &[f32], format: Format) -> f32 {
         const CANDIDATES: usize = 400;
-        let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / largest(precision) as f32;
+        let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / format.largest() as f32;
         if widest < f32::MIN_POSITIVE {
             return 0.0;
         }
-        let narrowest = if precision == Precision::Int8 { 0.7 } else { 0.25 };
+        let narrowest = if format == Format::Int8 { 0.7 } else { 0.25 };
         let (mut best, mut least) = (widest, f64::INFINITY);
         for i in 0..CANDIDATES {
             let tried = widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
-            let (scale, error) = fit(row, tried, precision);
+            let (scale, error) = fit(row, tried, format);
             if error < least {
                 (best, least) = (scale, error);
             }
@@ -97,10 +97,10 @@ vectorised! {
 
 /// The least-squares scale of the integers that `tried` gives, and its squared error.
 #[inline(always)]
-fn fit(row: &[f32], tried: f32, precision: Precision) -> (f32, f64) {
+fn fit(row: &[f32], tried: f32, format: Format) -> (f32, f64) {
     let pairs = |scale: f32| {
         let inverse = inverse(scale);
-        row.iter().map(move |&x| (f64::from(x), f64::from(nearest(x * inverse, precision))))
+        row.iter().map(move |&x| (f64::from(x), f64::from(nearest(x * inverse, format))))
     };
     let (product, square) = pairs(tried).fold((0.0, 0.0), |(p, s), (x, q)| (p + x * q, s + q * q));
     let scale = if square > 0.0 { (product / square) as f32 } else { tried };
@@ -133,21 +133,21 @@ pub fn round_to(
     let layers: Vec<_> = layers.collect();
     parallel::for_each(threads, layers.into_iter(), |(is_matrix, columns, rounded, values)| {
         rounded.copy_from_slice(values);
-        if is_matrix {
-            round_layer(rounded, columns, precision);
+        if let Some(format) = precision.format().filter(|_| is_matrix) {
+            round_layer(rounded, columns, format);
         }
     });
 }
 
 vectorised! {
     /// Rounds the rows `[rows, columns]` of one layer, each with its scale.
-    fn round_layer(layer: &mut [f32], columns: usize, precision: Precision) {
-        let scales: Vec<f32> = layer.chunks_exact(columns).map(|row| quick_scale(row, precision)).collect();
+    fn round_layer(layer: &mut [f32], columns: usize, format: Format) {
+        let scales: Vec<f32> = layer.chunks_exact(columns).map(|row| quick_scale(row, format)).collect();
         let scales = Scales::of(&scales);
         for (i, row) in layer.chunks_exact_mut(columns).enumerate() {
             let scale = scales.row(i);
             let inverse = inverse(scale);
-            row.iter_mut().for_each(|x| *x = nearest(*x * inverse, precision) * scale);
+            row.iter_mut().for_each(|x| *x = nearest(*x * inverse, format) * scale);
         }
     }
 }
@@ -155,17 +155,17 @@ vectorised! {
 /// The scale by which the row's squared error is about least. At most the one that cuts nothing off, so that the row has
 /// an integer of the largest size, by which [`rows`] finds the scale again.
 #[inline(always)]
-fn quick_scale(row: &[f32], precision: Precision) -> f32 {
-    let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / largest(precision) as f32;
+fn quick_scale(row: &[f32], format: Format) -> f32 {
+    let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / format.largest() as f32;
     if widest < f32::MIN_POSITIVE {
         return 0.0;
     }
-    let candidates: &[f32] = match precision {
-        Precision::Int8 | Precision::F32 => &[1.0, 0.97, 0.93],
-        Precision::Int4 => &[1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58],
-        Precision::Ternary => &[0.85, 0.75, 0.67, 0.6, 0.53, 0.47, 0.41, 0.35, 0.3],
+    let candidates: &[f32] = match format {
+        Format::Int8 => &[1.0, 0.97, 0.93],
+        Format::Int4 => &[1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58],
+        Format::Ternary => &[0.85, 0.75, 0.67, 0.6, 0.53, 0.47, 0.41, 0.35, 0.3],
     };
-    let fit = |factor: &f32| least_squares(row, widest * factor, precision);
+    let fit = |factor: &f32| least_squares(row, widest * factor, format);
     let best = candidates.iter().map(fit).max_by(|a, b| a.1.total_cmp(&b.1));
     best.map_or(widest, |(scale, _)| scale.min(widest))
 }
@@ -173,17 +173,17 @@ fn quick_scale(row: &[f32], precision: Precision) -> f32 {
 /// For the integers `q` that `tried` gives, the scale `Σ x q / Σ q²` that fits them best, and by how much it lowers the
 /// squared error against all zero: `(Σ x q)² / Σ q²`.
 #[inline(always)]
-fn least_squares(row: &[f32], tried: f32, precision: Precision) -> (f32, f32) {
+fn least_squares(row: &[f32], tried: f32, format: Format) -> (f32, f32) {
     let inverse = 1.0 / tried;
-    let product = math::sum(row, |x| x * nearest(x * inverse, precision));
-    let square = math::sum(row, |x| nearest(x * inverse, precision) * nearest(x * inverse, precision));
+    let product = math::sum(row, |x| x * nearest(x * inverse, format));
+    let square = math::sum(row, |x| nearest(x * inverse, format) * nearest(x * inverse, format));
     if square > 0.0 { (product / square, product * product / square) } else { (tried, 0.0) }
 }
 
 /// The nearest integer that a weight can be, even where two are.
 #[inline(always)]
-fn nearest(x: f32, precision: Precision) -> f32 {
-    let size = largest(precision) as f32;
+fn nearest(x: f32, format: Format) -> f32 {
+    let size = format.largest() as f32;
     math::nearest(x.clamp(-size, size))
 }
 
@@ -193,7 +193,7 @@ mod tests {
     use crate::network::differences::values;
     use crate::sizing::presets::STORIES_260K;
     use pipsqueak::internal::Parameter;
-    use pipsqueak::internal::packing::{place, unpack};
+    use pipsqueak::internal::packing::place;
 
     const PRECISIONS: [Precision; 3] = [Precision::Int8, Precision::Int4, Precision::Ternary];
 
@@ -213,18 +213,17 @@ mod tests {
     }
 
     /// The values that the bytes of a model file stand for.
-    fn decoded(bytes: &[u8], shape: Shape, precision: Precision) -> Vec<f32> {
+    fn decoded(bytes: &[u8], shape: Shape, format: Format) -> Vec<f32> {
         let Shape { layers, rows, columns } = shape;
-        let words_of_row = words_of_row(precision, columns);
+        let words_of_row = format.words_of_row(columns);
         let padded = rows.next_multiple_of(ROWS);
         let (words, rest) = bytes.split_at(4 * layers * padded * words_of_row);
         let (scales, units) = rest.split_at(2 * layers * padded);
         let word = |i: usize| u32::from_le_bytes(words.as_chunks::<4>().0[i]);
         let value = |layer: usize, row: usize, column: usize| {
-            let weights = weights_of_word(precision);
+            let weights = format.weights_of_word();
             let first = layer * padded * words_of_row;
-            let q =
-                unpack(precision, word(first + place(words_of_row, row, column / weights)), column % weights);
+            let q = format.unpack(word(first + place(words_of_row, row, column / weights)), column % weights);
             let scale = u16::from_le_bytes(scales.as_chunks::<2>().0[layer * padded + row]);
             q as f32 * (f32::from(scale) * f32::from_le_bytes(units.as_chunks::<4>().0[layer]))
         };
@@ -236,13 +235,14 @@ mod tests {
     #[test]
     fn a_model_file_holds_what_training_has_rounded() {
         for precision in PRECISIONS {
+            let format = precision.format().unwrap();
             let rounded = rounded(&noise(), precision, 2);
             for (parameter, shape, values) in rounded.walk().filter(|(p, _, _)| p.is_matrix()) {
-                let held = decoded(&rows(values, shape, precision), shape, precision);
+                let held = decoded(&rows(values, shape, format), shape, format);
                 let largest = values.iter().fold(0f32, |a, b| a.max(b.abs()));
                 for (i, (held, value)) in held.iter().zip(values).enumerate() {
                     let error = (held - value).abs() / largest;
-                    assert!(error < 1e-6, "{precision:?} {}[{i}]: {held} {value}", parameter.name());
+                    assert!(error < 1e-6, "{format:?} {}[{i}]: {held} {value}", parameter.name());
                 }
             }
         }
@@ -252,13 +252,14 @@ mod tests {
     fn quick_scales_are_nearly_the_best() {
         let parameters = noise();
         for (precision, share) in PRECISIONS.into_iter().zip([1.05, 1.02, 1.02]) {
+            let format = precision.format().unwrap();
             let rounded = rounded(&parameters, precision, 1);
             let (shape, values) = (parameters.shape(Parameter::Up), parameters.get(Parameter::Up));
-            let best = decoded(&rows(values, shape, precision), shape, precision);
+            let best = decoded(&rows(values, shape, format), shape, format);
             let error =
                 |other: &[f32]| -> f32 { values.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum() };
             let (quick, best) = (error(rounded.get(Parameter::Up)), error(&best));
-            assert!(quick <= share * best, "{precision:?}: {quick} {best}");
+            assert!(quick <= share * best, "{format:?}: {quick} {best}");
         }
     }
 

@@ -8,9 +8,8 @@ use core::arch::x86_64::*;
 
 use super::EXP2_WORDS;
 use super::layout::{Operands, offset, plane_len, planes};
-use crate::config::Precision;
 use crate::kernels::{ACTIVATION_STEPS, ActivationTable, FRACTION_BITS, Packed, ScoreScale, Work, portable};
-use crate::packing::{INT4_SIGNS, ROWS};
+use crate::packing::{Format, INT4_SIGNS, ROWS};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
@@ -75,12 +74,9 @@ fn bend_eight(x: __m256i, curve: ActivationTable<'_>) -> __m256i {
 
 /// Brings an int8 vector into the form of [`layout`](super::layout).
 #[target_feature(enable = "avx2")]
-pub(super) fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+pub(super) fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((first, factors)) = prepared.split_first_mut() else { return };
-    let planes = planes(precision);
-    if planes == 0 {
-        return;
-    }
+    let planes = planes(format);
     let length = plane_len(planes, x.len().div_ceil(4 * planes));
     let Some(factors) = factors.get_mut(..planes * length) else { return };
     let mut sum = 0;
@@ -88,16 +84,15 @@ pub(super) fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
         let x = load_padded(x);
         sum += add_bytes(x);
         let out = &mut factors[16 / planes * i..];
-        match precision {
-            Precision::F32 => {}
-            Precision::Int8 => put_words::<4>(x, out),
-            Precision::Int4 => {
+        match format {
+            Format::Int8 => put_words::<4>(x, out),
+            Format::Int4 => {
                 let evens = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
                 let x = _mm_shuffle_epi8(x, evens);
                 put_words::<2>(x, out);
                 put_words::<2>(_mm_unpackhi_epi64(x, x), &mut out[length..]);
             }
-            Precision::Ternary => {
+            Format::Ternary => {
                 let fours = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
                 let x = _mm_shuffle_epi8(x, fours);
                 put_words::<1>(x, out);
@@ -107,7 +102,7 @@ pub(super) fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
             }
         }
     }
-    *first = offset(precision) * sum;
+    *first = offset(format) * sum;
 }
 
 /// Up to 16 bytes, and zeros.
@@ -148,11 +143,10 @@ fn put_words<const WORDS: usize>(x: __m128i, out: &mut [i32]) {
 /// See [`portable::matvec`].
 #[target_feature(enable = "avx2")]
 pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    match matrix.precision {
-        Precision::F32 => out.fill(0),
-        Precision::Int8 => rows::<1>(out, matrix, prepared),
-        Precision::Int4 => rows::<2>(out, matrix, prepared),
-        Precision::Ternary => rows::<4>(out, matrix, prepared),
+    match matrix.format {
+        Format::Int8 => rows::<1>(out, matrix, prepared),
+        Format::Int4 => rows::<2>(out, matrix, prepared),
+        Format::Ternary => rows::<4>(out, matrix, prepared),
     }
 }
 

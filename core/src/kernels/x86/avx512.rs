@@ -7,9 +7,8 @@
 use core::arch::x86_64::*;
 
 use super::layout::Operands;
-use crate::config::Precision;
 use crate::kernels::{Packed, Work};
-use crate::packing::{INT4_SIGNS, ROWS};
+use crate::packing::{Format, INT4_SIGNS, ROWS};
 
 pub(super) use super::avx2::{accumulate, activate, gate, prepare, scores, weights};
 
@@ -25,11 +24,10 @@ pub(super) fn run(work: impl Work) {
 /// See [`portable::matvec`](crate::kernels::portable::matvec).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    match matrix.precision {
-        Precision::F32 => out.fill(0),
-        Precision::Int8 => rows::<1>(out, matrix, prepared),
-        Precision::Int4 => rows::<2>(out, matrix, prepared),
-        Precision::Ternary => rows::<4>(out, matrix, prepared),
+    match matrix.format {
+        Format::Int8 => rows::<1>(out, matrix, prepared),
+        Format::Int4 => rows::<2>(out, matrix, prepared),
+        Format::Ternary => rows::<4>(out, matrix, prepared),
     }
 }
 

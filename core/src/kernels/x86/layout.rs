@@ -5,13 +5,12 @@
 //! columns `4 planes j + planes i + plane`. So a vector becomes, behind what the weights' offset adds to a sum, a plane
 //! after the other: `[planes, words, 4]`, where a word has the four int8 of its plane, four times over.
 
-use crate::config::Precision;
 use crate::kernels::Packed;
-use crate::packing::{ROWS, weights_of_word};
+use crate::packing::{Format, ROWS};
 
 /// Weights that share a byte.
-pub(super) const fn planes(precision: Precision) -> usize {
-    weights_of_word(precision) / 4
+pub(super) const fn planes(format: Format) -> usize {
+    format.weights_of_word() / 4
 }
 
 /// Words of a plane for a row of so many words: as many as [`prepare`](super::prepare) wrote for a vector that is
@@ -20,13 +19,12 @@ pub(super) const fn plane_len(planes: usize, words_of_row: usize) -> usize {
     (words_of_row * 4 * planes).next_multiple_of(16) / planes
 }
 
-/// What is added to weights in a word of this precision, and in int8 by the kernel, to make them unsigned.
-pub(super) const fn offset(precision: Precision) -> i32 {
-    match precision {
-        Precision::F32 => 0,
-        Precision::Int8 => 128,
-        Precision::Int4 => 8,
-        Precision::Ternary => 1,
+/// What is added to weights in a word of this format, and in int8 by the kernel, to make them unsigned.
+pub(super) const fn offset(format: Format) -> i32 {
+    match format {
+        Format::Int8 => 128,
+        Format::Int4 => 8,
+        Format::Ternary => 1,
     }
 }
 

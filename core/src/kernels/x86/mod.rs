@@ -11,8 +11,10 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{ActivationTable, Packed, ScoreScale, Work, portable};
-use crate::config::Precision;
+use super::{ActivationTable, Packed, Quantizer, ScoreScale, Work, portable};
+use crate::packing::Format;
+
+pub use super::portable::{add_aligned, gain, largest, or_of_magnitudes, quantize_to};
 
 /// Which instructions the inner loops use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,9 +128,16 @@ pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) 
     dispatch!(gate(x, up, up_cut, curve));
 }
 
+/// See [`portable::quantize`].
+#[inline(always)]
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    quantize_to(quantized, v, step);
+    prepare(format, prepared, quantized);
+}
+
 /// See [`portable::prepare`]; for the vector kernels it is `layout`'s.
-pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
-    dispatch!(prepare(precision, prepared, x));
+pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
+    dispatch!(prepare(format, prepared, x));
 }
 
 /// See [`portable::matvec`].

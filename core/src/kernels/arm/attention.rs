@@ -5,22 +5,14 @@
 
 use core::arch::naked_asm;
 
-#[cfg(arm_dsp)]
-use super::dsp::dots;
-#[cfg(arm_thumb2)]
-use super::thumb2::dots;
-use super::{EXP2, ScoreScale, portable};
+use crate::kernels::{EXP2, ScoreScale, portable};
 
-/// See [`portable::scores`].
-pub fn scores<const N: usize>(
+/// See [`portable::scale`].
+pub(super) fn scale<const N: usize>(
     out: &mut [[i32; N]],
-    queries: &[i8],
-    keys: &[i8],
-    stride: usize,
     scales: &[i32],
     factors: ScoreScale<N>,
 ) -> [i32; N] {
-    dots(out, queries, keys, stride);
     let positions = out.len();
     if N != 2 || positions == 0 || scales.len() < positions {
         return portable::scale(out, scales, factors);
@@ -133,7 +125,7 @@ pub fn weights<const N: usize>(
     // SAFETY: there are scores and scales for `pairs` pairs of positions; two maxima, and room for two totals. The
     // table has an entry for each byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk) };
-    portable::weigh_last(&mut totals, scores, scales, largest);
+    super::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
@@ -180,13 +172,13 @@ macro_rules! weigh {
 }
 
 /// The upper halves of two words: `$second`'s stays, `$first`'s goes below it.
-#[cfg(arm_dsp)]
+#[cfg(chip = "dsp")]
 macro_rules! pack {
     ($second:literal, $first:literal) => {
         concat!("pkhtb ", $second, ", ", $second, ", ", $first, ", asr #16\n")
     };
 }
-#[cfg(arm_thumb2)]
+#[cfg(chip = "thumb2")]
 macro_rules! pack {
     ($second:literal, $first:literal) => {
         concat!("lsr ", $first, ", ", $first, ", #16\n bfi ", $second, ", ", $first, ", #0, #16\n")

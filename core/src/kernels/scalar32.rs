@@ -7,34 +7,31 @@
 //! the upper half of the product is the sum of two products, the lower half stays below it. What one word adds,
 //! `8 * 15 * 127 < 2^15`, still fits a half, which is then taken off.
 
-// RV32's product is this one; the others' use parts of it.
-#![cfg_attr(not(rv32m), allow(unreachable_pub, dead_code))]
+#![allow(unreachable_pub)] // each chip hands on other parts
 
-use super::{Packed, Quantizer, cast, portable, scale_row};
-use crate::config::Precision;
-use crate::packing::{INT4_SIGNS, ROWS};
+use super::{Packed, Quantizer, cast, scale_row};
+use crate::packing::{Format, INT4_SIGNS, ROWS};
 
 /// Words of an int8 row whose sum, times 256, fits 32 bits.
 const INT8_BLOCK: usize = 128;
 
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then the
 /// factors of each word.
-pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((offset, factors)) = prepared.split_first_mut() else { return };
     *offset = 0;
     let sum = |x: &[i8]| -> i32 { x.iter().map(|&x| i32::from(x)).sum() };
-    match precision {
-        Precision::F32 => {}
-        Precision::Int8 => {
+    match format {
+        Format::Int8 => {
             for (out, x) in factors.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<4>().0) {
                 *out = int8_factors(x.map(i32::from));
             }
         }
-        Precision::Int4 => {
+        Format::Int4 => {
             pairs(factors.as_chunks_mut::<4>().0, x.as_chunks::<8>().0);
             *offset = 8 * sum(x);
         }
-        Precision::Ternary => {
+        Format::Ternary => {
             pairs(factors.as_chunks_mut::<8>().0, x.as_chunks::<16>().0);
             *offset = sum(x);
         }
@@ -54,20 +51,6 @@ fn pairs<const HALF: usize, const ALL: usize>(factors: &mut [[i32; HALF]], x: &[
             *factor = i32::from(x[i + HALF]) + (i32::from(x[i]) << 16);
         }
     }
-}
-
-/// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
-    if precision != Precision::Int8 {
-        return portable::quantize(precision, prepared, quantized, v, step);
-    }
-    quantize_int8(prepared, quantized.len(), v, step, int8_factors);
 }
 
 /// The factors of `length` values, those beyond `v` being zero.
@@ -100,11 +83,10 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let lift = matrix.lift();
     let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
     for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
-        let sums = match matrix.precision {
-            Precision::F32 => return,
-            Precision::Int8 => int8_rows(group, factors),
-            Precision::Int4 => pair_rows::<4>(group, factors, INT4_SIGNS),
-            Precision::Ternary => pair_rows::<8>(group, factors, 0),
+        let sums = match matrix.format {
+            Format::Int8 => int8_rows(group, factors),
+            Format::Int4 => pair_rows::<4>(group, factors, INT4_SIGNS),
+            Format::Ternary => pair_rows::<8>(group, factors, 0),
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
             *out = scale_row(sum - offset, lift, scale);

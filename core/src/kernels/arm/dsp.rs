@@ -16,9 +16,13 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
-use super::{Packed, Quantizer, portable};
-use crate::config::Precision;
+use super::attention::scale;
+use super::matvec::{self, Kernel, Product};
+use crate::kernels::{Packed, Quantizer, ScoreScale, portable};
+use crate::packing::Format;
+
+pub use super::attention::weights;
+pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 
 /// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
 #[cfg(arm_v8m)]
@@ -36,18 +40,17 @@ macro_rules! dsp {
 
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then
 /// pairs of 16 bits.
-pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((offset, pairs)) = prepared.split_first_mut() else { return };
     *offset = 0;
-    match precision {
-        Precision::F32 => {}
-        Precision::Int8 => {
+    match format {
+        Format::Int8 => {
             for (out, x) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(x.as_chunks::<4>().0) {
                 let [a, b, c, d] = x.map(i32::from);
                 *out = [pair(b, d), pair(256 * a - b, 256 * c - d)];
             }
         }
-        Precision::Int4 => {
+        Format::Int4 => {
             let chunks = x.as_chunks::<8>().0;
             for (out, x) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(chunks) {
                 let [a, b, c, d, e, f, g, h] = x.map(i32::from);
@@ -60,7 +63,7 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
                 *offset += 8 * (a + b + c + e + f + g);
             }
         }
-        Precision::Ternary => {
+        Format::Ternary => {
             let chunks = x.as_chunks::<16>().0;
             for (out, x) in pairs.as_chunks_mut::<8>().0.iter_mut().zip(chunks) {
                 for (i, out) in out.iter_mut().enumerate() {
@@ -73,17 +76,14 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
 }
 
 /// See [`portable::quantize`]: straight into the form that [`prepare`] gives.
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
-    let (values_of_word, pairs_of_word) = match precision {
-        Precision::Int8 => (4, 2),
-        Precision::Int4 => (8, 4),
-        _ => return portable::quantize(precision, prepared, quantized, v, step),
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    let (values_of_word, pairs_of_word) = match format {
+        Format::Int8 => (4, 2),
+        Format::Int4 => (8, 4),
+        _ => {
+            quantize_to(quantized, v, step);
+            return prepare(format, prepared, quantized);
+        }
     };
     let words = v.len() / values_of_word;
     let (whole, rest) = v.split_at(words * values_of_word);
@@ -110,15 +110,15 @@ pub fn quantize(
         let mut walk = QuantizeWalk { v: v.as_ptr(), words, step, out: out.as_mut_ptr(), sum: 0 };
         // SAFETY: there are values for so many words, and room for the pairs of as many; at least one.
         unsafe {
-            match precision {
-                Precision::Int8 => quantize_int8(&mut walk),
+            match format {
+                Format::Int8 => quantize_int8(&mut walk),
                 _ => quantize_int4(&mut walk),
             }
         }
         sum += walk.sum;
         place += words * pairs_of_word;
     }
-    *offset = if precision == Precision::Int4 { sum >> 1 } else { 0 };
+    *offset = if format == Format::Int4 { sum >> 1 } else { 0 };
 }
 
 #[repr(C)]
@@ -251,14 +251,13 @@ fn sum(x: &[i8]) -> i32 {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    product::matvec(out, matrix, prepared, KERNELS);
+    let kernel = match matrix.format {
+        Format::Int8 => Kernel { product: int8_product, factors: |words| 2 * words },
+        Format::Int4 => Kernel { product: int4_product, factors: |words| 4 * words },
+        Format::Ternary => Kernel { product: ternary_product, factors: |words| 8 * words },
+    };
+    matvec::matvec(out, matrix, prepared, kernel);
 }
-
-const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors: |words| 2 * words },
-    int4: Kernel { product: int4_product, factors: |words| 4 * words },
-    ternary: Kernel { product: ternary_product, factors: |words| 8 * words },
-};
 
 /// A word of each of four rows: 16 weights.
 macro_rules! int8_word {
@@ -486,8 +485,21 @@ struct Walk {
     pairs: usize,
 }
 
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    factors: ScoreScale<N>,
+) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, factors)
+}
+
 /// See [`portable::dots`].
-pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let head = queries.len() / N;
     let even = out.len() & !1;
     if N != 2 || even == 0 || head == 0 || !head.is_multiple_of(4) || keys.len() < (even - 1) * stride + head
@@ -616,7 +628,7 @@ pub fn accumulate<const N: usize>(
         }
         (*a, *b) = ([even[0], odd[0], even[1], odd[1]], [even[2], odd[2], even[3], odd[3]]);
     }
-    portable::accumulate_last(sums, weights, values, stride, positions);
+    super::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// Two channels of two positions with two heads' weights; `$turn` brings the channels to bytes 0 and 2.

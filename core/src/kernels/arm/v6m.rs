@@ -14,26 +14,29 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
-use super::{EXP2, Packed, Quantizer, ScoreScale, lanes, portable};
-use crate::config::Precision;
+use super::matvec::{self, Kernel, Product};
+use crate::kernels::{EXP2, Packed, Quantizer, ScoreScale, portable, scalar32};
+use crate::packing::Format;
+
+pub use crate::kernels::portable::{
+    activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to,
+};
 
 /// Words of an int4 row whose products are added before the upper half is taken.
 const INT4_BLOCK: usize = 4;
 
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then the
 /// factors of each word.
-pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
+pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((offset, factors)) = prepared.split_first_mut() else { return };
     *offset = 0;
-    match precision {
-        Precision::F32 => {}
-        Precision::Int8 => {
+    match format {
+        Format::Int8 => {
             for (out, x) in factors.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<4>().0) {
                 *out = int8_factors(x.map(i32::from));
             }
         }
-        Precision::Int4 => {
+        Format::Int4 => {
             let blocks = factors.chunks_mut(1 + 4 * INT4_BLOCK).zip(x.chunks(8 * INT4_BLOCK));
             for (out, x) in blocks {
                 let Some((start, out)) = out.split_first_mut() else { return };
@@ -43,22 +46,17 @@ pub fn prepare(precision: Precision, prepared: &mut [i32], x: &[i8]) {
                 }
             }
         }
-        Precision::Ternary => lanes::prepare(precision, prepared, x),
+        Format::Ternary => scalar32::prepare(format, prepared, x),
     }
 }
 
 /// See [`portable::quantize`].
-pub fn quantize(
-    precision: Precision,
-    prepared: &mut [i32],
-    quantized: &mut [i8],
-    v: &[i32],
-    step: Quantizer,
-) {
-    if precision != Precision::Int8 {
-        return portable::quantize(precision, prepared, quantized, v, step);
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    if format == Format::Int8 {
+        return scalar32::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
     }
-    lanes::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
+    quantize_to(quantized, v, step);
+    prepare(format, prepared, quantized);
 }
 
 #[inline(always)]
@@ -68,20 +66,15 @@ fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    if matrix.precision == Precision::Ternary {
-        return lanes::matvec(out, matrix, prepared);
-    }
-    product::matvec(out, matrix, prepared, KERNELS);
+    let kernel = match matrix.format {
+        Format::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },
+        Format::Int4 => {
+            Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) }
+        }
+        Format::Ternary => return scalar32::matvec(out, matrix, prepared),
+    };
+    matvec::matvec(out, matrix, prepared, kernel);
 }
-
-const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors: |words| 4 * words },
-    int4: INT4_KERNEL,
-    // Never called: see `matvec`.
-    ternary: INT4_KERNEL,
-};
-const INT4_KERNEL: Kernel =
-    Kernel { product: int4_product, factors: |words| 4 * words + words.div_ceil(INT4_BLOCK) };
 
 /// Pushes r8 to r11, by way of r4 to r7, which are pushed already.
 macro_rules! push_high {
@@ -545,7 +538,7 @@ pub fn weights<const N: usize>(
     // SAFETY: there are scores and scales for `pairs` pairs of positions, up to `end`; room for two totals. The table
     // has an entry for each byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk, totals.as_mut_ptr()) };
-    portable::weigh_last(&mut totals, scores, scales, largest);
+    super::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
@@ -657,7 +650,7 @@ pub fn accumulate<const N: usize>(
         let [a0, b0, a1, b1] = both;
         (*a, *b) = ([a0, a1], [b0, b1]);
     }
-    portable::accumulate_last(sums, weights, values, stride, positions);
+    super::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// A position's two values times two heads' weights at `$a` and `$b`; r6 is 0 and r7 is 1.

@@ -12,25 +12,33 @@
 
 use core::arch::naked_asm;
 
-use super::product::{self, Kernel, Kernels, Product};
-use super::{Packed, lanes, portable};
-use crate::config::Precision;
+use super::attention::scale;
+use super::matvec::{self, Kernel, Product};
+use crate::kernels::{Packed, Quantizer, ScoreScale, portable, scalar32};
+use crate::packing::Format;
 
-pub use super::lanes::{prepare, quantize};
+pub use super::attention::weights;
+pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+pub use crate::kernels::scalar32::prepare;
 
-/// See [`portable::matvec`](super::portable::matvec).
-pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    if matrix.precision == Precision::Ternary {
-        return lanes::matvec(out, matrix, prepared);
+/// See [`portable::quantize`].
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    if format == Format::Int8 {
+        return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
     }
-    product::matvec(out, matrix, prepared, KERNELS);
+    quantize_to(quantized, v, step);
+    prepare(format, prepared, quantized);
 }
 
-const KERNELS: Kernels = Kernels {
-    int8: Kernel { product: int8_product, factors: |words| 4 * words },
-    int4: Kernel { product: int4_product, factors: |words| 4 * words },
-    ternary: Kernel { product: int4_product, factors: |words| 4 * words },
-};
+/// See [`portable::matvec`](crate::kernels::portable::matvec).
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    let kernel = match matrix.format {
+        Format::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },
+        Format::Int4 => Kernel { product: int4_product, factors: |words| 4 * words },
+        Format::Ternary => return scalar32::matvec(out, matrix, prepared),
+    };
+    matvec::matvec(out, matrix, prepared, kernel);
+}
 
 /// Two factors for the lower or the upper half of each of four words.
 macro_rules! int8_half {
@@ -235,8 +243,21 @@ fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
 /// The longest head whose queries are taken apart on the stack.
 const HEAD_MAX: usize = 128;
 
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    factors: ScoreScale<N>,
+) -> [i32; N] {
+    dots(out, queries, keys, stride);
+    scale(out, scales, factors)
+}
+
 /// See [`portable::dots`].
-pub(super) fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
     let (head, positions) = (queries.len() / N, out.len());
     if N != 2 || !walkable(keys, head, stride, positions) {
         return portable::dots(out, queries, keys, stride);
@@ -325,7 +346,7 @@ pub fn accumulate<const N: usize>(
         let [a0, a1, a2, a3, b0, b1, b2, b3] = both;
         (*a, *b) = ([a0, a1, a2, a3], [b0, b1, b2, b3]);
     }
-    portable::accumulate_last(sums, weights, values, stride, positions);
+    super::accumulate_last(sums, weights, values, stride, positions);
 }
 
 /// A position's four values times two heads' weights, which are in r2 and r3.

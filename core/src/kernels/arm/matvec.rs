@@ -1,17 +1,9 @@
 //! What the products in assembly share: rows in groups of four, their scales, and rows too long for 32 bits.
 
-use super::{Packed, scale_row};
-use crate::config::Precision;
-use crate::packing::ROWS;
+use crate::kernels::{Packed, scale_row};
+use crate::packing::{Format, ROWS};
 
-/// A chip's kernels, one a format.
-pub(super) struct Kernels {
-    pub(super) int8: Kernel,
-    pub(super) int4: Kernel,
-    pub(super) ternary: Kernel,
-}
-
-/// Multiplies whole groups of rows.
+/// A chip's kernel for one format: multiplies whole groups of rows.
 #[derive(Clone, Copy)]
 pub(super) struct Kernel {
     /// Reads what the fields of a [`Product`] say, of at least one group and one word a row.
@@ -33,14 +25,8 @@ pub(super) struct Product {
     out: *mut i32,
 }
 
-/// See [`portable::matvec`](super::portable::matvec). `prepared` begins with what the weights' offset adds to a sum.
-pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernels: Kernels) {
-    let kernel = match matrix.precision {
-        Precision::F32 => return,
-        Precision::Int8 => kernels.int8,
-        Precision::Int4 => kernels.int4,
-        Precision::Ternary => kernels.ternary,
-    };
+/// See [`portable::matvec`](crate::kernels::portable::matvec). `prepared` begins with what the weights' offset adds to a sum.
+pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernel: Kernel) {
     let words = matrix.words_of_row;
     let Some((&offset, factors)) = prepared.split_first() else { return };
     let groups = out.len().div_ceil(ROWS);
@@ -82,10 +68,10 @@ pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kern
 fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], kernel: Kernel) {
     let lift = matrix.lift();
     // Words of which sums fit, the weights' offset included.
-    let block = match matrix.precision {
-        Precision::Int8 => 128,
-        Precision::Int4 => 64,
-        _ => 512,
+    let block = match matrix.format {
+        Format::Int8 => 128,
+        Format::Int4 => 64,
+        Format::Ternary => 512,
     };
     // A kernel's sums, shifted right by 16, become those of the weights themselves.
     let scales = [1 << (16 - matrix.full_lift()); ROWS];

@@ -5,7 +5,7 @@
 
 use core::arch::naked_asm;
 
-use super::{ActivationTable, Alignment, Quantizer, portable};
+use crate::kernels::{ActivationTable, Alignment, Quantizer, portable};
 use crate::math;
 
 /// See [`portable::largest`].
@@ -184,13 +184,13 @@ struct AddWalk {
     mantissa: i32,
 }
 
-#[cfg(arm_dsp)]
+#[cfg(chip = "dsp")]
 macro_rules! add_product {
     ($sum:literal, $v:literal) => {
         concat!("smlawt ", $sum, ", ", $v, ", r12, ", $sum, "\n")
     };
 }
-#[cfg(not(arm_dsp))]
+#[cfg(not(chip = "dsp"))]
 macro_rules! add_product {
     ($sum:literal, $v:literal) => {
         concat!("smull lr, ", $v, ", ", $v, ", r12\n add ", $sum, ", ", $sum, ", ", $v, "\n")

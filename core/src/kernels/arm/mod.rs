@@ -1,0 +1,50 @@
+//! Arm's M profile, a file a chip: [`dsp`] for Cortex-M4, M7 and M33, [`thumb2`] for M3, [`v6m`] for M0, M0+, M1 and M23;
+//! and what several of them share.
+
+#[cfg(any(chip = "dsp", chip = "thumb2"))]
+mod attention;
+#[cfg(chip = "dsp")]
+pub(super) mod dsp;
+#[cfg(any(chip = "dsp", chip = "thumb2"))]
+mod elementwise;
+mod matvec;
+#[cfg(chip = "thumb2")]
+pub(super) mod thumb2;
+#[cfg(chip = "v6m")]
+pub(super) mod v6m;
+
+use super::portable;
+
+/// Adds the last of an odd number of positions, for kernels that take two at a time; see [`portable::accumulate`].
+fn accumulate_last<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    let (head, pairs) = (sums.len() / N, positions / 2);
+    let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
+    let last = values.get(2 * pairs * stride..).unwrap_or_default();
+    for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(word) {
+        for (sum, &value) in sums.iter_mut().zip(last) {
+            *sum += (word & 0xffff) * i32::from(value);
+        }
+    }
+}
+
+/// The weight of the last of an odd number of positions, without headroom, for kernels that take two at a time; see
+/// [`portable::weights`].
+fn weigh_last<const N: usize>(
+    totals: &mut [u32; N],
+    scores: &mut [[i32; N]],
+    scales: &[i32],
+    largest: [i32; N],
+) {
+    let pairs = scales.len() / 2;
+    let (Some(&score), [scale]) = (scores.get(2 * pairs), &scales[2 * pairs..]) else { return };
+    let mut last = [score];
+    let more = portable::weights(&mut last, core::slice::from_ref(scale), largest, 0);
+    totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
+    scores[pairs] = last[0];
+}

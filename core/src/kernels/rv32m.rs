@@ -1,0 +1,18 @@
+//! Kernels for RISC-V with multiplication: RV32IM.
+
+use super::{Quantizer, scalar32};
+use crate::packing::Format;
+
+pub use super::portable::{
+    accumulate, activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to, scores, weights,
+};
+pub use super::scalar32::{matvec, prepare};
+
+/// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+    if format == Format::Int8 {
+        return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
+    }
+    quantize_to(quantized, v, step);
+    prepare(format, prepared, quantized);
+}
