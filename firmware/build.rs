@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use pipsqueak::Model;
 use pipsqueak::model::ALIGNMENT;
-use pipsqueak::{MemorySize, Model};
 
 /// The boards: the feature, and the file that describes the memory.
 const BOARDS: [(&str, &str); 5] = [
@@ -80,10 +80,10 @@ fn link_model() -> Result<(), String> {
     let aligned = Aligned::new(&file);
     let model =
         Model::load(aligned.bytes()).map_err(|error| format!("{path} can't be linked in: {error}."))?;
-    let MemorySize { floats, words, halves, bytes } = MemorySize::of(model.config(), model.precision());
+    let memory_bytes = model.config().memory_bytes(model.precision());
     let text = format!(
         "/// What changes while this model generates, in a size of its own.\n\
-         pub(crate) type ModelMemory = pipsqueak::Memory<{floats}, {words}, {halves}, {bytes}>;\n\
+         pub(crate) type ModelMemory = pipsqueak::Memory<{memory_bytes}>;\n\
          static ALIGNED: Aligned<[u8; {}]> = Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/model.pip\")));\n",
         file.len()
     );

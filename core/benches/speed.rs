@@ -9,8 +9,9 @@ use std::error::Error;
 use std::time::Instant;
 
 use pipsqueak::internal::Decoder;
+use pipsqueak::internal::memory::memory_bytes_with_lanes;
 use pipsqueak::internal::sampler::argmax;
-use pipsqueak::{Buffers, MemorySize, Model};
+use pipsqueak::{Buffers, Model};
 
 const PROMPT: &str = "Once upon a time";
 
@@ -35,11 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         prompt.push(token);
         Ok(())
     })?;
-    let size = MemorySize::with_lanes(model.config(), model.precision(), lanes.unwrap_or(1));
-    let (mut floats, mut words) = (vec![0.0; size.floats], vec![0; size.words]);
-    let (mut halves, mut bytes) = (vec![0; size.halves], vec![0; size.bytes]);
-    let buffers = Buffers { floats: &mut floats, words: &mut words, halves: &mut halves, bytes: &mut bytes };
-    let (mut decoder, _) = Decoder::new(model, buffers)?;
+    let bytes = memory_bytes_with_lanes(model.config(), model.precision(), lanes.unwrap_or(1));
+    let mut memory = vec![0; bytes + 3];
+    let (mut decoder, _) = Decoder::new(model, Buffers::from(&mut memory[..]))?;
     let (positions, mut seconds, mut hash) = (positions.parse()?, f64::INFINITY, 0);
     let text = if lanes.is_some() { write(&mut decoder, &prompt, positions)? } else { vec![] };
     for _ in 0..passes.parse()? {

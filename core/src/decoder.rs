@@ -7,7 +7,7 @@ use crate::config::{Config, Precision};
 use crate::float::FloatStep;
 use crate::integer::IntegerStep;
 use crate::kernels::{Work, vectorised};
-use crate::memory::{Buffers, MemorySize, take};
+use crate::memory::Buffers;
 use crate::model::Model;
 use crate::parameter::Parameter;
 
@@ -25,20 +25,20 @@ enum Numbers<'m> {
 }
 
 impl<'a, 'm> Decoder<'a, 'm> {
-    /// Lays out `buffers` for `model`; returns what is left of their halves, at least `[context]`.
+    /// Lays out `buffers` for `model`; returns room for the tokens in the cache, `[context]`.
     ///
     /// # Errors
     /// [`Error::MemoryTooSmall`].
     pub fn new(model: Model<'a>, mut buffers: Buffers<'m>) -> Result<(Self, &'m mut [u16]), Error> {
         let config = model.config();
-        buffers.check(&MemorySize::of(config, model.precision()))?;
-        let window = take(&mut buffers.halves, config.context);
+        buffers.check(config.memory_bytes(model.precision()))?;
         let numbers = match model.precision() {
-            Precision::F32 => Numbers::Float(FloatStep::lay_out(config, buffers)),
+            Precision::F32 => Numbers::Float(FloatStep::lay_out(config, &mut buffers)),
             Precision::Int8 | Precision::Int4 | Precision::Ternary => {
-                Numbers::Integer(IntegerStep::lay_out(config, buffers))
+                Numbers::Integer(IntegerStep::lay_out(config, &mut buffers))
             }
         };
+        let window = buffers.take(config.context);
         Ok((Decoder { model, numbers }, window))
     }
 

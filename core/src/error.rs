@@ -57,11 +57,9 @@ pub enum Error {
     },
     /// The memory that the model is to run in is too small for it.
     MemoryTooSmall {
-        /// The part of the memory.
-        part: &'static str,
-        /// Elements needed.
+        /// Bytes needed.
         needs: usize,
-        /// Elements there.
+        /// Bytes there.
         has: usize,
     },
     /// A token id or a position outside the model.
@@ -104,10 +102,10 @@ impl fmt::Display for Error {
             Error::Misaligned { alignment } => {
                 write!(f, "the model must start at a multiple of {alignment} bytes in memory")
             }
-            Error::MemoryTooSmall { part, needs, has } => {
+            Error::MemoryTooSmall { needs, has } => {
                 write!(
                     f,
-                    "the model needs {needs} {part} of memory, and there are {has}: build with a larger memory or train a smaller model"
+                    "the model needs {needs} bytes of memory, and there are {has}: build with a larger memory or train a smaller model"
                 )
             }
             Error::OutOfRange { what, value, limit } => {

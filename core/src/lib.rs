@@ -31,7 +31,7 @@ mod tokenizer;
 pub use config::{Config, Precision};
 pub use error::Error;
 pub use generator::Generator;
-pub use memory::{Buffers, Memory, MemorySize};
+pub use memory::{Buffers, Memory};
 pub use model::Model;
 pub use sampler::Sampling;
 pub use tokenizer::{Pieces, Tokenizer, Vocabulary, Words};

@@ -1,65 +1,61 @@
-//! Everything that changes while generating, in statically sized arrays.
+//! Everything that changes while generating, in one statically sized array of bytes.
+//!
+//! A model's vectors and cache are cut from it at load, in this order: f32 and i32, then i8 (whole words), then u16. So
+//! each piece starts on its boundary, and nothing lies unused between them.
 
 use crate::Error;
 use crate::config::{Config, Position, Precision};
 use crate::integer::attention::HEADS_AT_ONCE;
 use crate::integer::quantize::quantized_len;
-use crate::kernels::prepared_len;
+use crate::kernels::{cast, prepared_len};
 use crate::math::word_padded;
 
-/// How many elements of each kind a model needs while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MemorySize {
-    /// f32: logits; of an f32 model all vectors, keys and values.
-    pub floats: usize,
-    /// i32: the vectors of an integer model, attention's scores.
-    pub words: usize,
-    /// u16: the window's token ids; scales of the cached keys and values.
-    pub halves: usize,
-    /// i8: a quantised vector; cached keys and values.
-    pub bytes: usize,
+impl Config {
+    /// Bytes of [`Memory`] that a model of this shape and precision runs in, for any shape that [`check`](Self::check)
+    /// accepts. Where they are more than a `usize` holds, `usize::MAX`.
+    ///
+    /// ```
+    /// use pipsqueak::{Config, Memory, Precision};
+    /// # use pipsqueak::config::{Activation, Mlp, Norm, Position};
+    /// # const SHAPE: Config = Config { vocab: 512, context: 128, width: 96, layers: 4, heads: 6, kv_heads: 3, hidden: 256,
+    /// #     position: Position::Rotary, rotary_base: 1e4, norm: Norm::Rms, norm_epsilon: 1e-5,
+    /// #     activation: Activation::Silu, mlp: Mlp::Gated, residual: true, bias: false, tied: true };
+    /// const BYTES: usize = SHAPE.memory_bytes(Precision::Int8);
+    /// static MEMORY: Memory<BYTES> = Memory::new();
+    /// assert_eq!(size_of_val(&MEMORY), BYTES);
+    /// ```
+    pub const fn memory_bytes(&self, precision: Precision) -> usize {
+        memory_bytes_with_lanes(self, precision, 1)
+    }
 }
 
-impl MemorySize {
-    /// The memory that a model of this shape and precision needs.
-    pub const fn of(config: &Config, precision: Precision) -> MemorySize {
-        let positions = config.layers * config.context;
-        let vectors = 2 * config.width + block_width(config) + rotations_len(config);
-        let window = config.context;
-        match precision {
-            Precision::F32 => MemorySize {
-                floats: vectors
-                    + quantized_columns(config)
-                    + config.vocab
-                    + config.context
-                    + 2 * positions * config.kv_width(),
-                words: 0,
-                halves: window.next_multiple_of(2),
-                bytes: 0,
-            },
-            Precision::Int8 | Precision::Int4 | Precision::Ternary => MemorySize {
-                floats: config.vocab,
-                words: config.width + lane_words(config) + (HEADS_AT_ONCE + 1) * config.context,
-                halves: (window + 2 * positions).next_multiple_of(2),
-                bytes: quantized_len(quantized_columns(config))
-                    + 2 * positions * word_padded(config.kv_width()),
-            },
+/// As [`Config::memory_bytes`], with what it takes to read a prompt by `lanes` positions at a time, at most [`LANES_MAX`].
+pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lanes: usize) -> usize {
+    let (words, halves, kv_bytes) = match precision {
+        Precision::F32 => {
+            let vectors = 2 * config.width + block_width(config) + rotations_len(config);
+            let words = vectors + quantized_columns(config) + config.vocab + config.context;
+            (words, config.context, 4 * config.kv_width())
         }
-    }
-
-    /// As [`of`](Self::of), with what it takes to read a prompt by so many positions at a time, up to [`LANES_MAX`].
-    pub const fn with_lanes(config: &Config, precision: Precision, lanes: usize) -> MemorySize {
-        let mut size = MemorySize::of(config, precision);
-        if !matches!(precision, Precision::F32) {
-            size.words += lanes.saturating_sub(1) * lane_words(config);
+        Precision::Int8 | Precision::Int4 | Precision::Ternary => {
+            let vectors = config.width + lanes * lane_words(config) + config.vocab;
+            let words = vectors + (HEADS_AT_ONCE + 1) * config.context + quantized_words(config);
+            (words, config.context + 2 * positions(config), word_padded(config.kv_width()))
         }
-        size
-    }
+    };
+    // The cache alone can be larger than a chip can address.
+    let cache = positions(config).saturating_mul(2 * kv_bytes);
+    cache.saturating_add(4 * words + 2 * halves.next_multiple_of(2))
+}
 
-    /// The size of a [`Memory`] of these lengths.
-    pub const fn total_bytes(&self) -> usize {
-        4 * self.floats + 4 * self.words + 2 * self.halves.next_multiple_of(2) + word_padded(self.bytes)
-    }
+/// Positions of all layers.
+const fn positions(config: &Config) -> usize {
+    config.layers * config.context
+}
+
+/// Words that an int8 vector takes, before it is prepared for a matrix.
+const fn quantized_words(config: &Config) -> usize {
+    quantized_len(quantized_columns(config)) / 4
 }
 
 /// The most positions that go through a layer one behind the other, while its weights are near: where memory is far.
@@ -85,100 +81,82 @@ pub(crate) const fn quantized_columns(config: &Config) -> usize {
     if config.width > config.hidden { config.width } else { config.hidden }
 }
 
-/// Memory for any model whose [`MemorySize`] it covers. It can be a `static`, and the linker then counts it.
+/// Memory for any model that needs at most `BYTES`, the number that `pipsqueak inspect` prints and that
+/// [`Config::memory_bytes`] computes. It can be a `static`, and the linker then counts it.
 ///
 /// ```
-/// use pipsqueak::{Memory, MemorySize};
-/// const SIZE: MemorySize = MemorySize { floats: 100, words: 20, halves: 30, bytes: 400 };
-/// static MEMORY: Memory<{ SIZE.floats }, { SIZE.words }, { SIZE.halves }, { SIZE.bytes }> = Memory::new();
-/// assert_eq!(size_of_val(&MEMORY), SIZE.total_bytes());
+/// use pipsqueak::{Config, Memory, Precision};
+///
+/// // Room for any model of up to 60,000 bytes. As a `static`, it is lent through a cell such as `static_cell`'s.
+/// let mut memory = Memory::<60_000>::new();
+/// let buffers = memory.buffers();
 /// ```
-#[repr(C)]
-pub struct Memory<const FLOATS: usize, const WORDS: usize, const HALVES: usize, const BYTES: usize> {
-    floats: [f32; FLOATS],
-    words: [i32; WORDS],
-    bytes: Words<BYTES>,
-    halves: [u16; HALVES],
+#[repr(C, align(4))]
+pub struct Memory<const BYTES: usize> {
+    bytes: [u8; BYTES],
 }
 
-/// int8 rows are read in words.
-#[repr(C, align(4))]
-struct Words<const BYTES: usize>([i8; BYTES]);
-
-impl<const FLOATS: usize, const WORDS: usize, const HALVES: usize, const BYTES: usize>
-    Memory<FLOATS, WORDS, HALVES, BYTES>
-{
+impl<const BYTES: usize> Memory<BYTES> {
     /// All zero, so that a static lies in `.bss`.
     pub const fn new() -> Self {
-        Memory { floats: [0.0; FLOATS], words: [0; WORDS], bytes: Words([0; BYTES]), halves: [0; HALVES] }
+        Memory { bytes: [0; BYTES] }
     }
 
-    /// Lends the arrays to a model.
+    /// Lends the bytes to a model.
     pub fn buffers(&mut self) -> Buffers<'_> {
-        Buffers {
-            floats: &mut self.floats,
-            words: &mut self.words,
-            halves: &mut self.halves,
-            bytes: &mut self.bytes.0,
-        }
+        Buffers { bytes: &mut self.bytes }
     }
 }
 
-impl<const FLOATS: usize, const WORDS: usize, const HALVES: usize, const BYTES: usize> Default
-    for Memory<FLOATS, WORDS, HALVES, BYTES>
-{
+impl<const BYTES: usize> Default for Memory<BYTES> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Memory borrowed from a [`Memory`], or on a PC from vectors.
+/// Memory lent to a model: that of a [`Memory`], or any bytes, as on a PC that learns at run time how many it takes.
+///
+/// ```
+/// use pipsqueak::Buffers;
+///
+/// let mut bytes = vec![0; 60_000];
+/// let buffers = Buffers::from(&mut bytes[..]);
+/// ```
 pub struct Buffers<'m> {
-    /// See [`MemorySize::floats`].
-    pub floats: &'m mut [f32],
-    /// See [`MemorySize::words`].
-    pub words: &'m mut [i32],
-    /// See [`MemorySize::halves`].
-    pub halves: &'m mut [u16],
-    /// See [`MemorySize::bytes`].
-    pub bytes: &'m mut [i8],
+    bytes: &'m mut [u8],
 }
 
-impl<'m> Buffers<'m> {
-    /// Says which part is too small for a model of this size, if one is.
-    pub(crate) fn check(&self, size: &MemorySize) -> Result<(), Error> {
-        let parts = [
-            ("floats", size.floats, self.floats.len()),
-            ("32-bit words", size.words, self.words.len()),
-            ("16-bit halves", size.halves, self.halves.len()),
-            ("bytes of cache", size.bytes, self.bytes.len()),
-        ];
-        match parts.into_iter().find(|(_, needs, has)| needs > has) {
-            Some((part, needs, has)) => Err(Error::MemoryTooSmall { part, needs, has }),
-            None => Ok(()),
-        }
+/// Leaves out up to 3 bytes at the beginning, so that the rest starts on a word.
+impl<'m> From<&'m mut [u8]> for Buffers<'m> {
+    fn from(bytes: &'m mut [u8]) -> Self {
+        Buffers { bytes: cast::from_a_word_on(bytes) }
     }
 }
 
-/// Takes the first `length` elements off `buffer`, or all there are.
-pub(crate) fn take<'m, T>(buffer: &mut &'m mut [T], length: usize) -> &'m mut [T] {
-    let all = core::mem::take(buffer);
-    let (taken, rest) = all.split_at_mut(length.min(all.len()));
-    *buffer = rest;
-    taken
+impl<'m> Buffers<'m> {
+    /// Bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Refuses a model that needs more than there is.
+    pub(crate) fn check(&self, needs: usize) -> Result<(), Error> {
+        let has = self.len();
+        if needs <= has { Ok(()) } else { Err(Error::MemoryTooSmall { needs, has }) }
+    }
+
+    /// Cuts `length` values off the front.
+    pub(crate) fn take<T: cast::Plain>(&mut self, length: usize) -> &'m mut [T] {
+        cast::take(&mut self.bytes, length)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::TINY;
-
-    #[test]
-    fn a_memory_is_as_large_as_its_size_says() {
-        const SIZE: MemorySize = MemorySize::of(&TINY, Precision::Int8);
-        type TinyMemory = Memory<{ SIZE.floats }, { SIZE.words }, { SIZE.halves }, { SIZE.bytes }>;
-        assert_eq!(size_of::<TinyMemory>(), SIZE.total_bytes());
-    }
+    use crate::float::FloatStep;
+    use crate::integer::IntegerStep;
 
     #[test]
     fn stories260k_in_100_and_190_kibibytes() {
@@ -194,24 +172,71 @@ mod tests {
             mlp: crate::config::Mlp::Gated,
             ..TINY
         };
-        let bytes = |context| MemorySize::of(&stories(context), Precision::Int8).total_bytes();
+        let bytes = |context| stories(context).memory_bytes(Precision::Int8);
         assert!(bytes(256) <= 100 * 1024, "{}", bytes(256));
         assert!(bytes(512) <= 190 * 1024, "{}", bytes(512));
     }
 
+    /// [`TINY`] and one whose cache has an odd number of scales and keys that do not fill their words.
+    const SHAPES: [Config; 2] =
+        [TINY, Config { context: 7, layers: 1, width: 15, heads: 3, kv_heads: 1, ..TINY }];
+
     #[test]
-    fn too_small_a_memory_names_its_part() {
-        let size = MemorySize::of(&TINY, Precision::Int8);
-        let mut bytes = std::vec![0; size.bytes - 1];
-        let buffers = Buffers {
-            floats: &mut std::vec![0.0; size.floats],
-            words: &mut std::vec![0; size.words],
-            halves: &mut std::vec![0; size.halves],
-            bytes: &mut bytes,
+    fn a_model_takes_all_of_its_memory_and_no_more() {
+        for config in SHAPES {
+            for (precision, lanes) in [(Precision::F32, 1), (Precision::Int8, 1), (Precision::Int8, 3)] {
+                let needs = memory_bytes_with_lanes(&config, precision, lanes);
+                let mut bytes = std::vec![0; needs + 4];
+                let mut buffers = Buffers::from(&mut bytes[..]);
+                buffers.bytes = buffers.take(needs);
+                let window: &[u16] = match precision {
+                    Precision::F32 => {
+                        FloatStep::lay_out(&config, &mut buffers);
+                        buffers.take(config.context)
+                    }
+                    _ => {
+                        IntegerStep::lay_out(&config, &mut buffers);
+                        buffers.take(config.context)
+                    }
+                };
+                assert_eq!(window.len(), config.context);
+                assert!(buffers.len() < 4, "{} of {needs} bytes are left in {precision:?}", buffers.len());
+            }
+        }
+    }
+
+    #[test]
+    fn too_small_a_memory_is_told_in_bytes() {
+        let mut memory = Memory::<100>::new();
+        let buffers = memory.buffers();
+        assert_eq!(buffers.check(101), Err(Error::MemoryTooSmall { needs: 101, has: 100 }));
+        assert_eq!(buffers.check(100), Ok(()));
+    }
+
+    #[test]
+    fn no_shape_overflows_its_bytes() {
+        let largest = Config {
+            vocab: 65_535,
+            context: 65_535,
+            width: 65_535,
+            layers: 256,
+            heads: 65_535,
+            kv_heads: 65_535,
+            hidden: 32_767,
+            ..TINY
         };
-        assert_eq!(
-            buffers.check(&size),
-            Err(Error::MemoryTooSmall { part: "bytes of cache", needs: size.bytes, has: size.bytes - 1 })
-        );
+        assert_eq!(largest.check(), Ok(()));
+        assert!(largest.memory_bytes(Precision::F32) > 1 << 42);
+    }
+
+    #[test]
+    fn any_bytes_are_cut_to_words() {
+        let mut bytes = std::vec![0; 64];
+        for start in 0..4 {
+            let mut buffers = Buffers::from(&mut bytes[start..]);
+            assert!(buffers.len() >= 64 - start - 3);
+            assert_eq!(buffers.take::<f32>(12).len(), 12);
+            assert_eq!(buffers.take::<f32>(12).len(), 0);
+        }
     }
 }

@@ -25,7 +25,7 @@ const SEED: u64 = 5;
 const LENGTH: u32 = 100;
 
 static ROOM: ConstStaticCell<Room> = ConstStaticCell::new(Room::NEW);
-static MEMORY: ConstStaticCell<Memory<30_000, 4096, 2048, 20_000>> = ConstStaticCell::new(Memory::new());
+static MEMORY: ConstStaticCell<Memory<160_000>> = ConstStaticCell::new(Memory::new());
 
 #[boards::entry]
 fn main() -> ! {

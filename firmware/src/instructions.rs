@@ -39,7 +39,7 @@ const PRODUCTS: usize = 16;
 const MATRICES: [Parameter; 3] = [Parameter::Embedding, Parameter::Output, Parameter::Down];
 
 /// Enough for every model that is measured; how much more does not change a count.
-static MEMORY: ConstStaticCell<Memory<120_000, 4096, 8192, 120_000>> = ConstStaticCell::new(Memory::new());
+static MEMORY: ConstStaticCell<Memory<640_000>> = ConstStaticCell::new(Memory::new());
 static ROOM: ConstStaticCell<Room> = ConstStaticCell::new(Room::NEW);
 
 /// The largest product's columns and rows.

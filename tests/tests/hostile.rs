@@ -65,7 +65,7 @@ fn forge(bytes: &[u8], random: &mut SplitMix64) -> ModelFile {
 
 /// Whether a text came of it. Shapes that would take the PC's memory are left alone.
 fn run(model: Model<'_>) -> bool {
-    if pipsqueak::MemorySize::of(model.config(), model.precision()).total_bytes() > 1 << 26 {
+    if model.config().memory_bytes(model.precision()) > 1 << 26 {
         return false;
     }
     let mut memory = OwnedMemory::of(&model);
@@ -99,7 +99,7 @@ fn another_version_or_feature_is_refused_by_name() {
 fn a_memory_too_small_is_refused() {
     let (small, large) = (random_model(&SMALL, Precision::Int8), pipsqueak::Config { context: 49, ..SMALL });
     let large = random_model(&large, Precision::Int8);
-    let mut memory = OwnedMemory::of(&small.model().unwrap());
+    let mut memory = OwnedMemory::with_lanes(&small.model().unwrap(), 1);
     let refusal = Generator::new(large.model().unwrap(), memory.buffers()).err().unwrap().to_string();
-    assert!(refusal.contains("of memory, and there are"), "{refusal}");
+    assert!(refusal.contains("bytes of memory, and there are"), "{refusal}");
 }

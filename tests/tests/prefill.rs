@@ -2,20 +2,15 @@
 
 use pipsqueak::internal::memory::LANES_MAX;
 use pipsqueak::internal::{Decoder, SplitMix64};
-use pipsqueak::{Buffers, MemorySize, Model, Precision};
+use pipsqueak::{Model, Precision};
 use pipsqueak_tests::{random_model, shapes};
+use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;
 
 /// A decoder whose memory has so many lanes.
 fn with_lanes<R>(model: &Model<'_>, lanes: usize, work: impl FnOnce(&mut Decoder<'_, '_>) -> R) -> R {
-    let size = MemorySize::with_lanes(model.config(), model.precision(), lanes);
-    let buffers = Buffers {
-        floats: &mut vec![0.0; size.floats],
-        words: &mut vec![0; size.words],
-        halves: &mut vec![0; size.halves],
-        bytes: &mut vec![0; size.bytes],
-    };
-    let (mut decoder, _) = Decoder::new(model.clone(), buffers).expect("memory enough");
+    let mut memory = OwnedMemory::with_lanes(model, lanes);
+    let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers()).expect("memory enough");
     work(&mut decoder)
 }
 

@@ -1,7 +1,7 @@
 //! The README's tables are what the core computes and what the benchmark has counted.
 
 use pipsqueak::internal::Parameter;
-use pipsqueak::{Config, MemorySize, Precision};
+use pipsqueak::{Config, Precision};
 
 const README: &str = include_str!("../../README.md");
 
@@ -54,6 +54,6 @@ fn the_table_of_sizes_is_true() {
         let bytes = |precision| all().map(|p| p.bytes(&config, precision)).sum::<u64>();
         assert_eq!(bytes(Precision::Int8), int8 as u64, "{row:?}");
         assert_eq!(bytes(Precision::Int4), int4 as u64, "{row:?}");
-        assert_eq!(MemorySize::of(&config, Precision::Int8).total_bytes(), ram, "{row:?}");
+        assert_eq!(config.memory_bytes(Precision::Int8), ram, "{row:?}");
     }
 }

@@ -8,7 +8,7 @@ use crate::float::norm::{layer_norm, rms_norm};
 use crate::float::rotary::{rotate, rotations};
 use crate::float::sinusoid::add_sinusoid;
 use crate::math::add;
-use crate::memory::{Buffers, block_width, rotations_len, take};
+use crate::memory::{Buffers, block_width, quantized_columns, rotations_len};
 use crate::model::Model;
 use crate::parameter::Parameter;
 use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
@@ -37,20 +37,19 @@ pub(crate) struct FloatStep<'m> {
 }
 
 impl<'m> FloatStep<'m> {
-    pub(crate) fn lay_out(config: &Config, buffers: Buffers<'m>) -> Self {
-        let mut floats = buffers.floats;
+    pub(crate) fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
         let cached = config.layers * config.context * config.kv_width();
         FloatStep {
-            residual: take(&mut floats, config.width),
-            input: take(&mut floats, config.width.max(config.hidden)),
+            residual: buffers.take(config.width),
+            input: buffers.take(quantized_columns(config)),
             input_len: config.width,
-            result: take(&mut floats, config.width),
-            block: take(&mut floats, block_width(config)),
-            rotations: take(&mut floats, rotations_len(config)),
-            logits: take(&mut floats, config.vocab),
-            keys: take(&mut floats, cached),
-            values: take(&mut floats, cached),
-            scores: take(&mut floats, config.context),
+            result: buffers.take(config.width),
+            block: buffers.take(block_width(config)),
+            rotations: buffers.take(rotations_len(config)),
+            logits: buffers.take(config.vocab),
+            keys: buffers.take(cached),
+            values: buffers.take(cached),
+            scores: buffers.take(config.context),
         }
     }
 }

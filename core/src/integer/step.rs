@@ -14,9 +14,7 @@ use crate::integer::{rotary, sinusoid};
 use crate::kernels::{self, Alignment, prepared_len};
 use crate::math::word_padded;
 use crate::matrix::Matrix;
-use crate::memory::{
-    Buffers, LANES_MAX, MemorySize, block_width, lane_words, quantized_columns, rotations_len, take,
-};
+use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
 use crate::model::Model;
 use crate::numbers::{add_f32, bits, power_of_two, shift_to_fit, to_f32};
 use crate::parameter::Parameter;
@@ -89,45 +87,35 @@ struct Cache<'m> {
 }
 
 impl<'m> IntegerStep<'m> {
-    pub(crate) fn lay_out(config: &Config, buffers: Buffers<'m>) -> Self {
-        let Buffers { mut floats, mut words, mut halves, mut bytes } = buffers;
-        let columns = quantized_columns(config);
+    /// Takes words, then bytes, then halves of words, as [`memory`](crate::memory) says.
+    pub(crate) fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
+        let more = buffers.len().saturating_sub(config.memory_bytes(Precision::Int8));
+        let others_len = (more / (4 * lane_words(config))).min(LANES_MAX - 1);
         let positions = config.layers * config.context;
         let stride = word_padded(config.kv_width());
-        let others_words = words.len().saturating_sub(MemorySize::of(config, Precision::Int8).words);
-        let others_len = (others_words / lane_words(config)).min(LANES_MAX - 1);
+        let lane = Lane::lay_out(config, buffers);
         let mut others = [(); LANES_MAX - 1].map(|()| Lane::default());
-        let lane = Lane::lay_out(config, &mut words);
-        others[..others_len].iter_mut().for_each(|lane| *lane = Lane::lay_out(config, &mut words));
-        IntegerStep {
-            lane,
-            others,
-            others_len,
-            selected: 0,
-            values: take(&mut words, config.width),
-            quantized: take(&mut bytes, quantized_len(columns)),
-            cache: Cache {
-                keys: take(&mut bytes, positions * stride),
-                values: take(&mut bytes, positions * stride),
-                key_scales: take(&mut halves, positions),
-                value_scales: take(&mut halves, positions),
-                stride,
-                scores: take(&mut words, HEADS_AT_ONCE * config.context),
-                scales: take(&mut words, config.context),
-            },
-            logits: take(&mut floats, config.vocab),
-        }
+        others[..others_len].iter_mut().for_each(|lane| *lane = Lane::lay_out(config, buffers));
+        let values = buffers.take(config.width);
+        let scores = buffers.take(HEADS_AT_ONCE * config.context);
+        let scales = buffers.take(config.context);
+        let logits = buffers.take(config.vocab);
+        let quantized = buffers.take(quantized_len(quantized_columns(config)));
+        let (keys, cached_values) = (buffers.take(positions * stride), buffers.take(positions * stride));
+        let (key_scales, value_scales) = (buffers.take(positions), buffers.take(positions));
+        let cache = Cache { keys, values: cached_values, key_scales, value_scales, stride, scores, scales };
+        IntegerStep { lane, others, others_len, selected: 0, values, quantized, cache, logits }
     }
 }
 
 impl<'m> Lane<'m> {
     /// Takes [`lane_words`].
-    fn lay_out(config: &Config, words: &mut &'m mut [i32]) -> Self {
+    fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
         Lane {
-            residual: Residual { values: take(words, config.width), scale: 0.0, magnitudes: 0 },
-            block: Block { values: take(words, block_width(config)), scale: 0.0 },
-            rotations: take(words, rotations_len(config)),
-            input: Input { prepared: take(words, prepared_len(quantized_columns(config))), scale: 0.0 },
+            residual: Residual { values: buffers.take(config.width), scale: 0.0, magnitudes: 0 },
+            block: Block { values: buffers.take(block_width(config)), scale: 0.0 },
+            rotations: buffers.take(rotations_len(config)),
+            input: Input { prepared: buffers.take(prepared_len(quantized_columns(config))), scale: 0.0 },
         }
     }
 }

@@ -3,41 +3,31 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use pipsqueak::internal::memory::LANES_MAX;
+use pipsqueak::internal::memory::{LANES_MAX, memory_bytes_with_lanes};
 use pipsqueak::internal::{Decoder, math};
-use pipsqueak::{Buffers, MemorySize, Model};
+use pipsqueak::{Buffers, Model};
 
+use crate::aligned::Aligned;
 use crate::data::batches::Split;
 use crate::training::parallel;
 
 /// The memory that a model runs in, as large as its shape says, and with all lanes for reading prompts.
-pub struct OwnedMemory {
-    floats: Vec<f32>,
-    words: Vec<i32>,
-    halves: Vec<u16>,
-    bytes: Vec<i8>,
-}
+pub struct OwnedMemory(Aligned<u8>);
 
 impl OwnedMemory {
     /// Memory for `model`.
     pub fn of(model: &Model<'_>) -> Self {
-        let size = MemorySize::with_lanes(model.config(), model.precision(), LANES_MAX);
-        OwnedMemory {
-            floats: vec![0.0; size.floats],
-            words: vec![0; size.words],
-            halves: vec![0; size.halves],
-            bytes: vec![0; size.bytes],
-        }
+        Self::with_lanes(model, LANES_MAX)
+    }
+
+    /// Memory for `model` to read prompts in by `lanes` positions at a time.
+    pub fn with_lanes(model: &Model<'_>, lanes: usize) -> Self {
+        OwnedMemory(Aligned::filled(0, memory_bytes_with_lanes(model.config(), model.precision(), lanes)))
     }
 
     /// Lends it to the core.
     pub fn buffers(&mut self) -> Buffers<'_> {
-        Buffers {
-            floats: &mut self.floats,
-            words: &mut self.words,
-            halves: &mut self.halves,
-            bytes: &mut self.bytes,
-        }
+        Buffers::from(&mut self.0[..])
     }
 }
 

@@ -1,7 +1,7 @@
 //! Real boards, what they have, and what of it the firmware takes beside the model.
 
 use anyhow::{Result, anyhow};
-use pipsqueak::{Config, MemorySize, Precision};
+use pipsqueak::{Config, Precision};
 
 /// A board that one can buy, or emulate.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ pub struct Footprint {
 impl Footprint {
     /// Of a model of this shape whose file has this size.
     pub fn of(config: &Config, precision: Precision, model_bytes: u64) -> Self {
-        Footprint { model_bytes, memory_bytes: MemorySize::of(config, precision).total_bytes() as u64 }
+        Footprint { model_bytes, memory_bytes: config.memory_bytes(precision) as u64 }
     }
 
     /// Flash for the model and the firmware.
