@@ -12,6 +12,7 @@ mod decoder;
 mod error;
 mod float;
 mod float_bytes;
+mod fold;
 mod generator;
 mod integer;
 mod kernels;
@@ -41,6 +42,7 @@ pub use tokenizer::{Pieces, Tokenizer, Vocabulary, Words};
 #[doc(hidden)]
 pub mod internal {
     pub use crate::decoder::Decoder;
+    pub use crate::fold::fold;
     pub use crate::parameter::{Parameter, Shape};
     pub use crate::random::SplitMix64;
 

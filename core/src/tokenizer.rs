@@ -310,7 +310,10 @@ impl Words {
         })
     }
 
+    /// Length of the first word of `text`, or something longer than the longest word: no more than that is looked at, so
+    /// that time is linear in the text even where it is all one word.
     fn length(self, text: &[u8], prefix: bool) -> usize {
+        let text = text.get(..WORD_MAX + 1).unwrap_or(text);
         match self {
             Words::Runs => run_length(text),
             Words::Spaces => {
@@ -433,6 +436,12 @@ mod tests {
         );
         let long = "ä".repeat(40);
         assert_eq!(words(&long), [&long[..64], &long[64..]]);
+        for spaces in 60..70 {
+            let text = " ".repeat(spaces) + "a";
+            let first = |text| Words::Runs.split(text, false).next().map(|word: Word<'_>| word.text.len());
+            assert_eq!(first(&text), Some((spaces - 1).min(WORD_MAX)), "{spaces} spaces and a letter");
+            assert_eq!(first(&text[..spaces]), Some(spaces.min(WORD_MAX)), "{spaces} spaces");
+        }
     }
 
     #[test]
