@@ -15,6 +15,7 @@ mod log;
 pub mod packages;
 pub mod paths;
 pub mod process;
+pub mod published;
 pub mod qemu;
 pub mod random_model;
 pub mod toolchain;

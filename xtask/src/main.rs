@@ -84,6 +84,8 @@ enum Task {
         #[command(flatten)]
         board: BoardOption,
     },
+    /// Packs the crates as they would be published, and tests what was packed.
+    Package,
     /// Measures: instructions on emulated chips, tokens a second on this PC, or the time of training steps.
     #[command(after_help = "Examples:\n  cargo xtask bench chips\n  cargo xtask bench chips --check\n  \
         cargo xtask bench chips --board virt-rv32 --update\n  \
@@ -153,6 +155,7 @@ fn main() -> ExitCode {
             };
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
+        Task::Package => xtask::published::check(),
         Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),
     };
     match done {

@@ -11,7 +11,7 @@ use crate::board::Board;
 use crate::firmware::{self, Options};
 use crate::packages::Consent;
 use crate::toolchain::{Toolchain, own_cargo};
-use crate::{paths, process, random_model};
+use crate::{paths, process, published, random_model};
 
 /// Installs what is missing, then runs every check; stops at the first that fails.
 pub fn test(board: Board, consent: Consent) -> Result<()> {
@@ -27,6 +27,8 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
         process::run(&mut command)?;
         done.push(name);
     }
+    eprintln!("── The crates as they would be published");
+    published::check()?;
     eprintln!("── The firmware's image");
     for log in logs(board) {
         firmware::build_with(&toolchain, board, &model, Options { log })?;
@@ -57,9 +59,20 @@ fn pc_steps() -> Result<Vec<Step>> {
             &[&["clippy", "--workspace", "--all-targets", "--features", "xtask/log", "--release"], &deny[..]]
                 .concat(),
         ),
+        docs(),
         step("tests", &paths::root(), &["test", "--workspace", "--release"]),
         in_target_dir(step("the firmware's tests on the PC", &paths::firmware(), &firmware_tests)),
     ])
+}
+
+/// The documentation of what is published, every feature of it.
+fn docs() -> Step {
+    let published = published::CRATES.iter().flat_map(|name| ["--package", name]);
+    let mut arguments = vec!["doc", "--no-deps", "--all-features", "--quiet"];
+    arguments.extend(published);
+    let (name, mut command) = step("documentation", &paths::root(), &arguments);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    (name, command)
 }
 
 /// The firmware's own checks, where the toolchain has clippy; else the build alone must do.
