@@ -1,0 +1,178 @@
+//! A reader that was written from `docs/model-format.md` alone, in Python, finds in model files what the core finds.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pipsqueak::internal::packing::pack;
+use pipsqueak::internal::{Parameter, Shape};
+use pipsqueak::model::{CRC, VERSION};
+use pipsqueak::{Config, Model, Pieces, Precision, Tokenizer, Words};
+use pipsqueak_tests::{random_model, shapes};
+use pipsqueak_trainer::export::model_file::ModelFile;
+use serde_json::{Value, json};
+
+const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Python 3 runs everywhere that tests run for all; alone on a PC, the tests do without.
+fn has_python() -> bool {
+    let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
+    assert!(found || std::env::var_os("CI").is_none(), "this test needs python3");
+    if !found {
+        eprintln!("skipped: there is no python3");
+    }
+    found
+}
+
+fn run_reader(model: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new("python3");
+    command.arg(project().join("docs/read_model.py")).arg(model).args(arguments);
+    command.output().expect("python3 runs")
+}
+
+fn read(model: &Path, arguments: &[&str]) -> Value {
+    let output = run_reader(model, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("the reader prints JSON")
+}
+
+/// What the reader prints of a model, as the core sees it.
+fn summary(file: &ModelFile) -> Value {
+    let model = file.model().unwrap();
+    let (tokenizer, provenance) = (model.tokenizer(), model.provenance());
+    let vocabulary = tokenizer.vocabulary();
+    let (kind, words) = match vocabulary.pieces {
+        Pieces::Bytes => ("bytes", None),
+        Pieces::Characters(_) => ("characters", None),
+        Pieces::Merges { words: Words::Runs, .. } => ("merges", Some("runs")),
+        Pieces::Merges { words: Words::Spaces, .. } => ("merges", Some("spaces")),
+    };
+    let mut summary = json!({
+        "version": VERSION,
+        "features": 0,
+        "config": config(model.config()),
+        "precision": model.precision().name(),
+        "vocabulary": {
+            "kind": kind,
+            "begin": vocabulary.begin,
+            "end": vocabulary.end,
+            "prefix_space": vocabulary.prefix_space,
+        },
+        "pieces": pieces(tokenizer),
+        "provenance": {
+            "corpus": provenance.corpus,
+            "licence": provenance.licence,
+            "corpus_crc": provenance.corpus_crc,
+            "steps": provenance.steps,
+            "loss_f32": f64::from(provenance.loss_f32),
+            "loss": f64::from(provenance.loss),
+            "bytes_per_token": f64::from(provenance.bytes_per_token),
+        },
+        "tensors": Parameter::ALL.iter().map(|&p| (p.name(), model.bytes(p).len())).collect::<HashMap<_, _>>(),
+        "bytes": model.file_bytes(),
+        "crc": CRC.checksum(&file.bytes()[..model.file_bytes() - 4]),
+    });
+    if let Some(words) = words {
+        summary["vocabulary"]["words"] = words.into();
+    }
+    summary
+}
+
+/// Names are those of `serde`, in lower case.
+fn config(config: &Config) -> Value {
+    let mut value = serde_json::to_value(config).unwrap();
+    for name in ["position", "norm", "activation", "mlp"] {
+        value[name] = value[name].as_str().unwrap().to_lowercase().into();
+    }
+    value["rotary_base"] = f64::from(config.rotary_base).into();
+    value["norm_epsilon"] = f64::from(config.norm_epsilon).into();
+    value
+}
+
+fn pieces(tokenizer: &Tokenizer<'_>) -> Vec<Vec<u8>> {
+    let piece = |token: usize| {
+        let mut bytes = Default::default();
+        tokenizer.decode(token as u16, &mut bytes);
+        bytes.to_vec()
+    };
+    (0..tokenizer.pieces()).map(piece).collect()
+}
+
+/// A row of weights as numbers, by the core.
+fn row(model: &Model<'_>, parameter: Parameter, layer: usize, row: usize) -> Vec<f64> {
+    let columns = parameter.shape(model.config()).columns;
+    if !parameter.is_matrix() {
+        return model.vector(parameter, layer).iter().map(|&x| x.into()).collect();
+    }
+    let matrix = model.matrix(parameter, layer);
+    if model.precision() == Precision::F32 {
+        let mut floats = vec![0.0; columns];
+        matrix.row(row, &mut floats);
+        return floats.into_iter().map(f64::from).collect();
+    }
+    let mut integers = vec![0; columns];
+    let unit = f64::from(matrix.integer_row(row, &mut integers));
+    integers.into_iter().map(|q| f64::from(q) * unit).collect()
+}
+
+/// Everything but the weights, and of every tensor the last row.
+fn compare(name: &str, file: &ModelFile) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, file.bytes()).unwrap();
+    assert_eq!(read(&path, &[]), summary(file), "{name}");
+    let model = file.model().unwrap();
+    for parameter in Parameter::ALL {
+        let Shape { layers, rows, .. } = parameter.shape(model.config());
+        if layers * rows > 0 {
+            let place = [(layers - 1).to_string(), (rows - 1).to_string()];
+            let found = read(&path, &[parameter.name(), &place[0], &place[1]]);
+            let expected = row(&model, parameter, layers - 1, rows - 1);
+            assert_eq!(found, json!(expected), "{name}: {}", parameter.name());
+        }
+    }
+}
+
+#[test]
+fn the_pretrained_model_is_read_alike() {
+    if has_python() {
+        compare("stories.pip", &ModelFile::read(&project().join("pretrained/stories.pip")).unwrap());
+    }
+}
+
+#[test]
+fn every_choice_and_format_is_read_alike() {
+    if !has_python() {
+        return;
+    }
+    for (i, (_, config)) in shapes().iter().enumerate() {
+        for precision in PRECISIONS {
+            compare(&format!("shape{i}-{}.pip", precision.name()), &random_model(config, precision));
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    if !has_python() {
+        return;
+    }
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("damaged.pip");
+    let mut bytes = random_model(&shapes()[0].1, Precision::Int8).bytes().to_vec();
+    let last_weight = bytes.len() - 9;
+    bytes[last_weight] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let output = run_reader(&path, &[]);
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("checksum"), "{message}");
+}
+
+#[test]
+fn the_specification_s_examples_are_true() {
+    assert_eq!(pack(Precision::Int8, &[2, -3, 1, 127]), 0x7f01_fd02);
+    assert_eq!(pack(Precision::Int4, &[1, 2, 3, 4, -1, -2, -3, -4]), 0xc567_4ba9);
+}
