@@ -1,4 +1,4 @@
-//! The README's tables are what the core computes and what the benchmark has counted.
+//! The tables of the README and of the documents are what the core computes and what the benchmark has counted.
 
 use pipsqueak::internal::Parameter;
 use pipsqueak::{Config, Precision};
@@ -6,8 +6,8 @@ use pipsqueak::{Config, Precision};
 const README: &str = include_str!("../../README.md");
 
 /// The cells of the rows between two marks, below the head.
-fn table(name: &str) -> Vec<Vec<&'static str>> {
-    let (_, table) = README.split_once(&format!("<!-- {name} -->")).unwrap();
+fn table(text: &'static str, name: &str) -> Vec<Vec<&'static str>> {
+    let (_, table) = text.split_once(&format!("<!-- {name} -->")).unwrap();
     let (table, _) = table.split_once(&format!("<!-- /{name} -->")).unwrap();
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect();
     table.trim().lines().skip(2).map(cells).collect()
@@ -17,10 +17,14 @@ fn number(cell: &str) -> usize {
     cell.replace(',', "").parse().unwrap()
 }
 
+fn counted() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../benches/chips.json")).unwrap()
+}
+
 #[test]
 fn the_table_of_speeds_is_the_benchmark_s() {
-    let counted: serde_json::Value = serde_json::from_str(include_str!("../../benches/chips.json")).unwrap();
-    let rows = table("speed");
+    let counted = counted();
+    let rows = table(README, "speed");
     assert_eq!(rows.len(), counted["counts"].as_object().unwrap().len());
     for row in rows {
         let chip = row[0].split(',').next().unwrap();
@@ -32,8 +36,27 @@ fn the_table_of_speeds_is_the_benchmark_s() {
 }
 
 #[test]
+fn the_table_of_counts_is_the_benchmark_s() {
+    const COLUMNS: [&str; 4] = ["64x64", "64x172", "512x64", "256x256"];
+    let (counted, mut chip) = (counted(), "");
+    let rows = table(include_str!("../../docs/numerics.md"), "chips");
+    assert!(rows.len() >= counted["counts"].as_object().unwrap().len());
+    for row in rows {
+        // A chip is named in the first of its rows.
+        chip = row[0].split(',').next().filter(|chip| !chip.is_empty()).unwrap_or(chip);
+        let counts = &counted["counts"][chip][row[1]];
+        assert_eq!(counts["token"].as_u64(), Some(number(row[2]) as u64), "{row:?}");
+        let products = COLUMNS.map(|name| counts["products"][name].as_f64());
+        for (cell, count) in row[3..].iter().zip(products.into_iter().chain([counts["attention"].as_f64()])) {
+            let difference = cell.parse::<f64>().unwrap() - count.unwrap();
+            assert!(difference.abs() < 0.0051, "{chip}, {row:?}: {cell} is not {count:?}");
+        }
+    }
+}
+
+#[test]
 fn the_table_of_sizes_is_true() {
-    let rows = table("sizes");
+    let rows = table(README, "sizes");
     assert!(rows.len() >= 3, "the table has {} rows", rows.len());
     for row in rows {
         let [layers, width, vocab, context, parameters, int8, int4, ram] =
