@@ -71,7 +71,7 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn sqrt(x: f32) -> f32 {
-        crate::kernels::sqrt(x)
+        libm::sqrtf(x)
     }
     fn sin(x: f32) -> f32 {
         sin_cos(x)[0]

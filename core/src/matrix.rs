@@ -1,10 +1,10 @@
 //! A matrix of weights where it lies in flash, and its product with a vector: where nearly all the time goes.
 
 use crate::config::Precision;
-use crate::kernels::{self, Packed, cast};
+use crate::kernels::{self, cast};
 use crate::math;
 use crate::numbers::power_of_two;
-use crate::packing::{ROWS, place};
+use crate::packing::{Packed, ROWS, place};
 use crate::parameter::Shape;
 use crate::slices::part;
 
@@ -100,7 +100,7 @@ impl<'a> Matrix<'a> {
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Matrix::Integer { packed, unit } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);
-        unit * power_of_two(16 - packed.lift() as i32)
+        unit * power_of_two(16 - packed.sum_shift() as i32)
     }
 }
 

@@ -70,6 +70,15 @@ impl Format {
         }
     }
 
+    /// The [shift](Packed::sum_shift) for short rows: `512 * 127 * 127 < 2^23`, and `512 * 7 * 127 < 2^19`. Kernels in
+    /// assembly get it for nothing: their sums are already so many bits larger.
+    pub const fn sum_shift(self) -> u32 {
+        match self {
+            Format::Int8 | Format::Ternary => 8,
+            Format::Int4 => 12,
+        }
+    }
+
     /// Packs the weights of one word; missing ones are zero.
     pub fn pack(self, weights: &[i8]) -> u32 {
         let weight = |i: usize| weights.get(i).map_or(0, |&weight| i32::from(weight));
@@ -98,6 +107,35 @@ impl Format {
             Format::Int4 => ((word ^ INT4_SIGNS) >> (4 * i) & 15) as i32 - 8,
             Format::Ternary => (word >> (2 * i) & 3) as i32 - 1,
         }
+    }
+}
+
+/// A packed matrix, as it lies in flash.
+#[derive(Debug, Clone, Copy)]
+pub struct Packed<'a> {
+    /// What a word holds.
+    pub format: Format,
+    /// `[rows / 4, words_of_row, 4]`.
+    pub words: &'a [u32],
+    /// `[rows]`, padded as the words are; at most 32,767 each.
+    pub scales: &'a [u16],
+    /// Words that a row takes.
+    pub words_of_row: usize,
+}
+
+impl Packed<'_> {
+    /// Bits by which a row's sum is shifted left before it is multiplied by the row's scale and shifted right by 16, so
+    /// that rows of small weights keep their precision. No sum of so many products reaches 2^31 by this shift.
+    ///
+    /// It is [`Format::sum_shift`] for up to 512 columns of int8 and int4, one bit less for each time that they double,
+    /// and the same for any number of ternary weights, whose sums stay below `65,535 * 127 < 2^23`.
+    pub const fn sum_shift(&self) -> u32 {
+        let blocks = match self.format {
+            Format::Int8 => self.words_of_row.div_ceil(128),
+            Format::Int4 => self.words_of_row.div_ceil(64),
+            Format::Ternary => 1,
+        };
+        self.format.sum_shift() - blocks.next_power_of_two().trailing_zeros()
     }
 }
 

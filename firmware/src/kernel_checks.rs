@@ -4,11 +4,11 @@
 use core::fmt;
 
 use pipsqueak::internal::SplitMix64;
-use pipsqueak::internal::kernels::{
-    self, ACTIVATION_STEPS, ActivationTable, Alignment, Packed, Quantizer, ScoreScale, portable,
-    prepared_len, scale_row,
+use pipsqueak::internal::kernels::{self, portable, prepared_len};
+use pipsqueak::internal::numbers::{
+    ACTIVATION_STEPS, ActivationTable, Alignment, Quantizer, ScoreScale, scale_row,
 };
-use pipsqueak::internal::packing::{Format, ROWS};
+use pipsqueak::internal::packing::{Format, Packed, ROWS};
 use rand_core::Rng;
 
 /// Beyond what a kernel sums at once in int8, so that rows in several blocks are checked too.
@@ -140,7 +140,7 @@ fn products(
     let [out, expected] = &mut room.out;
     kernels::matvec(&mut out[..rows], matrix, prepared);
     for (row, expected) in expected[..rows].iter_mut().enumerate() {
-        *expected = scale_row(portable::row_sum(matrix, row, &x[..columns]), matrix.lift(), scales[row]);
+        *expected = scale_row(portable::row_sum(matrix, row, &x[..columns]), matrix.sum_shift(), scales[row]);
     }
     let kernel = match format {
         Format::Int8 => "int8 product",
@@ -199,7 +199,7 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     let mut table = [0; ACTIVATION_STEPS];
     table.iter_mut().enumerate().for_each(|(i, entry)| *entry = 32 * i as u16 + 7);
     let steps = (random.next_u32() % 64_001) as i32 >> (random.next_u32() % 8);
-    let curve = ActivationTable { table: &table, steps, cut: bits.saturating_sub(19) };
+    let curve = ActivationTable { table: &table, steps, shift: bits.saturating_sub(19) };
     let [found, expected] = &mut room.out;
     found[..length].copy_from_slice(v);
     expected[..length].copy_from_slice(v);
@@ -208,8 +208,8 @@ fn vectors(room: &mut Room, length: usize, bits: u32, random: &mut SplitMix64) -
     count += compare("bend", lengths, &found[..length], &expected[..length])?;
     found[..length].reverse();
     expected[..length].reverse();
-    kernels::gate(&mut found[..length], v, curve.cut, curve);
-    portable::gate(&mut expected[..length], v, curve.cut, curve);
+    kernels::gate(&mut found[..length], v, curve.shift, curve);
+    portable::gate(&mut expected[..length], v, curve.shift, curve);
     count += compare("gate", lengths, &found[..length], &expected[..length])?;
 
     let mut gains = [0.0; 70];

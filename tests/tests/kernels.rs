@@ -7,10 +7,9 @@ mod kernel_checks;
 use std::sync::Mutex;
 
 use pipsqueak::internal::SplitMix64;
-use pipsqueak::internal::kernels::{
-    self, ACTIVATION_STEPS, ActivationTable, Packed, ScoreScale, portable, prepared_len, scale_row,
-};
-use pipsqueak::internal::packing::{Format, ROWS};
+use pipsqueak::internal::kernels::{self, portable, prepared_len};
+use pipsqueak::internal::numbers::{ACTIVATION_STEPS, ActivationTable, ScoreScale, scale_row};
+use pipsqueak::internal::packing::{Format, Packed, ROWS};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, random_model, shapes};
 use rand_core::Rng;
@@ -87,7 +86,7 @@ fn check_product(
     kernels::matvec(&mut out, matrix, &prepared);
     for (row, &out) in out.iter().enumerate() {
         let sum = portable::row_sum(matrix, row, &x[..columns]);
-        let expected = scale_row(sum, matrix.lift(), scales[row]);
+        let expected = scale_row(sum, matrix.sum_shift(), scales[row]);
         assert_eq!(out, expected, "{kernel}, {format:?}, {rows} x {columns}, row {row}");
     }
 }
@@ -198,7 +197,7 @@ fn activations_of_every_length() {
                     noise.enumerate().map(|(i, x)| if i % 3 == 0 { extremes[i % 4] } else { x }).collect()
                 };
                 let (x, up) = (numbers(cut), numbers(5));
-                let curve = ActivationTable { table: &table, steps, cut };
+                let curve = ActivationTable { table: &table, steps, shift: cut };
                 let (mut bent, mut expected) = (x.clone(), x.clone());
                 kernels::activate(&mut bent, curve);
                 portable::activate(&mut expected, curve);

@@ -7,11 +7,10 @@
 
 use crate::config::{Activation, Mlp};
 use crate::float::activation::{GELU_CUBIC, GELU_SCALE};
-use crate::kernels::{self, ACTIVATION_STEPS as STEPS, ActivationTable};
-use crate::numbers::{excess_bits, exponent, mantissa, power_of_two};
-
-/// Bits of a table's index behind the binary point: 1024 steps over 16.
-const STEP_BITS: i32 = 6;
+use crate::kernels;
+use crate::numbers::{
+    ACTIVATION_STEP_BITS, ACTIVATION_STEPS as STEPS, ActivationTable, excess_bits, power_of_two,
+};
 
 /// `round(2^15 S((i - 511.5) / 64))`.
 type Table = [u16; STEPS];
@@ -22,7 +21,7 @@ const fn table(scale: f64, cubic: f64) -> Table {
     let mut table = [0; STEPS];
     let mut i = 0;
     while i < STEPS / 2 {
-        let x = (i as f64 + 0.5) / (1 << STEP_BITS) as f64;
+        let x = (i as f64 + 0.5) / (1 << ACTIVATION_STEP_BITS) as f64;
         let logistic = 1.0 / (1.0 + exp_of_minus(scale * (x + cubic * x * x * x)));
         table[STEPS / 2 + i] = (32_768.0 * logistic + 0.5) as u16;
         table[STEPS / 2 - 1 - i] = 32_768 - table[STEPS / 2 + i];
@@ -52,7 +51,7 @@ pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> 
     let (cut, up_cut) =
         (excess_bits(kernels::or_of_magnitudes(x), 15), excess_bits(kernels::or_of_magnitudes(up), 15));
     let x_scale = scale * power_of_two(cut as i32);
-    let curve = |table| ActivationTable { table, steps: steps(x_scale), cut };
+    let curve = |table| ActivationTable::new(table, x_scale, cut);
     match (activation, mlp) {
         (Activation::Relu, _) => x.iter_mut().for_each(|x| *x = (*x >> cut) & !(*x >> 31)),
         (Activation::Silu, Mlp::Plain) => kernels::activate(x, curve(&SILU)),
@@ -67,16 +66,6 @@ pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> 
         x.iter_mut().zip(up).for_each(|(x, up)| *x *= *up >> up_cut);
     }
     x_scale * scale * power_of_two(up_cut as i32)
-}
-
-/// Steps of a table that a number counts, times 2^16; at most 64,000: a larger one moves only values that are
-/// small beside the largest of their vector.
-fn steps(scale: f32) -> i32 {
-    const STEPS_MAX: i32 = 64_000;
-    let bits = scale.to_bits();
-    let shift = 141 - exponent(bits) - STEP_BITS - 16;
-    let steps = if shift < -1 { STEPS_MAX } else { (2 * mantissa(bits)) >> (shift + 1).min(31) };
-    if steps < STEPS_MAX { steps } else { STEPS_MAX }
 }
 
 #[cfg(test)]

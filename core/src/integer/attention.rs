@@ -5,13 +5,13 @@
 //! `s[t] = log2(e) / sqrt(head) * q · k[t]`, `p[t] = 2^(s[t] - max s)`, `out = Σ p[t] v[t] / Σ p[t]`.
 //!
 //! Keys, values and query are int8 with a scale a vector; those of the cache are bfloat16, and become integers once a
-//! layer, aligned to the largest of them. Scores have [`FRACTION_BITS`] bits behind the point; `2^-x` comes from a table
+//! layer, aligned to the largest of them. Scores have [`FRACTION_BITS`](crate::numbers::FRACTION_BITS) bits behind the point; `2^-x` comes from a table
 //! of 256 entries and a shift, with a relative error of at most 0.14 % from the rounding of the score and of `2^-15` of
 //! the largest probability from the table. A loop over positions has no float in it and no division.
 
 use super::quantize::{exponent, mantissa, quantize};
-use crate::kernels::{self, FRACTION_BITS, ScoreScale, multiply_shift_16};
-use crate::{math, numbers};
+use crate::numbers::{ScoreScale, excess_bits, multiply_shift_16, power_of_two};
+use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
 pub const HEADS_AT_ONCE: usize = 2;
@@ -74,7 +74,7 @@ pub fn attention(
             }
         }
     }
-    numbers::power_of_two(exponents.values + 1)
+    power_of_two(exponents.values + 1)
 }
 
 /// Bits of a key's multiplier: with the bits of a score, `14 + log2 head`, and a sign, they fit 32.
@@ -122,29 +122,17 @@ fn heads<const N: usize>(
     {
         *scale = quantize(q, query) * query_scale;
     }
-    let factors = factors(query_scales, core::f32::consts::LOG2_E / math::sqrt(head as f32), exponents.keys);
+    let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
+    let score_scale = ScoreScale::of(query_scales, to_log2, exponents.keys);
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
     let scores = &mut scores[..positions];
-    let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, factors);
+    let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, score_scale);
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
     kernels::accumulate(out, &scores[..positions.div_ceil(2)], past.values, past.stride, positions);
     for (out, total) in out.chunks_exact_mut(head).zip(totals) {
         normalise(out, total, headroom);
     }
-}
-
-/// What the products of queries of these scales, times `to_log2`, with keys that count `2^key_exponent` become scores by:
-/// 12 bits for the largest, and as much of the others as one shift leaves.
-///
-/// Scores so large that they do not fit saturate at a shift by 1: all weight then goes to the largest.
-fn factors<const N: usize>(scales: [f32; N], to_log2: f32, key_exponent: i32) -> ScoreScale<N> {
-    let bits = scales.map(|scale| (scale * to_log2).to_bits());
-    // score * 2^8 = (product * key >> 12) * 2^(12 + key_exponent) * (mantissa >> 3) * 2^(exponent - 138) * 2^8
-    let right = |bits: u32| 141 - numbers::exponent(bits) - key_exponent - FRACTION_BITS as i32 - 12 - 3;
-    let shift = bits.iter().fold(31, |shift: i32, &bits| shift.min(right(bits))).max(1);
-    let mantissa = |bits: u32| (numbers::mantissa(bits) >> 3) >> (right(bits) - shift).clamp(0, 31);
-    ScoreScale { mantissas: bits.map(mantissa), shift: shift as u32 }
 }
 
 /// Bits that the weights give up so that the sum over all positions stays below 2^31: none up to 512 positions.
@@ -156,7 +144,7 @@ fn headroom(positions: usize) -> u32 {
 #[cfg_attr(x86_vectors, inline(always))]
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
-    let shift = numbers::excess_bits(total, 16);
+    let shift = excess_bits(total, 16);
     let reciprocal = math::min_u32((1 << 30) / math::max_u32(total >> shift, 1), 0x7fff) as i32;
     let right = shift as i32 - headroom as i32;
     for out in out {

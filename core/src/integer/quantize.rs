@@ -1,25 +1,17 @@
 //! int8 vectors with one scale: `v ≈ factor * q`, `q` in -127..=127, from integers to integers.
 
-use crate::kernels::{self, Quantizer};
-use crate::numbers::{excess_bits, power_of_two};
+use crate::kernels;
+use crate::numbers::{Quantizer, excess_bits};
 use crate::packing::Format;
 
-/// The largest size of a quantised value.
-pub const INT8_MAX: u32 = 127;
-
-impl Quantizer {
-    /// Brings numbers of [sizes](kernels::size) up to `largest` to -127..=127.
-    #[cfg_attr(x86_vectors, inline(always))]
-    pub fn to_fit(largest: u32) -> Self {
-        let shift = excess_bits(largest, 16);
-        Quantizer { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
+/// Shifts `v` right until it fits `kept` bits and a sign; returns by how many bits.
+#[cfg_attr(x86_vectors, inline(always))]
+pub fn shift_to_fit(v: &mut [i32], kept: u32) -> u32 {
+    let shift = excess_bits(kernels::or_of_magnitudes(v), kept);
+    if shift > 0 {
+        v.iter_mut().for_each(|v| *v >>= shift);
     }
-
-    /// What a value of 1 stands for.
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn factor(self) -> f32 {
-        power_of_two((24 + self.shift) as i32) / self.reciprocal as f32
-    }
+    shift
 }
 
 /// Quantises `v` `[n]` to the first `n` of `q`, and zeroes the rest of `q`; returns the factor.
@@ -27,31 +19,31 @@ impl Quantizer {
 /// The error of a value is at most `0.504` of the factor. All zero stays zero.
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
-    let step = Quantizer::to_fit(kernels::largest(v));
-    kernels::quantize_to(q, v, step);
-    step.factor()
+    let quantizer = Quantizer::to_fit(kernels::largest(v));
+    kernels::quantize_to(q, v, quantizer);
+    quantizer.factor()
 }
 
 /// As [`quantize`], and brings the vector into the form that [`kernels::matvec`] reads; `q` is room for it.
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_prepared(format: Format, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
-    let step = Quantizer::to_fit(kernels::largest(v));
-    kernels::quantize(format, prepared, q, v, step);
-    step.factor()
+    let quantizer = Quantizer::to_fit(kernels::largest(v));
+    kernels::quantize(format, prepared, q, v, quantizer);
+    quantizer.factor()
 }
 
 /// As [`quantize`] of `v * scale`, with the result's scale rounded up to bfloat16, whose bits are returned: a scale that
 /// takes two bytes, and that integer code can multiply by. See [`mantissa`] and [`exponent`].
 #[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
-    let mut step = Quantizer::to_fit(kernels::largest(v));
-    let exact = step.factor() * scale;
+    let mut quantizer = Quantizer::to_fit(kernels::largest(v));
+    let exact = quantizer.factor() * scale;
     let rounded = round_up_bf16(exact);
     let ratio = exact / f32::from_bits(u32::from(rounded) << 16);
     if ratio < 1.0 {
-        step.reciprocal = (step.reciprocal as f32 * ratio) as i32;
+        quantizer.reciprocal = (quantizer.reciprocal as f32 * ratio) as i32;
     }
-    kernels::quantize_to(q, v, step);
+    kernels::quantize_to(q, v, quantizer);
     rounded
 }
 
@@ -81,6 +73,13 @@ pub const fn quantized_len(columns: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vectors_are_shifted_until_they_fit() {
+        let mut v = [3, -700, 0];
+        assert_eq!(shift_to_fit(&mut v, 8), 2);
+        assert_eq!(v, [0, -175, 0]);
+    }
 
     #[test]
     fn values_return_within_half_a_step() {

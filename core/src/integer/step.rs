@@ -9,14 +9,14 @@ use crate::decoder::Forward;
 use crate::integer::activation::activate;
 use crate::integer::attention::{HEADS_AT_ONCE, Past, Scratch, attention};
 use crate::integer::norm::{Scaled, norm};
-use crate::integer::quantize::{quantize_bf16, quantize_prepared, quantized_len};
+use crate::integer::quantize::{quantize_bf16, quantize_prepared, quantized_len, shift_to_fit};
 use crate::integer::{rotary, sinusoid};
-use crate::kernels::{self, Alignment, prepared_len};
+use crate::kernels::{self, prepared_len};
 use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
 use crate::model::Model;
-use crate::numbers::{add_f32, bits, power_of_two, shift_to_fit, to_f32};
+use crate::numbers::{Alignment, add_f32, bits, power_of_two, to_f32};
 use crate::parameter::Parameter;
 
 /// The vectors of a step, and the cache.

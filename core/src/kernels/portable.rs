@@ -1,11 +1,11 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use super::{
-    ActivationTable, Alignment, EXP2, FRACTION_BITS, Packed, Quantizer, ScoreScale, magnitude_bits,
+use crate::math;
+use crate::numbers::{
+    ActivationTable, Alignment, FRACTION_BITS, Quantizer, ScoreScale, exponent, magnitude_bits, mantissa,
     multiply_shift_16, scale_row,
 };
-use crate::packing::{Format, ROWS};
-use crate::{math, numbers};
+use crate::packing::{Format, Packed, ROWS};
 
 /// The largest [`magnitude_bits`] in `v`; 0 for none.
 #[cfg_attr(chip = "x86", inline(always))]
@@ -19,19 +19,19 @@ pub fn or_of_magnitudes(v: &[i32]) -> u32 {
     v.iter().fold(0, |bits, &v| bits | magnitude_bits(v))
 }
 
-/// Quantises `v` to int8 by `step`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
+/// Quantises `v` to int8 by `quantizer`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
-    quantize_to(quantized, v, step);
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
+    quantize_to(quantized, v, quantizer);
     prepare(format, prepared, quantized);
 }
 
-/// Quantises `v` to int8 by `step`, and zeroes what `q` has beyond it.
+/// Quantises `v` to int8 by `quantizer`, and zeroes what `q` has beyond it.
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
+pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
     let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
     for (q, &v) in quantized.iter_mut().zip(v) {
-        *q = step.quantize(v) as i8;
+        *q = quantizer.quantize(v) as i8;
     }
     padding.fill(0);
 }
@@ -48,30 +48,31 @@ pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
     }
 }
 
-/// `x = (x >> cut) S(x)`, by the table that `curve` looks up.
+/// `x = (x >> shift) S(x >> shift)`; see [`ActivationTable::activate`].
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
-    x.iter_mut().for_each(|x| *x = curve.activate(*x));
+pub fn activate(x: &mut [i32], table: ActivationTable<'_>) {
+    x.iter_mut().for_each(|x| *x = table.activate(*x));
 }
 
-/// `x = (x >> cut) S(x) * (up >> up_cut)`; both have at most 15 bits and a sign after their cuts.
+/// `x = (x >> shift) S(x >> shift) * (up >> up_shift)`; at most 15 bits and a sign may be left of both after their shifts.
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
+pub fn gate(x: &mut [i32], up: &[i32], up_shift: u32, table: ActivationTable<'_>) {
     for (x, up) in x.iter_mut().zip(up) {
-        *x = curve.activate(*x) * (up >> up_cut);
+        *x = table.activate(*x) * (up >> up_shift);
     }
 }
 
-/// `x = (x >> cut) * gain`, the gains cut to the 15 bits of their mantissas and to a unit of `2^(exponent - 141)`, where
-/// `exponent` is the largest gain's. Returns `Σ (x >> cut)²`; at most 15 bits and a sign are left after the cut.
+/// `x = (x >> shift) * gain`, with gains in units of `2^(largest_exponent - 141)`, where `largest_exponent` is the largest
+/// gain's, and their mantissas shortened to 15 bits. Returns `Σ (x >> shift)²`. At most 15 bits and a sign may be left
+/// after the shift.
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
+pub fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> u64 {
     let mut squares = 0;
     for (x, gain) in x.iter_mut().zip(gains) {
-        let (value, bits) = (*x >> cut, gain.to_bits());
+        let (value, bits) = (*x >> shift, gain.to_bits());
         squares += u64::from((value * value) as u32);
-        let product = (value * numbers::mantissa(bits))
-            >> math::min_u32((exponent - numbers::exponent(bits)) as u32, 31);
+        let product =
+            (value * mantissa(bits)) >> math::min_u32((largest_exponent - exponent(bits)) as u32, 31);
         *x = if bits >> 31 == 1 { -product } else { product };
     }
     squares
@@ -86,11 +87,11 @@ pub fn prepare(_: Format, prepared: &mut [i32], x: &[i8]) {
     }
 }
 
-/// `out[r] = (Σ weights[r][c] x[c] * 2^lift) * scales[r] / 2^16`, rounded down, for as many rows as `out` has.
+/// `out[r] = (Σ weights[r][c] x[c] * 2^sum_shift) * scales[r] / 2^16`, rounded down, for as many rows as `out` has.
 ///
 /// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    let lift = matrix.lift();
+    let sum_shift = matrix.sum_shift();
     let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
     let outs = out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS));
     for ((out, scales), group) in outs.zip(groups) {
@@ -100,7 +101,7 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
             Format::Ternary => four_rows(group, prepared, |word, i| Format::Ternary.unpack(word, i), 16),
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
-            *out = scale_row(sum, lift, scale);
+            *out = scale_row(sum, sum_shift, scale);
         }
     }
 }
@@ -173,19 +174,23 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: ScoreScale<N>,
+    scale: ScoreScale<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
-    scale(out, scales, factors)
+    scale_products(out, scales, scale)
 }
 
 /// From products to scores, in place; see [`scores`].
 #[cfg_attr(chip = "x86", inline(always))]
-pub fn scale<const N: usize>(out: &mut [[i32; N]], scales: &[i32], factors: ScoreScale<N>) -> [i32; N] {
+pub fn scale_products<const N: usize>(
+    out: &mut [[i32; N]],
+    scales: &[i32],
+    scale: ScoreScale<N>,
+) -> [i32; N] {
     let mut largest = [i32::MIN; N];
-    for (scores, scale) in out.iter_mut().zip(scales) {
-        for ((score, mantissa), largest) in scores.iter_mut().zip(factors.mantissas).zip(&mut largest) {
-            *score = (((*score * (scale & 0xffff)) >> 12) * mantissa) >> factors.shift;
+    for (scores, scales) in out.iter_mut().zip(scales) {
+        for ((score, mantissa), largest) in scores.iter_mut().zip(scale.mantissas).zip(&mut largest) {
+            *score = (((*score * (scales & 0xffff)) >> 12) * mantissa) >> scale.shift;
             *largest = if *score > *largest { *score } else { *largest };
         }
     }
@@ -214,9 +219,57 @@ pub fn weights<const N: usize>(
     totals
 }
 
+/// `round(2^15 * 2^(-i / 256))`.
+pub(super) static EXP2: [u16; 256] = exp2_table();
+
+pub(super) const fn exp2_table() -> [u16; 256] {
+    const ROOT: u128 = 4_599_216_278_082_138_665; // 2^62 * 2^(-1/256)
+    let mut table = [0; 256];
+    let mut power: u128 = 1 << 62;
+    let mut i = 0;
+    while i < table.len() {
+        table[i] = ((power + (1 << 46)) >> 47) as u16;
+        power = (power * ROOT) >> 62;
+        i += 1;
+    }
+    table
+}
+
 /// `2^(15 - distance / 256)`.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
     let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
     u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numbers::bits;
+
+    #[test]
+    fn the_table_is_rounded_powers_of_two() {
+        for (i, &entry) in EXP2.iter().enumerate() {
+            assert_eq!(f64::from(entry), libm::round(libm::exp2(15.0 - i as f64 / 256.0)), "{i}");
+        }
+    }
+
+    #[test]
+    fn vectors_of_any_scale_are_added() {
+        for ratio in [1.0f32, 0.3, 1e-3, 7.9, 1e-9, 3e5, 2e9] {
+            for (sum, value) in
+                [(1 << 28, 1000), (-5, 12_345_678), ((1 << 30) - 1, (1 << 30) - 1), (0, -1 << 29)]
+            {
+                let (mut sums, values) = ([sum, 0], [value, -7]);
+                let bits_of = |v: &[i32]| bits(or_of_magnitudes(v));
+                let (alignment, scale) = Alignment::of(bits_of(&values), ratio, bits_of(&sums), 1.0);
+                add_aligned(&mut sums, &values, alignment);
+                let exact = f64::from(sum) + f64::from(value) * f64::from(ratio);
+                let error = (f64::from(sums[0]) * f64::from(scale) - exact).abs();
+                let allowed = f64::from(value).abs() * f64::from(ratio) / 16_384.0 + 2.0 * f64::from(scale);
+                assert!(error <= allowed, "{sum} + {value} * {ratio}: off by {error}");
+                assert!(sums[0].unsigned_abs() <= 1 << 30);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Kernels for RISC-V with multiplication: RV32IM.
 
-use super::{Quantizer, scalar32};
+use super::scalar32;
+use crate::numbers::Quantizer;
 use crate::packing::Format;
 
 pub use super::portable::{
@@ -9,10 +10,10 @@ pub use super::portable::{
 pub use super::scalar32::{matvec, prepare};
 
 /// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
-pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     if format == Format::Int8 {
-        return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
+        return scalar32::quantize_int8(prepared, quantized.len(), v, quantizer, scalar32::int8_factors);
     }
-    quantize_to(quantized, v, step);
+    quantize_to(quantized, v, quantizer);
     prepare(format, prepared, quantized);
 }

@@ -9,8 +9,9 @@
 
 #![allow(unreachable_pub)] // each chip hands on other parts
 
-use super::{Packed, Quantizer, cast, scale_row};
-use crate::packing::{Format, INT4_SIGNS, ROWS};
+use super::cast;
+use crate::numbers::{Quantizer, scale_row};
+use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
 
 /// Words of an int8 row whose sum, times 256, fits 32 bits.
 const INT8_BLOCK: usize = 128;
@@ -59,7 +60,7 @@ pub(super) fn quantize_int8(
     prepared: &mut [i32],
     length: usize,
     v: &[i32],
-    step: Quantizer,
+    quantizer: Quantizer,
     factors_of: impl Fn([i32; 4]) -> [i32; 4],
 ) {
     let Some((offset, factors)) = prepared.split_first_mut() else { return };
@@ -67,20 +68,20 @@ pub(super) fn quantize_int8(
     let (fours, rest) = v.as_chunks::<4>();
     let (places, _) = factors.as_chunks_mut::<4>();
     for (place, v) in places.iter_mut().zip(fours) {
-        *place = factors_of(v.map(|v| step.quantize(v)));
+        *place = factors_of(v.map(|v| quantizer.quantize(v)));
     }
     let mut last = [0; 4];
     last[..rest.len()].copy_from_slice(rest);
     let padding = places.iter_mut().take(length / 4).skip(fours.len());
     for (i, place) in padding.enumerate() {
-        *place = if i == 0 { factors_of(last.map(|v| step.quantize(v))) } else { [0; 4] };
+        *place = if i == 0 { factors_of(last.map(|v| quantizer.quantize(v))) } else { [0; 4] };
     }
 }
 
 /// See [`portable::matvec`](super::portable::matvec).
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let Some((&offset, factors)) = prepared.split_first() else { return };
-    let lift = matrix.lift();
+    let sum_shift = matrix.sum_shift();
     let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
     for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
         let sums = match matrix.format {
@@ -89,7 +90,7 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
             Format::Ternary => pair_rows::<8>(group, factors, 0),
         };
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
-            *out = scale_row(sum - offset, lift, scale);
+            *out = scale_row(sum - offset, sum_shift, scale);
         }
     }
 }

@@ -5,8 +5,8 @@
 //! norms, activation functions and softmax in fixed point, is closer to f32 by two orders of magnitude and is left out.
 
 use pipsqueak::Config;
-use pipsqueak::internal::integer::quantize::INT8_MAX;
 use pipsqueak::internal::math::{self, Float};
+use pipsqueak::internal::numbers::INT8_MAX;
 
 use crate::vector::vectorised;
 

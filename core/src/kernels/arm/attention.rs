@@ -5,24 +5,26 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::{EXP2, ScoreScale, portable};
+use crate::kernels::portable;
+use crate::kernels::portable::EXP2;
+use crate::numbers::ScoreScale;
 
-/// See [`portable::scale`].
-pub(super) fn scale<const N: usize>(
+/// See [`portable::scale_products`].
+pub(super) fn scale_products<const N: usize>(
     out: &mut [[i32; N]],
     scales: &[i32],
-    factors: ScoreScale<N>,
+    scale: ScoreScale<N>,
 ) -> [i32; N] {
     let positions = out.len();
     if N != 2 || positions == 0 || scales.len() < positions {
-        return portable::scale(out, scales, factors);
+        return portable::scale_products(out, scales, scale);
     }
     let mut largest = [i32::MIN; N];
     let walk = ScoreWalk {
         positions,
         scales: scales.as_ptr(),
-        mantissas: factors.mantissas.as_ptr(),
-        shift: factors.shift,
+        mantissas: scale.mantissas.as_ptr(),
+        shift: scale.shift,
     };
     // SAFETY: there are `positions` pairs of products and as many scales; two mantissas, and room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };

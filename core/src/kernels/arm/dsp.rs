@@ -16,10 +16,11 @@
 
 use core::arch::naked_asm;
 
-use super::attention::scale;
+use super::attention::scale_products;
 use super::matvec::{self, Kernel, Product};
-use crate::kernels::{Packed, Quantizer, ScoreScale, portable};
-use crate::packing::Format;
+use crate::kernels::portable;
+use crate::numbers::{Quantizer, ScoreScale};
+use crate::packing::{Format, Packed};
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
@@ -76,12 +77,12 @@ pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
 }
 
 /// See [`portable::quantize`]: straight into the form that [`prepare`] gives.
-pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     let (values_of_word, pairs_of_word) = match format {
         Format::Int8 => (4, 2),
         Format::Int4 => (8, 4),
         _ => {
-            quantize_to(quantized, v, step);
+            quantize_to(quantized, v, quantizer);
             return prepare(format, prepared, quantized);
         }
     };
@@ -107,7 +108,7 @@ pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &
         else {
             continue;
         };
-        let mut walk = QuantizeWalk { v: v.as_ptr(), words, step, out: out.as_mut_ptr(), sum: 0 };
+        let mut walk = QuantizeWalk { v: v.as_ptr(), words, quantizer, out: out.as_mut_ptr(), sum: 0 };
         // SAFETY: there are values for so many words, and room for the pairs of as many; at least one.
         unsafe {
             match format {
@@ -125,7 +126,7 @@ pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &
 struct QuantizeWalk {
     v: *const i32,
     words: usize,
-    step: Quantizer,
+    quantizer: Quantizer,
     out: *mut i32,
     /// `16 Σ x` over those whose nibbles have an offset, of int4.
     sum: i32,
@@ -492,10 +493,10 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: ScoreScale<N>,
+    scale: ScoreScale<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
-    scale(out, scales, factors)
+    scale_products(out, scales, scale)
 }
 
 /// See [`portable::dots`].

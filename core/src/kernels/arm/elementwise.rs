@@ -5,8 +5,9 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::{ActivationTable, Alignment, Quantizer, portable};
+use crate::kernels::portable;
 use crate::math;
+use crate::numbers::{ActivationTable, Alignment, Quantizer};
 
 /// See [`portable::largest`].
 pub fn largest(v: &[i32]) -> u32 {
@@ -100,16 +101,16 @@ unsafe extern "C" fn or_of_fours(_: *const [i32; 4], _: usize) -> u32 {
 }
 
 /// See [`portable::quantize_to`].
-pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
+pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
     let (q_fours, v_fours) = (q.as_chunks_mut::<4>().0, v.as_chunks::<4>().0);
     let fours = if q_fours.len() < v_fours.len() { q_fours.len() } else { v_fours.len() };
     if fours > 0 {
-        let walk = QuantizeWalk { v: v.as_ptr(), fours, step };
+        let walk = QuantizeWalk { v: v.as_ptr(), fours, quantizer };
         // SAFETY: there are so many fours of values, and room for as many bytes; at least one.
         unsafe { quantize_fours(q_fours.as_mut_ptr(), &walk) };
     }
     if let (Some(q), Some(v)) = (q.get_mut(4 * fours..), v.get(4 * fours..)) {
-        portable::quantize_to(q, v, step);
+        portable::quantize_to(q, v, quantizer);
     }
 }
 
@@ -117,7 +118,7 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], step: Quantizer) {
 struct QuantizeWalk {
     v: *const i32,
     fours: usize,
-    step: Quantizer,
+    quantizer: Quantizer,
 }
 
 /// A value's upper byte is its int8.
@@ -238,23 +239,23 @@ unsafe extern "C" fn join_left(_: *mut [i32; 4], _: &AddWalk) {
 }
 
 /// See [`portable::activate`].
-pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
+pub fn activate(x: &mut [i32], table: ActivationTable<'_>) {
     let (pairs, rest) = x.as_chunks_mut::<2>();
-    portable::activate(rest, curve);
+    portable::activate(rest, table);
     if !pairs.is_empty() {
-        let walk = ActivationWalk::new(curve, pairs.len(), &[], 0);
+        let walk = ActivationWalk::new(table, pairs.len(), &[], 0);
         // SAFETY: there are so many pairs, and at least one; the table has a number for each step.
         unsafe { activate_pairs(pairs.as_mut_ptr(), &walk) };
     }
 }
 
 /// See [`portable::gate`].
-pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
+pub fn gate(x: &mut [i32], up: &[i32], up_shift: u32, table: ActivationTable<'_>) {
     let length = if x.len() < up.len() { x.len() } else { up.len() };
     let (pairs, rest) = x[..length].as_chunks_mut::<2>();
-    portable::gate(rest, &up[2 * pairs.len()..length], up_cut, curve);
+    portable::gate(rest, &up[2 * pairs.len()..length], up_shift, table);
     if !pairs.is_empty() {
-        let walk = ActivationWalk::new(curve, pairs.len(), up, up_cut);
+        let walk = ActivationWalk::new(table, pairs.len(), up, up_shift);
         // SAFETY: as for `activate`; `up` has as many pairs.
         unsafe { gate_pairs(pairs.as_mut_ptr(), &walk) };
     }
@@ -264,16 +265,16 @@ pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) 
 struct ActivationWalk {
     up: *const i32,
     pairs: usize,
-    cut: u32,
+    shift: u32,
     table: *const u16,
     steps: i32,
-    up_cut: u32,
+    up_shift: u32,
 }
 
 impl ActivationWalk {
-    fn new(curve: ActivationTable<'_>, pairs: usize, up: &[i32], up_cut: u32) -> Self {
-        let ActivationTable { table, steps, cut } = curve;
-        ActivationWalk { up: up.as_ptr(), pairs, cut, table: table.as_ptr(), steps, up_cut }
+    fn new(table: ActivationTable<'_>, pairs: usize, up: &[i32], up_shift: u32) -> Self {
+        let ActivationTable { table, steps, shift } = table;
+        ActivationWalk { up: up.as_ptr(), pairs, shift, table: table.as_ptr(), steps, up_shift }
     }
 }
 
@@ -351,14 +352,14 @@ unsafe extern "C" fn gate_pairs(_: *mut [i32; 2], _: &ActivationWalk) {
 }
 
 /// See [`portable::gain`].
-pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
+pub fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> u64 {
     let length = if x.len() < gains.len() { x.len() } else { gains.len() };
     let (pairs, rest) = x[..length].as_chunks_mut::<2>();
-    let squares = portable::gain(rest, cut, &gains[2 * pairs.len()..length], exponent);
+    let squares = portable::gain(rest, shift, &gains[2 * pairs.len()..length], largest_exponent);
     if pairs.is_empty() {
         return squares;
     }
-    let walk = GainWalk { gains: gains.as_ptr(), pairs: pairs.len(), cut, exponent };
+    let walk = GainWalk { gains: gains.as_ptr(), pairs: pairs.len(), shift, largest_exponent };
     // SAFETY: there are so many pairs of values and at least as many of gains, and at least one.
     squares + unsafe { gain_pairs(pairs.as_mut_ptr(), &walk) }
 }
@@ -367,8 +368,8 @@ pub fn gain(x: &mut [i32], cut: u32, gains: &[f32], exponent: i32) -> u64 {
 struct GainWalk {
     gains: *const f32,
     pairs: usize,
-    cut: u32,
-    exponent: i32,
+    shift: u32,
+    largest_exponent: i32,
 }
 
 /// A value times the gain in `$gain`. A shift by 32 or more leaves the sign.

@@ -1,7 +1,7 @@
 //! What the products in assembly share: rows in groups of four, their scales, and rows too long for 32 bits.
 
-use crate::kernels::{Packed, scale_row};
-use crate::packing::{Format, ROWS};
+use crate::numbers::scale_row;
+use crate::packing::{Format, Packed, ROWS};
 
 /// A chip's kernel for one format: multiplies whole groups of rows.
 #[derive(Clone, Copy)]
@@ -13,7 +13,7 @@ pub(super) struct Kernel {
 }
 
 /// A product as the assembly reads it, which counts groups down and moves the pointers on. Writes
-/// `(start + lifted sum) * scale >> 16` for each row.
+/// `(start + shifted sum) * scale >> 16` for each row.
 #[repr(C)]
 pub(super) struct Product {
     weights: *const u32,
@@ -36,14 +36,14 @@ pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kern
     if words == 0 || !covered {
         return;
     }
-    if matrix.lift() < matrix.full_lift() {
+    if matrix.sum_shift() < matrix.format.sum_shift() {
         return long_rows(out, matrix, offset, factors, kernel);
     }
     let mut product = Product {
         weights: matrix.words.as_ptr(),
         factors: factors.as_ptr(),
         words,
-        start: offset.wrapping_shl(matrix.full_lift()).wrapping_neg(),
+        start: offset.wrapping_shl(matrix.format.sum_shift()).wrapping_neg(),
         groups: out.len() / ROWS,
         scales: matrix.scales.as_ptr(),
         out: out.as_mut_ptr(),
@@ -66,7 +66,7 @@ pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kern
 /// Rows whose sums would not fit as the kernels count them: block by block.
 #[inline(never)]
 fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], kernel: Kernel) {
-    let lift = matrix.lift();
+    let sum_shift = matrix.sum_shift();
     // Words of which sums fit, the weights' offset included.
     let block = match matrix.format {
         Format::Int8 => 128,
@@ -74,7 +74,7 @@ fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], 
         Format::Ternary => 512,
     };
     // A kernel's sums, shifted right by 16, become those of the weights themselves.
-    let scales = [1 << (16 - matrix.full_lift()); ROWS];
+    let scales = [1 << (16 - matrix.format.sum_shift()); ROWS];
     let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);
     for ((out, row_scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
         let mut sums = [-offset; ROWS];
@@ -96,7 +96,7 @@ fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], 
             sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(row_scales) {
-            *out = scale_row(sum, lift, scale);
+            *out = scale_row(sum, sum_shift, scale);
         }
     }
 }

@@ -12,21 +12,22 @@
 
 use core::arch::naked_asm;
 
-use super::attention::scale;
+use super::attention::scale_products;
 use super::matvec::{self, Kernel, Product};
-use crate::kernels::{Packed, Quantizer, ScoreScale, portable, scalar32};
-use crate::packing::Format;
+use crate::kernels::{portable, scalar32};
+use crate::numbers::{Quantizer, ScoreScale};
+use crate::packing::{Format, Packed};
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 pub use crate::kernels::scalar32::prepare;
 
 /// See [`portable::quantize`].
-pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     if format == Format::Int8 {
-        return scalar32::quantize_int8(prepared, quantized.len(), v, step, scalar32::int8_factors);
+        return scalar32::quantize_int8(prepared, quantized.len(), v, quantizer, scalar32::int8_factors);
     }
-    quantize_to(quantized, v, step);
+    quantize_to(quantized, v, quantizer);
     prepare(format, prepared, quantized);
 }
 
@@ -174,7 +175,7 @@ macro_rules! int4_sums {
     };
 }
 
-/// A row's lifted sum in `$sum` becomes its result; the scales' place is r1.
+/// A row's shifted sum in `$sum` becomes its result; the scales' place is r1.
 macro_rules! scale_row {
     ($sum:literal) => {
         concat!("ldrh r8, [r1], #2\n lsl r8, r8, #16\n smull r9, ", $sum, ", ", $sum, ", r8\n")
@@ -250,10 +251,10 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: ScoreScale<N>,
+    scale: ScoreScale<N>,
 ) -> [i32; N] {
     dots(out, queries, keys, stride);
-    scale(out, scales, factors)
+    scale_products(out, scales, scale)
 }
 
 /// See [`portable::dots`].

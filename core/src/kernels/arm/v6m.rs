@@ -15,8 +15,10 @@
 use core::arch::naked_asm;
 
 use super::matvec::{self, Kernel, Product};
-use crate::kernels::{EXP2, Packed, Quantizer, ScoreScale, portable, scalar32};
-use crate::packing::Format;
+use crate::kernels::portable::EXP2;
+use crate::kernels::{portable, scalar32};
+use crate::numbers::{Quantizer, ScoreScale};
+use crate::packing::{Format, Packed};
 
 pub use crate::kernels::portable::{
     activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to,
@@ -51,11 +53,11 @@ pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
 }
 
 /// See [`portable::quantize`].
-pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], step: Quantizer) {
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     if format == Format::Int8 {
-        return scalar32::quantize_int8(prepared, quantized.len(), v, step, int8_factors);
+        return scalar32::quantize_int8(prepared, quantized.len(), v, quantizer, int8_factors);
     }
-    quantize_to(quantized, v, step);
+    quantize_to(quantized, v, quantizer);
     prepare(format, prepared, quantized);
 }
 
@@ -98,7 +100,7 @@ macro_rules! pop_high {
     };
 }
 
-/// A row's lifted sum in `$sum` becomes its result; its scale lies `$at` from r2, the results' place is r3.
+/// A row's shifted sum in `$sum` becomes its result; its scale lies `$at` from r2, the results' place is r3.
 macro_rules! scale_row {
     ($sum:literal, $at:literal) => {
         concat!(
@@ -112,7 +114,7 @@ macro_rules! scale_row {
     };
 }
 
-/// A product, group by group: `$enter` once, then a kernel's `$sums`, from the product at r3 to lifted sums in `$a` to
+/// A product, group by group: `$enter` once, then a kernel's `$sums`, from the product at r3 to shifted sums in `$a` to
 /// `$d`, times their rows' scales. `$product` is the product's place, below what `$enter` pushes and `$leave` takes off.
 macro_rules! product {
     ($enter:expr, $product:literal, $sums:expr, $a:literal, $b:literal, $c:literal, $d:literal, $leave:literal) => {
@@ -331,11 +333,11 @@ pub fn scores<const N: usize>(
     keys: &[i8],
     stride: usize,
     scales: &[i32],
-    factors: ScoreScale<N>,
+    scale: ScoreScale<N>,
 ) -> [i32; N] {
     let (head, positions) = (queries.len() / N, out.len());
     if N != 2 || scales.len() < positions || !walkable(keys, head, stride, positions) {
-        return portable::scores(out, queries, keys, stride, scales, factors);
+        return portable::scores(out, queries, keys, stride, scales, scale);
     }
     let (first, second) = queries.split_at(head);
     let words = first.as_chunks::<4>().0.iter().zip(second.as_chunks::<4>().0);
@@ -356,8 +358,8 @@ pub fn scores<const N: usize>(
     let walk = ScoreWalk {
         scales: scales.as_ptr(),
         end: out.as_ptr_range().end.cast(),
-        mantissas: [factors.mantissas[0], factors.mantissas[N - 1]],
-        shift: factors.shift,
+        mantissas: [scale.mantissas[0], scale.mantissas[N - 1]],
+        shift: scale.shift,
         // Each word of a key has added it twice.
         rounding: (head as i32 / 4) << 16,
     };

@@ -8,8 +8,9 @@ use core::arch::x86_64::*;
 
 use super::EXP2_WORDS;
 use super::layout::{Operands, offset, plane_len, planes};
-use crate::kernels::{ACTIVATION_STEPS, ActivationTable, FRACTION_BITS, Packed, ScoreScale, Work, portable};
-use crate::packing::{Format, INT4_SIGNS, ROWS};
+use crate::kernels::{Work, portable};
+use crate::numbers::{ACTIVATION_STEPS, ActivationTable, FRACTION_BITS, ScoreScale};
+use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
@@ -53,12 +54,12 @@ pub(super) fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTabl
     portable::gate(rest, up.get(whole..).unwrap_or_default(), up_cut, curve);
 }
 
-/// See [`ActivationTable::bend`].
+/// See [`ActivationTable::activate`].
 #[inline]
 #[target_feature(enable = "avx2")]
 fn bend_eight(x: __m256i, curve: ActivationTable<'_>) -> __m256i {
     let (zero, one) = (_mm256_setzero_si256(), _mm256_set1_epi32(1));
-    let x = _mm256_sra_epi32(x, _mm_cvtsi32_si128(curve.cut as i32));
+    let x = _mm256_sra_epi32(x, _mm_cvtsi32_si128(curve.shift as i32));
     let middle = _mm256_set1_epi32((ACTIVATION_STEPS as i32 / 2) << 16);
     let steps = _mm256_add_epi32(_mm256_mullo_epi32(x, _mm256_set1_epi32(curve.steps)), middle);
     let step = _mm256_max_epi32(_mm256_srai_epi32::<16>(steps), zero);
@@ -293,7 +294,7 @@ fn multiply<const PLANES: usize>(words: __m256i, x: [__m256i; PLANES]) -> __m256
     sum
 }
 
-/// `out = (sums * 2^lift) * scales / 2^16` of eight rows from `row` on, or of the first of them: products of 64 bits of
+/// `out = (sums * 2^sum_shift) * scales / 2^16` of eight rows from `row` on, or of the first of them: products of 64 bits of
 /// the even and of the odd rows.
 ///
 /// # Safety
@@ -306,7 +307,7 @@ unsafe fn scale<const PLANES: usize>(
     operands: &Operands<'_, PLANES>,
     row: usize,
 ) {
-    let sums = _mm256_sll_epi32(sums, _mm_cvtsi32_si128(operands.lift as i32));
+    let sums = _mm256_sll_epi32(sums, _mm_cvtsi32_si128(operands.sum_shift as i32));
     let scales = operands.scales[row..].as_ptr();
     // SAFETY: rows come in fours.
     let scales = unsafe {

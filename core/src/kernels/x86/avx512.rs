@@ -7,8 +7,8 @@
 use core::arch::x86_64::*;
 
 use super::layout::Operands;
-use crate::kernels::{Packed, Work};
-use crate::packing::{Format, INT4_SIGNS, ROWS};
+use crate::kernels::Work;
+use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
 
 pub(super) use super::avx2::{accumulate, activate, gate, prepare, scores, weights};
 
@@ -161,7 +161,7 @@ fn add_halves(a: __m512i, b: __m512i) -> __m512i {
     _mm512_add_epi32(low, _mm512_shuffle_i32x4::<0b1110_1110>(a, b))
 }
 
-/// `out = (sums * 2^lift) * scales / 2^16` of rows from `row` on, as many as `out` has: products of 64 bits of the even
+/// `out = (sums * 2^sum_shift) * scales / 2^16` of rows from `row` on, as many as `out` has: products of 64 bits of the even
 /// and of the odd rows.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -170,7 +170,7 @@ fn scale<const PLANES: usize>(out: &mut [i32], sums: __m512i, operands: &Operand
     let rows = mask(out.len().min(scales.len()));
     // SAFETY: no more are read than there are.
     let scales = _mm512_cvtepu16_epi32(unsafe { _mm256_maskz_loadu_epi16(rows, scales.as_ptr().cast()) });
-    let sums = _mm512_sll_epi32(sums, _mm_cvtsi32_si128(operands.lift as i32));
+    let sums = _mm512_sll_epi32(sums, _mm_cvtsi32_si128(operands.sum_shift as i32));
     let even = _mm512_mul_epi32(sums, scales);
     let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), _mm512_srli_epi64::<32>(scales));
     let odd = _mm512_slli_epi64::<16>(odd);

@@ -5,8 +5,7 @@
 //! columns `4 planes j + planes i + plane`. So a vector becomes, behind what the weights' offset adds to a sum, a plane
 //! after the other: `[planes, words, 4]`, where a word has the four int8 of its plane, four times over.
 
-use crate::kernels::Packed;
-use crate::packing::{Format, ROWS};
+use crate::packing::{Format, Packed, ROWS};
 
 /// Weights that share a byte.
 pub(super) const fn planes(format: Format) -> usize {
@@ -35,7 +34,7 @@ pub(super) struct Operands<'a, const PLANES: usize> {
     /// `[rows]`, padded as the words are.
     pub(super) scales: &'a [u16],
     pub(super) length: usize,
-    pub(super) lift: u32,
+    pub(super) sum_shift: u32,
     /// What is to be taken off every sum.
     pub(super) offset: i32,
     /// Each at least as long as a group.
@@ -54,7 +53,7 @@ impl<'a, const PLANES: usize> Operands<'a, PLANES> {
         }
         let words = matrix.words.get(..groups * length).filter(|_| length > 0)?;
         let scales = matrix.scales.get(..groups * ROWS)?;
-        Some(Operands { words, scales, length, lift: matrix.lift(), offset, planes })
+        Some(Operands { words, scales, length, sum_shift: matrix.sum_shift(), offset, planes })
     }
 
     /// The groups from `row` on, a multiple of 4.

@@ -11,8 +11,9 @@ mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{ActivationTable, Packed, Quantizer, ScoreScale, Work, portable};
-use crate::packing::Format;
+use super::{Work, portable};
+use crate::numbers::{ActivationTable, Quantizer, ScoreScale};
+use crate::packing::{Format, Packed};
 
 pub use super::portable::{add_aligned, gain, largest, or_of_magnitudes, quantize_to};
 
@@ -31,9 +32,9 @@ pub enum Kernel {
 /// The kernel in use; 0 before it is known.
 static IN_USE: AtomicU8 = AtomicU8::new(0);
 
-/// [`EXP2`](super::EXP2) in words, as a gathering load reads them.
+/// [`portable::EXP2`] in words, as a gathering load reads them.
 static EXP2_WORDS: [i32; 256] = {
-    let (table, mut words, mut i) = (super::exp2_table(), [0; 256], 0);
+    let (table, mut words, mut i) = (portable::exp2_table(), [0; 256], 0);
     while i < words.len() {
         words[i] = table[i] as i32;
         i += 1;
