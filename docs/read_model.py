@@ -75,7 +75,7 @@ def read_header(reader):
     if reader.take(4) != b"PIPS":
         raise Damaged("it is not a model file")
     version, features = reader.varint(16), reader.varint(32)
-    if version != 1 or features != 0:
+    if version != 2 or features != 0:
         raise Damaged(f"version {version} with features {features:#x} is unknown")
     return {"version": version, "features": features}
 
@@ -128,6 +128,13 @@ def read_provenance(reader):
         "loss": reader.f32(),
         "bytes_per_token": reader.f32(),
     }
+
+
+def read_golden(reader):
+    golden = {"prompt": reader.str(), "seed": reader.varint(64)}
+    golden["tokens"] = [token for (token,) in struct.iter_unpack("<H", reader.bytes())]
+    golden["fingerprints"] = [hash for (hash,) in struct.iter_unpack("<I", reader.bytes())]
+    return golden
 
 
 def shapes(config):
@@ -197,6 +204,7 @@ class Model:
         self.precision = reader.enum(PRECISIONS)
         self.vocabulary, self.pieces = read_vocabulary(reader)
         self.provenance = read_provenance(reader)
+        self.golden = read_golden(reader)
         self.tensors = {}
         for name, matrix, shape in shapes(self.config):
             self.tensors[name] = matrix, shape, self.read_tensor(reader, name, matrix, shape)
@@ -246,6 +254,7 @@ class Model:
             "vocabulary": self.vocabulary,
             "pieces": [list(piece) for piece in self.pieces],
             "provenance": provenance,
+            "golden": self.golden,
             "tensors": {name: len(data) for name, (_, _, data) in self.tensors.items()},
             "bytes": self.length,
             "crc": self.crc,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use pipsqueak::Model;
-use pipsqueak::model::ALIGNMENT;
+use pipsqueak::file::ALIGNMENT;
 
 /// The boards: the feature, and the file that describes the memory.
 const BOARDS: [(&str, &str); 5] = [

@@ -99,12 +99,12 @@ pub struct Config {
     /// How positions enter.
     pub position: Position,
     /// Base of the rotary angles; read only with [`Position::Rotary`].
-    #[serde(with = "crate::float_bytes")]
+    #[serde(with = "crate::file::float_bytes")]
     pub rotary_base: f32,
     /// The norm before each block and before the head.
     pub norm: Norm,
     /// Added to the mean square under the norm's root.
-    #[serde(with = "crate::float_bytes")]
+    #[serde(with = "crate::file::float_bytes")]
     pub norm_epsilon: f32,
     /// The MLP's activation function.
     pub activation: Activation,
@@ -215,7 +215,7 @@ impl Config {
     const fn check_heads(&self) -> Result<(), Error> {
         if !self.width.is_multiple_of(self.heads) {
             return Err(Error::Shape {
-                what: "width",
+                name: "width",
                 value: self.width,
                 rule: "a multiple of heads",
                 other: self.heads,
@@ -223,7 +223,7 @@ impl Config {
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(Error::Shape {
-                what: "heads",
+                name: "heads",
                 value: self.heads,
                 rule: "a multiple of kv_heads",
                 other: self.kv_heads,
@@ -231,7 +231,7 @@ impl Config {
         }
         if self.head_size() > HEAD_MAX {
             return Err(Error::Shape {
-                what: "width / heads",
+                name: "width / heads",
                 value: self.head_size(),
                 rule: "at most",
                 other: HEAD_MAX,
@@ -239,7 +239,7 @@ impl Config {
         }
         if matches!(self.position, Position::Rotary) && !self.head_size().is_multiple_of(2) {
             return Err(Error::Shape {
-                what: "width / heads",
+                name: "width / heads",
                 value: self.head_size(),
                 rule: "with rotary positions a multiple of",
                 other: 2,

@@ -204,6 +204,6 @@ pub(crate) trait Forward {
     fn logits(&mut self) -> &mut [f32];
 }
 
-fn in_range(what: &'static str, value: usize, limit: usize) -> Result<(), Error> {
-    if value < limit { Ok(()) } else { Err(Error::OutOfRange { what, value, limit }) }
+fn in_range(name: &'static str, value: usize, limit: usize) -> Result<(), Error> {
+    if value < limit { Ok(()) } else { Err(Error::OutOfRange { name, value, limit }) }
 }

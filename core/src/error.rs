@@ -2,7 +2,12 @@
 
 use core::fmt;
 
-/// What is wrong, with the value, and what would be right.
+/// What is wrong, with the value, and what to do. Its `Display` is one sentence, without the full stop.
+///
+/// ```
+/// let error = pipsqueak::Model::load(b"no model").unwrap_err();
+/// assert_eq!(error.to_string(), "this is not a Pipsqueak model: it does not begin with its mark");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -19,7 +24,7 @@ pub enum Error {
     /// Two dimensions do not go together.
     Shape {
         /// The field of `Config`.
-        what: &'static str,
+        name: &'static str,
         /// Its value.
         value: usize,
         /// What it must be, relative to `other`.
@@ -62,10 +67,12 @@ pub enum Error {
         /// Bytes there.
         has: usize,
     },
+    /// The memory of an model that is part of the program has been given to a generator before.
+    MemoryTaken,
     /// A token id or a position outside the model.
     OutOfRange {
-        /// What was asked for.
-        what: &'static str,
+        /// Which of them.
+        name: &'static str,
         /// Its value.
         value: usize,
         /// The first value that is too large.
@@ -75,51 +82,164 @@ pub enum Error {
     UnknownCharacter(char),
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Error {
+    pub(crate) const BAD_CHECKSUM: Error = Error::Damaged("its checksum does not fit its contents");
+    pub(crate) const UNREADABLE: Error = Error::Damaged("its contents cannot be read");
+
+    pub(crate) const fn sentence(&self) -> Sentence {
+        let mut sentence = Sentence { bytes: [0; SENTENCE_MAX], length: 0 };
+        let s = &mut sentence;
         match *self {
             Error::Dimension { name, value, max } => {
-                write!(f, "{name} is {value}; it must be from 1 to {max}")
+                s.text(name).text(" is ").number(value).text("; it must be from 1 to ").number(max);
             }
-            Error::Shape { what, value, rule, other } => {
-                write!(f, "{what} is {value}; it must be {rule} ({other})")
+            Error::Shape { name, value, rule, other } => {
+                s.text(name).text(" is ").number(value).text("; it must be ").text(rule).text(" (");
+                s.number(other).text(")");
             }
-            Error::Number { name, rule } => write!(f, "{name} must be a number {rule}"),
-            Error::NotAModel => write!(f, "this is not a Pipsqueak model: it does not begin with its mark"),
+            Error::Number { name, rule } => {
+                s.text(name).text(" must be a number ").text(rule);
+            }
+            Error::NotAModel => {
+                s.text("this is not a Pipsqueak model: it does not begin with its mark");
+            }
             Error::Version { found, known } => {
-                write!(
-                    f,
-                    "the model file has format version {found}, and this program reads version {known}: export it again"
-                )
+                s.text("the model file has format version ").number(found as usize);
+                s.text(", and this program reads version ").number(known as usize).text(": export it again");
             }
             Error::Feature { bit } => {
-                write!(
-                    f,
-                    "the model file needs feature {bit}, which this program does not know: use a newer one"
-                )
+                s.text("the model file needs feature ").number(bit as usize);
+                s.text(", which this program does not know: use a newer one");
             }
-            Error::Damaged(how) => write!(f, "the model file is damaged: {how}; write or flash it again"),
+            Error::Damaged(how) => {
+                s.text("the model file is damaged: ").text(how).text("; write or flash it again");
+            }
             Error::Misaligned { alignment } => {
-                write!(f, "the model must start at a multiple of {alignment} bytes in memory")
+                s.text("the model must start at a multiple of ").number(alignment).text(" bytes in memory");
             }
             Error::MemoryTooSmall { needs, has } => {
-                write!(
-                    f,
-                    "the model needs {needs} bytes of memory, and there are {has}: build with a larger memory or train a smaller model"
-                )
+                s.text("the model needs ").number(needs).text(" bytes of memory, and there are ").number(has);
+                s.text(": build with a larger memory or train a smaller model");
             }
-            Error::OutOfRange { what, value, limit } => {
-                write!(f, "{what} {value} is outside the model, which has {limit}")
+            Error::MemoryTaken => {
+                s.text("this model's memory has been given to a generator before: there can be only one");
+            }
+            Error::OutOfRange { name, value, limit } => {
+                s.text(name).text(" ").number(value).text(" is outside the model, which has ").number(limit);
             }
             Error::UnknownCharacter(character) => {
-                write!(
-                    f,
-                    "the model has no token for the character '{}': leave it out of the prompt",
-                    character.escape_default()
-                )
+                s.text("the model has no token for the character ").character(character);
+                s.text(": leave it out of the prompt");
             }
         }
+        sentence
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence().as_str())
     }
 }
 
 impl core::error::Error for Error {}
+
+/// Longer than any.
+const SENTENCE_MAX: usize = 224;
+
+/// Text put together without `core::fmt`, so that it can be done in a `const` context: the compiler refuses a model in
+/// the same words as a chip.
+pub(crate) struct Sentence {
+    bytes: [u8; SENTENCE_MAX],
+    length: usize,
+}
+
+impl Sentence {
+    pub(crate) const fn as_str(&self) -> &str {
+        match self.bytes.split_at_checked(self.length) {
+            Some((text, _)) => match core::str::from_utf8(text) {
+                Ok(text) => text,
+                Err(_) => "",
+            },
+            None => "",
+        }
+    }
+
+    const fn text(&mut self, text: &str) -> &mut Self {
+        let (bytes, mut i) = (text.as_bytes(), 0);
+        while i < bytes.len() && self.length < SENTENCE_MAX {
+            self.bytes[self.length] = bytes[i];
+            (self.length, i) = (self.length + 1, i + 1);
+        }
+        self
+    }
+
+    const fn number(&mut self, value: usize) -> &mut Self {
+        if value > 9 {
+            self.number(value / 10);
+        }
+        self.digit(value % 10)
+    }
+
+    const fn digit(&mut self, value: usize) -> &mut Self {
+        match "0123456789ABCDEF".split_at_checked(value) {
+            Some((_, from)) => match from.split_at_checked(1) {
+                Some((digit, _)) => self.text(digit),
+                None => self,
+            },
+            None => self,
+        }
+    }
+
+    /// Itself, if it can be seen, and its code: `'é' (U+00E9)`.
+    const fn character(&mut self, character: char) -> &mut Self {
+        let code = character as usize;
+        let visible = !matches!(code, 0..=0x20 | 0x7f..=0xa0);
+        if visible {
+            self.text("'").text(character.encode_utf8(&mut [0; 4])).text("' (");
+        }
+        self.text("U+");
+        let mut digits = if code > 0xffff { 5 } else { 4 };
+        while digits > 0 {
+            digits -= 1;
+            self.digit(code >> (4 * digits) & 15);
+        }
+        if visible { self.text(")") } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::string::ToString;
+
+    #[test]
+    fn the_longest_sentences_are_whole() {
+        let name = "width / heads";
+        let longest = [
+            Error::Dimension { name, value: usize::MAX, max: usize::MAX },
+            Error::Shape { name, value: usize::MAX, rule: "with rotary positions a multiple of", other: 2 },
+            Error::Version { found: u16::MAX, known: u16::MAX },
+            Error::Feature { bit: 31 },
+            Error::Damaged("its vocabulary has a piece that is too long or refers to a later one"),
+            Error::MemoryTooSmall { needs: usize::MAX, has: usize::MAX },
+            Error::MemoryTaken,
+        ];
+        for error in longest {
+            assert!(error.sentence().length < SENTENCE_MAX, "{error}");
+        }
+        assert_eq!(
+            Error::MemoryTooSmall { needs: 98_304, has: 0 }.to_string(),
+            "the model needs 98304 bytes of memory, and there are 0: build with a larger memory or train a smaller model"
+        );
+    }
+
+    #[test]
+    fn a_character_is_shown_with_its_code() {
+        for (character, shown) in [('é', "'é' (U+00E9)"), ('🐭', "'🐭' (U+1F42D)"), ('\t', "U+0009")] {
+            let sentence = Error::UnknownCharacter(character).to_string();
+            assert!(sentence.contains(&format!("the character {shown}: leave")), "{sentence}");
+        }
+    }
+}

@@ -10,8 +10,8 @@
 pub mod config;
 mod decoder;
 mod error;
+pub mod file;
 mod float;
-mod float_bytes;
 mod fold;
 mod generator;
 mod integer;
@@ -19,7 +19,7 @@ mod kernels;
 mod math;
 mod matrix;
 mod memory;
-pub mod model;
+mod model;
 mod numbers;
 mod packing;
 mod parameter;
@@ -35,7 +35,7 @@ pub use generator::Generator;
 pub use memory::{Buffers, Memory};
 pub use model::Model;
 pub use sampler::Sampling;
-pub use tokenizer::{Pieces, Tokenizer, Vocabulary, Words};
+pub use tokenizer::Tokenizer;
 
 /// What the trainer, the firmware's checks and the benchmarks use beyond the public interface. It may change in any
 /// release.

@@ -28,7 +28,7 @@ pub enum Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Layer `layer` of the matrices of this `shape` that `bytes` holds; see [`Tensor`](crate::model::Tensor).
+    /// Layer `layer` of the matrices of this `shape` that `bytes` holds; see [`Tensor`](crate::file::Tensor).
     pub(crate) fn view(bytes: &'a [u8], precision: Precision, shape: Shape, layer: usize) -> Self {
         let Shape { layers, rows, columns } = shape;
         let Some(format) = precision.format() else {

@@ -1,108 +1,12 @@
-//! The model file: one postcard message that anyone can decode with [`File`], closed by a CRC-32.
-//!
-//! [`Model::load`] checks it and is then a view of it: every weight stays where it lies in flash.
-
-use serde::{Deserialize, Serialize};
+//! A checked view of a model file.
 
 use crate::Error;
 use crate::config::{Config, Precision};
+use crate::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance};
 use crate::kernels::cast;
 use crate::matrix::Matrix;
 use crate::parameter::{PARAMETERS, Parameter};
-use crate::tokenizer::{Tokenizer, Vocabulary};
-
-/// What every model file begins with.
-pub const MAGIC: [u8; 4] = *b"PIPS";
-/// The format version this crate reads.
-pub const VERSION: u16 = 1;
-/// The feature bits this crate knows.
-pub const FEATURES: u32 = 0;
-/// A model file's tensors start on multiples of this, and so must the file in memory.
-pub const ALIGNMENT: usize = 16;
-/// The checksum that closes a model file (CRC-32/ISO-HDLC, as in zip and PNG).
-pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-
-/// Decoded and checked before all else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// [`MAGIC`].
-    pub magic: [u8; 4],
-    /// [`VERSION`].
-    pub version: u16,
-    /// Bits of what a reader must know beyond the version; none are given out yet.
-    pub features: u32,
-}
-
-impl Header {
-    /// The header of files that this crate writes.
-    pub const CURRENT: Header = Header { magic: MAGIC, version: VERSION, features: FEATURES };
-
-    fn check(&self) -> Result<(), Error> {
-        let unknown = self.features & !FEATURES;
-        match self {
-            Header { magic, .. } if *magic != MAGIC => Err(Error::NotAModel),
-            Header { version, .. } if *version != VERSION => {
-                Err(Error::Version { found: *version, known: VERSION })
-            }
-            _ if unknown != 0 => Err(Error::Feature { bit: unknown.trailing_zeros() }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Where a model comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Provenance<'a> {
-    /// What it was trained on, in words.
-    pub corpus: &'a str,
-    /// The corpus' licence, or empty where it is not known.
-    pub licence: &'a str,
-    /// CRC-32 of the corpus.
-    pub corpus_crc: u32,
-    /// Optimiser steps.
-    pub steps: u32,
-    /// Validation loss in nats a token, as trained in f32; not a number where it is not known.
-    #[serde(with = "crate::float_bytes")]
-    pub loss_f32: f32,
-    /// Validation loss in nats a token at the file's precision, by this crate's decoder; not a number where unknown.
-    #[serde(with = "crate::float_bytes")]
-    pub loss: f32,
-    /// Mean bytes of text a token, by which nats a token become bits per byte; 0 where it is not known.
-    #[serde(with = "crate::float_bytes")]
-    pub bytes_per_token: f32,
-}
-
-/// One parameter's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Tensor<'a> {
-    /// Zeros, as many as make `bytes` start on a multiple of [`ALIGNMENT`].
-    #[serde(borrow)]
-    pub padding: &'a [u8],
-    /// Little-endian. A vector, and a matrix of an f32 model: f32 values. A matrix of an integer model: the weights of
-    /// all layers as `docs/model-format.md` says, each layer's rows padded to a multiple of 4; then a u16 a padded
-    /// row, at most 32,767; then an f32 a layer. Row `r` of layer `l` has the scale `u16[l][r] * f32[l]`.
-    pub bytes: &'a [u8],
-}
-
-/// The whole message. The CRC-32 of its bytes follows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct File<'a> {
-    /// Magic, version and features.
-    pub header: Header,
-    /// The shape and the choices.
-    pub config: Config,
-    /// The format of the matrices.
-    pub precision: Precision,
-    /// How ids become text.
-    #[serde(borrow)]
-    pub vocabulary: Vocabulary<'a>,
-    /// Where the model comes from.
-    #[serde(borrow)]
-    pub provenance: Provenance<'a>,
-    /// In the order of [`Parameter::ALL`]; empty for parameters that the model does not have.
-    #[serde(borrow)]
-    pub tensors: [Tensor<'a>; PARAMETERS],
-}
+use crate::tokenizer::Tokenizer;
 
 /// A checked view of a model file.
 #[derive(Debug, Clone)]
@@ -111,6 +15,7 @@ pub struct Model<'a> {
     precision: Precision,
     tokenizer: Tokenizer<'a>,
     provenance: Provenance<'a>,
+    golden: Golden<'a>,
     tensors: [&'a [u8]; PARAMETERS],
     file_bytes: usize,
 }
@@ -136,6 +41,7 @@ impl<'a> Model<'a> {
             precision: contents.precision,
             tokenizer,
             provenance: contents.provenance,
+            golden: contents.golden,
             tensors: contents.tensors.map(|tensor| tensor.bytes),
             config: contents.config,
             file_bytes: file.len() - rest.len(),
@@ -162,12 +68,17 @@ impl<'a> Model<'a> {
         &self.provenance
     }
 
+    /// What it generates on a machine that computes as it should.
+    pub fn golden(&self) -> &Golden<'a> {
+        &self.golden
+    }
+
     /// The size of its file, checksum included: the flash it takes.
     pub fn file_bytes(&self) -> usize {
         self.file_bytes
     }
 
-    /// A parameter's bytes, as [`Tensor::bytes`] says.
+    /// A parameter's bytes, as [`Tensor::bytes`](crate::file::Tensor::bytes) says.
     pub fn bytes(&self, parameter: Parameter) -> &'a [u8] {
         self.tensors[parameter as usize]
     }
@@ -185,11 +96,11 @@ impl<'a> Model<'a> {
 }
 
 fn damage(error: postcard::Error) -> Error {
-    Error::Damaged(match error {
-        postcard::Error::DeserializeBadCrc => "its checksum does not fit its contents",
-        postcard::Error::DeserializeUnexpectedEnd => "it ends early",
-        _ => "its contents cannot be read",
-    })
+    match error {
+        postcard::Error::DeserializeBadCrc => Error::BAD_CHECKSUM,
+        postcard::Error::DeserializeUnexpectedEnd => Error::Damaged("it ends early"),
+        _ => Error::UNREADABLE,
+    }
 }
 
 fn check_tensors(file: &File<'_>) -> Result<(), Error> {

@@ -6,56 +6,13 @@
 //! Sennrich et al.'s (2016) rule of the earliest first.
 
 use heapless::Vec;
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::file::{Pieces, Vocabulary, Words};
 use crate::text::PIECE_MAX;
 
 /// The longest stretch of text that merges work on, in bytes; a longer word is cut.
 pub const WORD_MAX: usize = PIECE_MAX;
-
-/// A model's vocabulary, as its file holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vocabulary<'a> {
-    /// What the first ids stand for.
-    #[serde(borrow)]
-    pub pieces: Pieces<'a>,
-    /// The special that is read before a text.
-    pub begin: Option<u16>,
-    /// The special that ends a text.
-    pub end: Option<u16>,
-    /// Whether a text is read with a space before it, which is left out again when writing (SentencePiece).
-    pub prefix_space: bool,
-}
-
-/// The pieces of text that tokens stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pieces<'a> {
-    /// The 256 bytes.
-    Bytes,
-    /// These characters, in this order.
-    Characters(&'a str),
-    /// Byte-level BPE.
-    Merges {
-        /// What the first ids stand for, each a byte that tells its length and then its bytes. A text is cut into the
-        /// longest that fit, and of equal ones into the first.
-        atoms: &'a [u8],
-        /// Pairs of little-endian u16 ids, in the order learnt.
-        pairs: &'a [u8],
-        /// Where words begin: no merge joins across.
-        words: Words,
-    },
-}
-
-/// How text is cut into words before merging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Words {
-    /// Runs of letters (with `'` and all that is not ASCII), of digits, of spaces, or of other characters; one space
-    /// before a run belongs to it.
-    Runs,
-    /// Before every space.
-    Spaces,
-}
 
 /// A checked vocabulary.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::{Parameter, SplitMix64};
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
@@ -73,17 +73,15 @@ pub fn build(config: &Config, precision: Precision, parameters: &Parameters<f32>
         end: None,
         prefix_space: false,
     };
-    let provenance = Provenance {
-        corpus: "random weights",
-        licence: "",
-        corpus_crc: 0,
-        steps: 0,
-        loss_f32: f32::NAN,
-        loss: f32::NAN,
-        bytes_per_token: 1.0,
-    };
+    let provenance = Provenance { corpus: "random weights", bytes_per_token: 1.0, ..Provenance::UNKNOWN };
     let values = |parameter: Parameter| parameters.get(parameter);
     model_file::build(config, precision, &vocabulary, provenance, values).expect("the shapes make sense")
+}
+
+/// The model that comes with the project.
+pub fn pretrained() -> ModelFile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pretrained/stories.pip");
+    ModelFile::read(&path).expect("the model comes with the project")
 }
 
 /// What a text came to.

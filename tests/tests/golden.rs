@@ -2,7 +2,7 @@
 //! the emulated chips compute is compared with the PC in `board.rs`.
 
 use pipsqueak::{Precision, Sampling};
-use pipsqueak_tests::{generate, random_model, shapes};
+use pipsqueak_tests::{generate, pretrained, random_model, shapes};
 
 /// Of each of [`shapes`], the fingerprint in f32, int8, int4 and ternary.
 const FINGERPRINTS: [[u32; 4]; 3] = [
@@ -21,4 +21,10 @@ fn fingerprints_are_those_of_every_earlier_version() {
         })
     });
     assert_eq!(found, FINGERPRINTS, "{found:#010x?}");
+}
+
+#[test]
+fn the_pretrained_model_tells_its_story() {
+    let story = generate(&pretrained(), "Once upon a time", Sampling::default(), 42, 200);
+    assert_eq!(story.fingerprint, 0x224b_f9f5, "{:#010x}: {}", story.fingerprint, story.text);
 }

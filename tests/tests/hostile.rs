@@ -1,7 +1,7 @@
 //! Damaged and hostile model files: refused in words, or run without a panic.
 
+use pipsqueak::file::{CRC, File, checksum};
 use pipsqueak::internal::SplitMix64;
-use pipsqueak::model::{CRC, File};
 use pipsqueak::{Generator, Model, Precision, Sampling};
 use pipsqueak_tests::{SMALL, random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
@@ -59,7 +59,7 @@ fn forge(bytes: &[u8], random: &mut SplitMix64) -> ModelFile {
         let place = random.next_u32() as usize % near.min(bytes.len());
         bytes[place] = random.next_u32() as u8;
     }
-    bytes.extend(CRC.checksum(&bytes).to_le_bytes());
+    bytes.extend(checksum(&bytes).to_le_bytes());
     ModelFile::from_bytes(&bytes)
 }
 

@@ -1,7 +1,7 @@
 //! The forward pass against figures that llama2.c's own program made with its own checkpoint.
 
 use pipsqueak::internal::{Decoder, Parameter};
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, reference};
 use pipsqueak_trainer::export::decoding::{OwnedMemory, negative_log_likelihood};
@@ -38,17 +38,8 @@ fn stories() -> Option<Stories> {
 }
 
 fn build(checkpoint: &Checkpoint, precision: Precision) -> ModelFile {
-    let provenance = Provenance {
-        corpus: "",
-        licence: "",
-        corpus_crc: 0,
-        steps: 0,
-        loss_f32: f32::NAN,
-        loss: f32::NAN,
-        bytes_per_token: 0.0,
-    };
     let values = |parameter: Parameter| checkpoint.parameters.get(parameter);
-    model_file::build(&checkpoint.config, precision, &checkpoint.vocabulary, provenance, values).unwrap()
+    model_file::build(&checkpoint.config, precision, &checkpoint.vocabulary, Provenance::UNKNOWN, values).unwrap()
 }
 
 #[test]

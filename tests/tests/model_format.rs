@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pipsqueak::internal::packing::pack;
+use pipsqueak::file::{Golden, Pieces, VERSION, Words, checksum};
+use pipsqueak::internal::packing::Format;
 use pipsqueak::internal::{Parameter, Shape};
-use pipsqueak::model::{CRC, VERSION};
-use pipsqueak::{Config, Model, Pieces, Precision, Tokenizer, Words};
+use pipsqueak::{Config, Model, Precision, Tokenizer};
 use pipsqueak_tests::{random_model, shapes};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use serde_json::{Value, json};
@@ -72,14 +72,26 @@ fn summary(file: &ModelFile) -> Value {
             "loss": f64::from(provenance.loss),
             "bytes_per_token": f64::from(provenance.bytes_per_token),
         },
+        "golden": golden(model.golden()),
         "tensors": Parameter::ALL.iter().map(|&p| (p.name(), model.bytes(p).len())).collect::<HashMap<_, _>>(),
         "bytes": model.file_bytes(),
-        "crc": CRC.checksum(&file.bytes()[..model.file_bytes() - 4]),
+        "crc": checksum(&file.bytes()[..model.file_bytes() - 4]),
     });
     if let Some(words) = words {
         summary["vocabulary"]["words"] = words.into();
     }
     summary
+}
+
+fn golden(golden: &Golden<'_>) -> Value {
+    let tokens = golden.tokens.as_chunks().0.iter().map(|&token| u16::from_le_bytes(token));
+    let fingerprints = golden.fingerprints.as_chunks().0.iter().map(|&hash| u32::from_le_bytes(hash));
+    json!({
+        "prompt": golden.prompt,
+        "seed": golden.seed,
+        "tokens": tokens.collect::<Vec<_>>(),
+        "fingerprints": fingerprints.collect::<Vec<_>>(),
+    })
 }
 
 /// Names are those of `serde`, in lower case.
@@ -173,6 +185,6 @@ fn a_damaged_file_is_refused() {
 
 #[test]
 fn the_specification_s_examples_are_true() {
-    assert_eq!(pack(Precision::Int8, &[2, -3, 1, 127]), 0x7f01_fd02);
-    assert_eq!(pack(Precision::Int4, &[1, 2, 3, 4, -1, -2, -3, -4]), 0xc567_4ba9);
+    assert_eq!(Format::Int8.pack(&[2, -3, 1, 127]), 0x7f01_fd02);
+    assert_eq!(Format::Int4.pack(&[1, 2, 3, 4, -1, -2, -3, -4]), 0xc567_4ba9);
 }

@@ -1,25 +1,17 @@
 //! The model that comes with the project, for a demo that begins at once.
 
-use std::path::Path;
-
 use pipsqueak::Sampling;
 use pipsqueak_stories::Stories;
-use pipsqueak_tests::generate;
+use pipsqueak_tests::{generate, pretrained};
 use pipsqueak_trainer::data::batches::Split;
 use pipsqueak_trainer::data::text::Corpus;
 use pipsqueak_trainer::data::vocabulary;
 use pipsqueak_trainer::export::decoding::loss_over;
-use pipsqueak_trainer::export::model_file::ModelFile;
 
 const FLASH_BYTES_MAX: usize = 512 << 10;
 /// It has 0.2162; one that has learnt the words alone has above 1.
 const LOSS_MAX: f64 = 0.24;
 const TOKENS: usize = 8_000;
-
-fn pretrained() -> ModelFile {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pretrained/stories.pip");
-    ModelFile::read(&path).expect("the model comes with the project")
-}
 
 #[test]
 fn it_foretells_stories_that_it_has_not_seen() {

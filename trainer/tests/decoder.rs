@@ -2,7 +2,7 @@
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::{Decoder, Parameter};
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 use pipsqueak::{Config, Precision};
 use pipsqueak_trainer::data::batches::Batch;
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
@@ -60,15 +60,7 @@ fn decoded(config: &Config, parameters: &Parameters<f32>, tokens: &[u16]) -> Vec
         end: None,
         prefix_space: false,
     };
-    let provenance = Provenance {
-        corpus: "",
-        licence: "",
-        corpus_crc: 0,
-        steps: 0,
-        loss_f32: f32::NAN,
-        loss: f32::NAN,
-        bytes_per_token: 1.0,
-    };
+    let provenance = Provenance { bytes_per_token: 1.0, ..Provenance::UNKNOWN };
     let values = |parameter: Parameter| parameters.get(parameter);
     let file =
         model_file::build(config, Precision::F32, &vocabulary, provenance, values).expect("a model file");

@@ -17,6 +17,5 @@ pub mod paths;
 pub mod process;
 pub mod published;
 pub mod qemu;
-pub mod random_model;
 pub mod toolchain;
 mod trainer;

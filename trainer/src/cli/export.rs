@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use pipsqueak::Precision;
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 use serde_json::Value;
 
 use super::inspect::print_footprint;
@@ -62,9 +62,8 @@ fn build(learnt: &Learnt, precision: Precision) -> Result<ModelFile> {
         licence: text(LICENCE),
         corpus_crc: number("corpus checksum") as u32,
         steps: *steps as u32,
-        loss_f32: f32::NAN,
-        loss: f32::NAN,
         bytes_per_token: number(BYTES_PER_TOKEN) as f32,
+        ..Provenance::UNKNOWN
     };
     let weights = Quantization::weights(*quantization, *steps, parameters);
     model_file::build(config, precision, vocabulary, provenance, |parameter| weights.get(parameter))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
@@ -39,15 +39,8 @@ impl Import {
         let config = &mut checkpoint.config;
         config.context = self.context.unwrap_or(config.context).min(config.context);
         let name = self.checkpoint.file_name().unwrap_or_default().to_string_lossy();
-        let provenance = Provenance {
-            corpus: &format!("what {name} was trained on"),
-            licence: "",
-            corpus_crc: 0,
-            steps: 0,
-            loss_f32: f32::NAN,
-            loss: f32::NAN,
-            bytes_per_token: 0.0,
-        };
+        let corpus = format!("what {name} was trained on");
+        let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
         let precision = self.precision.into();
         let file = model_file::build(config, precision, &checkpoint.vocabulary, provenance, |parameter| {
             checkpoint.parameters.get(parameter)

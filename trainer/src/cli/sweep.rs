@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 use pipsqueak::{Config, Precision};
 
 use super::interrupt::stop_on_ctrl_c;
@@ -297,13 +297,9 @@ impl Search<'_> {
             return Ok(f64::INFINITY);
         }
         let provenance = Provenance {
-            corpus: "",
-            licence: "",
-            corpus_crc: 0,
             steps: training.steps as u32,
-            loss_f32: f32::NAN,
-            loss: f32::NAN,
             bytes_per_token: text.bytes_per_token as f32,
+            ..Provenance::UNKNOWN
         };
         let weights = training.weights();
         let file = model_file::build(

@@ -92,7 +92,7 @@ impl Corpus {
 
     /// CRC-32 of the whole text, for a model's provenance.
     pub fn crc(&self) -> u32 {
-        pipsqueak::model::CRC.checksum(self.text.as_bytes())
+        pipsqueak::file::checksum(self.text.as_bytes())
     }
 
     /// Splits off about the last `fraction` to validate with: at a character, and where there are documents at one's

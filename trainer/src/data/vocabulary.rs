@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result, anyhow, bail};
-use pipsqueak::{Model, Pieces, Tokenizer, Vocabulary, Words};
+use pipsqueak::file::{Pieces, Vocabulary, Words};
+use pipsqueak::{Model, Tokenizer};
 use serde::Deserialize;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use pipsqueak::Config;
+use pipsqueak::file::Words;
 use pipsqueak::internal::Parameter;
-use pipsqueak::{Config, Words};
 
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use crate::training::parameters::Parameters;

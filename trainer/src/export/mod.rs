@@ -3,6 +3,7 @@
 
 pub mod decoding;
 pub mod equalize;
+pub mod golden;
 pub mod llama2c;
 pub mod model_file;
 pub mod quantize;

@@ -5,12 +5,13 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use pipsqueak::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance, Tensor};
 use pipsqueak::internal::Parameter;
-use pipsqueak::model::{ALIGNMENT, CRC, File, Header, Provenance, Tensor};
 use pipsqueak::{Config, Model, Precision};
 
 use crate::data::vocabulary::OwnedVocabulary;
 use crate::export::equalize::{Values, equalize};
+use crate::export::golden::Recording;
 use crate::export::quantize;
 
 /// No microcontroller has more flash than this, and no file is read into memory beyond it.
@@ -137,9 +138,25 @@ pub fn build<'p>(
         encoded.push(encode(parameter, config, precision, values));
     }
     let tensors = std::array::from_fn(|i| Tensor { padding: &[], bytes: &encoded[i] });
-    let vocabulary = vocabulary.borrow();
-    let mut file =
-        File { header: Header::CURRENT, config: config.clone(), precision, vocabulary, provenance, tensors };
+    write(File {
+        header: Header::CURRENT,
+        config: config.clone(),
+        precision,
+        vocabulary: vocabulary.borrow(),
+        provenance,
+        golden: Golden::default(),
+        tensors,
+    })
+}
+
+/// Writes `file` with its golden run and its padding, whatever it had of both.
+pub fn write(file: File<'_>) -> Result<ModelFile> {
+    let without_golden = serialize(File { golden: Golden::default(), ..file.clone() })?;
+    let recording = Recording::of(&without_golden.model()?)?;
+    serialize(File { golden: recording.golden(), ..file })
+}
+
+fn serialize(mut file: File<'_>) -> Result<ModelFile> {
     pad(&mut file)?;
     Ok(ModelFile::from_bytes(&postcard::to_allocvec_crc32(&file, CRC.digest())?))
 }

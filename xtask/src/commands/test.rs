@@ -11,14 +11,14 @@ use crate::board::Board;
 use crate::firmware::{self, Options};
 use crate::packages::Consent;
 use crate::toolchain::{Toolchain, own_cargo};
-use crate::{paths, process, published, random_model};
+use crate::{paths, process, published};
 
 /// Installs what is missing, then runs every check; stops at the first that fails.
 pub fn test(board: Board, consent: Consent) -> Result<()> {
     let toolchain = setup(board, consent)?;
     // The end-to-end tests boot every board.
     Board::ALL.into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
-    let model = random_model::write()?;
+    let model = paths::pretrained_model();
     let mut steps = pc_steps()?;
     steps.extend(board_steps(&toolchain, board, &model, consent));
     let mut done = Vec::new();

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::ValueEnum;
-use pipsqueak::model::Provenance;
+use pipsqueak::file::Provenance;
 use pipsqueak::{Generator, Precision, Sampling};
 
 use super::super::inspect::print_footprint;

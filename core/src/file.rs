@@ -1,0 +1,230 @@
+//! The model file: one [postcard](https://docs.rs/postcard) message, a [`File`], and the CRC-32 of its bytes, little-endian.
+//!
+//! The types here are its schema, so that any program can read one; [`Model::load`](crate::Model::load) checks one and
+//! is then a view of it, which leaves every weight where it lies in flash.
+//!
+//! ```
+//! use pipsqueak::file::{ALIGNMENT, File, Header};
+//!
+//! # fn main() -> Result<(), postcard::Error> {
+//! # let bytes = postcard::to_vec::<_, 64>(&Header::CURRENT)?;
+//! let (header, _) = postcard::take_from_bytes::<Header>(&bytes)?;
+//! assert_eq!((&header.magic, header.version), (b"PIPS", 2));
+//! # Ok(())
+//! # }
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::config::{Config, Precision};
+use crate::parameter::PARAMETERS;
+use crate::sampler::Sampling;
+
+/// What every model file begins with.
+pub const MAGIC: [u8; 4] = *b"PIPS";
+/// The format version this crate reads.
+pub const VERSION: u16 = 2;
+/// The feature bits this crate knows.
+pub const FEATURES: u32 = 0;
+/// A model file's tensors start on multiples of this, and so must the file in memory.
+pub const ALIGNMENT: usize = 16;
+
+/// CRC-32/ISO-HDLC, as in zip and PNG.
+#[doc(hidden)]
+pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
+///
+/// ```
+/// assert_eq!(pipsqueak::file::checksum(b"123456789"), 0xcbf4_3926);
+/// ```
+pub const fn checksum(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
+
+/// The whole message. The CRC-32 of its bytes follows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File<'a> {
+    /// Magic, version and features.
+    pub header: Header,
+    /// The shape and the choices.
+    pub config: Config,
+    /// The format of the matrices.
+    pub precision: Precision,
+    /// How ids become text.
+    #[serde(borrow)]
+    pub vocabulary: Vocabulary<'a>,
+    /// Where the model comes from.
+    #[serde(borrow)]
+    pub provenance: Provenance<'a>,
+    /// What it generates, so that any machine can tell whether it computes the same.
+    #[serde(borrow)]
+    pub golden: Golden<'a>,
+    /// The parameters, in a fixed order: embedding; positions; then of all layers the attention norm's gain and bias,
+    /// query, key and value and their bias, the attention's output and its bias, the MLP norm's gain and bias, up and its
+    /// bias, down and its bias; then the final norm's gain and bias; the head. Empty where the model has none.
+    #[serde(borrow)]
+    pub tensors: [Tensor<'a>; PARAMETERS],
+}
+
+/// Decoded and checked before all else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`MAGIC`].
+    pub magic: [u8; 4],
+    /// [`VERSION`].
+    pub version: u16,
+    /// Bits of what a reader must know beyond the version; none are given out yet.
+    pub features: u32,
+}
+
+impl Header {
+    /// The header of files that this crate writes.
+    pub const CURRENT: Header = Header { magic: MAGIC, version: VERSION, features: FEATURES };
+
+    pub(crate) const fn check(&self) -> Result<(), Error> {
+        let unknown = self.features & !FEATURES;
+        if u32::from_le_bytes(self.magic) != u32::from_le_bytes(MAGIC) {
+            Err(Error::NotAModel)
+        } else if self.version != VERSION {
+            Err(Error::Version { found: self.version, known: VERSION })
+        } else if unknown != 0 {
+            Err(Error::Feature { bit: unknown.trailing_zeros() })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A model's vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vocabulary<'a> {
+    /// What the first ids stand for.
+    #[serde(borrow)]
+    pub pieces: Pieces<'a>,
+    /// The special that is read before a text.
+    pub begin: Option<u16>,
+    /// The special that ends a text.
+    pub end: Option<u16>,
+    /// Whether a text is read with a space before it, which is left out again when writing (SentencePiece).
+    pub prefix_space: bool,
+}
+
+/// The pieces of text that tokens stand for. The specials' ids follow theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pieces<'a> {
+    /// The 256 bytes.
+    Bytes,
+    /// These characters, in this order.
+    Characters(&'a str),
+    /// Byte-level BPE.
+    Merges {
+        /// What the first ids stand for, each a byte that tells its length and then its bytes. A text is cut into the
+        /// longest that fit, and of equal ones into the first.
+        atoms: &'a [u8],
+        /// Pairs of little-endian u16 ids, in the order learned.
+        pairs: &'a [u8],
+        /// Where words begin: no merge joins across.
+        words: Words,
+    },
+}
+
+/// How text is cut into words before merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Words {
+    /// Runs of letters (with `'` and all that is not ASCII), of digits, of spaces, or of other characters; one space
+    /// before a run belongs to it.
+    Runs,
+    /// Before every space.
+    Spaces,
+}
+
+/// Where a model comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Provenance<'a> {
+    /// What it was trained on, in words.
+    pub corpus: &'a str,
+    /// The corpus' licence, or empty where it is not known.
+    pub licence: &'a str,
+    /// CRC-32 of the corpus.
+    pub corpus_crc: u32,
+    /// Optimizer steps.
+    pub steps: u32,
+    /// Validation loss in nats a token, as trained in f32; not a number where it is not known.
+    #[serde(with = "float_bytes")]
+    pub loss_f32: f32,
+    /// Validation loss in nats a token at the file's precision, by this crate's decoder; not a number where unknown.
+    #[serde(with = "float_bytes")]
+    pub loss: f32,
+    /// Mean bytes of text a token, by which nats a token become bits per byte; 0 where it is not known.
+    #[serde(with = "float_bytes")]
+    pub bytes_per_token: f32,
+}
+
+impl Provenance<'_> {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Provenance {
+        corpus: "",
+        licence: "",
+        corpus_crc: 0,
+        steps: 0,
+        loss_f32: f32::NAN,
+        loss: f32::NAN,
+        bytes_per_token: 0.0,
+    };
+}
+
+/// A text that the model generated where its file was written: `prompt`, continued with [`Golden::SAMPLING`]. A machine
+/// that computes as it should generates the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Golden<'a> {
+    /// What the text begins with.
+    pub prompt: &'a str,
+    /// The random seed.
+    pub seed: u64,
+    /// The tokens generated, each a little-endian u16; at most [`Golden::TOKENS`], fewer if the model ends its text.
+    pub tokens: &'a [u8],
+    /// After each token, a little-endian u32: [`Generator::fingerprint`](crate::Generator::fingerprint).
+    pub fingerprints: &'a [u8],
+}
+
+impl Golden<'_> {
+    /// How the tokens are chosen: every part of the sampler is used.
+    pub const SAMPLING: Sampling =
+        Sampling { temperature: 0.8, top_k: 40, top_p: 0.95, repetition_penalty: 1.1 };
+    /// The most tokens of a golden run.
+    pub const TOKENS: usize = 24;
+}
+
+/// One parameter's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tensor<'a> {
+    /// Zeros, as many as make `bytes` start on a multiple of [`ALIGNMENT`].
+    #[serde(borrow)]
+    pub padding: &'a [u8],
+    /// Little-endian. A vector, and a matrix of an f32 model: f32 values. A matrix of an integer model: the packed weights
+    /// of all layers as `docs/model-format.md` says, each layer's rows padded to a multiple of 4; then a u16 a padded row,
+    /// at most 32,767; then an f32 a layer. Row `r` of layer `l` has the scale `u16[l][r] * f32[l]`.
+    pub bytes: &'a [u8],
+}
+
+/// f32 in a model file as its four bytes, which is how postcard writes one, too: reading bytes has no path to a panic.
+/// Formats for people, as the JSON of a checkpoint, hold the number.
+pub(crate) mod float_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.serialize_f32(*value);
+        }
+        value.to_le_bytes().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+        if deserializer.is_human_readable() {
+            return f32::deserialize(deserializer);
+        }
+        <[u8; 4]>::deserialize(deserializer).map(f32::from_le_bytes)
+    }
+}
