@@ -1,27 +1,42 @@
-//! The transformer's step: a token in, logits out.
+//! The transformer: tokens in, logits out.
 //!
-//! embedding (+ position) → each layer: norm → attention → norm → MLP → final norm → head.
+//! embedding (+ position) → each layer: norm → attention → norm → MLP → final norm → logits.
+//!
+//! [`Forward`] is that on one screen, written once for [`float`](crate::float) and [`integer`](crate::integer). The work is
+//! cut into slices, so that a caller with a watchdog or a radio to serve can run other code between any two of them:
+//! half a layer each, then the logits in parts of about as many rows as half a layer's largest matrix has.
 
 use crate::Error;
-use crate::config::{Config, Precision};
+use crate::config::Config;
 use crate::float::FloatStep;
 use crate::integer::IntegerStep;
 use crate::kernels::{Work, vectorised};
+use crate::matrix::Matrix;
 use crate::memory::Buffers;
-use crate::model::Model;
-use crate::parameter::Parameter;
+use crate::model::{Linear, Model, NormWeights};
+use crate::packing::ROWS;
 
 /// A model and the memory it runs in.
 pub struct Decoder<'a, 'm> {
     model: Model<'a>,
     numbers: Numbers<'m>,
+    pass: Pass,
 }
 
-/// The model's kind of numbers.
+/// The model's arithmetic.
 #[allow(clippy::large_enum_variant)] // there is one of it, and no heap to put a part of it on
 enum Numbers<'m> {
     Float(FloatStep<'m>),
     Integer(IntegerStep<'m>),
+}
+
+/// What [`Decoder::advance`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slice {
+    /// Half a layer, or a part of some logits.
+    Part,
+    /// The last part of the logits of one token: [`Decoder::logits`] are complete until the next slice.
+    Logits,
 }
 
 impl<'a, 'm> Decoder<'a, 'm> {
@@ -32,14 +47,12 @@ impl<'a, 'm> Decoder<'a, 'm> {
     pub fn new(model: Model<'a>, mut buffers: Buffers<'m>) -> Result<(Self, &'m mut [u16]), Error> {
         let config = model.config();
         buffers.check(config.memory_bytes(model.precision()))?;
-        let numbers = match model.precision() {
-            Precision::F32 => Numbers::Float(FloatStep::lay_out(config, &mut buffers)),
-            Precision::Int8 | Precision::Int4 | Precision::Ternary => {
-                Numbers::Integer(IntegerStep::lay_out(config, &mut buffers))
-            }
+        let numbers = match model.precision().format() {
+            None => Numbers::Float(FloatStep::lay_out(config, &mut buffers)),
+            Some(format) => Numbers::Integer(IntegerStep::lay_out(config, format, &mut buffers)),
         };
         let window = buffers.take(config.context);
-        Ok((Decoder { model, numbers }, window))
+        Ok((Decoder { model, numbers, pass: Pass::IDLE }, window))
     }
 
     /// The model.
@@ -47,7 +60,7 @@ impl<'a, 'm> Decoder<'a, 'm> {
         &self.model
     }
 
-    /// The logits `[vocab]` of the last step; the caller may change them.
+    /// The logits `[vocab]` of the last token that they were computed for; the caller may change them.
     pub fn logits(&mut self) -> &mut [f32] {
         match &mut self.numbers {
             Numbers::Float(step) => step.logits(),
@@ -64,146 +77,223 @@ impl<'a, 'm> Decoder<'a, 'm> {
         self.forward_each(&[token], position, |_| ())
     }
 
-    /// As [`forward`](Self::forward) for each of `tokens`, the first at `position`; `each` sees their logits in turn.
+    /// As [`forward`](Self::forward) for each of `tokens`, the first at `position`; `each` is called with the logits
+    /// after each token.
     ///
-    /// As many at a time as the memory has lanes for go through each layer one behind the other.
+    /// Tokens pass through the layers in batches of as many as the memory has vectors for.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), before any is read.
+    /// As [`forward`](Self::forward), before any token is read.
     pub fn forward_each(
         &mut self,
         tokens: &[u16],
         position: usize,
         mut each: impl FnMut(&mut [f32]),
     ) -> Result<(), Error> {
-        self.run(tokens, position, Some(&mut each))
+        self.read(tokens, position, true, |decoder| each(decoder.logits()))
     }
 
-    /// As [`forward`](Self::forward) for each of `tokens`, without logits, and without what only they need: for all of
+    /// As [`forward`](Self::forward) for each of `tokens`, without logits and without what only they need: for all of
     /// a prompt but its last token.
     ///
     /// # Errors
     /// As [`forward_each`](Self::forward_each).
     pub fn prefill(&mut self, tokens: &[u16], position: usize) -> Result<(), Error> {
-        self.run(tokens, position, None)
+        self.read(tokens, position, false, |_| ())
     }
 
-    fn run(&mut self, tokens: &[u16], position: usize, mut each: Option<Each<'_>>) -> Result<(), Error> {
-        let Config { vocab, context, .. } = *self.model.config();
-        tokens.iter().try_for_each(|&token| in_range("token", token.into(), vocab))?;
-        if let Some(more) = tokens.len().checked_sub(1) {
-            in_range("position", position.saturating_add(more), context)?;
+    /// Begins with the first of `tokens`, at `position`: looks up their embeddings, and leaves all else to
+    /// [`advance`](Self::advance). Returns how many tokens those are: as many as pass through the layers in one batch.
+    /// With `wants_logits`, each token's logits are computed; without, it is only read.
+    ///
+    /// Tokens begun earlier and not finished are abandoned: their positions must be read again.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if the model does not have one of `tokens` or their positions; nothing is begun then.
+    pub fn begin(&mut self, tokens: &[u16], position: usize, wants_logits: bool) -> Result<usize, Error> {
+        self.check(tokens, position)?;
+        Ok(self.embed(tokens, position, wants_logits))
+    }
+
+    /// Does the next slice of work on the tokens begun; `None` if there is none left.
+    ///
+    /// The same slices in the same order make the same bits, whatever happens between them.
+    pub fn advance(&mut self) -> Option<Slice> {
+        let Decoder { model, numbers, pass } = self;
+        let mut slice = None;
+        match numbers {
+            Numbers::Float(step) => vectorised(Advance { pass, model, step, slice: &mut slice }),
+            Numbers::Integer(step) => vectorised(Advance { pass, model, step, slice: &mut slice }),
         }
-        let (model, lanes) = (&self.model, self.lanes());
-        for (i, tokens) in tokens.chunks(lanes).enumerate() {
-            let position = position + i * lanes;
-            let each = each.as_mut().map(|each| &mut **each as Each<'_>);
-            match &mut self.numbers {
-                Numbers::Float(step) => vectorised(Pass { model, step, tokens, position, each }),
-                Numbers::Integer(step) => vectorised(Pass { model, step, tokens, position, each }),
+        slice
+    }
+
+    /// Reads all of `tokens`, with a call of `each` after each token whose logits are wanted.
+    fn read(
+        &mut self,
+        mut tokens: &[u16],
+        mut position: usize,
+        wants_logits: bool,
+        mut each: impl FnMut(&mut Self),
+    ) -> Result<(), Error> {
+        self.check(tokens, position)?;
+        while !tokens.is_empty() {
+            let begun = self.embed(tokens, position, wants_logits);
+            while let Some(slice) = self.advance() {
+                if slice == Slice::Logits {
+                    each(self);
+                }
             }
+            (tokens, position) = (tokens.get(begun..).unwrap_or_default(), position + begun);
         }
         Ok(())
     }
 
-    fn lanes(&self) -> usize {
-        match &self.numbers {
-            Numbers::Float(step) => step.lanes(),
-            Numbers::Integer(step) => step.lanes(),
+    fn check(&self, tokens: &[u16], position: usize) -> Result<(), Error> {
+        let Config { vocab, context, .. } = *self.model.config();
+        tokens.iter().try_for_each(|&token| in_range("token", token.into(), vocab))?;
+        match tokens.len().checked_sub(1) {
+            Some(more) => in_range("position", position.saturating_add(more), context),
+            None => Ok(()),
         }
     }
-}
 
-/// Is given logits.
-type Each<'x> = &'x mut dyn FnMut(&mut [f32]);
-
-/// Tokens at successive positions, each in a lane of its own, from their embeddings to their logits.
-struct Pass<'x, 'a, S> {
-    model: &'x Model<'a>,
-    step: &'x mut S,
-    tokens: &'x [u16],
-    position: usize,
-    /// Without it, only keys and values are wanted.
-    each: Option<Each<'x>>,
-}
-
-impl<S: Forward> Work for Pass<'_, '_, S> {
-    #[inline(always)]
-    fn run(self) {
-        use Parameter::{
-            AttentionNormBias, AttentionNormGain, Down, DownBias, Embedding, FinalNormBias, FinalNormGain,
-            LmHead, MlpNormBias, MlpNormGain, Output, OutputBias, Qkv, QkvBias, Up, UpBias,
+    fn embed(&mut self, tokens: &[u16], position: usize, wants_logits: bool) -> usize {
+        let tokens = match &mut self.numbers {
+            Numbers::Float(step) => step.embed(&self.model, tokens, position),
+            Numbers::Integer(step) => step.embed(&self.model, tokens, position),
         };
-        let Pass { model, step, tokens, position, each } = self;
-        let config = model.config();
-        for (lane, &token) in tokens.iter().enumerate() {
-            step.select(lane);
-            step.embed(model, token.into(), position + lane);
-        }
-        for layer in 0..config.layers {
-            for lane in 0..tokens.len() {
-                step.select(lane);
-                step.norm(model, AttentionNormGain, AttentionNormBias, layer);
-                step.project(model, Qkv, QkvBias, layer);
-                step.store_kv(model, layer, position + lane);
-            }
-            if each.is_none() && layer + 1 == config.layers {
-                return;
-            }
-            for lane in 0..tokens.len() {
-                step.select(lane);
-                step.attend(model, layer, position + lane);
-                step.add_to_residual(model, Output, OutputBias, layer);
-            }
-            for lane in 0..tokens.len() {
-                step.select(lane);
-                step.norm(model, MlpNormGain, MlpNormBias, layer);
-                step.project(model, Up, UpBias, layer);
-            }
-            for lane in 0..tokens.len() {
-                step.select(lane);
-                step.activate(model);
-                step.add_to_residual(model, Down, DownBias, layer);
-            }
-        }
-        let Some(each) = each else { return };
-        for lane in 0..tokens.len() {
-            step.select(lane);
-            step.norm(model, FinalNormGain, FinalNormBias, 0);
-            step.logits_from(model, if config.tied { Embedding } else { LmHead });
-            each(step.logits());
-        }
+        let next = if tokens > 0 { Stage::Attention { layer: 0 } } else { Stage::Done };
+        self.pass = Pass { next, tokens, wants_logits };
+        tokens
     }
-}
-
-/// The operations between a token and its logits, on vectors that the implementation keeps.
-pub(crate) trait Forward {
-    /// Positions that it has vectors for: so many can go through a layer one behind the other.
-    fn lanes(&self) -> usize {
-        1
-    }
-    /// The vectors are those of lane `lane` from now on.
-    fn select(&mut self, _lane: usize) {}
-    /// The residual stream begins as the token's embedding, and learns its position.
-    fn embed(&mut self, model: &Model<'_>, token: usize, position: usize);
-    /// The input becomes the norm of the residual stream.
-    fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize);
-    /// The block becomes `matrix * input + bias`.
-    fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize);
-    /// Takes keys and values from the block into the cache, and rotations them and the queries by their position.
-    fn store_kv(&mut self, model: &Model<'_>, layer: usize, position: usize);
-    /// From the queries in the block and the cache to what the heads found: the new input.
-    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize);
-    /// From the MLP's hidden units in the block to the new input.
-    fn activate(&mut self, model: &Model<'_>);
-    /// `matrix * input + bias` joins the residual stream, or replaces it.
-    fn add_to_residual(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize);
-    /// The logits become `matrix * input`.
-    fn logits_from(&mut self, model: &Model<'_>, matrix: Parameter);
-    /// `[vocab]`.
-    fn logits(&mut self) -> &mut [f32];
 }
 
 fn in_range(name: &'static str, value: usize, limit: usize) -> Result<(), Error> {
     if value < limit { Ok(()) } else { Err(Error::OutOfRange { name, value, limit }) }
+}
+
+/// How far a batch of tokens has come.
+struct Pass {
+    next: Stage,
+    tokens: usize,
+    wants_logits: bool,
+}
+
+/// The next slice of work.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// The attention half of a layer.
+    Attention { layer: usize },
+    /// The MLP half of a layer.
+    Mlp { layer: usize },
+    /// The logits of one token of the batch, from `row` on.
+    Logits { token: usize, row: usize },
+    /// Nothing is left to do.
+    Done,
+}
+
+struct Advance<'x, 'a, S> {
+    pass: &'x mut Pass,
+    model: &'x Model<'a>,
+    step: &'x mut S,
+    slice: &'x mut Option<Slice>,
+}
+
+impl<S: Forward> Work for Advance<'_, '_, S> {
+    #[inline(always)]
+    fn run(self) {
+        *self.slice = self.pass.advance(self.model, self.step);
+    }
+}
+
+impl Pass {
+    const IDLE: Pass = Pass { next: Stage::Done, tokens: 0, wants_logits: false };
+
+    #[inline(always)]
+    fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward) -> Option<Slice> {
+        let Config { layers, vocab, .. } = *model.config();
+        self.next = match self.next {
+            Stage::Attention { layer } => {
+                let is_end = layer + 1 == layers && !self.wants_logits;
+                step.attention(model, layer, is_end);
+                if is_end { Stage::Done } else { Stage::Mlp { layer } }
+            }
+            Stage::Mlp { layer } => {
+                step.mlp(model, layer);
+                if layer + 1 < layers {
+                    Stage::Attention { layer: layer + 1 }
+                } else {
+                    step.norm(model.final_norm());
+                    Stage::Logits { token: 0, row: 0 }
+                }
+            }
+            Stage::Logits { token, row } => {
+                let row = step.logits_from(model.lm_head(), token, row);
+                if row >= vocab {
+                    let token = token + 1;
+                    self.next =
+                        if token < self.tokens { Stage::Logits { token, row: 0 } } else { Stage::Done };
+                    return Some(Slice::Logits);
+                }
+                Stage::Logits { token, row }
+            }
+            Stage::Done => return None,
+        };
+        Some(Slice::Part)
+    }
+}
+
+/// The transformer's operations, each on all tokens of a batch, whose vectors the implementation keeps.
+pub(crate) trait Forward {
+    /// The attention half of a layer; with `only_kv`, as much of it as later tokens look back at.
+    #[inline(always)]
+    fn attention(&mut self, model: &Model<'_>, layer: usize, only_kv: bool) {
+        let (config, block) = (model.config(), model.block(layer));
+        self.norm(block.attention_norm());
+        self.project(block.qkv());
+        self.store_kv(config, layer);
+        if !only_kv {
+            self.attend(config, layer);
+            self.add_to_residual(config, block.output());
+        }
+    }
+
+    /// The MLP half of a layer.
+    #[inline(always)]
+    fn mlp(&mut self, model: &Model<'_>, layer: usize) {
+        let (config, block) = (model.config(), model.block(layer));
+        self.norm(block.mlp_norm());
+        self.project(block.up());
+        self.activate(config);
+        self.add_to_residual(config, block.down());
+    }
+
+    /// Each residual stream begins as a token's embedding, the first of which stands at `position`. Returns how many
+    /// of `tokens` are in the batch.
+    fn embed(&mut self, model: &Model<'_>, tokens: &[u16], position: usize) -> usize;
+    /// `input = norm(residual)`.
+    fn norm(&mut self, weights: NormWeights<'_>);
+    /// `hidden = matrix * input + bias`.
+    fn project(&mut self, linear: Linear<'_>);
+    /// Takes the queries, keys and values in `hidden`, rotates queries and keys by their position where positions are
+    /// rotary, and stores keys and values in the cache.
+    fn store_kv(&mut self, config: &Config, layer: usize);
+    /// Attends with the queries in `hidden` over the cached keys and values; writes the heads' outputs to `input`.
+    fn attend(&mut self, config: &Config, layer: usize);
+    /// `input = activation(hidden)`, gated or not.
+    fn activate(&mut self, config: &Config);
+    /// `residual += matrix * input + bias`; in a model without residuals, `=`.
+    fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>);
+    /// `logits = head * input` of one token, from `row` on, a multiple of 4; returns the first row that is left. These
+    /// are [`rows_of_slice`].
+    fn logits_from(&mut self, head: Matrix<'_>, token: usize, row: usize) -> usize;
+    /// `[vocab]`.
+    fn logits(&mut self) -> &mut [f32];
+}
+
+/// Rows of the logits that one slice computes, with a buffer of this length for them: a multiple of 4, as packed rows
+/// come in fours.
+pub(crate) const fn rows_of_slice(hidden_len: usize) -> usize {
+    if hidden_len < ROWS { ROWS } else { hidden_len / ROWS * ROWS }
 }

@@ -46,6 +46,9 @@ pub mod internal {
     pub use crate::parameter::{Parameter, Shape};
     pub use crate::random::SplitMix64;
 
+    pub mod decoder {
+        pub use crate::decoder::*;
+    }
     pub mod float {
         pub use crate::float::*;
     }

@@ -13,16 +13,20 @@ use crate::slices::part;
 pub enum Matrix<'a> {
     /// Rows of f32.
     F32 {
-        /// `[rows, columns]`.
-        weights: &'a [f32],
+        /// Outputs.
+        rows: usize,
         /// Inputs.
         columns: usize,
+        /// `[rows, columns]`.
+        weights: &'a [f32],
     },
-    /// Rows of integers with a scale each, which count `unit`.
+    /// Integer rows. A weight is `q * scale[row] * unit`.
     Integer {
-        /// Weights and scales.
+        /// Outputs.
+        rows: usize,
+        /// Weights and scales; rows are padded to a multiple of 4.
         packed: Packed<'a>,
-        /// What a scale of 1 stands for.
+        /// The value of a scale of 1.
         unit: f32,
     },
 }
@@ -33,38 +37,47 @@ impl<'a> Matrix<'a> {
         let Shape { layers, rows, columns } = shape;
         let Some(format) = precision.format() else {
             let weights = part(cast::floats(bytes), layer * rows * columns, rows * columns);
-            return Matrix::F32 { weights, columns };
+            return Matrix::F32 { rows, columns, weights };
         };
-        let (rows, words_of_row) = (rows.next_multiple_of(ROWS), format.words_of_row(columns));
-        let (weights, rest) = split(bytes, 4 * layers * rows * words_of_row);
-        let (scales, units) = split(rest, 2 * layers * rows);
+        let (padded_rows, words_of_row) = (rows.next_multiple_of(ROWS), format.words_of_row(columns));
+        let layer_words = padded_rows * words_of_row;
+        let (words, rest) = split(bytes, 4 * layers * layer_words);
+        let (scales, units) = split(rest, 2 * layers * padded_rows);
         let packed = Packed {
             format,
-            words: part(cast::words(weights), layer * rows * words_of_row, rows * words_of_row),
-            scales: part(cast::halves(scales), layer * rows, rows),
+            words: part(cast::words(words), layer * layer_words, layer_words),
+            scales: part(cast::halves(scales), layer * padded_rows, padded_rows),
             words_of_row,
         };
         let unit = cast::floats(units).get(layer).copied().unwrap_or_default();
-        Matrix::Integer { packed, unit }
+        Matrix::Integer { rows, packed, unit }
+    }
+
+    /// Outputs.
+    pub fn rows(&self) -> usize {
+        match *self {
+            Matrix::F32 { rows, .. } | Matrix::Integer { rows, .. } => rows,
+        }
     }
 
     /// The rows from `row` on, a multiple of 4.
     pub fn rows_from(&self, row: usize) -> Self {
+        let rows = self.rows().saturating_sub(row);
         match *self {
-            Matrix::F32 { weights, columns } => {
-                Matrix::F32 { weights: weights.get(row * columns..).unwrap_or_default(), columns }
+            Matrix::F32 { columns, weights, .. } => {
+                Matrix::F32 { rows, columns, weights: weights.get(row * columns..).unwrap_or_default() }
             }
-            Matrix::Integer { packed, unit } => {
+            Matrix::Integer { packed, unit, .. } => {
                 let words = packed.words.get(row * packed.words_of_row..).unwrap_or_default();
                 let scales = packed.scales.get(row..).unwrap_or_default();
-                Matrix::Integer { packed: Packed { words, scales, ..packed }, unit }
+                Matrix::Integer { rows, packed: Packed { words, scales, ..packed }, unit }
             }
         }
     }
 
     /// Copies row `row` of an f32 matrix to `out` `[columns]`.
     pub fn row(&self, row: usize, out: &mut [f32]) {
-        if let Matrix::F32 { weights, columns } = *self {
+        if let Matrix::F32 { columns, weights, .. } = *self {
             let row = part(weights, row * columns, columns);
             out.iter_mut().zip(row).for_each(|(out, &weight)| *out = weight);
         }
@@ -73,7 +86,7 @@ impl<'a> Matrix<'a> {
     /// Copies row `row` of an integer matrix to `out` `[columns]`; returns what its numbers, below 2^22, count.
     #[cfg_attr(x86_vectors, inline(always))]
     pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
-        let Matrix::Integer { packed, unit } = *self else { return 0.0 };
+        let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
         let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
         for (i, out) in out.chunks_mut(packed.format.weights_of_word()).enumerate() {
             let word = packed.words.get(place(packed.words_of_row, row, i)).copied().unwrap_or_default();
@@ -87,7 +100,7 @@ impl<'a> Matrix<'a> {
     /// `out = self x` of an f32 matrix: `x` `[columns]`, `out` `[rows]`.
     #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec_f32(&self, out: &mut [f32], x: &[f32]) {
-        if let Matrix::F32 { weights, columns } = *self {
+        if let Matrix::F32 { columns, weights, .. } = *self {
             for (out, row) in out.iter_mut().zip(weights.chunks_exact(columns.max(1))) {
                 *out = math::dot(row, x);
             }
@@ -98,7 +111,7 @@ impl<'a> Matrix<'a> {
     /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
     #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
-        let Matrix::Integer { packed, unit } = *self else { return 0.0 };
+        let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);
         unit * power_of_two(16 - packed.sum_shift() as i32)
     }
@@ -118,7 +131,7 @@ mod tests {
         let words = [[2i8, -3], [1, 127], [0, 0], [0, 0]].map(|row| Format::Int8.pack(&row));
         let scales = [16_384, 32_767, 0, 0];
         let packed = Packed { format: Format::Int8, words: &words, scales: &scales, words_of_row: 1 };
-        let integer = Matrix::Integer { packed, unit: 2.0 };
+        let integer = Matrix::Integer { rows: 2, packed, unit: 2.0 };
         let mut prepared = [0; 20];
         kernels::prepare(Format::Int8, &mut prepared, &[127, 1, 0, 0]);
         let mut out = [0; 2];

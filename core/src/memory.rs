@@ -9,6 +9,7 @@ use crate::integer::attention::HEADS_AT_ONCE;
 use crate::integer::quantize::quantized_len;
 use crate::kernels::{cast, prepared_len};
 use crate::math::word_padded;
+use crate::packing::ROWS;
 
 impl Config {
     /// Bytes of [`Memory`] that a model of this shape and precision runs in, for any shape that [`check`](Self::check)
@@ -68,7 +69,9 @@ pub(crate) const fn lane_words(config: &Config) -> usize {
 
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.
 pub(crate) const fn block_width(config: &Config) -> usize {
-    if config.qkv_width() > config.up_width() { config.qkv_width() } else { config.up_width() }
+    let longer = if config.qkv_width() > config.up_width() { config.qkv_width() } else { config.up_width() };
+    // Logits are computed in parts of this length, and rows come in fours.
+    if longer > ROWS { longer } else { ROWS }
 }
 
 /// Length of the rotary angles' buffer.
@@ -189,16 +192,11 @@ mod tests {
                 let mut bytes = std::vec![0; needs + 4];
                 let mut buffers = Buffers::from(&mut bytes[..]);
                 buffers.bytes = buffers.take(needs);
-                let window: &[u16] = match precision {
-                    Precision::F32 => {
-                        FloatStep::lay_out(&config, &mut buffers);
-                        buffers.take(config.context)
-                    }
-                    _ => {
-                        IntegerStep::lay_out(&config, &mut buffers);
-                        buffers.take(config.context)
-                    }
-                };
+                match precision.format() {
+                    None => _ = FloatStep::lay_out(&config, &mut buffers),
+                    Some(format) => _ = IntegerStep::lay_out(&config, format, &mut buffers),
+                }
+                let window: &[u16] = buffers.take(config.context);
                 assert_eq!(window.len(), config.context);
                 assert!(buffers.len() < 4, "{} of {needs} bytes are left in {precision:?}", buffers.len());
             }

@@ -1,11 +1,12 @@
 //! A checked view of a model file.
 
 use crate::Error;
-use crate::config::{Config, Precision};
+use crate::config::{Config, Norm, Precision};
 use crate::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance};
 use crate::kernels::cast;
 use crate::matrix::Matrix;
 use crate::parameter::{PARAMETERS, Parameter};
+use crate::slices::part;
 use crate::tokenizer::Tokenizer;
 
 /// A checked view of a model file.
@@ -91,8 +92,101 @@ impl<'a> Model<'a> {
     /// A vector of `layer`; 0 for one outside the layers. Empty where the model has none.
     pub fn vector(&self, parameter: Parameter, layer: usize) -> &'a [f32] {
         let columns = parameter.shape(&self.config).columns;
-        cast::floats(self.bytes(parameter)).get(layer * columns..(layer + 1) * columns).unwrap_or_default()
+        part(cast::floats(self.bytes(parameter)), layer * columns, columns)
     }
+
+    /// The weights of one layer, by name.
+    pub(crate) fn block(&self, layer: usize) -> Block<'_, 'a> {
+        Block { model: self, layer }
+    }
+
+    /// `[vocab, width]`: a row for each token.
+    pub(crate) fn embedding(&self) -> Matrix<'a> {
+        self.matrix(Parameter::Embedding, 0)
+    }
+
+    /// `[context, width]`: a row for each position, where positions are learned.
+    pub(crate) fn positions(&self) -> Matrix<'a> {
+        self.matrix(Parameter::Positions, 0)
+    }
+
+    /// The norm before the logits.
+    pub(crate) fn final_norm(&self) -> NormWeights<'a> {
+        self.norm(Parameter::FinalNormGain, Parameter::FinalNormBias, 0)
+    }
+
+    /// `[vocab, width]`: what the logits are computed with.
+    pub(crate) fn lm_head(&self) -> Matrix<'a> {
+        self.matrix(if self.config.tied { Parameter::Embedding } else { Parameter::LmHead }, 0)
+    }
+
+    fn norm(&self, gain: Parameter, bias: Parameter, layer: usize) -> NormWeights<'a> {
+        NormWeights {
+            kind: self.config.norm,
+            epsilon: self.config.norm_epsilon,
+            gain: self.vector(gain, layer),
+            bias: self.vector(bias, layer),
+        }
+    }
+
+    fn linear(&self, matrix: Parameter, bias: Parameter, layer: usize) -> Linear<'a> {
+        Linear { matrix: self.matrix(matrix, layer), bias: self.vector(bias, layer) }
+    }
+}
+
+/// One layer, which looks a weight up when it is asked for it.
+pub(crate) struct Block<'x, 'a> {
+    model: &'x Model<'a>,
+    layer: usize,
+}
+
+impl<'a> Block<'_, 'a> {
+    /// The norm before attention.
+    pub(crate) fn attention_norm(&self) -> NormWeights<'a> {
+        self.model.norm(Parameter::AttentionNormGain, Parameter::AttentionNormBias, self.layer)
+    }
+
+    /// To the queries, keys and values.
+    pub(crate) fn qkv(&self) -> Linear<'a> {
+        self.model.linear(Parameter::Qkv, Parameter::QkvBias, self.layer)
+    }
+
+    /// From the heads' outputs back to the residual stream.
+    pub(crate) fn output(&self) -> Linear<'a> {
+        self.model.linear(Parameter::Output, Parameter::OutputBias, self.layer)
+    }
+
+    /// The norm before the MLP.
+    pub(crate) fn mlp_norm(&self) -> NormWeights<'a> {
+        self.model.norm(Parameter::MlpNormGain, Parameter::MlpNormBias, self.layer)
+    }
+
+    /// To the MLP's hidden units.
+    pub(crate) fn up(&self) -> Linear<'a> {
+        self.model.linear(Parameter::Up, Parameter::UpBias, self.layer)
+    }
+
+    /// From the hidden units back to the residual stream.
+    pub(crate) fn down(&self) -> Linear<'a> {
+        self.model.linear(Parameter::Down, Parameter::DownBias, self.layer)
+    }
+}
+
+/// `matrix * x + bias`; the bias is empty where the model has none.
+#[derive(Clone, Copy)]
+pub(crate) struct Linear<'a> {
+    pub(crate) matrix: Matrix<'a>,
+    pub(crate) bias: &'a [f32],
+}
+
+/// A norm's weights; empty where the model has none.
+#[derive(Clone, Copy)]
+pub(crate) struct NormWeights<'a> {
+    pub(crate) kind: Norm,
+    /// Added to the mean square under the root.
+    pub(crate) epsilon: f32,
+    pub(crate) gain: &'a [f32],
+    pub(crate) bias: &'a [f32],
 }
 
 fn damage(error: postcard::Error) -> Error {

@@ -1,8 +1,11 @@
-//! A prompt that is read several positions at a time leaves the same bits as one that is read one by one.
+//! A prompt that is read several positions at a time leaves the same bits as one that is read one by one, and so does one
+//! that is read in slices of a token.
 
+use pipsqueak::config::Mlp;
+use pipsqueak::internal::decoder::Slice;
 use pipsqueak::internal::memory::LANES_MAX;
 use pipsqueak::internal::{Decoder, SplitMix64};
-use pipsqueak::{Model, Precision};
+use pipsqueak::{Config, Model, Precision};
 use pipsqueak_tests::{random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;
@@ -29,10 +32,14 @@ fn one_by_one(model: &Model<'_>, tokens: &[u16]) -> Vec<Vec<u32>> {
     })
 }
 
-fn check(what: &str, model: &Model<'_>) {
+/// As many tokens as the context has positions.
+fn random_tokens(config: &Config) -> Vec<u16> {
     let random = &mut SplitMix64::new(9);
-    let vocab = model.config().vocab as u32;
-    let tokens: Vec<u16> = (0..model.config().context).map(|_| (random.next_u32() % vocab) as u16).collect();
+    (0..config.context).map(|_| (random.next_u32() % config.vocab as u32) as u16).collect()
+}
+
+fn check(what: &str, model: &Model<'_>) {
+    let tokens = random_tokens(model.config());
     let expected = one_by_one(model, &tokens);
     for lanes in 1..=LANES_MAX + 1 {
         // Parts of every length, so that lanes are left over, and so that one part begins where another ends.
@@ -74,6 +81,59 @@ fn the_same_bits_whatever_is_read_at_once() {
     }
 }
 
+/// The slices of a batch of tokens, and the logits after each of them.
+fn in_slices(decoder: &mut Decoder<'_, '_>) -> (Vec<Slice>, Vec<Vec<u32>>) {
+    let (mut slices, mut logits) = (vec![], vec![]);
+    while let Some(slice) = decoder.advance() {
+        slices.push(slice);
+        if slice == Slice::Logits {
+            logits.push(bits(decoder.logits()));
+        }
+    }
+    (slices, logits)
+}
+
+#[test]
+fn the_same_bits_in_slices() {
+    // The last one has fewer hidden units than rows that are packed together.
+    let narrow =
+        Config { width: 1, heads: 1, kv_heads: 1, hidden: 1, mlp: Mlp::Plain, ..shapes()[2].1.clone() };
+    for (name, config) in shapes().into_iter().chain([("one channel", narrow)]) {
+        for precision in [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary] {
+            let file = random_model(&config, precision);
+            let (model, tokens) = (file.model().expect("a model"), random_tokens(&config));
+            let expected = one_by_one(&model, &tokens);
+            for (lanes, wants_logits) in [(1, true), (3, true), (3, false)] {
+                with_lanes(&model, lanes, |decoder| {
+                    assert_eq!(decoder.advance(), None, "nothing is begun yet");
+                    let mut position = 0;
+                    while position < tokens.len() {
+                        // Tokens that are begun and abandoned leave no trace.
+                        decoder.begin(&[0], position, true).expect("within the context");
+                        (0..position % 4).for_each(|_| _ = decoder.advance());
+                        let begun = decoder.begin(&tokens[position..], position, wants_logits);
+                        let begun = begun.expect("within the context");
+                        let (slices, logits) = in_slices(decoder);
+                        assert!(begun == 1 || begun <= lanes, "{name}: {begun} tokens begun");
+                        if wants_logits {
+                            assert_eq!(logits, expected[position..][..begun], "{name}, {precision:?}");
+                            assert!(
+                                slices.len() > 2 * config.layers && slices.last() == Some(&Slice::Logits)
+                            );
+                        } else {
+                            assert_eq!(slices, vec![Slice::Part; 2 * config.layers - 1]);
+                        }
+                        position += begun;
+                    }
+                    let (&last, prompt) = tokens.split_last().expect("tokens");
+                    decoder.forward(last, prompt.len()).expect("within the context");
+                    assert_eq!(Some(&bits(decoder.logits())), expected.last(), "{name}, {precision:?}");
+                });
+            }
+        }
+    }
+}
+
 #[test]
 fn beyond_the_context_nothing_is_read() {
     let file = random_model(&shapes()[0].1, Precision::Int8);
@@ -86,5 +146,11 @@ fn beyond_the_context_nothing_is_read() {
         assert!(decoder.prefill(&[1, u16::MAX], 0).is_err());
         assert!(decoder.prefill(&[1], usize::MAX).is_err());
         assert!(decoder.prefill(&[], 0).is_ok());
+        assert!(
+            decoder.begin(&[1; 3], context - 2, true).is_err()
+                && decoder.begin(&[u16::MAX], 0, true).is_err()
+        );
+        assert_eq!(decoder.begin(&[], 0, true), Ok(0));
+        assert_eq!(decoder.advance(), None);
     });
 }

@@ -1,11 +1,11 @@
 //! The step in integers, for int8, int4 and ternary models.
 //!
-//! Vectors are i32 with one f32 scale each. What enters a matrix is int8 with one scale; what leaves it counts that
-//! scale and the matrix's unit. Everything a value takes is 32-bit integer arithmetic, so that a chip without an FPU does
-//! in software f32 only what a whole vector takes once.
+//! Vectors are i32 with one f32 scale each. What enters a matrix is int8 with one scale; what leaves it is in units of
+//! that scale times the matrix's. Everything a value takes is 32-bit integer arithmetic, so that a chip without an FPU
+//! does in software f32 only what a whole vector takes once.
 
 use crate::config::{Config, Position, Precision};
-use crate::decoder::Forward;
+use crate::decoder::{Forward, rows_of_slice};
 use crate::integer::activation::activate;
 use crate::integer::attention::{HEADS_AT_ONCE, Past, Scratch, attention};
 use crate::integer::norm::{Scaled, norm};
@@ -15,18 +15,22 @@ use crate::kernels::{self, prepared_len};
 use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
-use crate::model::Model;
+use crate::model::{Linear, Model, NormWeights};
 use crate::numbers::{Alignment, add_f32, bits, power_of_two, to_f32};
-use crate::parameter::Parameter;
+use crate::packing::Format;
+use crate::slices::{first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
 pub(crate) struct IntegerStep<'m> {
-    /// The selected lane.
-    lane: Lane<'m>,
-    /// The lanes from 1 on, of which the first `others_len` have memory; in the place of the selected one is lane 0.
-    others: [Lane<'m>; LANES_MAX - 1],
-    others_len: usize,
-    selected: usize,
+    /// Of the matrices' weights.
+    format: Format,
+    /// Of each token that can be in the batch; the first `batch_len` have memory.
+    batch: [Vectors<'m>; LANES_MAX],
+    batch_len: usize,
+    /// Tokens in the batch.
+    tokens: usize,
+    /// Where the first of them stands.
+    position: usize,
     /// What is about to be quantised, `[width]`.
     values: &'m mut [i32],
     /// Room for an int8 vector, `[max(width, hidden)]`, padded.
@@ -36,27 +40,27 @@ pub(crate) struct IntegerStep<'m> {
     logits: &'m mut [f32],
 }
 
-/// The vectors of one position on its way through the layers.
+/// The vectors of one token on its way through the layers.
 #[derive(Default)]
-struct Lane<'m> {
+struct Vectors<'m> {
     /// `[width]`.
     residual: Residual<'m>,
     /// Query, key and value, or the MLP's hidden units, or what joins the residual stream.
-    block: Block<'m>,
+    hidden: Hidden<'m>,
     /// Rotary angles' cosines and sines at this position, `[head]`.
     rotations: &'m mut [i32],
     input: Input<'m>,
 }
 
-/// A vector that counts `scale`.
+/// A vector in units of `scale`.
 #[derive(Default)]
-struct Block<'m> {
+struct Hidden<'m> {
     /// `[max(qkv_width, up_width)]`.
     values: &'m mut [i32],
     scale: f32,
 }
 
-/// What a matrix reads: an int8 vector that counts `scale`, in its form for the kernel.
+/// What a matrix reads: an int8 vector in units of `scale`, in its form for the kernel.
 #[derive(Default)]
 struct Input<'m> {
     /// `[max(width, hidden)]`, padded.
@@ -64,7 +68,7 @@ struct Input<'m> {
     scale: f32,
 }
 
-/// The stream that every block adds to; its numbers stay below 2^30.
+/// The stream that each half of a layer adds to; its numbers stay below 2^30.
 #[derive(Default)]
 struct Residual<'m> {
     values: &'m mut [i32],
@@ -88,14 +92,14 @@ struct Cache<'m> {
 
 impl<'m> IntegerStep<'m> {
     /// Takes words, then bytes, then halves of words, as [`memory`](crate::memory) says.
-    pub(crate) fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
-        let more = buffers.len().saturating_sub(config.memory_bytes(Precision::Int8));
-        let others_len = (more / (4 * lane_words(config))).min(LANES_MAX - 1);
+    pub(crate) fn lay_out(config: &Config, format: Format, buffers: &mut Buffers<'m>) -> Self {
+        let more_bytes = buffers.len().saturating_sub(config.memory_bytes(Precision::Int8));
+        let more_tokens = more_bytes.checked_div(4 * lane_words(config)).unwrap_or_default();
+        let batch_len = (1 + more_tokens).min(LANES_MAX);
         let positions = config.layers * config.context;
         let stride = word_padded(config.kv_width());
-        let lane = Lane::lay_out(config, buffers);
-        let mut others = [(); LANES_MAX - 1].map(|()| Lane::default());
-        others[..others_len].iter_mut().for_each(|lane| *lane = Lane::lay_out(config, buffers));
+        let mut batch = [(); LANES_MAX].map(|()| Vectors::default());
+        first_mut(&mut batch, batch_len).iter_mut().for_each(|v| *v = Vectors::lay_out(config, buffers));
         let values = buffers.take(config.width);
         let scores = buffers.take(HEADS_AT_ONCE * config.context);
         let scales = buffers.take(config.context);
@@ -104,16 +108,16 @@ impl<'m> IntegerStep<'m> {
         let (keys, cached_values) = (buffers.take(positions * stride), buffers.take(positions * stride));
         let (key_scales, value_scales) = (buffers.take(positions), buffers.take(positions));
         let cache = Cache { keys, values: cached_values, key_scales, value_scales, stride, scores, scales };
-        IntegerStep { lane, others, others_len, selected: 0, values, quantized, cache, logits }
+        IntegerStep { format, batch, batch_len, tokens: 0, position: 0, values, quantized, cache, logits }
     }
 }
 
-impl<'m> Lane<'m> {
+impl<'m> Vectors<'m> {
     /// Takes [`lane_words`].
     fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
-        Lane {
+        Vectors {
             residual: Residual { values: buffers.take(config.width), scale: 0.0, magnitudes: 0 },
-            block: Block { values: buffers.take(block_width(config)), scale: 0.0 },
+            hidden: Hidden { values: buffers.take(block_width(config)), scale: 0.0 },
             rotations: buffers.take(rotations_len(config)),
             input: Input { prepared: buffers.take(prepared_len(quantized_columns(config))), scale: 0.0 },
         }
@@ -121,117 +125,90 @@ impl<'m> Lane<'m> {
 }
 
 impl Forward for IntegerStep<'_> {
-    fn lanes(&self) -> usize {
-        1 + self.others_len
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn embed(&mut self, model: &Model<'_>, tokens: &[u16], position: usize) -> usize {
+        (self.tokens, self.position) = (tokens.len().min(self.batch_len), position);
+        for (i, (v, &token)) in self.batch.iter_mut().zip(first(tokens, self.batch_len)).enumerate() {
+            v.embed(model, token, position + i, self.values);
+        }
+        self.tokens
     }
 
-    #[inline(always)]
-    fn select(&mut self, lane: usize) {
-        if lane != self.selected {
-            self.swap(self.selected);
-            self.swap(lane);
-            self.selected = lane;
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn norm(&mut self, weights: NormWeights<'_>) {
+        let NormWeights { kind, epsilon, gain, bias } = weights;
+        for v in first_mut(&mut self.batch, self.tokens) {
+            let Residual { ref values, scale, magnitudes } = v.residual;
+            let residual = Scaled { values, scale, magnitudes };
+            let scale = norm(self.values, residual, kind, gain, bias, epsilon);
+            v.input.fill(self.format, self.quantized, self.values, scale);
         }
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn embed(&mut self, model: &Model<'_>, token: usize, position: usize) {
-        let config = model.config();
-        let scale = model.matrix(Parameter::Embedding, 0).integer_row(token, self.values);
-        self.lane.residual.replace(self.values, scale);
-        match config.position {
-            Position::None => {}
-            Position::Learned => {
-                let scale = model.matrix(Parameter::Positions, 0).integer_row(position, self.values);
-                self.lane.residual.add(self.values, scale);
+    fn project(&mut self, linear: Linear<'_>) {
+        for v in first_mut(&mut self.batch, self.tokens) {
+            v.hidden.product(linear, &v.input);
+        }
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn store_kv(&mut self, config: &Config, layer: usize) {
+        let row = layer * config.context + self.position;
+        for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
+            let qkv = first_mut(v.hidden.values, config.qkv_width());
+            let scale = v.hidden.scale * power_of_two(shift_to_fit(qkv, 15) as i32);
+            let (query, key_value) = split_mut(qkv, config.width);
+            let (key, value) = split_mut(key_value, config.kv_width());
+            v.hidden.scale = scale;
+            if config.position == Position::Rotary {
+                rotary::rotate(query, v.rotations);
+                rotary::rotate(key, v.rotations);
+                v.hidden.scale *= power_of_two(-(rotary::ROTATION_BITS as i32));
             }
-            Position::Sinusoidal => {
-                let scale = sinusoid::sinusoid(self.values, position);
-                self.lane.residual.add(self.values, scale);
+            self.cache.store(row + i, (key, v.hidden.scale), (value, scale));
+        }
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn attend(&mut self, config: &Config, layer: usize) {
+        let start = layer * config.context;
+        for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
+            let query = (first(v.hidden.values, config.width), v.hidden.scale);
+            let positions = self.position + i + 1;
+            let scale = self.cache.attend(self.values, query, config, start, positions, self.quantized);
+            v.input.fill(self.format, self.quantized, self.values, scale);
+        }
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn activate(&mut self, config: &Config) {
+        for v in first_mut(&mut self.batch, self.tokens) {
+            let hidden = first_mut(v.hidden.values, config.up_width());
+            let scale = activate(hidden, v.hidden.scale, config.activation, config.mlp);
+            v.input.fill(self.format, self.quantized, first(hidden, config.hidden), scale);
+        }
+    }
+
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
+        for v in first_mut(&mut self.batch, self.tokens) {
+            v.hidden.product(linear, &v.input);
+            if !config.residual {
+                v.residual.scale = 0.0;
             }
-            Position::Rotary => rotary::rotations(self.lane.rotations, position, config.rotary_base),
+            v.residual.add(first(v.hidden.values, config.width), v.hidden.scale);
         }
     }
 
     #[cfg_attr(x86_vectors, inline(always))]
-    fn norm(&mut self, model: &Model<'_>, gain: Parameter, bias: Parameter, layer: usize) {
-        let config = model.config();
-        let (gain, bias) = (model.vector(gain, layer), model.vector(bias, layer));
-        let Residual { ref values, scale, magnitudes } = self.lane.residual;
-        let residual = Scaled { values, scale, magnitudes };
-        let scale = norm(self.values, residual, config.norm, gain, bias, config.norm_epsilon);
-        self.lane.input.fill(model, self.quantized, self.values, scale);
-    }
-
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn project(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
-        let rows = matrix.shape(model.config()).rows;
-        self.lane.block.product(
-            model.matrix(matrix, layer),
-            rows,
-            &self.lane.input,
-            model.vector(bias, layer),
-        );
-    }
-
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn store_kv(&mut self, model: &Model<'_>, layer: usize, position: usize) {
-        let config = model.config();
-        let qkv = &mut self.lane.block.values[..config.qkv_width()];
-        let scale = self.lane.block.scale * power_of_two(shift_to_fit(qkv, 15) as i32);
-        let (query, key_value) = qkv.split_at_mut(config.width);
-        let (key, value) = key_value.split_at_mut(config.kv_width());
-        self.lane.block.scale = scale;
-        if config.position == Position::Rotary {
-            rotary::rotate(query, self.lane.rotations);
-            rotary::rotate(key, self.lane.rotations);
-            self.lane.block.scale *= power_of_two(-(rotary::ROTATION_BITS as i32));
-        }
-        self.cache.store(layer * config.context + position, (key, self.lane.block.scale), (value, scale));
-    }
-
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn attend(&mut self, model: &Model<'_>, layer: usize, position: usize) {
-        let config = model.config();
-        let (query, first) = (&self.lane.block.values[..config.width], layer * config.context);
-        let query = (query, self.lane.block.scale);
-        let scale = self.cache.attend(self.values, query, config, first, position, self.quantized);
-        self.lane.input.fill(model, self.quantized, self.values, scale);
-    }
-
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn activate(&mut self, model: &Model<'_>) {
-        let config = model.config();
-        let block = &mut self.lane.block.values[..config.up_width()];
-        let scale = activate(block, self.lane.block.scale, config.activation, config.mlp);
-        self.lane.input.fill(model, self.quantized, &block[..config.hidden], scale);
-    }
-
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn add_to_residual(&mut self, model: &Model<'_>, matrix: Parameter, bias: Parameter, layer: usize) {
-        let width = model.config().width;
-        self.lane.block.product(
-            model.matrix(matrix, layer),
-            width,
-            &self.lane.input,
-            model.vector(bias, layer),
-        );
-        if !model.config().residual {
-            self.lane.residual.scale = 0.0;
-        }
-        self.lane.residual.add(&self.lane.block.values[..width], self.lane.block.scale);
-    }
-
-    #[cfg_attr(x86_vectors, inline(always))]
-    fn logits_from(&mut self, model: &Model<'_>, matrix: Parameter) {
-        // The block may be shorter than the vocabulary: a part after the other.
-        let matrix = model.matrix(matrix, 0);
-        let part_rows = self.lane.block.values.len() / 4 * 4;
-        for (i, logits) in self.logits.chunks_mut(part_rows.max(4)).enumerate() {
-            let part = matrix.rows_from(i * part_rows);
-            self.lane.block.product(part, logits.len(), &self.lane.input, &[]);
-            to_f32(logits, self.lane.block.values, self.lane.block.scale);
-        }
+    fn logits_from(&mut self, head: Matrix<'_>, token: usize, row: usize) -> usize {
+        let Some(v) = self.batch.get_mut(token) else { return head.rows() };
+        let rows = rows_of_slice(v.hidden.values.len()).min(head.rows().saturating_sub(row));
+        let values = first_mut(v.hidden.values, rows);
+        let scale = head.rows_from(row).matvec(values, v.input.prepared) * v.input.scale;
+        to_f32(part_mut(self.logits, row, rows), values, scale);
+        row + rows
     }
 
     fn logits(&mut self) -> &mut [f32] {
@@ -239,38 +216,48 @@ impl Forward for IntegerStep<'_> {
     }
 }
 
-impl IntegerStep<'_> {
-    /// Lane 0 and another one change places.
-    fn swap(&mut self, other: usize) {
-        if let Some(other) = other.checked_sub(1).and_then(|other| self.others.get_mut(other)) {
-            core::mem::swap(&mut self.lane, other);
+impl Vectors<'_> {
+    /// The token's embedding and position become the residual stream; `values` is scratch.
+    #[cfg_attr(x86_vectors, inline(always))]
+    fn embed(&mut self, model: &Model<'_>, token: u16, position: usize, values: &mut [i32]) {
+        let scale = model.embedding().integer_row(token.into(), values);
+        self.residual.replace(values, scale);
+        match model.config().position {
+            Position::None => {}
+            Position::Learned => {
+                let scale = model.positions().integer_row(position, values);
+                self.residual.add(values, scale);
+            }
+            Position::Sinusoidal => {
+                let scale = sinusoid::sinusoid(values, position);
+                self.residual.add(values, scale);
+            }
+            Position::Rotary => rotary::rotations(self.rotations, position, model.config().rotary_base),
         }
     }
 }
 
 impl Input<'_> {
-    /// Takes the vector that counts `scale`.
+    /// Quantises `values`, in units of `scale`; `room` is scratch.
     #[cfg_attr(x86_vectors, inline(always))]
-    fn fill(&mut self, model: &Model<'_>, room: &mut [i8], values: &[i32], scale: f32) {
-        let length = quantized_len(values.len()).min(room.len());
-        let quantized = &mut room[..length];
-        let Some(format) = model.precision().format() else { return };
+    fn fill(&mut self, format: Format, room: &mut [i8], values: &[i32], scale: f32) {
+        let quantized = first_mut(room, quantized_len(values.len()));
         self.scale = quantize_prepared(format, self.prepared, quantized, values) * scale;
     }
 }
 
-impl Block<'_> {
-    /// `matrix * input + bias`, the first `rows`.
+impl Hidden<'_> {
+    /// `matrix * input + bias`.
     #[cfg_attr(x86_vectors, inline(always))]
-    fn product(&mut self, matrix: Matrix<'_>, rows: usize, input: &Input<'_>, bias: &[f32]) {
-        let values = &mut self.values[..rows];
-        self.scale = matrix.matvec(values, input.prepared) * input.scale;
-        add_f32(values, bias, self.scale);
+    fn product(&mut self, linear: Linear<'_>, input: &Input<'_>) {
+        let values = first_mut(self.values, linear.matrix.rows());
+        self.scale = linear.matrix.matvec(values, input.prepared) * input.scale;
+        add_f32(values, linear.bias, self.scale);
     }
 }
 
 impl Residual<'_> {
-    /// Adds a vector that counts `scale`, and that is below 2^30; with a scale of 0 before, becomes it.
+    /// Adds a vector in units of `scale`, below 2^30; with a scale of 0 before, becomes it.
     #[cfg_attr(x86_vectors, inline(always))]
     fn add(&mut self, values: &[i32], scale: f32) {
         if self.scale <= 0.0 {
@@ -282,7 +269,7 @@ impl Residual<'_> {
         (self.scale, self.magnitudes) = (scale, kernels::or_of_magnitudes(self.values));
     }
 
-    /// Takes the numbers, with bits behind the point to round the next sums in.
+    /// Becomes the vector, with fractional bits to round the next sums in.
     #[cfg_attr(x86_vectors, inline(always))]
     fn replace(&mut self, values: &[i32], scale: f32) {
         let up = 28u32.saturating_sub(bits(kernels::or_of_magnitudes(values)));
@@ -293,35 +280,39 @@ impl Residual<'_> {
 }
 
 impl Cache<'_> {
+    /// Quantises a key and a value, each with its scale, to `row` of all layers' positions.
     #[cfg_attr(x86_vectors, inline(always))]
     fn store(&mut self, row: usize, key: (&[i32], f32), value: (&[i32], f32)) {
-        let place = row * self.stride..(row + 1) * self.stride;
-        self.key_scales[row] = quantize_bf16(&mut self.keys[place.clone()], key.0, key.1);
-        self.value_scales[row] = quantize_bf16(&mut self.values[place], value.0, value.1);
+        let start = row * self.stride;
+        if let (Some(key_scale), Some(value_scale)) =
+            (self.key_scales.get_mut(row), self.value_scales.get_mut(row))
+        {
+            *key_scale = quantize_bf16(part_mut(self.keys, start, self.stride), key.0, key.1);
+            *value_scale = quantize_bf16(part_mut(self.values, start, self.stride), value.0, value.1);
+        }
     }
 
-    /// Attention over positions `first..=first + position`.
+    /// Attention over `positions` positions from row `start` on; `queries` is scratch.
     #[cfg_attr(x86_vectors, inline(always))]
     fn attend(
         &mut self,
         out: &mut [i32],
         query: (&[i32], f32),
         config: &Config,
-        first: usize,
-        position: usize,
+        start: usize,
+        positions: usize,
         queries: &mut [i8],
     ) -> f32 {
-        let rows = first..first + position + 1;
-        let place = rows.start * self.stride..rows.end * self.stride;
+        let (first_byte, bytes) = (start * self.stride, positions * self.stride);
         let past = Past {
-            keys: &self.keys[place.clone()],
-            values: &self.values[place],
+            keys: part(self.keys, first_byte, bytes),
+            values: part(self.values, first_byte, bytes),
             stride: self.stride,
-            key_scales: &self.key_scales[rows.clone()],
-            value_scales: &self.value_scales[rows],
+            key_scales: part(self.key_scales, start, positions),
+            value_scales: part(self.value_scales, start, positions),
         };
-        let mut scratch =
-            Scratch { queries, scores: &mut *self.scores, scales: &mut self.scales[..=position] };
+        let scales = first_mut(self.scales, positions);
+        let mut scratch = Scratch { queries, scores: &mut *self.scores, scales };
         attention(out, query.0, query.1, past, config.head_size(), config.group(), &mut scratch)
     }
 }

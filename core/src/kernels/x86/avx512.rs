@@ -10,8 +10,6 @@ use super::layout::Operands;
 use crate::kernels::Work;
 use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
 
-pub(super) use super::avx2::{accumulate, activate, gate, prepare, scores, weights};
-
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
 

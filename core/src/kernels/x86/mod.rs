@@ -4,9 +4,11 @@
 //! [`Kernel::in_use`] has found (or [`Kernel::force`] has checked) that it has them: that is what makes the calls sound.
 //! What they read through pointers lies within slices whose lengths they check first.
 
+mod attention;
 mod avx2;
 mod avx512;
 mod detect;
+mod elementwise;
 mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -94,15 +96,13 @@ impl Kernel {
     }
 }
 
-/// Calls the kernel in use.
+/// Calls the portable function, or the module's for AVX2, which every machine with AVX-512 has.
 macro_rules! dispatch {
-    ($function:ident($($argument:expr),*)) => {
+    ($module:ident::$function:ident($($argument:expr),*)) => {
         match Kernel::in_use() {
             Kernel::Portable => portable::$function($($argument),*),
             // SAFETY: the machine has AVX2.
-            Kernel::Avx2 => unsafe { avx2::$function($($argument),*) },
-            // SAFETY: the machine has AVX-512 and VNNI.
-            Kernel::Avx512 => unsafe { avx512::$function($($argument),*) },
+            Kernel::Avx2 | Kernel::Avx512 => unsafe { $module::$function($($argument),*) },
         }
     };
 }
@@ -121,12 +121,12 @@ pub fn vectorised(work: impl Work) {
 
 /// See [`portable::activate`].
 pub fn activate(x: &mut [i32], curve: ActivationTable<'_>) {
-    dispatch!(activate(x, curve));
+    dispatch!(elementwise::activate(x, curve));
 }
 
 /// See [`portable::gate`].
 pub fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTable<'_>) {
-    dispatch!(gate(x, up, up_cut, curve));
+    dispatch!(elementwise::gate(x, up, up_cut, curve));
 }
 
 /// See [`portable::quantize`].
@@ -138,12 +138,18 @@ pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &
 
 /// See [`portable::prepare`]; for the vector kernels it is `layout`'s.
 pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
-    dispatch!(prepare(format, prepared, x));
+    dispatch!(avx2::prepare(format, prepared, x));
 }
 
 /// See [`portable::matvec`].
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
-    dispatch!(matvec(out, matrix, prepared));
+    match Kernel::in_use() {
+        Kernel::Portable => portable::matvec(out, matrix, prepared),
+        // SAFETY: the machine has AVX2.
+        Kernel::Avx2 => unsafe { avx2::matvec(out, matrix, prepared) },
+        // SAFETY: the machine has AVX-512 and VNNI.
+        Kernel::Avx512 => unsafe { avx512::matvec(out, matrix, prepared) },
+    }
 }
 
 /// See [`portable::accumulate`].
@@ -154,7 +160,7 @@ pub fn accumulate<const N: usize>(
     stride: usize,
     positions: usize,
 ) {
-    dispatch!(accumulate(sums, weights, values, stride, positions));
+    dispatch!(attention::accumulate(sums, weights, values, stride, positions));
 }
 
 /// See [`portable::scores`].
@@ -166,7 +172,7 @@ pub fn scores<const N: usize>(
     scales: &[i32],
     factors: ScoreScale<N>,
 ) -> [i32; N] {
-    dispatch!(scores(out, queries, keys, stride, scales, factors))
+    dispatch!(attention::scores(out, queries, keys, stride, scales, factors))
 }
 
 /// See [`portable::weights`].
@@ -176,5 +182,5 @@ pub fn weights<const N: usize>(
     largest: [i32; N],
     headroom: u32,
 ) -> [u32; N] {
-    dispatch!(weights(scores, scales, largest, headroom))
+    dispatch!(attention::weights(scores, scales, largest, headroom))
 }
