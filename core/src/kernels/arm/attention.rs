@@ -190,6 +190,7 @@ macro_rules! pack {
 #[unsafe(naked)]
 unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk) {
     naked_asm!(
+        dsp!(),
         "push {{r1, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
          ldm r1, {{r1, r2, r3, r4}}
          ldm r3, {{r5, r6}}

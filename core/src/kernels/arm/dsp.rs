@@ -25,20 +25,6 @@ use crate::packing::{Format, Packed};
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 
-/// Lets the assembler take the extension, which the target's name does not promise on ARMv8-M.
-#[cfg(arm_v8m)]
-macro_rules! dsp {
-    () => {
-        ".cpu cortex-m33"
-    };
-}
-#[cfg(not(arm_v8m))]
-macro_rules! dsp {
-    () => {
-        ""
-    };
-}
-
 /// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then
 /// pairs of 16 bits.
 pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {

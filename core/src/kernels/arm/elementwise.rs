@@ -201,6 +201,7 @@ macro_rules! add_product {
 macro_rules! join {
     ($shift:literal) => {
         naked_asm!(
+            dsp!(),
             "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}
              ldm r1, {{r1, r2, r3, r12}}
              2:

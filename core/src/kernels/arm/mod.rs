@@ -1,6 +1,21 @@
 //! Arm's M profile, a file a chip: [`dsp`] for Cortex-M4, M7 and M33, [`thumb2`] for M3, [`v6m`] for M0, M0+, M1 and M23;
 //! and what several of them share.
 
+/// Begins assembly of Thumb-2: on chips with the DSP extension, its instructions may stand there. ARMv8-M's targets don't
+/// promise the extension, so that the assembler must be told.
+#[cfg(arm_v8m)]
+macro_rules! dsp {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(arm_v8m))]
+macro_rules! dsp {
+    () => {
+        ""
+    };
+}
+
 #[cfg(any(chip = "dsp", chip = "thumb2"))]
 mod attention;
 #[cfg(chip = "dsp")]
