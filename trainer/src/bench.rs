@@ -67,7 +67,7 @@ pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<St
         training.step(&batch);
         start.elapsed().as_secs_f64() * 1e3
     };
-    let mut times_ms: Vec<f64> = parallel::awake(threads, || batches.take(steps).map(time_ms).collect());
+    let mut times_ms: Vec<f64> = parallel::with_pool(threads, || batches.take(steps).map(time_ms).collect());
     times_ms.sort_by(f64::total_cmp);
     let best_ms = times_ms[0];
     Ok(StepTime { best_ms, median_ms: times_ms[steps / 2], gflops: step_gflop(case) / best_ms * 1e3 })

@@ -24,7 +24,7 @@ use crate::export::model_file::{self, write_atomically};
 use crate::optimizer::schedule::Schedule;
 use crate::sizing::budget::{Budget, weights};
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
-use crate::training::{HyperParameters, Quantization, Training};
+use crate::training::{HyperParameters, Quantization, Training, parallel};
 
 /// Trials are compared on this much of the kept-back text.
 const VALIDATION_BYTES: f64 = 16_384.0;
@@ -121,7 +121,7 @@ impl Sweep {
             budget.choose(&wishes, first.vocab, first.bytes, precision)?;
         }
         let search = Search { command: &self, precision, texts, stopped, started };
-        search.run(&mut candidates)?;
+        parallel::with_pool(parallel::available(), || search.run(&mut candidates))?;
         self.conclude(&budget, precision, &candidates)
     }
 

@@ -124,17 +124,11 @@ pub fn round_to(
     precision: Precision,
     threads: usize,
 ) {
-    let layers =
-        rounded.walk_mut().zip(parameters.walk()).flat_map(|((parameter, rounded), (_, shape, values))| {
-            let length = shape.rows * shape.columns;
-            let layers = rounded.chunks_exact_mut(length).zip(values.chunks_exact(length));
-            layers.map(move |(rounded, values)| (parameter.is_matrix(), shape.columns, rounded, values))
-        });
-    let layers: Vec<_> = layers.collect();
-    parallel::for_each(threads, layers.into_iter(), |(is_matrix, columns, rounded, values)| {
-        rounded.copy_from_slice(values);
-        if let Some(format) = precision.format().filter(|_| is_matrix) {
-            round_layer(rounded, columns, format);
+    let layers: Vec<_> = rounded.layers_with(parameters).collect();
+    parallel::for_each(threads, layers.into_iter(), |layer| {
+        layer.out.copy_from_slice(layer.values);
+        if let Some(format) = precision.format().filter(|_| layer.parameter.is_matrix()) {
+            round_layer(layer.out, layer.shape.columns, format);
         }
     });
 }

@@ -66,7 +66,7 @@ impl Train {
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
             bar.set_position(training.steps);
             if training.steps.is_multiple_of(recipe.steps.div_ceil(GLANCES)) {
-                let validation = training.loss_over_split(&glance, training.rounds_to().is_some())?;
+                let validation = training.loss_over_split(&glance, training.rounding())?;
                 curve.validation.push((training.steps, validation));
                 let report = self.report(training, data, [loss, validation], speed)?;
                 bar.suspend(|| println!("{report}"));

@@ -130,7 +130,8 @@ impl Recipe {
     fn optimizer(&self) -> Optimizer {
         let weight_decay = self.weight_decay;
         let adamw = AdamW { beta1: 0.9, beta2: self.beta2, epsilon: 1e-8, weight_decay };
-        let muon = |row_beta| Optimizer::Muon(Muon { momentum: 0.95, row_beta, weight_decay, rest: adamw });
+        let muon =
+            |normuon_beta| Optimizer::Muon(Muon { momentum: 0.95, normuon_beta, weight_decay, rest: adamw });
         match self.optimizer {
             OptimizerName::Adamw => Optimizer::AdamW(adamw),
             OptimizerName::Muon => muon(None),
