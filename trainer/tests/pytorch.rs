@@ -133,7 +133,7 @@ fn one_pass<F: Float>(config: &Config, vectors: &Vectors, comparison: &Compariso
 fn ten_steps(config: &Config, vectors: &Vectors) {
     let hyper_parameters = HyperParameters {
         schedule: Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Cosine, warmup: 3, steps: 10 },
-        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
+        optimizer: Optimizer::AdamW(AdamW::DEFAULT),
         clip: 0.5,
     };
     let mut training = Training::new(config, hyper_parameters, 0).expect("the shape makes sense");

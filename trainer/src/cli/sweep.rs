@@ -114,11 +114,11 @@ impl Sweep {
         let size =
             |text: &Text| VocabularySize { vocab: text.vocabulary.vocab(), bytes: text.vocabulary.bytes() };
         let sizes: Vec<VocabularySize> = texts.iter().map(size).collect();
-        let wishes = self.shape.wishes();
-        let mut candidates = sweep::candidates(&budget, &wishes, &sizes, precision);
+        let partial = self.shape.partial();
+        let mut candidates = sweep::candidates(&budget, &partial, &sizes, precision);
         if candidates.is_empty() {
             let first = sizes[0];
-            budget.choose(&wishes, first.vocab, first.bytes, precision)?;
+            budget.choose(&partial, first.vocab, first.bytes, precision)?;
         }
         let search = Search { command: &self, precision, texts, stopped, started };
         parallel::with_pool(parallel::available(), || search.run(&mut candidates))?;

@@ -6,8 +6,8 @@ use pipsqueak::internal::math::Float;
 use super::attention::scratch_len;
 use crate::aligned::Aligned;
 
-/// What the forward pass of one layer leaves for the backward pass, which puts gradients in place of some. `rows` counts
-/// the positions of all sequences.
+/// The activations of one layer, which the forward pass leaves for the backward pass; that puts gradients in place of some.
+/// `rows` counts the positions of all sequences.
 #[derive(Debug, Clone, Default)]
 pub struct Layer<F> {
     /// `[rows, width]`: the residual stream before attention.

@@ -1,4 +1,4 @@
-//! What the backward pass leaves: the gradient of every parameter.
+//! The gradients of all parameters, which the backward pass leaves.
 
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::Float;
@@ -19,9 +19,9 @@ pub enum Mode {
 /// Where the backward pass leaves the gradients of the parameters.
 #[derive(Debug)]
 pub struct Gradients<'a, F> {
-    /// One value for each weight.
+    /// The gradient of each weight.
     pub into: &'a mut Parameters<F>,
-    /// What happens to the values that are there.
+    /// Whether gradients replace the values that are there.
     pub mode: Mode,
 }
 

@@ -33,7 +33,7 @@ pub struct NormGradient<'a, F> {
     pub bias: &'a mut [F],
 }
 
-/// What the forward pass found out of a row.
+/// A row's statistics from the forward pass.
 #[derive(Debug, Clone, Copy)]
 struct Statistics<F> {
     /// RMS: 0.

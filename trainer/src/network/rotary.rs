@@ -18,7 +18,7 @@ pub struct Rotations<F> {
 }
 
 impl<F: Float> Rotations<F> {
-    /// Those of a model.
+    /// The rotations of a model.
     pub fn new(config: &Config) -> Rotations<F> {
         let (head, base) = (config.head_size(), F::of(f64::from(config.rotary_base)));
         let positions = if config.position == Position::Rotary { config.context } else { 0 };

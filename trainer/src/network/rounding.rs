@@ -13,7 +13,7 @@ use crate::vector::vectorised;
 /// Whether a pass rounds activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
-    /// It does not: for f32 models, and while quantisation-aware training has not begun.
+    /// Activations stay as they are: for f32 models, and before quantisation-aware training begins.
     None,
     /// To int8, as an integer model of any weight format does.
     Int8,

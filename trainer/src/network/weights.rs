@@ -1,4 +1,4 @@
-//! What a pass reads beside its tokens: the weights, and how it rounds what they multiply.
+//! The weights that a pass reads, and how it rounds the activations that they multiply.
 
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter;

@@ -25,6 +25,11 @@ pub struct AdamW {
     pub weight_decay: f64,
 }
 
+impl AdamW {
+    /// nanoGPT's constants for small models.
+    pub const DEFAULT: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
+}
+
 /// The numbers of the formula at one step, in f32.
 #[derive(Clone, Copy)]
 struct Rates {
@@ -92,14 +97,13 @@ mod tests {
 
     #[test]
     fn the_first_step_goes_by_the_sign_and_only_matrices_decay() {
-        let rule = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
         let mut parameters = Parameters::<f32>::zeros(&GPT);
         parameters.values_mut().fill(1.0);
         let mut gradients = Parameters::zeros(&GPT);
         gradients.values_mut().fill(-3.0);
         let step = Step { number: 0, learning_rate: 0.5, clip: 1.0 };
         let mut moments = Moments::zeros(&GPT);
-        Optimizer::AdamW(rule).update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
+        Optimizer::AdamW(AdamW::DEFAULT).update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
         assert!(parameters.get(Parameter::Up).iter().all(|w| (w - 1.45).abs() < 1e-6));
         assert!(parameters.get(Parameter::MlpNormGain).iter().all(|w| (w - 1.5).abs() < 1e-6));
     }

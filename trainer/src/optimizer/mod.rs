@@ -74,7 +74,7 @@ impl Optimizer {
     }
 }
 
-/// One parameter at a step.
+/// One parameter, with all that a step reads and changes.
 struct Tensor<'a> {
     parameter: Parameter,
     shape: Shape,

@@ -34,6 +34,14 @@ pub struct Muon {
     pub rest: AdamW,
 }
 
+impl Muon {
+    /// Jordan's momentum, without the evened rows.
+    pub const PLAIN: Muon =
+        Muon { momentum: 0.95, normuon_beta: None, weight_decay: 0.1, rest: AdamW::DEFAULT };
+    /// With evened rows.
+    pub const NORMUON: Muon = Muon { normuon_beta: Some(0.95), ..Muon::PLAIN };
+}
+
 /// Root mean square of a step's values, in units of the learning rate.
 const STEP_SIZE: f64 = 0.2;
 /// `ε`: keeps the division of a row in range.
@@ -172,13 +180,6 @@ mod tests {
     use crate::sizing::presets::{GPT, STORIES_260K};
     use crate::training::parameters::Parameters;
 
-    const RULE: Muon = Muon {
-        momentum: 0.95,
-        normuon_beta: None,
-        weight_decay: 0.1,
-        rest: AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 },
-    };
-
     /// `x xᵀ` over the shorter side, whose eigenvalues are the squares of the singular values.
     fn gram(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
         let side = rows.min(columns);
@@ -220,7 +221,7 @@ mod tests {
             let noise = values(gradients.len(), 2);
             gradients.values_mut().iter_mut().zip(noise).for_each(|(g, noise)| *g = noise as f32);
             let step = Step { number: 0, learning_rate: 0.01, clip: 1.0 };
-            Optimizer::Muon(RULE).update(&config, &mut parameters, &mut moments, &gradients, step, 2);
+            Optimizer::Muon(Muon::PLAIN).update(&config, &mut parameters, &mut moments, &gradients, step, 2);
             for (parameter, shape, w) in parameters.walk() {
                 let by_muon = !matrix_rows(parameter, &config).is_empty();
                 assert_eq!(by_muon, parameter.is_matrix() && shape.layers > 1, "{}", parameter.name());
@@ -257,13 +258,12 @@ mod tests {
 
     #[test]
     fn each_row_keeps_one_mean() {
-        let rule = Muon { normuon_beta: Some(0.95), ..RULE };
         let (mut parameters, mut moments) = (Parameters::zeros(&GPT), Moments::zeros(&GPT));
         let mut gradients = Parameters::zeros(&GPT);
         let noise = values(gradients.len(), 2);
         gradients.values_mut().iter_mut().zip(noise).for_each(|(g, noise)| *g = noise as f32);
         let step = Step { number: 0, learning_rate: 0.01, clip: 1.0 };
-        Optimizer::Muon(rule).update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
+        Optimizer::Muon(Muon::NORMUON).update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
         let columns = parameters.shape(Parameter::Up).columns;
         for (i, v) in moments.second.get(Parameter::Up).iter().enumerate() {
             assert_eq!(*v > 0.0, i % columns == 0, "{i}: {v}");
@@ -281,7 +281,7 @@ mod tests {
         let mut v = [0.0];
         let step = Step { number: 3, learning_rate: 0.1, clip: 0.5 };
         let slices = Slices { w: &mut w, m: &mut m, v: &mut v, g: &g };
-        RULE.update_matrix(Matrix { slices, rows: 1, columns: 1 }, step);
+        Muon::PLAIN.update_matrix(Matrix { slices, rows: 1, columns: 1 }, step);
         assert!((m[0] - (0.95 * -0.11 + 0.05 * 2.0)).abs() < 1e-6 && m[0] < 0.0);
         assert!(w[0] < 0.0 && w[0] > -0.1 * 0.2 * 1.5, "{}", w[0]);
     }

@@ -248,10 +248,8 @@ mod tests {
     use crate::sizing::presets::STORIES_260K;
     use crate::training::{HyperParameters, Quantization};
 
-    const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
-    const MUON: Muon = Muon { momentum: 0.95, normuon_beta: None, weight_decay: 0.1, rest: ADAMW };
-    const NORMUON: Muon = Muon { normuon_beta: Some(0.95), ..MUON };
-    const RULES: [Optimizer; 3] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON), Optimizer::Muon(NORMUON)];
+    const RULES: [Optimizer; 3] =
+        [Optimizer::AdamW(AdamW::DEFAULT), Optimizer::Muon(Muon::PLAIN), Optimizer::Muon(Muon::NORMUON)];
     const STEPS: u64 = 24;
 
     fn training(optimizer: Optimizer) -> Training {

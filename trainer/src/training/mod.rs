@@ -71,7 +71,7 @@ pub fn rounded(parameters: &Parameters<f32>, precision: Option<Precision>) -> Co
     Cow::Owned(rounded)
 }
 
-/// What a step reports.
+/// The figures of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
     /// Mean over the batch before the step, in nats per token.
@@ -348,9 +348,7 @@ mod tests {
     use crate::optimizer::{AdamW, Muon};
     use crate::sizing::presets::{GPT, STORIES_260K};
 
-    const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
-    const MUON: Muon = Muon { momentum: 0.95, normuon_beta: Some(0.95), weight_decay: 0.1, rest: ADAMW };
-    const RULES: [Optimizer; 2] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON)];
+    const RULES: [Optimizer; 2] = [Optimizer::AdamW(AdamW::DEFAULT), Optimizer::Muon(Muon::NORMUON)];
 
     fn hyper_parameters(optimizer: Optimizer) -> HyperParameters {
         let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 40 };
@@ -432,7 +430,7 @@ mod tests {
         let config = small(&STORIES_260K);
         let tokens = tokens();
         let batch = Batches::new(&tokens, 3, config.context, 2).unwrap().next().unwrap();
-        let rule = Optimizer::AdamW(AdamW { weight_decay: 0.0, ..ADAMW });
+        let rule = Optimizer::AdamW(AdamW { weight_decay: 0.0, ..AdamW::DEFAULT });
         let mut training = Training::new(&config, hyper_parameters(rule), 1).unwrap();
         training.quantization = Some(Quantization { precision: Precision::Int4, from: 0 });
         let mut network = Network::new(&config);

@@ -213,9 +213,9 @@ mod tests {
 
     #[test]
     fn divergence_is_told_from_a_hard_beginning() {
-        let adamw = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
         let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 400 };
-        let hyper_parameters = HyperParameters { schedule, optimizer: Optimizer::AdamW(adamw), clip: 1.0 };
+        let hyper_parameters =
+            HyperParameters { schedule, optimizer: Optimizer::AdamW(AdamW::DEFAULT), clip: 1.0 };
         let mut training = Training::new(&GPT, hyper_parameters, 1).unwrap();
         let report = |loss| StepReport { loss, gradient_norm: 1.0, learning_rate: 1e-2 };
         training.steps = 10;

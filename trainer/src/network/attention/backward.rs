@@ -17,7 +17,7 @@ use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
 use crate::network::transpose::transpose;
 use crate::vector::vectorised;
 
-/// What the backward pass reads, beside `qkv`.
+/// The inputs of the backward pass, beside `qkv`.
 #[derive(Debug, Clone, Copy)]
 pub struct Saved<'a, F> {
     /// `[length, width]`.

@@ -127,7 +127,7 @@ vectorised! {
     }
 }
 
-/// What [`raise`] finds of `N` columns.
+/// The maxima and sums of `N` columns.
 struct Raised<F, const N: usize> {
     maxima: [F; N],
     sums: [F; N],

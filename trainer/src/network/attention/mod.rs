@@ -5,7 +5,8 @@
 //!
 //! The work is cut into tiles: [`BLOCK`] queries with the keys up to the last of them, so that little of the upper triangle
 //! is computed. Probabilities are not kept: the backward pass recomputes them from each query's maximum and sum (Dao et al.
-//! 2022), so memory grows with the length, not with its square.
+//! 2022), so memory grows with the length, not with its square. The core's own attention takes one query at a time, which is
+//! too slow here; `tests/decoder.rs` holds the two to the same logits.
 //!
 //! A sum within one vector register is slow, so tiles are laid out to need few. Forward, the queries of all heads of a group
 //! lie side by side, `[keys, columns]`: maxima, sums and `p v` run over many queries at once. Backward, keys lie side by
