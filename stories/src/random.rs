@@ -2,7 +2,7 @@
 
 pub(super) use pipsqueak::internal::SplitMix64;
 
-/// What a story asks of the generator.
+/// Choices that a story makes.
 pub(super) trait Choose {
     /// One of `choices`.
     fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T;

@@ -121,7 +121,7 @@ impl Story {
         self.join(role, animal, female);
     }
 
-    /// Binds `name` to a text, choosing and filling now what it leaves open.
+    /// Binds `name` to a text; alternatives are chosen and names filled in now.
     pub(super) fn set(&mut self, name: &str, template: &str) {
         let text = self.expand(template);
         self.words.push((name.to_string(), text));
@@ -144,7 +144,7 @@ impl Story {
         }
     }
 
-    /// Introduces the hero, then says `when` the hero did `what` begins the story.
+    /// Introduces the hero, and begins: `when` says the time, `what` what the hero did then.
     pub(super) fn open(&mut self, when: &str, what: &str) {
         let opening = *self.random.pick(words::OPENINGS);
         self.set("first.when", when);
@@ -185,14 +185,14 @@ impl Story {
         self.text.lines().map(polish).collect::<Vec<_>>().join("\n")
     }
 
-    /// Chooses and fills what a template leaves open; its line breaks become spaces.
+    /// Chooses a template's alternatives and fills in its names; its line breaks become spaces.
     fn expand(&mut self, template: &str) -> String {
         let on_one_line = template.split_whitespace().collect::<Vec<_>>().join(" ");
         let chosen = choose(&on_one_line, &mut self.random);
         fill(&chosen, |name| self.look_up(name))
     }
 
-    /// What a name in braces stands for; with a capital if the name has one.
+    /// The text for a name in braces; with a capital if the name has one.
     fn look_up(&self, name: &str) -> String {
         if name.starts_with(|c: char| c.is_ascii_uppercase()) {
             return capitalised(&self.look_up(&name.to_ascii_lowercase()));

@@ -1,7 +1,7 @@
 //! Filling and polishing the sentences.
 //!
-//! A template is a text with three marks: `[dog|cat]` is one of its alternatives, drawn anew each time and free
-//! to hold further marks; `{hero}` is whatever the story knows under that name; `«Yes!»` is speech. Line breaks
+//! A template is a text with three kinds of marks: `[dog|cat]` is one of its alternatives, chosen at random each time, and
+//! they can hold further marks; `{hero}` is the text that the story has bound to that name; `«Yes!»` is speech. Line breaks
 //! and runs of spaces count as one space.
 
 use super::random::{Choose, SplitMix64};
@@ -37,7 +37,7 @@ fn split_alternatives(text: &str) -> (Vec<&str>, &str) {
     panic!("no closing bracket in: {text}")
 }
 
-/// Replaces every `{name}` by what `look_up` says.
+/// Replaces every `{name}` by the result of `look_up`.
 pub(super) fn fill(template: &str, mut look_up: impl FnMut(&str) -> String) -> String {
     let mut parts = template.split('{');
     let mut text = parts.next().unwrap_or_default().to_string();

@@ -1,4 +1,4 @@
-//! What every story must be, tried on the first 2 MB.
+//! Properties that every story must have, checked on the first 2 MB.
 
 use std::collections::{HashMap, HashSet};
 

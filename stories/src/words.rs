@@ -13,7 +13,7 @@ pub(super) enum Cast {
 pub(super) struct Table<const N: usize> {
     /// The names of the columns; the first is empty.
     pub(super) facts: [&'static str; N],
-    /// One thing a row, as templates.
+    /// Each row is one thing, as templates.
     pub(super) rows: &'static [[&'static str; N]],
 }
 
@@ -39,7 +39,7 @@ pub(super) const HIS_NAMES: &[&str] =
 pub(super) const ANIMALS: &[&str] =
     &["rabbit", "bear", "fox", "mouse", "cat", "dog", "hedgehog", "badger", "squirrel", "mole"];
 
-/// What a hero is like.
+/// Characters of a hero.
 pub(super) const KINDS: &[&str] =
     &["little", "kind", "cheerful", "curious", "friendly", "lively", "gentle", "clever", "young", "merry"];
 

@@ -1,8 +1,7 @@
-//! What a training step takes, against the matrix products' ceiling; `cargo xtask bench train` runs it.
+//! The time of a training step, against the ceiling of its matrix products; `cargo xtask bench train` runs this.
 //!
-//! Without arguments it prints a report; `cases` prints each case as JSON, and a number with a number of steps times
-//! that case alone: the median and the least milliseconds a step. `loss FILE SEED` trains nanoGPT's recipe on a text, and
-//! prints the loss.
+//! Without arguments it prints a report. `cases` prints each case as JSON. `CASE STEPS` times one case alone, and prints the
+//! median and the shortest step in milliseconds. `loss FILE SEED` trains nanoGPT's recipe on a text, and prints the loss.
 
 use anyhow::{Context, Result};
 use pipsqueak::config::{Mlp, Position};
@@ -16,7 +15,7 @@ fn main() -> Result<()> {
         [] => print!("{}", bench::report(30)?),
         [word] if word == "cases" => cases.iter().for_each(|case| println!("{}", json(case))),
         [word, file, seed] if word == "loss" => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("{file} can't be read"))?;
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
             println!("{}", bench::final_loss(&text, seed.parse()?)?);
         }
         [number, steps] => {
@@ -29,7 +28,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What torch_step.py needs to know.
+/// The case as torch_step.py reads it.
 fn json(case: &bench::Case) -> serde_json::Value {
     let config = &case.config;
     serde_json::json!({

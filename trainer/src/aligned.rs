@@ -1,30 +1,30 @@
-//! Buffers that start on a cache line, so that no vector of the widest kind lies on two.
+//! Buffers that start on a cache line, so that no load of the widest vector register touches two lines.
 
 use core::ops::{Deref, DerefMut};
 
 use aligned_vec::{AVec, ConstAlign};
 
-/// Bytes of a cache line, and of the widest vector.
+/// Bytes of a cache line, and of the widest vector register.
 const LINE: usize = 64;
 
-/// A vector of values whose first starts on a cache line.
+/// A growable buffer whose first value starts on a cache line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aligned<T>(AVec<T, ConstAlign<LINE>>);
 
 impl<T: Copy> Aligned<T> {
-    /// `length` times the same value.
+    /// `length` copies of `value`.
     pub fn filled(value: T, length: usize) -> Aligned<T> {
         let mut this = Aligned::default();
         this.resize(length, value);
         this
     }
 
-    /// Cuts the end off, or appends `value`.
+    /// Truncates the buffer to `length`, or fills it up with `value`.
     pub fn resize(&mut self, length: usize, value: T) {
         self.0.resize(length, value);
     }
 
-    /// Values there is room for.
+    /// How many values fit without another allocation.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }

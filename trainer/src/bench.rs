@@ -1,4 +1,4 @@
-//! How long a step takes, against what the matrix products alone would take.
+//! The time of a training step, against the time that its matrix products alone would take.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -14,10 +14,10 @@ use crate::optimizer::{AdamW, Optimizer};
 use crate::sizing::presets::{GPT, STORIES_260K, TWO_LAYERS};
 use crate::training::{HyperParameters, Training, parallel};
 
-/// A model and the batch it is timed with.
+/// A model and the batch that its step is timed with.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// Which.
+    /// Its name in reports.
     pub name: &'static str,
     /// The model's shape.
     pub config: Config,
@@ -25,19 +25,19 @@ pub struct Case {
     pub sequences: usize,
 }
 
-/// What a step of a [`Case`] takes.
+/// The time of a step of a [`Case`].
 #[derive(Debug, Clone, Copy)]
 pub struct StepTime {
-    /// The fastest step.
+    /// Of the fastest step.
     pub best_ms: f64,
-    /// Half of the steps were faster.
+    /// Of the median step.
     pub median_ms: f64,
-    /// Multiplications and additions of the matrix products (attention's causal half included), a second, in the
-    /// fastest step.
+    /// Rate of the fastest step: multiplications and additions of its matrix products (of attention, the causal half), in 10⁹
+    /// per second.
     pub gflops: f64,
 }
 
-/// The shapes that PyTorch's times are known for.
+/// The cases that PyTorch is timed with too.
 pub fn cases() -> Vec<Case> {
     vec![
         Case { name: "nanoGPT's CPU recipe", config: GPT, sequences: 12 },
@@ -52,7 +52,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Times `steps` steps.
+/// Times `steps` steps on `threads` threads.
 ///
 /// # Errors
 /// If the shape makes no sense.
@@ -67,26 +67,26 @@ pub fn step_time(case: &Case, threads: usize, steps: usize) -> anyhow::Result<St
         training.step(&batch);
         start.elapsed().as_secs_f64() * 1e3
     };
-    let mut times_ms: Vec<f64> = parallel::awake(threads, || batches.take(steps).map(time_ms).collect());
+    let mut times_ms: Vec<f64> = parallel::with_pool(threads, || batches.take(steps).map(time_ms).collect());
     times_ms.sort_by(f64::total_cmp);
     let best_ms = times_ms[0];
     Ok(StepTime { best_ms, median_ms: times_ms[steps / 2], gflops: step_gflop(case) / best_ms * 1e3 })
 }
 
-/// Steps of nanoGPT's recipe for a CPU.
+/// Steps in nanoGPT's recipe for a CPU.
 const RECIPE_STEPS: u64 = 2000;
 
 fn recipe() -> HyperParameters {
     let steps = RECIPE_STEPS;
     HyperParameters {
         schedule: Schedule { maximum: 1e-3, minimum: 1e-4, decay: Decay::Cosine, warmup: 100, steps },
-        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
+        optimizer: Optimizer::AdamW(AdamW::DEFAULT),
         clip: 1.0,
     }
 }
 
-/// Trains nanoGPT's recipe for a CPU on the characters of the first nine tenths of a text; returns the loss over the whole
-/// of the last tenth, nats a character.
+/// Trains nanoGPT's recipe for a CPU on the characters of the first nine tenths of a text; returns the loss over the whole last
+/// tenth, in nats per character.
 ///
 /// # Errors
 /// If the text has too many characters, or too few.
@@ -94,22 +94,24 @@ pub fn final_loss(text: &str, seed: u64) -> anyhow::Result<f64> {
     let characters: BTreeSet<char> = text.chars().collect();
     ensure!(
         characters.len() < usize::from(u16::MAX),
-        "The text has {} characters that differ.",
+        "the text has {} different characters, too many for a vocabulary",
         characters.len()
     );
     let id_of: BTreeMap<char, u16> = characters.into_iter().zip(0..).collect();
     let config = Config { vocab: id_of.len(), ..GPT };
     let tokens: Vec<u16> = text.chars().map(|character| id_of[&character]).collect();
-    let (learnt, held_out) = tokens.split_at(tokens.len() / 10 * 9);
+    let (training_tokens, held_out) = tokens.split_at(tokens.len() / 10 * 9);
     let mut training = Training::new(&config, recipe(), seed)?;
-    let batches = Batches::new(learnt, 12, config.context, seed)
-        .with_context(|| format!("The text is too short: {} characters.", tokens.len()))?;
+    let batches = Batches::new(training_tokens, 12, config.context, seed)
+        .with_context(|| format!("the text is too short: it has {} characters", tokens.len()))?;
     batches.take(RECIPE_STEPS as usize).for_each(|batch| _ = training.step(&batch));
     training.loss_over(held_out)
 }
 
-/// Floating-point operations of a step's matrix products, in 10⁹: each weight of a matrix takes 6 a position, each
-/// channel of a position attended to takes 12.
+/// Floating-point operations of a step's matrix products, in 10⁹.
+///
+/// A multiplication and an addition for each weight and position, in the forward pass and for each of two gradients, makes 6
+/// per weight. Attention has two products per channel of an attended position (scores, and the sum of values), so 12.
 fn step_gflop(case: &Case) -> f64 {
     use Parameter::{Down, LmHead, Output, Qkv, Up};
     let config = Config { tied: false, ..case.config.clone() };
@@ -119,7 +121,8 @@ fn step_gflop(case: &Case) -> f64 {
     positions as f64 * (6 * weights + 12 * attended) as f64 * 1e-9
 }
 
-/// The best rate of a product of the models' sizes on each of `threads` threads at once, in 10⁹ operations a second.
+/// The best rate of a product about as large as the models', on each of `threads` threads at once, in 10⁹ operations per
+/// second.
 pub fn gemm_gflops(threads: usize) -> f64 {
     const SIZE: usize = 192;
     const REPEATS: usize = 200;
@@ -140,7 +143,7 @@ pub fn gemm_gflops(threads: usize) -> f64 {
     rates.iter().sum()
 }
 
-/// A line for each case on one thread and on all, and the ceiling.
+/// The ceiling and a line for each case, on one thread and on all.
 ///
 /// # Errors
 /// If a shape makes no sense.

@@ -1,5 +1,5 @@
-//! Trains small transformer language models on a PC, by hand-written backpropagation over the core's own operations,
-//! and measures them with the core's own decoder.
+//! Trains small transformer language models on a PC, by hand-written backpropagation, and measures them with the core's own
+//! decoder.
 
 mod aligned;
 pub mod bench;

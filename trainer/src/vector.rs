@@ -1,10 +1,11 @@
-//! Loops compiled for the widest vectors that the processor turns out to have.
+//! Loops compiled for the widest vector registers that the processor turns out to have.
 //!
-//! They compute the same, to the last bit, as compiled for the narrowest: the compiler neither reorders sums nor fuses
-//! products into them.
+//! They compute the same bits as when compiled for the narrowest: the compiler neither reorders sums nor fuses
+//! multiplications into them.
 
-/// Defines a function, of any [`Float`](pipsqueak::internal::math::Float) where it has a type parameter, that is compiled once for
-/// each kind of processor, together with what is `#[inline(always)]` in it; a call takes the best that runs here.
+/// Defines a function that is compiled once for each vector extension, together with all `#[inline(always)]` functions that
+/// it calls; a call runs the best version for this processor. A type parameter stands for any
+/// [`Float`](pipsqueak::internal::math::Float).
 macro_rules! vectorised {
     (
         $(#[$attribute:meta])*
@@ -12,7 +13,7 @@ macro_rules! vectorised {
     ) => {
         $(#[$attribute])*
         $visibility fn $name $(<$float: pipsqueak::internal::math::Float>)? ($($argument: $type),*) $(-> $output)? {
-            // Of arguments the compiler knows that they do not overlap; of a structure's fields it does not.
+            // The compiler knows that arguments do not overlap; of a structure's fields it does not know it.
             #[inline(always)]
             fn body $(<$float: pipsqueak::internal::math::Float>)? ($($argument: $type),*) $(-> $output)? $body
 
@@ -33,7 +34,7 @@ macro_rules! vectorised {
     };
 }
 
-/// A function's result, where none is written the empty one.
+/// A function's return type: `()` where none is written.
 macro_rules! output {
     () => {
         ()

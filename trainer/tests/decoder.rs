@@ -9,6 +9,7 @@ use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file;
 use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::network::weights::Weights;
 use pipsqueak_trainer::random::{SplitMix64, normal};
 use pipsqueak_trainer::training::parameters::Parameters;
 
@@ -39,7 +40,7 @@ fn check(what: &str, config: &Config) {
     let tokens: Vec<u16> = (0..=LENGTH).map(|_| random.below(config.vocab) as u16).collect();
     let batch = Batch { tokens, weights: Vec::new(), length: LENGTH };
     let mut network = Network::new(config);
-    let expected = network.forward(&parameters, batch.windows());
+    let expected = network.forward(Weights::exact(&parameters), batch.windows());
 
     let is = decoded(config, &parameters, &batch.tokens[..LENGTH]);
     let largest = pipsqueak::internal::math::maximum(expected);

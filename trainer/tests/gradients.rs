@@ -5,6 +5,8 @@ use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
 use pipsqueak_trainer::data::batches::{Batch, Windows};
 use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::network::gradients::{Gradients, Mode};
+use pipsqueak_trainer::network::weights::Weights;
 use pipsqueak_trainer::random::{SplitMix64, normal};
 use pipsqueak_trainer::training::parameters::Parameters;
 
@@ -49,7 +51,7 @@ fn batch(config: &Config) -> Batch {
 }
 
 fn loss(network: &mut Network<f64>, parameters: &Parameters<f64>, windows: Windows<'_>) -> f64 {
-    network.forward(parameters, windows);
+    network.forward(Weights::exact(parameters), windows);
     network.loss(windows, 1.0 / windows.weight()) / windows.weight()
 }
 
@@ -59,7 +61,8 @@ fn check(what: &str, config: &Config) {
     let mut network = Network::new(config);
     let mut gradients = Parameters::zeros(config);
     loss(&mut network, &parameters, batch.windows());
-    network.backward(&mut gradients, &parameters, batch.windows());
+    let into = Gradients { into: &mut gradients, mode: Mode::Write };
+    network.backward(into, Weights::exact(&parameters), batch.windows());
     let present: Vec<_> = gradients.walk().map(|(parameter, _, _)| parameter).collect();
     for parameter in present {
         let gradient = gradients.get(parameter);

@@ -7,21 +7,24 @@ use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::Float;
 use pipsqueak_trainer::data::batches::Batch;
 use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::network::gradients::{Gradients, Mode};
+use pipsqueak_trainer::network::rounding::Rounding;
+use pipsqueak_trainer::network::weights::Weights;
 use pipsqueak_trainer::optimizer::schedule::{Decay, Schedule};
 use pipsqueak_trainer::optimizer::{AdamW, Optimizer};
 use pipsqueak_trainer::training::parameters::Parameters;
 use pipsqueak_trainer::training::{HyperParameters, Training};
 
-/// What may differ, by name, relative to the largest element: both sides are f32 and add up in other orders. Each is
-/// three times what was measured, for machines whose matrix products add up in yet another order.
+/// Accepted differences, by name, relative to the largest element: both sides are f32 and sum in different orders. Each is
+/// three times the measured one, for machines whose matrix products sum in yet another order.
 mod tolerance {
-    /// Measured 3e-7: some tens of additions after each other.
+    /// Measured 3e-7: sums of some tens of terms.
     pub(crate) const LOGITS: f64 = 1e-6;
     /// Measured 7e-7: both passes.
     pub(crate) const GRADIENT: f64 = 2e-6;
     /// Measured 8e-8: a mean over 24 targets.
     pub(crate) const LOSS: f64 = 3e-7;
-    /// Of the pass in f64: the vectors have nine digits.
+    /// For the pass in f64: the vectors have nine digits.
     pub(crate) const ROUNDED: f64 = 3e-8;
     /// Measured 2e-7, over ten steps.
     pub(crate) const STEPS: f64 = 6e-7;
@@ -71,7 +74,7 @@ impl Vectors {
     }
 }
 
-/// Panics with the worst element's index where it differs by more than `tolerance` of the largest.
+/// Panics with the index of the worst element if it differs by more than `tolerance` times the largest.
 fn compare<F: Float>(name: &str, is: &[F], expected: &[f64], tolerance: f64) {
     assert_eq!(is.len(), expected.len(), "{name}");
     let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
@@ -82,42 +85,55 @@ fn compare<F: Float>(name: &str, is: &[F], expected: &[f64], tolerance: f64) {
     assert!(error(worst) <= tolerance, "{at}");
 }
 
-fn one_pass(config: &Config, vectors: &Vectors) {
-    let (parameters, batch) = (vectors.parameters::<f32>(config), vectors.batch(config));
-    let (windows, mut network) = (batch.windows(), Network::new(config));
-    compare("logits", network.forward(&parameters, windows), vectors.get("logits"), tolerance::LOGITS);
-    let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();
-    compare("loss", &[loss as f32], vectors.get("loss"), tolerance::LOSS);
-    let mut gradients = Parameters::zeros(config);
-    network.backward(&mut gradients, &parameters, windows);
-    for (parameter, _, gradient) in gradients.walk() {
-        let expected = vectors.get(&format!("gradient {}", parameter.name()));
-        compare(parameter.name(), gradient, expected, tolerance::GRADIENT);
-    }
+/// Which vectors a pass is compared with, and how closely.
+struct Comparison {
+    prefix: &'static str,
+    rounding: Rounding,
+    logits: f64,
+    loss: f64,
+    gradient: f64,
 }
 
-/// Activations rounded to int8, and the straight-through gradient. In f64, where no value comes so near the middle between
-/// two integers that the two sides could round it differently.
-fn rounded_pass(config: &Config, vectors: &Vectors) {
-    let (parameters, batch) = (vectors.parameters::<f64>(config), vectors.batch(config));
+const EXACT: Comparison = Comparison {
+    prefix: "",
+    rounding: Rounding::None,
+    logits: tolerance::LOGITS,
+    loss: tolerance::LOSS,
+    gradient: tolerance::GRADIENT,
+};
+
+/// Activations rounded to int8, and the straight-through gradient. To be run in f64, where no value comes so near the middle
+/// between two integers that the two sides could round it differently.
+const ROUNDED: Comparison = Comparison {
+    prefix: "rounded ",
+    rounding: Rounding::Int8,
+    logits: tolerance::ROUNDED,
+    loss: tolerance::ROUNDED,
+    gradient: tolerance::ROUNDED,
+};
+
+/// One forward and backward pass.
+fn one_pass<F: Float>(config: &Config, vectors: &Vectors, comparison: &Comparison) {
+    let Comparison { prefix, rounding, .. } = *comparison;
+    let expected = |name: &str| vectors.get(&format!("{prefix}{name}"));
+    let (parameters, batch) = (vectors.parameters::<F>(config), vectors.batch(config));
+    let weights = Weights { values: &parameters, transposed: None, rounding };
     let (windows, mut network) = (batch.windows(), Network::new(config));
-    network.rounds = true;
-    let logits = network.forward(&parameters, windows);
-    compare("rounded logits", logits, vectors.get("rounded logits"), tolerance::ROUNDED);
-    let loss = network.loss(windows, 1.0 / windows.weight()) / windows.weight();
-    compare("rounded loss", &[loss], vectors.get("rounded loss"), tolerance::ROUNDED);
+    compare("logits", network.forward(weights, windows), expected("logits"), comparison.logits);
+    let loss = network.loss(windows, F::of(1.0 / windows.weight())) / windows.weight();
+    compare("loss", &[F::of(loss)], expected("loss"), comparison.loss);
     let mut gradients = Parameters::zeros(config);
-    network.backward(&mut gradients, &parameters, windows);
+    network.backward(Gradients { into: &mut gradients, mode: Mode::Write }, weights, windows);
     for (parameter, _, gradient) in gradients.walk() {
-        let expected = vectors.get(&format!("rounded gradient {}", parameter.name()));
-        compare(parameter.name(), gradient, expected, tolerance::ROUNDED);
+        let expected = expected(&format!("gradient {}", parameter.name()));
+        compare(parameter.name(), gradient, expected, comparison.gradient);
     }
 }
 
 fn ten_steps(config: &Config, vectors: &Vectors) {
     let hyper_parameters = HyperParameters {
         schedule: Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Cosine, warmup: 3, steps: 10 },
-        optimizer: Optimizer::AdamW(AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 }),
+        optimizer: Optimizer::AdamW(AdamW::DEFAULT),
         clip: 0.5,
     };
     let mut training = Training::new(config, hyper_parameters, 0).expect("the shape makes sense");
@@ -133,16 +149,16 @@ fn ten_steps(config: &Config, vectors: &Vectors) {
 #[test]
 fn gpt2() {
     let vectors = Vectors::read(include_str!("pytorch/gpt2.txt"));
-    one_pass(&GPT2, &vectors);
-    rounded_pass(&GPT2, &vectors);
+    one_pass::<f32>(&GPT2, &vectors, &EXACT);
+    one_pass::<f64>(&GPT2, &vectors, &ROUNDED);
     ten_steps(&GPT2, &vectors);
 }
 
 #[test]
 fn llama() {
     let vectors = Vectors::read(include_str!("pytorch/llama.txt"));
-    one_pass(&LLAMA, &vectors);
-    rounded_pass(&LLAMA, &vectors);
+    one_pass::<f32>(&LLAMA, &vectors, &EXACT);
+    one_pass::<f64>(&LLAMA, &vectors, &ROUNDED);
     ten_steps(&LLAMA, &vectors);
 }
 

@@ -15,7 +15,7 @@ mod weather;
 
 /// A plot, and who it can be about.
 pub(super) struct Shape {
-    /// What happens, in a few words.
+    /// The plot in a few words.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests name the shape that failed"))]
     pub(super) name: &'static str,
     pub(super) cast: Cast,

@@ -11,8 +11,7 @@ use serde_json::Value;
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
 use crate::export::model_file::{self, ModelFile};
-use crate::training::Quantization;
-use crate::training::checkpoint::{self, Learnt};
+use crate::training::checkpoint::{self, TrainedModel};
 
 /// Names under which a checkpoint holds what only exports read.
 pub(super) const CORPUS: &str = "corpus";
@@ -42,19 +41,19 @@ pub struct Export {
 impl Export {
     pub(super) fn run(self) -> Result<()> {
         model_file::check_writable(&self.out)?;
-        let learnt = checkpoint::learnt(&self.checkpoint)?;
-        let trained_for = learnt.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
+        let model = checkpoint::read_model(&self.checkpoint)?;
+        let trained_for = model.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
         let precision = self.precision.map_or(trained_for, Precision::from);
-        let file = build(&learnt, precision)?;
+        let file = build(&model, precision)?;
         file.save(&self.out)?;
         println!("written        {}", self.out.display());
-        print_footprint(&learnt.config, precision, file.bytes().len() as u64);
+        print_footprint(&model.config, precision, file.bytes().len() as u64);
         Ok(())
     }
 }
 
-fn build(learnt: &Learnt, precision: Precision) -> Result<ModelFile> {
-    let Learnt { run, steps, config, vocabulary, quantization, parameters } = learnt;
+fn build(model: &TrainedModel, precision: Precision) -> Result<ModelFile> {
+    let TrainedModel { run, steps, config, vocabulary, .. } = model;
     let text = |name| run.get(name).and_then(Value::as_str).unwrap_or_default();
     let number = |name| run.get(name).and_then(Value::as_f64).unwrap_or_default();
     let provenance = Provenance {
@@ -65,6 +64,6 @@ fn build(learnt: &Learnt, precision: Precision) -> Result<ModelFile> {
         bytes_per_token: number(BYTES_PER_TOKEN) as f32,
         ..Provenance::UNKNOWN
     };
-    let weights = Quantization::weights(*quantization, *steps, parameters);
+    let weights = model.weights();
     model_file::build(config, precision, vocabulary, provenance, |parameter| weights.get(parameter))
 }

@@ -65,7 +65,7 @@ impl Plan {
         precision: Precision,
     ) -> Result<Plan> {
         let config = match &budget {
-            Some(budget) => budget.choose(&shape.wishes(), vocab, vocabulary_bytes, precision)?,
+            Some(budget) => budget.choose(&shape.partial(), vocab, vocabulary_bytes, precision)?,
             None => shape.config(vocab)?,
         };
         let bytes = budget::file_bytes(&config, precision, vocabulary_bytes);
@@ -100,7 +100,7 @@ pub(super) fn settle(
     vocab: Option<usize>,
     precision: Option<PrecisionName>,
 ) -> (usize, Precision) {
-    let suitable = || budget.map_or(Precision::Int8, |budget| budget.precision(&shape.wishes(), vocab));
+    let suitable = || budget.map_or(Precision::Int8, |budget| budget.precision(&shape.partial(), vocab));
     let precision = precision.map_or_else(suitable, Precision::from);
     (vocab.unwrap_or_else(|| budget.map_or(VOCAB, |budget| budget.vocab(precision))), precision)
 }

@@ -9,7 +9,7 @@ use crate::cli::human::ByteCount;
 use crate::sizing::boards;
 use crate::sizing::budget::Budget;
 use crate::sizing::presets::STORIES_260K;
-use crate::sizing::shape::{DEFAULT, Wishes};
+use crate::sizing::shape::{DEFAULT, PartialConfig};
 
 /// A model's shape and choices.
 #[derive(Debug, Args)]
@@ -149,11 +149,11 @@ impl Shape {
     /// # Errors
     /// A shape that makes no sense.
     pub(super) fn config(&self, vocab: usize) -> Result<Config> {
-        Ok(self.wishes().config(vocab, DEFAULT)?)
+        Ok(self.partial().config(vocab, DEFAULT)?)
     }
 
-    /// What these options settle.
-    pub(super) fn wishes(&self) -> Wishes {
+    /// The sizes and choices that these options give.
+    pub(super) fn partial(&self) -> PartialConfig {
         let (mlp, activation) = match self.mlp {
             MlpName::Swiglu => (Mlp::Gated, Activation::Silu),
             MlpName::Gelu => (Mlp::Plain, Activation::Gelu),
@@ -180,7 +180,7 @@ impl Shape {
             tied: !self.untied,
             ..STORIES_260K
         };
-        Wishes {
+        PartialConfig {
             choices,
             context: self.context,
             width: self.width,

@@ -24,7 +24,7 @@ use crate::export::model_file::{self, write_atomically};
 use crate::optimizer::schedule::Schedule;
 use crate::sizing::budget::{Budget, weights};
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
-use crate::training::{HyperParameters, Quantization, Training};
+use crate::training::{HyperParameters, Quantization, Training, parallel};
 
 /// Trials are compared on this much of the kept-back text.
 const VALIDATION_BYTES: f64 = 16_384.0;
@@ -114,14 +114,14 @@ impl Sweep {
         let size =
             |text: &Text| VocabularySize { vocab: text.vocabulary.vocab(), bytes: text.vocabulary.bytes() };
         let sizes: Vec<VocabularySize> = texts.iter().map(size).collect();
-        let wishes = self.shape.wishes();
-        let mut candidates = sweep::candidates(&budget, &wishes, &sizes, precision);
+        let partial = self.shape.partial();
+        let mut candidates = sweep::candidates(&budget, &partial, &sizes, precision);
         if candidates.is_empty() {
             let first = sizes[0];
-            budget.choose(&wishes, first.vocab, first.bytes, precision)?;
+            budget.choose(&partial, first.vocab, first.bytes, precision)?;
         }
         let search = Search { command: &self, precision, texts, stopped, started };
-        search.run(&mut candidates)?;
+        parallel::with_pool(parallel::available(), || search.run(&mut candidates))?;
         self.conclude(&budget, precision, &candidates)
     }
 

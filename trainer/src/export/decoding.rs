@@ -1,4 +1,4 @@
-//! Running the core on the PC: its memory in vectors, for a model whose shape is known only now.
+//! Running the core on the PC, with memory for a model whose shape is known only at run time.
 
 use std::ops::Range;
 
@@ -11,30 +11,30 @@ use crate::aligned::Aligned;
 use crate::data::batches::Split;
 use crate::training::parallel;
 
-/// The memory that a model runs in, as large as its shape says, and with all lanes for reading prompts.
+/// The memory that a model runs in.
 pub struct OwnedMemory(Aligned<u8>);
 
 impl OwnedMemory {
-    /// Memory for `model`.
+    /// Memory for `model`, with which it reads prompts as many positions at a time as the core can.
     pub fn of(model: &Model<'_>) -> Self {
         Self::with_lanes(model, LANES_MAX)
     }
 
-    /// Memory for `model` to read prompts in by `lanes` positions at a time.
+    /// Memory for `model` to read prompts `lanes` positions at a time.
     pub fn with_lanes(model: &Model<'_>, lanes: usize) -> Self {
         OwnedMemory(Aligned::filled(0, memory_bytes_with_lanes(model.config(), model.precision(), lanes)))
     }
 
-    /// Lends it to the core.
+    /// Lends the memory to the core.
     pub fn buffers(&mut self) -> Buffers<'_> {
         Buffers::from(&mut self.0[..])
     }
 }
 
-/// Mean loss in nats a token over a split, by the core's own decoder: the numbers that the board will produce.
+/// Mean loss over a split in nats per token, by the core's own decoder: with the numbers that the board will compute.
 ///
-/// The text is cut into windows of the model's context, one behind the other, or at the split's starts, each read from
-/// position 0. `progress` hears of the tokens done.
+/// The text is cut into consecutive windows of the model's context, or at the split's starts. Each window is read from
+/// position 0. `progress` is called with the number of tokens of each window when it is done.
 pub fn loss_over(model: &Model<'_>, split: &Split, progress: impl Fn(u64) + Sync) -> Result<f64> {
     let windows = split.windows(model.config().context);
     let mut sums = vec![Ok(0.0); windows.len()];
@@ -47,7 +47,7 @@ pub fn loss_over(model: &Model<'_>, split: &Split, progress: impl Fn(u64) + Sync
     Ok(total / split.weight())
 }
 
-/// Sum of the losses of every token but the first, each times its weight.
+/// Sum of the losses of all tokens of a window but the first, each times its weight.
 fn window_loss(model: &Model<'_>, split: &Split, window: Range<usize>) -> Result<f64, pipsqueak::Error> {
     let mut memory = OwnedMemory::of(model);
     let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers())?;

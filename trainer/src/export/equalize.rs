@@ -1,17 +1,22 @@
-//! Moves scale between parameters so that int8 loses less, and the model's function stays the same (Nagel et al. 2019,
+//! Moves scale between parameters so that int8 loses less, while the model computes the same function (Nagel et al. 2019,
 //! "Data-Free Quantization Through Weight Equalization and Bias Correction").
 //!
-//! An int8 vector has one scale, so that its largest channel is the measure of all. What multiplies a channel before it is
-//! quantised is therefore brought to the geometric mean with what multiplies it after: a norm's gain and the columns that
-//! read it, values and the output's columns, keys and queries.
+//! An int8 vector has one scale, set by its largest channel. All channels are then rounded by the same step, and the next
+//! matrix multiplies a channel's error by its column. A channel that is small before rounding and meets a large column is
+//! therefore hurt most. Let `a` be the size of what makes the channel, and `b` that of the column that reads it. Dividing the
+//! first by `s` and multiplying the second by `s` changes no result, since the factors cancel in the product; with
+//! `s = sqrt(a / b)`, both become `a / s = b s = sqrt(a b)`. So no channel is small where its column is large.
+//!
+//! Three places of attention have such pairs: a norm's gain and the columns that read it, values and the output's columns,
+//! keys and queries, which are multiplied with each other.
 
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter;
 
-/// Parameters in the order of [`Parameter::ALL`], each `[layers, rows, columns]`; empty where the model has none.
+/// Parameters in the order of [`Parameter::ALL`], each `[layers, rows, columns]`, or empty where the model has none.
 pub type Values = Vec<Vec<f32>>;
 
-/// Equalises attention: the inputs of its first matrix, values and keys.
+/// Equalises attention in every layer: the inputs of its first matrix, then values, then keys.
 pub fn equalize(config: &Config, values: &mut Values) {
     for layer in 0..config.layers {
         let mut attention = Attention { config, values: &mut *values, layer };
@@ -28,7 +33,7 @@ struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// The layer's part of a parameter; empty where the model has none.
+    /// The layer's part of a parameter, `[rows, columns]`; empty where the model has none.
     fn part(&mut self, parameter: Parameter) -> &mut [f32] {
         let shape = parameter.shape(self.config);
         let length = shape.rows * shape.columns;
@@ -37,7 +42,8 @@ impl Attention<'_> {
             .unwrap_or_default()
     }
 
-    /// `gain = gain / s`, and the columns that read it times `s`, for `s = sqrt(gain)`.
+    /// A gain and the columns that read its channel. A normed channel has size 1 before its gain, so the gain is its size, and
+    /// the columns' sizes are left out: `s = sqrt(gain / 1)`.
     fn gains(&mut self) {
         for channel in 0..self.config.width {
             let gain = self.part(Parameter::AttentionNormGain).get(channel).map_or(1.0, |gain| gain.abs());
@@ -49,7 +55,7 @@ impl Attention<'_> {
         }
     }
 
-    /// A channel of the values, and the columns of the output that read it: one in each head of the group.
+    /// A channel of the values, and the columns of the output that read it: one for each head of the group.
     fn values(&mut self) {
         let (width, head, group) = (self.config.width, self.config.head_size(), self.config.group());
         for channel in 0..self.config.kv_width() {
@@ -63,7 +69,8 @@ impl Attention<'_> {
         }
     }
 
-    /// A pair of channels of the keys, which a rotary position turns together, and the queries' that meet it.
+    /// A pair of channels of the keys, and of the queries that multiply it. A rotary position mixes the two channels of a pair,
+    /// so both get the same factor.
     fn keys(&mut self) {
         let (width, head, group) = (self.config.width, self.config.head_size(), self.config.group());
         for channel in (0..self.config.kv_width()).filter(|channel| channel % head % 2 == 0) {
@@ -79,7 +86,7 @@ impl Attention<'_> {
         }
     }
 
-    /// `Σ (weight gain)²` of a row of queries, keys or values.
+    /// `Σ (weight gain)²` over a row of queries, keys or values: the square of the channel's size.
     fn row_square(&mut self, row: usize) -> f32 {
         let width = self.config.width;
         let gains = self.part(Parameter::AttentionNormGain).to_vec();
@@ -88,6 +95,7 @@ impl Attention<'_> {
         row.iter().enumerate().map(|(i, weight)| (weight * gain(i)).powi(2)).sum()
     }
 
+    /// `Σ weight²` over a column.
     fn column_square(&mut self, matrix: Parameter, column: usize) -> f32 {
         let columns = matrix.shape(self.config).columns;
         self.part(matrix).iter().skip(column).step_by(columns).map(|weight| weight * weight).sum()
@@ -98,7 +106,7 @@ impl Attention<'_> {
         self.part(matrix).iter_mut().skip(column).step_by(columns).for_each(|weight| *weight *= scale);
     }
 
-    /// A row of queries, keys or values, with its bias.
+    /// Divides a row of queries, keys or values, and its bias.
     fn divide_row(&mut self, row: usize, scale: f32) {
         let width = self.config.width;
         self.part(Parameter::Qkv)[row * width..(row + 1) * width]
@@ -108,7 +116,7 @@ impl Attention<'_> {
     }
 }
 
-/// `sqrt(a / b)`; 1 where either is nothing.
+/// `sqrt(a / b)`; 1 where either is zero.
 fn root_of_ratio(a: f32, b: f32) -> f32 {
     let root = a.sqrt() / b.sqrt();
     if root.is_normal() { root } else { 1.0 }

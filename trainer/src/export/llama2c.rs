@@ -11,15 +11,15 @@ use pipsqueak::internal::Parameter;
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use crate::training::parameters::Parameters;
 
-/// A checkpoint in this project's terms. Ids are renumbered: bytes, the other pieces, then the specials.
+/// A checkpoint in this crate's types. Token ids are renumbered: single characters and bytes, then merges, then specials.
 pub struct Checkpoint {
-    /// The shape.
+    /// The model's shape.
     pub config: Config,
     /// The weights.
     pub parameters: Parameters<f32>,
     /// The tokenizer.
     pub vocabulary: OwnedVocabulary,
-    /// llama2.c's id of each of our ids.
+    /// llama2.c's id for each id here.
     pub original_ids: Vec<usize>,
 }
 
@@ -39,7 +39,7 @@ pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
 
 const HEADER_BYTES: usize = 28;
 
-/// The header is seven i32: width, hidden, layers, heads, kv_heads, vocab (negative where the head is free), context.
+/// The header is seven i32: width, hidden, layers, heads, kv_heads, vocab (negative where the head is not tied), context.
 fn config(bytes: &[u8]) -> Result<Config> {
     let (numbers, _) = bytes.get(..HEADER_BYTES).context("it ends within its header")?.as_chunks::<4>();
     let number = |i: usize| i32::from_le_bytes(numbers[i]);
@@ -59,7 +59,7 @@ fn config(bytes: &[u8]) -> Result<Config> {
     Ok(config)
 }
 
-/// Takes the file's arrays in their order: each kind of weight holds all layers.
+/// Reads the file's arrays in their order. Each holds one kind of weight for all layers.
 fn parameters(config: &Config, bytes: &[u8], original_ids: &[usize]) -> Result<Parameters<f32>> {
     let mut rest = bytes;
     let mut take = |count: usize| -> Result<Vec<f32>> {
@@ -86,18 +86,19 @@ fn parameters(config: &Config, bytes: &[u8], original_ids: &[usize]) -> Result<P
     set(Parameter::Up, stacked(&[gate, up], layers));
     set(Parameter::Down, down);
     set(Parameter::FinalNormGain, take(width)?);
-    take(context * config.head_size())?; // tables of sines and cosines, which are computed here
+    take(context * config.head_size())?; // tables of sines and cosines, which the core computes
     if !config.tied {
         set(Parameter::LmHead, renumbered(&take(vocab * width)?, width, original_ids));
     }
     Ok(parameters)
 }
 
+/// The rows `[vocab, width]` in the order of the ids here.
 fn renumbered(rows: &[f32], width: usize, original_ids: &[usize]) -> Vec<f32> {
     original_ids.iter().flat_map(|&id| &rows[id * width..(id + 1) * width]).copied().collect()
 }
 
-/// Layer by layer, one matrix's rows below the other's.
+/// Stacks matrices `[layers, rows, width]` layer by layer, the rows of one below those of the other.
 fn stacked(matrices: &[Vec<f32>], layers: usize) -> Vec<f32> {
     let of_layer = |layer: usize| {
         matrices.iter().flat_map(move |matrix| {
@@ -108,10 +109,11 @@ fn stacked(matrices: &[Vec<f32>], layers: usize) -> Vec<f32> {
     (0..layers).flat_map(of_layer).copied().collect()
 }
 
-/// A piece's bytes, in the order of llama2.c's ids.
+/// The bytes of a piece.
 type PieceBytes = Vec<u8>;
 
-/// The file is the longest piece's length, then of each piece its score (f32), its length (i32) and its bytes.
+/// The pieces in the order of llama2.c's ids. The file holds the longest piece's length, then for each piece its score
+/// (f32), its length (i32) and its bytes.
 fn read_pieces(bytes: &[u8], vocab: usize) -> Result<Vec<PieceBytes>> {
     let mut rest = bytes.get(4..).context("it is empty")?;
     let mut take = |count: usize| -> Result<&[u8]> {
@@ -121,7 +123,7 @@ fn read_pieces(bytes: &[u8], vocab: usize) -> Result<Vec<PieceBytes>> {
     };
     let mut pieces = Vec::new();
     for _ in 0..vocab {
-        take(4)?; // pieces are in the order of their scores
+        take(4)?; // the score: pieces are sorted by it
         let length = i32::from_le_bytes(take(4)?.try_into()?);
         pieces.push(take(usize::try_from(length)?)?.to_vec());
     }
@@ -131,8 +133,8 @@ fn read_pieces(bytes: &[u8], vocab: usize) -> Result<Vec<PieceBytes>> {
 const SPECIALS: usize = 3; // unknown, begin, end
 const BYTES: usize = 256;
 
-/// SentencePiece's 3 specials, 256 bytes and scored pieces, as atoms and merges: single characters, bytes, then the
-/// pieces that join two others, in the order of their scores.
+/// SentencePiece's 3 specials, 256 bytes and scored pieces, as atoms and merges: single characters, bytes, then the pieces
+/// that join two others, in the order of their scores. Also returns llama2.c's id for each id here.
 fn vocabulary(pieces: &[PieceBytes]) -> Result<(OwnedVocabulary, Vec<usize>)> {
     ensure!(pieces.len() > SPECIALS + BYTES, "it has {} pieces, fewer than the bytes take", pieces.len());
     let (characters, joined): (Vec<usize>, Vec<usize>) =
@@ -171,7 +173,7 @@ fn is_character(piece: &[u8]) -> bool {
     std::str::from_utf8(piece).is_ok_and(|text| text.chars().count() == 1)
 }
 
-/// The two known pieces that `piece` joins: of all pairs the one whose later half came first.
+/// The two known pieces that `piece` joins: of all pairs, the one whose later half has the lowest id.
 fn halves(piece: &[u8], known: &HashMap<&[u8], u16>) -> Option<[u16; 2]> {
     let pair = |cut: usize| Some([*known.get(&piece[..cut])?, *known.get(&piece[cut..])?]);
     (1..piece.len()).filter_map(pair).min_by_key(|pair| pair.iter().max().copied())

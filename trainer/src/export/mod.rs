@@ -1,5 +1,5 @@
-//! From weights to a model file and back: quantisation, the file's writer, other programs' checkpoints, and evaluation
-//! with the core's own decoder.
+//! From weights to a model file and back: quantisation, writing the file, reading checkpoints of other programs, and
+//! evaluation with the core's own decoder.
 
 pub mod decoding;
 pub mod equalize;

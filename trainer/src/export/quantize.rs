@@ -1,5 +1,11 @@
-//! From f32 matrices to the integer rows that the core multiplies by; and, while training, to the values that such rows
-//! stand for.
+//! From f32 matrices to the integer rows that the core multiplies by; and, in training, to the values that such rows stand
+//! for.
+//!
+//! A row `x` becomes integers `q` and a scale, with `x ≈ scale q`. A tried scale gives the integers,
+//! `q = round(x / tried)`, clamped to the format's range. For these integers, the scale with the least squared error
+//! `E = Σ (x - scale q)²` is where the slope is zero: `dE / dscale = -2 Σ q (x - scale q) = 0`, so
+//! `scale = Σ x q / Σ q²`, and there `E = Σ x² - (Σ x q)² / Σ q²`. Of several tried scales, the one with the least error is
+//! taken. The widest of them clips nothing; narrower ones clip the largest values and are finer for all others.
 
 use pipsqueak::Precision;
 use pipsqueak::internal::packing::{Format, ROWS};
@@ -9,13 +15,12 @@ use crate::training::parallel;
 use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
-/// The largest mantissa of a row's scale.
+/// The largest integer that stands for a row's scale.
 const SCALE_MAX: f32 = 32_767.0;
 
-/// The scales of a layer's rows, as the model file holds them.
+/// The scales of a layer's rows, as the model file holds them: integers in units of `unit`.
 struct Scales {
     integers: Vec<u16>,
-    /// What they count.
     unit: f32,
 }
 
@@ -31,10 +36,10 @@ impl Scales {
     }
 }
 
-/// A matrix `[layers, rows, columns]` of this `format`, as the core's `Tensor` says.
+/// The bytes of a matrix `[layers, rows, columns]` in this `format`, laid out as the core's `Tensor` says.
 pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
     let rows = shape.rows.next_multiple_of(ROWS);
-    let (mut words, mut mantissas, mut units) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut words, mut integers, mut units) = (Vec::new(), Vec::new(), Vec::new());
     for layer in values.chunks_exact((shape.rows * shape.columns).max(1)) {
         let mut scales: Vec<f32> =
             layer.chunks_exact(shape.columns).map(|row| best_scale(row, format)).collect();
@@ -42,15 +47,15 @@ pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
         let scales = Scales::of(&scales);
         words.extend(pack_layer(layer, shape.columns, format, &scales));
         units.push(scales.unit);
-        mantissas.extend(scales.integers);
+        integers.extend(scales.integers);
     }
     let mut bytes: Vec<u8> = words.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
-    bytes.extend(mantissas.iter().flat_map(|mantissa: &u16| mantissa.to_le_bytes()));
+    bytes.extend(integers.iter().flat_map(|integer: &u16| integer.to_le_bytes()));
     bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
     bytes
 }
 
-/// The words of four rows alternate; missing rows are zero.
+/// The words of a layer `[rows, columns]`: those of four rows alternate, and rows beyond the last are zero.
 fn pack_layer(layer: &[f32], columns: usize, format: Format, scales: &Scales) -> Vec<u32> {
     let mut words = Vec::new();
     let row = |row: usize| layer.get(row * columns..(row + 1) * columns).unwrap_or_default();
@@ -74,8 +79,7 @@ fn quantize(row: &[f32], scale: f32, format: Format) -> Vec<i8> {
 }
 
 vectorised! {
-    /// The scale by which the row's squared error is least, among candidates below the one that cuts nothing off; for
-    /// each candidate's integers, the scale that fits them best.
+    /// The scale with the least squared error, among those that fit the integers of 400 tried scales best.
     fn best_scale(row: &[f32], format: Format) -> f32 {
         const CANDIDATES: usize = 400;
         let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / format.largest() as f32;
@@ -86,61 +90,61 @@ vectorised! {
         let (mut best, mut least) = (widest, f64::INFINITY);
         for i in 0..CANDIDATES {
             let tried = widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
-            let (scale, error) = fit(row, tried, format);
-            if error < least {
-                (best, least) = (scale, error);
+            let fit = fit(row, tried, format);
+            if fit.error < least {
+                (best, least) = (fit.scale, fit.error);
             }
         }
         best
     }
 }
 
-/// The least-squares scale of the integers that `tried` gives, and its squared error.
+/// A scale, and the squared error of the integers that it gives.
+struct Fit {
+    scale: f32,
+    error: f64,
+}
+
+/// The scale that fits the integers of `tried` best.
 #[inline(always)]
-fn fit(row: &[f32], tried: f32, format: Format) -> (f32, f64) {
+fn fit(row: &[f32], tried: f32, format: Format) -> Fit {
     let pairs = |scale: f32| {
         let inverse = inverse(scale);
         row.iter().map(move |&x| (f64::from(x), f64::from(nearest(x * inverse, format))))
     };
     let (product, square) = pairs(tried).fold((0.0, 0.0), |(p, s), (x, q)| (p + x * q, s + q * q));
     let scale = if square > 0.0 { (product / square) as f32 } else { tried };
-    (scale, pairs(scale).map(|(x, q)| (x - q * f64::from(scale)).powi(2)).sum())
+    let error = |(x, q): (f64, f64)| (x - q * f64::from(scale)).powi(2);
+    Fit { scale, error: pairs(scale).map(error).sum() }
 }
 
-/// What to multiply by to divide by a row's scale; a row of zeros has none.
+/// `1 / scale`; 0 for the scale 0 of a row of zeros.
 #[inline(always)]
 fn inverse(scale: f32) -> f32 {
     if scale > 0.0 { 1.0 / scale } else { 0.0 }
 }
 
-/// Writes to `rounded` the weights that a model file of this `precision` can hold nearest to `parameters`; vectors stay as
-/// they are. The file then holds exactly these: [`rows`] finds the scales again. The same for any number of threads.
+/// Writes `parameters` to `rounded` as a model file of this `precision` would hold them; vectors are copied. A file made of
+/// `rounded` holds exactly these values, because [`rows`] finds the same scales. The same for any number of threads.
 ///
-/// A row's scale is that of the least squared error among fewer candidates than [`rows`] tries, since every step of
-/// training does this.
+/// Since every step of training does this, it tries fewer scales than [`rows`] does.
 pub fn round_to(
     rounded: &mut Parameters<f32>,
     parameters: &Parameters<f32>,
     precision: Precision,
     threads: usize,
 ) {
-    let layers =
-        rounded.walk_mut().zip(parameters.walk()).flat_map(|((parameter, rounded), (_, shape, values))| {
-            let length = shape.rows * shape.columns;
-            let layers = rounded.chunks_exact_mut(length).zip(values.chunks_exact(length));
-            layers.map(move |(rounded, values)| (parameter.is_matrix(), shape.columns, rounded, values))
-        });
-    let layers: Vec<_> = layers.collect();
-    parallel::for_each(threads, layers.into_iter(), |(is_matrix, columns, rounded, values)| {
-        rounded.copy_from_slice(values);
-        if let Some(format) = precision.format().filter(|_| is_matrix) {
-            round_layer(rounded, columns, format);
+    let layers: Vec<_> = rounded.layers_with(parameters).collect();
+    parallel::for_each(threads, layers.into_iter(), |layer| {
+        layer.out.copy_from_slice(layer.values);
+        if let Some(format) = precision.format().filter(|_| layer.parameter.is_matrix()) {
+            round_layer(layer.out, layer.shape.columns, format);
         }
     });
 }
 
 vectorised! {
-    /// Rounds the rows `[rows, columns]` of one layer, each with its scale.
+    /// Rounds a layer `[rows, columns]`, each row with a scale of its own.
     fn round_layer(layer: &mut [f32], columns: usize, format: Format) {
         let scales: Vec<f32> = layer.chunks_exact(columns).map(|row| quick_scale(row, format)).collect();
         let scales = Scales::of(&scales);
@@ -152,8 +156,8 @@ vectorised! {
     }
 }
 
-/// The scale by which the row's squared error is about least. At most the one that cuts nothing off, so that the row has
-/// an integer of the largest size, by which [`rows`] finds the scale again.
+/// A scale with about the least squared error. It is at most the one that clips nothing, so that one integer of the row is
+/// the largest of the format: then the widest scale that [`rows`] tries for the rounded row is this one, without error.
 #[inline(always)]
 fn quick_scale(row: &[f32], format: Format) -> f32 {
     let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / format.largest() as f32;
@@ -165,22 +169,31 @@ fn quick_scale(row: &[f32], format: Format) -> f32 {
         Format::Int4 => &[1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58],
         Format::Ternary => &[0.85, 0.75, 0.67, 0.6, 0.53, 0.47, 0.41, 0.35, 0.3],
     };
-    let fit = |factor: &f32| least_squares(row, widest * factor, format);
-    let best = candidates.iter().map(fit).max_by(|a, b| a.1.total_cmp(&b.1));
-    best.map_or(widest, |(scale, _)| scale.min(widest))
+    let fits = candidates.iter().map(|factor| quick_fit(row, widest * factor, format));
+    let best = fits.max_by(|a, b| a.gain.total_cmp(&b.gain));
+    best.map_or(widest, |best| best.scale.min(widest))
 }
 
-/// For the integers `q` that `tried` gives, the scale `Σ x q / Σ q²` that fits them best, and by how much it lowers the
-/// squared error against all zero: `(Σ x q)² / Σ q²`.
+/// A scale, and by how much it lowers the squared error from the `Σ x²` of all zeros: `(Σ x q)² / Σ q²`.
+struct QuickFit {
+    scale: f32,
+    gain: f32,
+}
+
+/// The scale that fits the integers of `tried` best.
 #[inline(always)]
-fn least_squares(row: &[f32], tried: f32, format: Format) -> (f32, f32) {
+fn quick_fit(row: &[f32], tried: f32, format: Format) -> QuickFit {
     let inverse = 1.0 / tried;
     let product = math::sum(row, |x| x * nearest(x * inverse, format));
     let square = math::sum(row, |x| nearest(x * inverse, format) * nearest(x * inverse, format));
-    if square > 0.0 { (product / square, product * product / square) } else { (tried, 0.0) }
+    if square > 0.0 {
+        QuickFit { scale: product / square, gain: product * product / square }
+    } else {
+        QuickFit { scale: tried, gain: 0.0 }
+    }
 }
 
-/// The nearest integer that a weight can be, even where two are.
+/// The nearest integer in the format's range; the even one where two are.
 #[inline(always)]
 fn nearest(x: f32, format: Format) -> f32 {
     let size = format.largest() as f32;

@@ -1,5 +1,8 @@
-//! The MLP's non-linearity over rows: plain, `out = act(x)`; gated, `out = act(gate) up`, with `gate` the first half of a
-//! row and `up` the second.
+//! The MLP's activation function over rows: plain, `out = act(x)`; gated, `out = act(gate) up`, with `gate` the first half
+//! of a row and `up` the second.
+//!
+//! GELU and SiLU are written a second time here because value and slope share their most expensive part, a tanh or a
+//! sigmoid.
 
 use pipsqueak::Config;
 use pipsqueak::config::{Activation, Mlp};
@@ -9,8 +12,8 @@ use pipsqueak::internal::math::{self, Float};
 use crate::vector::vectorised;
 
 vectorised! {
-    /// `out` `[rows, hidden]` from `x` `[rows, hidden]`, or `[rows, 2, hidden]` where gated. Leaves in place of `x` its
-    /// slopes, what the backward pass multiplies by: plain, `act'(x)`; gated, `up act'(gate)` and `act(gate)`.
+    /// `out` `[rows, hidden]` from `x` `[rows, hidden]`, or `[rows, 2, hidden]` where gated. Replaces `x` by its slopes,
+    /// which the backward pass multiplies by: plain, `act'(x)`; gated, `up act'(gate)` and `act(gate)`.
     pub fn activate<F>(out: &mut [F], x: &mut [F], config: &Config) {
         match config.activation {
             Activation::Relu => apply(out, x, config, relu_and_slope),
@@ -38,7 +41,7 @@ fn apply<F: Float>(out: &mut [F], x: &mut [F], config: &Config, value_and_slope:
 }
 
 vectorised! {
-    /// Turns the slopes that [`activate`] has left into the gradient of its `x`.
+    /// Turns the slopes that [`activate`] has left into the gradient of its `x`: times `dout` `[rows, hidden]`.
     pub fn backward_activate<F>(slopes: &mut [F], dout: &[F], config: &Config) {
         match config.mlp {
             Mlp::Plain => multiply_by(slopes, dout),
@@ -64,7 +67,9 @@ fn relu_and_slope<F: Float>(x: F) -> (F, F) {
     (relu(x), if x > F::ZERO { F::ONE } else { F::ZERO })
 }
 
-/// With `t = tanh(u)`, `u = s (x + c x³)`: `gelu' = (1 + t)/2 + x/2 (1 - t²) s (1 + 3 c x²)`.
+/// With `t = tanh(u)` and `u = s (x + c x³)`: `gelu = x/2 (1 + t)`, so by the product rule
+/// `gelu' = (1 + t)/2 + x/2 (1 - t²) u'` with `u' = s (1 + 3 c x²)`. Since `1 - t² = (1 + t)(1 - t)`, the second term is
+/// `gelu (1 - t) u'`.
 #[inline(always)]
 fn gelu_and_slope<F: Float>(x: F) -> (F, F) {
     let (half, scale) = (F::of(0.5), F::of(GELU_SCALE));

@@ -1,4 +1,4 @@
-//! Everything a shard writes between the tokens and the loss, allocated once and reused for every step.
+//! Every buffer of a pass between the tokens and the loss, allocated once and reused for every step.
 
 use pipsqueak::Config;
 use pipsqueak::internal::math::Float;
@@ -6,8 +6,8 @@ use pipsqueak::internal::math::Float;
 use super::attention::scratch_len;
 use crate::aligned::Aligned;
 
-/// What the forward pass of one layer leaves for the backward pass, which puts gradients in place of some. `rows` are the
-/// positions of all sequences.
+/// The activations of one layer, which the forward pass leaves for the backward pass; that puts gradients in place of some.
+/// `rows` counts the positions of all sequences.
 #[derive(Debug, Clone, Default)]
 pub struct Layer<F> {
     /// `[rows, width]`: the residual stream before attention.
@@ -16,7 +16,7 @@ pub struct Layer<F> {
     pub attention_normed: Aligned<F>,
     /// `[rows, 2]`: mean and inverse deviation.
     pub attention_norm: Aligned<F>,
-    /// `[rows, width + 2 kv_width]`, turned where positions are rotary.
+    /// `[rows, width + 2 kv_width]`, rotated where positions are rotary.
     pub qkv: Aligned<F>,
     /// `[sequences, heads, length, 2]` values: maximum and inverse sum of each query's scores.
     pub softmax: Aligned<F>,
@@ -28,9 +28,9 @@ pub struct Layer<F> {
     pub mlp_normed: Aligned<F>,
     /// `[rows, 2]`.
     pub mlp_norm: Aligned<F>,
-    /// `[rows, hidden or 2 hidden]`; the non-linearity leaves its slopes here, and the backward pass the gradient.
+    /// `[rows, hidden or 2 hidden]`; the activation function leaves its slopes here, and the backward pass the gradient.
     pub up: Aligned<F>,
-    /// `[rows, hidden]`: after the non-linearity.
+    /// `[rows, hidden]`: after the activation function.
     pub active: Aligned<F>,
 }
 
@@ -53,14 +53,14 @@ pub struct Activations<F> {
     pub dstream: Aligned<F>,
     /// `[rows, width]`: gradient of the heads' results of one layer.
     pub dattended: Aligned<F>,
-    /// `[rows, width]`: the heads' results of one layer, rounded.
-    pub attended: Aligned<F>,
-    /// For a tile of attention.
+    /// `[rows, width]`: the heads' results of one layer as the next matrix reads them, where these are rounded.
+    pub rounded: Aligned<F>,
+    /// Working memory of attention.
     pub scratch: Aligned<F>,
 }
 
 impl<F: Float> Activations<F> {
-    /// Makes room for `sequences` of `length`; allocates only where there was never so much.
+    /// Resizes the buffers for `sequences` of `length`; allocates only beyond the largest size so far.
     pub fn fit(&mut self, config: &Config, sequences: usize, length: usize) {
         let rows = sequences * length;
         self.length = length;
@@ -74,7 +74,7 @@ impl<F: Float> Activations<F> {
         self.scratch.resize(scratch_len(config, length), F::ZERO);
     }
 
-    /// What [`Activations::fit`] allocates.
+    /// Bytes that [`Activations::fit`] allocates.
     pub fn bytes(config: &Config, sequences: usize, length: usize) -> usize {
         let columns =
             |buffers: &[(&mut Aligned<F>, usize)]| buffers.iter().map(|(_, columns)| columns).sum::<usize>();
@@ -85,26 +85,14 @@ impl<F: Float> Activations<F> {
     }
 
     #[cfg(test)]
-    pub(crate) fn allocated_bytes(&self) -> usize {
-        let layer = |a: &Layer<F>| {
-            let lengths = [&a.input, &a.attention_normed, &a.attention_norm, &a.qkv, &a.softmax, &a.attended];
-            let more = [&a.middle, &a.mlp_normed, &a.mlp_norm, &a.up, &a.active];
-            lengths.into_iter().chain(more).map(|buffer| buffer.capacity()).sum::<usize>()
-        };
-        let outside = [
-            &self.output,
-            &self.final_normed,
-            &self.final_norm,
-            &self.logits,
-            &self.dstream,
-            &self.dattended,
-        ];
-        let scratch = [&self.attended, &self.scratch];
-        let outside: usize = outside.into_iter().chain(scratch).map(|buffer| buffer.capacity()).sum();
-        (self.layers.iter().map(layer).sum::<usize>() + outside) * size_of::<F>()
+    pub(crate) fn allocated_bytes(&mut self, config: &Config) -> usize {
+        let mut values = self.scratch.capacity();
+        values += self.layers.iter_mut().flat_map(|layer| layer.buffers(config)).map(capacity).sum::<usize>();
+        values += self.buffers(config).into_iter().map(capacity).sum::<usize>();
+        values * size_of::<F>()
     }
 
-    /// Each buffer with its length a row.
+    /// Each buffer that grows with the rows, and its values per row.
     fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 7] {
         [
             (&mut self.output, config.width),
@@ -113,9 +101,14 @@ impl<F: Float> Activations<F> {
             (&mut self.logits, config.vocab),
             (&mut self.dstream, config.width),
             (&mut self.dattended, config.width),
-            (&mut self.attended, config.width),
+            (&mut self.rounded, config.width),
         ]
     }
+}
+
+#[cfg(test)]
+fn capacity<F: Copy>((buffer, _): (&mut Aligned<F>, usize)) -> usize {
+    buffer.capacity()
 }
 
 impl<F> Layer<F> {

@@ -2,14 +2,14 @@
 
 use crate::random::{SplitMix64, normal};
 
-/// Step of the difference, for values of the order of 1. Its own error goes with the square of the step (1e-10), the
-/// rounding of f64 with 1e-16 / step (1e-11); both are relative to third derivatives and losses of the order of 1.
+/// Step of the difference, for values around 1. Its own error grows with the square of the step (1e-10), the rounding of
+/// f64 with 1e-16 / step (1e-11); both are relative to third derivatives and losses around 1.
 const STEP: f64 = 1e-5;
-/// Largest accepted error, relative to the largest element of the gradient. Hundred times the errors above: what is
-/// wrong in a formula is wrong by far more.
+/// Largest accepted error, relative to the largest element of the gradient: a hundred times the errors above. A wrong
+/// formula is wrong by far more.
 const TOLERANCE: f64 = 1e-8;
 
-/// Random values of the order of 1.
+/// Normally distributed random values.
 pub(crate) fn values(length: usize, seed: u64) -> Vec<f64> {
     let mut random = SplitMix64::new(seed);
     (0..length).map(|_| normal(&mut random)).collect()
@@ -20,7 +20,7 @@ pub(crate) fn weighted(out: &[f64], dout: &[f64]) -> f64 {
     out.iter().zip(dout).map(|(out, dout)| out * dout).sum()
 }
 
-/// Compares `gradient` with the central differences of `loss` at `x`; panics with the worst element's index.
+/// Compares `gradient` with the central differences of `loss` at `x`; panics with the index of the worst element.
 pub(crate) fn check(what: &str, gradient: &[f64], x: &[f64], loss: impl Fn(&[f64]) -> f64) {
     assert_eq!(gradient.len(), x.len(), "{what}");
     let difference = |i: usize| {

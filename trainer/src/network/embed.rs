@@ -3,14 +3,14 @@
 use pipsqueak::internal::float::sinusoid::add_sinusoid;
 use pipsqueak::internal::math::{Float, add};
 
-/// One sequence: `out` is `[length, width]`, `embedding` `[vocab, width]`.
+/// Embeds one sequence: `out` is `[length, width]`, `embedding` `[vocab, width]`.
 pub fn embed<F: Float>(out: &mut [F], tokens: &[u16], embedding: &[F], width: usize) {
     for (out, &token) in out.chunks_exact_mut(width).zip(tokens) {
         out.copy_from_slice(&embedding[usize::from(token) * width..][..width]);
     }
 }
 
-/// `dembedding[token] += dout[position]`.
+/// `dembedding[token] += dout[position]`: a token's gradient is the sum over all its positions.
 pub fn backward_embed<F: Float>(dembedding: &mut [F], dout: &[F], tokens: &[u16], width: usize) {
     for (dout, &token) in dout.chunks_exact(width).zip(tokens) {
         add(&mut dembedding[usize::from(token) * width..][..width], dout);

@@ -2,6 +2,7 @@
 
 use pipsqueak::internal::math::{Float, add};
 
+use super::gradients::Mode;
 use super::matmul::{View, ViewMut, multiply, multiply_add};
 
 /// A matrix and its bias, of one layer; an empty `bias` is none.
@@ -15,8 +16,17 @@ pub struct Linear<'a, F> {
     pub bias: &'a [F],
     /// Length of a row of `x`.
     pub inputs: usize,
-    /// Whether the backward pass writes the matrix's gradient instead of adding to it.
-    pub fresh: bool,
+}
+
+/// Where the gradients of a matrix and its bias go.
+#[derive(Debug)]
+pub struct LinearGradient<'a, F> {
+    /// `[outputs, inputs]`.
+    pub weight: &'a mut [F],
+    /// `[outputs]`, or empty; always added to.
+    pub bias: &'a mut [F],
+    /// Whether the matrix's gradient is written or added.
+    pub mode: Mode,
 }
 
 impl<'a, F: Float> Linear<'a, F> {
@@ -68,8 +78,8 @@ impl<'a, F: Float> Linear<'a, F> {
     }
 
     /// `dx = dout weight`, in place of `x`, and [`Linear::backward_weight`].
-    pub fn backward(&self, x: &mut [F], dweight_and_bias: [&mut [F]; 2], dout: &[F]) {
-        self.backward_weight(dweight_and_bias, dout, x);
+    pub fn backward(&self, x: &mut [F], gradient: LinearGradient<'_, F>, dout: &[F]) {
+        self.backward_weight(gradient, dout, x);
         self.backward_input(x, dout);
     }
 
@@ -79,11 +89,15 @@ impl<'a, F: Float> Linear<'a, F> {
         multiply(dx, self.out(dout), self.weight(), F::ONE);
     }
 
-    /// `dweight += doutᵀ x` (without what was there, if fresh), `dbias += Σ dout`.
-    pub fn backward_weight(&self, [dweight, dbias]: [&mut [F]; 2], dout: &[F], x: &[F]) {
+    /// `dweight = doutᵀ x` or `dweight += doutᵀ x`, by the gradient's mode; `dbias += Σ dout`, over the rows.
+    pub fn backward_weight(&self, gradient: LinearGradient<'_, F>, dout: &[F], x: &[F]) {
+        let LinearGradient { weight: dweight, bias: dbias, mode } = gradient;
         let dweight = ViewMut::new(dweight, self.outputs(), self.inputs, self.inputs);
-        let multiply_to = if self.fresh { multiply } else { multiply_add };
-        multiply_to(dweight, self.out(dout).transposed(), self.x(x), F::ONE);
+        let (dout_transposed, x) = (self.out(dout).transposed(), self.x(x));
+        match mode {
+            Mode::Write => multiply(dweight, dout_transposed, x, F::ONE),
+            Mode::Add => multiply_add(dweight, dout_transposed, x, F::ONE),
+        }
         if !dbias.is_empty() {
             dout.chunks_exact(dbias.len()).for_each(|dout| add(dbias, dout));
         }
@@ -103,8 +117,7 @@ mod tests {
         transpose(ViewMut::new(&mut transposed, 3, 2, 2), View::new(&weight, 2, 3, 3));
         let forward = |transposed| {
             let mut out = [0.0; 4];
-            Linear { weight: &weight, transposed, bias: &bias, inputs: 3, fresh: false }
-                .forward(&mut out, &x);
+            Linear { weight: &weight, transposed, bias: &bias, inputs: 3 }.forward(&mut out, &x);
             out
         };
         let same = forward(&[]).iter().zip(forward(&transposed)).all(|(a, b)| (a - b).abs() < 1e-12);
@@ -120,17 +133,19 @@ mod tests {
         let dout = values(ROWS * OUTPUTS, 4);
         let loss = |x: &[f64], weight: &[f64], bias: &[f64]| {
             let mut out = [0.0; ROWS * OUTPUTS];
-            Linear { weight, transposed: &[], bias, inputs: INPUTS, fresh: false }.forward(&mut out, x);
+            Linear { weight, transposed: &[], bias, inputs: INPUTS }.forward(&mut out, x);
             weighted(&out, &dout)
         };
-        let linear = Linear { weight: &weight, transposed: &[], bias: &bias, inputs: INPUTS, fresh: false };
+        let linear = Linear { weight: &weight, transposed: &[], bias: &bias, inputs: INPUTS };
         let (mut dx, mut dweight, mut dbias) = (x.clone(), vec![0.0; weight.len()], vec![0.0; OUTPUTS]);
-        linear.backward(&mut dx, [&mut dweight, &mut dbias], &dout);
+        let gradient = LinearGradient { weight: &mut dweight, bias: &mut dbias, mode: Mode::Add };
+        linear.backward(&mut dx, gradient, &dout);
         check("linear dx", &dx, &x, |x| loss(x, &weight, &bias));
         check("linear dweight", &dweight, &weight, |weight| loss(&x, weight, &bias));
         check("linear dbias", &dbias, &bias, |bias| loss(&x, &weight, bias));
         let mut written = vec![f64::NAN; weight.len()];
-        Linear { fresh: true, ..linear }.backward_weight([&mut written, &mut dbias], &dout, &x);
+        let gradient = LinearGradient { weight: &mut written, bias: &mut dbias, mode: Mode::Write };
+        linear.backward_weight(gradient, &dout, &x);
         assert_eq!(written, dweight);
     }
 }

@@ -8,8 +8,8 @@ use crate::vector::vectorised;
 /// Returns the weighted sum over one sequence, and replaces `logits` `[length, vocab]` by their gradient
 /// `(softmax(logits) - onehot(target)) weight scale`.
 ///
-/// Empty `weights` are all 1; a target of weight 0 is ignored. `scale` is 1 over all weights of the batch, so that the
-/// gradient is that of the mean.
+/// Empty `weights` stand for ones; a target of weight 0 is ignored. With a `scale` of 1 over the sum of the batch's weights,
+/// the gradient is that of the mean.
 pub fn cross_entropy<F: Float>(logits: &mut [F], targets: &[u16], weights: &[f32], scale: F) -> f64 {
     let vocab = logits.len() / targets.len();
     let mut total = 0.0;
@@ -17,13 +17,14 @@ pub fn cross_entropy<F: Float>(logits: &mut [F], targets: &[u16], weights: &[f32
         let weight = weights.get(position).map_or(1.0, |&weight| f64::from(weight));
         let logit = row[usize::from(target)];
         let (largest, sum) = differentiate(row, usize::from(target), scale * F::of(weight));
+        // -ln (e^(logit - largest) / sum)
         total += weight * (libm::log(sum.to_f64()) + (largest - logit).to_f64());
     }
     total
 }
 
 vectorised! {
-    /// `row = (softmax(row) - onehot(target)) scale`; returns what [`softmax`] does.
+    /// `row = (softmax(row) - onehot(target)) scale`; returns the largest logit and the sum of `e^(logit - largest)`.
     fn differentiate<F>(row: &mut [F], target: usize, scale: F) -> (F, F) {
         let statistics = softmax(row);
         row[target] -= F::ONE;

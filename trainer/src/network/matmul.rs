@@ -2,7 +2,7 @@
 
 use pipsqueak::internal::math::Float;
 
-/// A matrix in a slice: element `[row, column]` lies at `row * row_stride + column * column_stride`.
+/// A matrix in a slice: element `[row, column]` is at `row * row_stride + column * column_stride`.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a, F> {
     pub(super) values: &'a [F],
@@ -13,13 +13,13 @@ pub struct View<'a, F> {
 }
 
 impl<'a, F> View<'a, F> {
-    /// `[rows, columns]`, rows `stride` apart.
+    /// A view of `[rows, columns]` whose rows are `stride` values apart.
     pub fn new(values: &'a [F], rows: usize, columns: usize, stride: usize) -> View<'a, F> {
         assert_fits(values.len(), rows, columns, stride);
         View { values, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
-    /// Rows become columns; nothing moves.
+    /// The same values with rows as columns; nothing is copied.
     pub fn transposed(self) -> View<'a, F> {
         View {
             rows: self.columns,
@@ -31,7 +31,7 @@ impl<'a, F> View<'a, F> {
     }
 }
 
-/// A matrix to write to: `[rows, columns]`, rows `stride` apart.
+/// A matrix to write to: `[rows, columns]` whose rows are `stride` values apart.
 #[derive(Debug)]
 pub struct ViewMut<'a, F> {
     pub(super) values: &'a mut [F],
@@ -41,14 +41,14 @@ pub struct ViewMut<'a, F> {
 }
 
 impl<'a, F> ViewMut<'a, F> {
-    /// `[rows, columns]`, rows `stride` apart.
+    /// A view of `[rows, columns]` whose rows are `stride` values apart.
     pub fn new(values: &'a mut [F], rows: usize, columns: usize, stride: usize) -> ViewMut<'a, F> {
         assert_fits(values.len(), rows, columns, stride);
         ViewMut { values, rows, columns, stride }
     }
 }
 
-/// Every element lies in the slice, and no two in the same place.
+/// Panics unless every element is in the slice, and no two are in the same place.
 fn assert_fits(length: usize, rows: usize, columns: usize, stride: usize) {
     assert!(rows > 0 && columns > 0, "an empty matrix");
     assert!(stride >= columns, "rows overlap");
@@ -56,10 +56,11 @@ fn assert_fits(length: usize, rows: usize, columns: usize, stride: usize) {
     assert!(end.is_some_and(|end| end <= length), "[{rows}, {columns}] by {stride} in {length} values");
 }
 
-/// Has the library read the right-hand matrix where it lies, for results of up to about 200 rows as a small model's passes
-/// have: to copy it into another order first takes longer there than it saves. For the whole program; changes no result.
+/// Tells the library to read the right-hand matrix in place for results of up to about 200 rows, which is what a small
+/// model's passes have: copying it into another order first costs more there than it saves. For the whole program; changes
+/// no result.
 pub fn copy_little() {
-    /// In rows of the library's kernel, six for AVX-512.
+    /// In units of the rows that the library's kernel takes at once, six for AVX-512.
     const ROWS: usize = 32;
     gemm::set_lhs_packing_threshold_single_thread(ROWS);
 }

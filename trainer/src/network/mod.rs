@@ -1,10 +1,13 @@
 //! The transformer over many positions at once, and its backward pass, written by hand.
 //!
 //! One file an operation, its forward and backward next to each other; the gradient of `x` is `dx`. Gradients of
-//! parameters add, and so do those of the residual stream, which several operations read: the caller zeroes them. Every
-//! other activation has one reader, whose backward writes its gradient, in its place where nothing else reads it.
+//! parameters add up, and so do those of the residual stream, which several operations read. Every other activation has
+//! one reader, whose backward pass writes its gradient, in its place where nothing else reads it.
 //!
-//! Row operations are the core's own, so that what is learned here is what a chip will compute.
+//! Norms, rotations, sinusoids, ReLU and the loss's softmax are the core's own, so that what is learned here is what a chip
+//! computes. Matrix products, GELU, SiLU and attention with its softmax are second implementations, for speed: the core's
+//! take one position at a time, these take many side by side, and leave what the backward pass needs. `tests/decoder.rs`
+//! holds the two to the same logits, for every choice of a config.
 
 pub mod activation;
 pub mod activations;
@@ -13,6 +16,8 @@ mod block;
 #[cfg(test)]
 pub(crate) mod differences;
 pub mod embed;
+pub mod gradients;
+mod head;
 pub mod linear;
 pub mod loss;
 pub mod matmul;
@@ -20,6 +25,7 @@ pub mod norm;
 pub mod rotary;
 pub mod rounding;
 pub mod transpose;
+pub mod weights;
 
 use pipsqueak::Config;
 use pipsqueak::config::Position;
@@ -31,43 +37,31 @@ use crate::training::parameters::Parameters;
 use activations::Activations;
 use block::Block;
 use embed::{backward_embed, embed, sinusoids};
-use linear::Linear;
+use gradients::Gradients;
+use head::{Head, head_matrix};
 use loss::cross_entropy;
-use norm::Norm;
-use rotary::{turned_back, turns_table};
-use rounding::round_rows;
+use rotary::Rotations;
+use weights::Weights;
 
 /// A model's forward and backward pass over a few sequences, on one thread.
 #[derive(Debug, Clone)]
 pub struct Network<F> {
-    /// Whether activations are rounded as in an integer model; see [`rounding`].
-    pub rounds: bool,
-    /// Whether the backward pass writes the gradients of linear maps instead of adding to them; see [`Network::writes`].
-    pub fresh: bool,
     config: Config,
-    /// Rotary `[context, head]`, sinusoidal `[context, width]`, else empty.
-    positions: Vec<F>,
-    positions_back: Vec<F>,
+    rotations: Rotations<F>,
+    /// `[context, width]`; empty where positions are not sinusoidal.
+    sinusoids: Vec<F>,
     activations: Activations<F>,
 }
 
 impl<F: Float> Network<F> {
     /// A network without buffers yet; the first pass allocates them.
     pub fn new(config: &Config) -> Network<F> {
-        let positions = match config.position {
-            Position::Rotary => turns_table(config),
-            Position::Sinusoidal => sinusoids(config.context, config.width),
-            Position::None | Position::Learned => Vec::new(),
-        };
-        let positions_back = turned_back(&positions);
-        let activations = Activations::default();
+        let positions = if config.position == Position::Sinusoidal { config.context } else { 0 };
         Network {
-            rounds: false,
-            fresh: false,
             config: config.clone(),
-            positions,
-            positions_back,
-            activations,
+            rotations: Rotations::new(config),
+            sinusoids: sinusoids(positions, config.width),
+            activations: Activations::default(),
         }
     }
 
@@ -78,42 +72,24 @@ impl<F: Float> Network<F> {
 
     /// Bytes that the passes so far have allocated.
     #[cfg(test)]
-    pub(crate) fn allocated_bytes(&self) -> usize {
-        self.activations.allocated_bytes()
+    pub(crate) fn allocated_bytes(&mut self) -> usize {
+        self.activations.allocated_bytes(&self.config)
     }
 
     /// Fills every activation, and returns the logits `[sequences, length, vocab]`.
     ///
     /// # Panics
     /// If a token is not below `vocab`, or the windows are longer than `context`.
-    pub fn forward(&mut self, parameters: &Parameters<F>, windows: Windows<'_>) -> &[F] {
-        self.forward_with(parameters, None, windows)
-    }
-
-    /// As [`Network::forward`]; faster with the matrices transposed beforehand, see [`transpose`].
-    ///
-    /// # Panics
-    /// As [`Network::forward`].
-    pub fn forward_with(
-        &mut self,
-        parameters: &Parameters<F>,
-        transposed: Option<&Parameters<F>>,
-        windows: Windows<'_>,
-    ) -> &[F] {
-        let length = windows.length;
-        assert!(length <= self.config.context, "{length} positions, {} at most", self.config.context);
+    pub fn forward(&mut self, weights: Weights<'_, F>, windows: Windows<'_>) -> &[F] {
+        let (length, context) = (windows.length, self.config.context);
+        assert!(length <= context, "{length} positions; the context is {context}");
         let mut activations = core::mem::take(&mut self.activations);
         activations.fit(&self.config, windows.sequences(), length);
-        self.embed(&mut activations, parameters, windows);
+        self.embed(&mut activations, weights.values, windows);
         for layer in 0..self.config.layers {
-            let block = self.block(parameters, layer);
-            let block = match transposed {
-                Some(transposed) => block.with(transposed, layer),
-                None => block,
-            };
-            block.forward(&mut activations, layer);
+            Block::new(&self.config, &self.rotations, weights, layer).forward(&mut activations);
         }
-        self.head(&mut activations, parameters, transposed);
+        Head::new(&self.config, weights).forward(&mut activations);
         self.activations = activations;
         &self.activations.logits
     }
@@ -125,26 +101,29 @@ impl<F: Float> Network<F> {
         sequences.map(|(logits, window)| cross_entropy(logits, window.targets, window.weights, scale)).sum()
     }
 
-    /// Whether this parameter's gradient is written where the backward pass is fresh: the others must be zero before.
-    pub fn writes(&self, parameter: Parameter) -> bool {
-        use Parameter::{Down, Output, Qkv, Up};
-        matches!(parameter, Qkv | Output | Up | Down) || parameter == self.head_parameter()
-    }
-
-    /// Adds to `gradients`; after [`Network::forward`] and [`Network::loss`] with the same arguments.
+    /// Leaves the gradient of the parameters in `gradients`; after [`Network::forward`] and [`Network::loss`] with the same
+    /// arguments.
     pub fn backward(
         &mut self,
-        gradients: &mut Parameters<F>,
-        parameters: &Parameters<F>,
+        mut gradients: Gradients<'_, F>,
+        weights: Weights<'_, F>,
         windows: Windows<'_>,
     ) {
+        gradients.clear(|parameter| self.is_linear(parameter));
         let mut activations = core::mem::take(&mut self.activations);
-        self.backward_head(gradients, &mut activations, parameters);
+        Head::new(&self.config, weights).backward(&mut gradients, &mut activations);
         for layer in (0..self.config.layers).rev() {
-            self.block(parameters, layer).backward(gradients, &mut activations, layer);
+            Block::new(&self.config, &self.rotations, weights, layer)
+                .backward(&mut gradients, &mut activations);
         }
-        self.backward_embed(gradients, &activations, windows);
+        self.backward_embed(gradients.into, &activations, windows);
         self.activations = activations;
+    }
+
+    /// Whether a parameter is the matrix of a linear map, whose gradient is a matrix product.
+    fn is_linear(&self, parameter: Parameter) -> bool {
+        use Parameter::{Down, Output, Qkv, Up};
+        matches!(parameter, Qkv | Output | Up | Down) || parameter == head_matrix(&self.config)
     }
 
     fn embed(&self, activations: &mut Activations<F>, parameters: &Parameters<F>, windows: Windows<'_>) {
@@ -171,63 +150,12 @@ impl<F: Float> Network<F> {
         }
     }
 
-    /// What is added to the embeddings, `[context, width]`, or nothing.
+    /// The vectors that are added to the embeddings, `[context, width]`, or none.
     fn position_vectors<'a>(&'a self, parameters: &'a Parameters<F>) -> &'a [F] {
         match self.config.position {
             Position::Learned => parameters.get(Parameter::Positions),
-            Position::Sinusoidal => &self.positions,
+            Position::Sinusoidal => &self.sinusoids,
             Position::None | Position::Rotary => &[],
         }
-    }
-
-    fn head(
-        &self,
-        activations: &mut Activations<F>,
-        parameters: &Parameters<F>,
-        transposed: Option<&Parameters<F>>,
-    ) {
-        let (norm, head) = self.head_weights(parameters);
-        let transposed = transposed.map_or(&[][..], |transposed| transposed.get(self.head_parameter()));
-        let head = Linear { transposed, ..head };
-        norm.forward(&mut activations.final_normed, &mut activations.final_norm, &activations.output);
-        if self.rounds {
-            round_rows(&mut activations.final_normed, self.config.width);
-        }
-        head.forward(&mut activations.logits, &activations.final_normed);
-    }
-
-    fn backward_head(
-        &self,
-        gradients: &mut Parameters<F>,
-        activations: &mut Activations<F>,
-        parameters: &Parameters<F>,
-    ) {
-        let (norm, head) = self.head_weights(parameters);
-        let Activations { logits: dlogits, final_normed, dstream, output, final_norm, .. } = activations;
-        head.backward(final_normed, [gradients.get_mut(self.head_parameter()), &mut []], dlogits);
-        dstream.fill(F::ZERO);
-        let dnorm = gradients.layer_pair_mut(Parameter::FinalNormGain, Parameter::FinalNormBias, 0);
-        norm.backward(dstream, dnorm, final_normed, output, final_norm);
-    }
-
-    fn head_weights<'a>(&self, parameters: &'a Parameters<F>) -> (Norm<'a, F>, Linear<'a, F>) {
-        let gain = parameters.get(Parameter::FinalNormGain);
-        let norm = Norm::new(&self.config, gain, parameters.get(Parameter::FinalNormBias));
-        let weight = parameters.get(self.head_parameter());
-        (norm, Linear { weight, transposed: &[], bias: &[], inputs: self.config.width, fresh: self.fresh })
-    }
-
-    const fn head_parameter(&self) -> Parameter {
-        if self.config.tied { Parameter::Embedding } else { Parameter::LmHead }
-    }
-
-    fn block<'a>(&'a self, parameters: &'a Parameters<F>, layer: usize) -> Block<'a, F> {
-        let rotations: [&[F]; 2] = match self.config.position {
-            Position::Rotary => [&self.positions, &self.positions_back],
-            _ => [&[], &[]],
-        };
-        let block = Block::new(&self.config, parameters, layer, rotations);
-        let block = if self.fresh { block.fresh() } else { block };
-        if self.rounds { block.rounding() } else { block }
     }
 }

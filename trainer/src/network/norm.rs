@@ -1,7 +1,8 @@
 //! Norms over rows of `[rows, width]`: layer norm, RMS norm, or none.
 //!
-//! With `n = (x - mean) / deviation` (RMS: `n = x / rms`), `out = n gain + bias`, and `dn = dout gain`:
-//! `dx += (dn - mean(dn) - n mean(dn n)) / deviation` (RMS: without `mean(dn)`), `dgain += dout n`, `dbias += dout`.
+//! With `n = (x - mean) / deviation` (RMS: `n = x / rms`), `out = n gain + bias`. Backward, with `dn = dout gain`:
+//! `dgain += dout n`, `dbias += dout`, and `dx += (dn - mean(dn) - n mean(dn n)) / deviation`. The two means are there
+//! because `x` also moves its row's mean (`mean(dn)`, which RMS lacks) and its deviation (`n mean(dn n)`).
 
 use pipsqueak::Config;
 use pipsqueak::config::Norm as Kind;
@@ -13,14 +14,32 @@ use crate::vector::vectorised;
 /// A norm and its parameters, of one layer.
 #[derive(Debug, Clone, Copy)]
 pub struct Norm<'a, F> {
-    /// Which one.
+    /// Layer norm, RMS norm or none.
     pub kind: Kind,
     /// `[width]`; empty where there is no norm.
     pub gain: &'a [F],
     /// `[width]`, or empty.
     pub bias: &'a [F],
-    /// Added under the root.
+    /// Added to the variance or mean square under the root.
     pub epsilon: F,
+}
+
+/// Where the gradients of a gain and its bias are added.
+#[derive(Debug)]
+pub struct NormGradient<'a, F> {
+    /// `[width]`; empty where there is no norm.
+    pub gain: &'a mut [F],
+    /// `[width]`, or empty.
+    pub bias: &'a mut [F],
+}
+
+/// A row's statistics from the forward pass.
+#[derive(Debug, Clone, Copy)]
+struct Statistics<F> {
+    /// RMS: 0.
+    mean: F,
+    /// 1 over the deviation, or over the root of the mean square.
+    inverse: F,
 }
 
 impl<'a, F: Float> Norm<'a, F> {
@@ -29,7 +48,8 @@ impl<'a, F: Float> Norm<'a, F> {
         Norm { kind: config.norm, gain, bias, epsilon: F::of(f64::from(config.norm_epsilon)) }
     }
 
-    /// Leaves each row's mean (RMS: 0) and inverse deviation in `statistics` `[rows, 2]` for the backward pass.
+    /// `out` from `x`, both `[rows, width]`; leaves each row's mean (RMS: 0) and inverse deviation in `statistics`
+    /// `[rows, 2]` for the backward pass.
     pub fn forward(&self, out: &mut [F], statistics: &mut [F], x: &[F]) {
         match self.kind {
             Kind::None => out.copy_from_slice(x),
@@ -37,24 +57,32 @@ impl<'a, F: Float> Norm<'a, F> {
         }
     }
 
-    /// Adds to `dx`, `dgain` and `dbias`; uses `dout` up.
+    /// Adds to `dx` `[rows, width]` and to the `gradient`; uses `dout` up.
     pub fn backward(
         &self,
         dx: &mut [F],
-        [dgain, dbias]: [&mut [F]; 2],
+        gradient: NormGradient<'_, F>,
         dout: &mut [F],
         x: &[F],
         statistics: &[F],
     ) {
+        let NormGradient { gain: dgain, bias: dbias } = gradient;
         match self.kind {
             Kind::None => add(dx, dout),
-            Kind::Layer | Kind::Rms => backward_rows(*self, dx, [dgain, dbias], dout, x, statistics),
+            Kind::Layer | Kind::Rms => backward_rows(*self, dx, dgain, dbias, dout, x, statistics),
         }
     }
 
     #[inline(always)]
-    fn backward_row(&self, dx: &mut [F], dgain: &mut [F], dout: &mut [F], x: &[F], statistics: [F; 2]) {
-        let [mean, inverse] = statistics;
+    fn backward_row(
+        &self,
+        dx: &mut [F],
+        dgain: &mut [F],
+        dout: &mut [F],
+        x: &[F],
+        statistics: Statistics<F>,
+    ) {
+        let Statistics { mean, inverse } = statistics;
         for (((dgain, dout), &gain), &x) in dgain.iter_mut().zip(&mut *dout).zip(self.gain).zip(x) {
             *dgain += *dout * ((x - mean) * inverse);
             *dout *= gain;
@@ -88,23 +116,23 @@ vectorised! {
     fn backward_rows<F>(
         norm: Norm<'_, F>,
         dx: &mut [F],
-        dparameters: [&mut [F]; 2],
+        dgain: &mut [F],
+        dbias: &mut [F],
         dout: &mut [F],
         x: &[F],
         statistics: &[F]
     ) {
-        let [dgain, dbias] = dparameters;
         let width = norm.gain.len();
         let (statistics, _) = statistics.as_chunks::<2>();
         let rows = dx.chunks_exact_mut(width).zip(dout.chunks_exact_mut(width)).zip(x.chunks_exact(width));
-        for (((dx, dout), x), statistics) in rows.zip(statistics) {
+        for (((dx, dout), x), &[mean, inverse]) in rows.zip(statistics) {
             add(dbias, dout);
-            norm.backward_row(dx, dgain, dout, x, *statistics);
+            norm.backward_row(dx, dgain, dout, x, Statistics { mean, inverse });
         }
     }
 }
 
-/// `Σ f(a[i], b[i])`, in lanes.
+/// `Σ f(a[i], b[i])`, in as many partial sums as a vector has lanes.
 #[inline(always)]
 fn sum<F: Float>(a: &[F], b: &[F], f: impl Fn(F, F) -> F) -> F {
     let mut lanes = [F::ZERO; LANES];
@@ -142,7 +170,8 @@ mod tests {
         norm.forward(&mut out, &mut statistics, &x);
         let (mut dx, mut dgain) = (vec![earlier; x.len()], vec![0.0; WIDTH]);
         let mut dbias = vec![0.0; bias.len()];
-        norm.backward(&mut dx, [&mut dgain, &mut dbias], &mut dout.clone(), &x, &statistics);
+        let gradient = NormGradient { gain: &mut dgain, bias: &mut dbias };
+        norm.backward(&mut dx, gradient, &mut dout.clone(), &x, &statistics);
         check("norm dx", &dx, &x, |x| loss(x, &gain, &bias));
         check("norm dgain", &dgain, &gain, |gain| loss(&x, gain, &bias));
         if !bias.is_empty() {

@@ -1,8 +1,8 @@
-//! Activations rounded as the core's integer arithmetic rounds them: to int8, with one scale a vector.
+//! Activations rounded as the core's integer arithmetic rounds them: to int8, with one scale for each vector.
 //!
-//! For a vector `x`: `s = max |x| / 127`, `x = s round(x / s)`. Gradients pass as if nothing had been rounded (the
-//! straight-through estimator, Bengio et al. 2013), so that there is no backward pass. What the core does beyond this, its
-//! norms, activation functions and softmax in fixed point, is closer to f32 by two orders of magnitude and is left out.
+//! For a vector `x`: `scale = max |x| / 127`, `x = scale round(x / scale)`. Gradients pass as if nothing had been rounded
+//! (the straight-through estimator, Bengio et al. 2013), so there is no backward pass. The core's norms, activation
+//! functions and softmax in fixed point are closer to f32 by two orders of magnitude; training leaves them out.
 
 use pipsqueak::Config;
 use pipsqueak::internal::math::{self, Float};
@@ -10,23 +10,60 @@ use pipsqueak::internal::numbers::INT8_MAX;
 
 use crate::vector::vectorised;
 
+/// Whether a pass rounds activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// Activations stay as they are: for f32 models, and before quantisation-aware training begins.
+    None,
+    /// To int8, as an integer model of any weight format does.
+    Int8,
+}
+
+impl Rounding {
+    /// Rounds each row of `x` `[rows, columns]`, which a matrix is about to read.
+    pub fn round_rows<F: Float>(self, x: &mut [F], columns: usize) {
+        match self {
+            Rounding::None => {}
+            Rounding::Int8 => round_rows(x, columns),
+        }
+    }
+
+    /// As [`Rounding::round_rows`], in `copy` where that changes `x`: for what a backward pass needs unrounded.
+    pub fn rounded_rows<'a, F: Float>(self, copy: &'a mut [F], x: &'a [F], columns: usize) -> &'a [F] {
+        match self {
+            Rounding::None => x,
+            Rounding::Int8 => {
+                copy.copy_from_slice(x);
+                round_rows(copy, columns);
+                copy
+            }
+        }
+    }
+
+    /// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query with a scale of its own; the keys
+    /// of a position with one, and its values with another, both rounded up to bfloat16 as the cache holds them.
+    pub fn round_qkv<F: Float>(self, qkv: &mut [F], config: &Config) {
+        match self {
+            Rounding::None => {}
+            Rounding::Int8 => round_qkv(qkv, config),
+        }
+    }
+}
+
 vectorised! {
-    /// Rounds each row of `x` `[rows, columns]`: what enters a matrix.
-    pub fn round_rows<F>(x: &mut [F], columns: usize) {
+    fn round_rows<F>(x: &mut [F], columns: usize) {
         round_each(x, columns);
     }
 }
 
 vectorised! {
-    /// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query by itself; the keys of a position
-    /// together, and its values, with a scale that is rounded up to bfloat16.
-    pub fn round_qkv<F>(qkv: &mut [F], config: &Config) {
+    fn round_qkv<F>(qkv: &mut [F], config: &Config) {
         for row in qkv.chunks_exact_mut(config.qkv_width()) {
             let (query, key_value) = row.split_at_mut(config.width);
             round_each(query, config.head_size());
             for cached in key_value.chunks_exact_mut(config.kv_width()) {
-                let step = round_up_bf16(step(cached));
-                round(cached, step);
+                let scale = round_up_bf16(scale(cached));
+                round(cached, scale);
             }
         }
     }
@@ -35,25 +72,26 @@ vectorised! {
 #[inline(always)]
 fn round_each<F: Float>(x: &mut [F], columns: usize) {
     for row in x.chunks_exact_mut(columns) {
-        let step = step(row);
-        round(row, step);
+        let scale = scale(row);
+        round(row, scale);
     }
 }
 
 #[inline(always)]
-fn step<F: Float>(x: &[F]) -> F {
+fn scale<F: Float>(x: &[F]) -> F {
     let largest = x.iter().fold(F::ZERO, |largest, &x| math::max(x, math::max(-x, largest)));
     largest / F::of(f64::from(INT8_MAX))
 }
 
 #[inline(always)]
-fn round<F: Float>(x: &mut [F], step: F) {
-    if step > F::ZERO {
-        let inverse = F::ONE / step;
-        x.iter_mut().for_each(|x| *x = math::nearest(*x * inverse) * step);
+fn round<F: Float>(x: &mut [F], scale: F) {
+    if scale > F::ZERO {
+        let inverse = F::ONE / scale;
+        x.iter_mut().for_each(|x| *x = math::nearest(*x * inverse) * scale);
     }
 }
 
+/// The next bfloat16 from `x` on, for an `x` that is not negative: the upper half of its f32.
 #[inline(always)]
 fn round_up_bf16<F: Float>(x: F) -> F {
     let bits = (x.to_f64() as f32).to_bits() + 0xffff;
@@ -80,7 +118,7 @@ mod tests {
         let factor = f64::from(quantize(&mut q, &integers(&x))) * UNIT;
         let mut rounded = x.clone();
         round_rows(&mut rounded, 64);
-        // The core may round the other way where a value lies within 0.004 steps of the middle.
+        // The core may round the other way where a value lies within 0.004 scales of the middle.
         let same = rounded.iter().zip(q).filter(|(x, q)| (*x - f64::from(*q) * factor).abs() < 0.01 * factor);
         assert!(same.count() >= 63, "{rounded:?} {q:?}");
         assert!(rounded.iter().zip(&x).any(|(a, b)| (a - b).abs() > 0.3 * factor));

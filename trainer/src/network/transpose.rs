@@ -1,7 +1,7 @@
-//! Matrices turned about: `out[column][row] = matrix[row][column]`.
+//! Transposed matrices: `out[column][row] = matrix[row][column]`.
 //!
-//! A forward pass multiplies by transposed weights, and the GEMM library takes several times as long to pack such a matrix
-//! as one whose rows it can read: so all are transposed once a step, for every pass.
+//! A forward pass multiplies by transposed weights. The GEMM library takes several times as long to pack such a matrix as
+//! one whose rows it can read, so all are transposed once per step, for all its passes.
 
 use pipsqueak::internal::math::Float;
 
@@ -10,57 +10,59 @@ use crate::training::parallel;
 use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
-/// Values of a cache line: rows are read in strips of so many.
+/// Rows are read in strips of this many: their f32 fill a cache line of the result.
 const LINE: usize = 16;
-/// Side of the squares that are turned in registers.
+/// Side of the squares that are transposed in registers.
 const SIDE: usize = 4;
 
-/// Fills `out` with every matrix of every layer of `parameters`, transposed in its place; vectors are left out.
+/// Fills `out` with every matrix of every layer of `parameters`, transposed; vectors are left out.
 pub fn transpose_all(out: &mut Parameters<f32>, parameters: &Parameters<f32>, threads: usize) {
-    let matrices = out.walk_mut().zip(parameters.walk()).filter(|((parameter, _), _)| parameter.is_matrix());
-    let layers = matrices.flat_map(|((_, out), (_, shape, values))| {
-        let length = (shape.rows * shape.columns).max(1);
-        let layers = out.chunks_exact_mut(length).zip(values.chunks_exact(length));
-        layers.map(move |(out, values)| {
-            let (rows, columns) = (shape.rows, shape.columns);
-            (ViewMut::new(out, columns, rows, rows), View::new(values, rows, columns, columns))
-        })
+    let layers: Vec<_> = out.layers_with(parameters).filter(|layer| layer.parameter.is_matrix()).collect();
+    parallel::for_each(threads, layers.into_iter(), |layer| {
+        let (rows, columns) = (layer.shape.rows, layer.shape.columns);
+        let out = ViewMut::new(layer.out, columns, rows, rows);
+        transpose(out, View::new(layer.values, rows, columns, columns));
     });
-    let layers: Vec<_> = layers.collect();
-    parallel::for_each(threads, layers.into_iter(), |(out, values)| transpose(out, values));
 }
 
 vectorised! {
-    /// `out` `[columns, rows]` from `x` `[rows, columns]`, the values of whose rows lie side by side.
+    /// `out` `[columns, rows]` from `x` `[rows, columns]`, whose rows are contiguous.
     pub fn transpose<F>(out: ViewMut<'_, F>, x: View<'_, F>) {
         let (rows, columns) = (x.rows, x.columns);
         assert!((out.rows, out.columns, x.column_stride) == (columns, rows, 1), "shapes do not go together");
-        let strides = [out.stride, x.row_stride];
+        let ViewMut { values: out, stride, .. } = out;
         let [whole_rows, whole_columns] = [rows, columns].map(|side| side - side % SIDE);
         for strip in (0..whole_rows).step_by(LINE) {
             for column in (0..whole_columns).step_by(SIDE) {
                 for row in (strip..whole_rows.min(strip + LINE)).step_by(SIDE) {
-                    transpose_square(out.values, x.values, [row, column], strides);
+                    let square = read_square(&x.values[row * x.row_stride + column..], x.row_stride);
+                    write_square(&mut out[column * stride + row..], stride, square);
                 }
             }
         }
         for row in 0..rows {
             let first = if row < whole_rows { whole_columns } else { 0 };
             for column in first..columns {
-                out.values[column * out.stride + row] = x.values[row * x.row_stride + column];
+                out[column * stride + row] = x.values[row * x.row_stride + column];
             }
         }
     }
 }
 
-/// A square of [`SIDE`] that is at `[row, column]` in `x`; the `strides` are how far apart rows of `out` and `x` are.
+type Square<F> = [[F; SIDE]; SIDE];
+
+/// The square at the beginning of `x`, whose rows are `stride` values apart.
 #[inline(always)]
-fn transpose_square<F: Float>(out: &mut [F], x: &[F], [row, column]: [usize; 2], strides: [usize; 2]) {
-    let part = |i: usize| *x[(row + i) * strides[1] + column..].first_chunk().expect("a whole square");
-    let rows: [[F; SIDE]; SIDE] = core::array::from_fn(part);
-    let columns: [[F; SIDE]; SIDE] = core::array::from_fn(|i| rows.map(|row| row[i]));
-    for (i, values) in columns.into_iter().enumerate() {
-        *out[(column + i) * strides[0] + row..].first_chunk_mut().expect("a whole square") = values;
+fn read_square<F: Float>(x: &[F], stride: usize) -> Square<F> {
+    core::array::from_fn(|row| *x[row * stride..].first_chunk().expect("a whole square"))
+}
+
+/// Writes the transposed square to the beginning of `out`, whose rows are `stride` values apart.
+#[inline(always)]
+fn write_square<F: Float>(out: &mut [F], stride: usize, square: Square<F>) {
+    for column in 0..SIDE {
+        let values = square.map(|row| row[column]);
+        *out[column * stride..].first_chunk_mut().expect("a whole square") = values;
     }
 }
 

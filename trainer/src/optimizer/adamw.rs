@@ -2,29 +2,35 @@
 //!
 //! `m = β₁ m + (1 - β₁) g`, `v = β₂ v + (1 - β₂) g²`, then
 //! `w = w (1 - rate decay) - rate m / (1 - β₁ᵗ) / (sqrt(v / (1 - β₂ᵗ)) + ε)`. Only matrices decay.
+//!
+//! Both means begin at zero, so after `t` steps they hold a share of `1 - βᵗ` of what they are a mean of; dividing by it
+//! makes up for that.
 
-use pipsqueak::internal::Parameter;
 use serde::{Deserialize, Serialize};
 
-use super::{BLOCK, Moments, Step};
+use super::{BLOCK, Slices, Step, Tensor};
 use crate::training::parallel;
-use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
 /// The rule's constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AdamW {
-    /// Decay of the mean of the gradient.
+    /// `β₁`: decay of the mean of the gradient.
     pub beta1: f64,
-    /// Decay of the mean of its square.
+    /// `β₂`: decay of the mean of its square.
     pub beta2: f64,
-    /// Keeps the division in range.
+    /// `ε`: keeps the division in range.
     pub epsilon: f64,
-    /// Decay of matrices, times the learning rate.
+    /// Decay of matrices, in units of the learning rate.
     pub weight_decay: f64,
 }
 
-/// What the formula needs of one step, in f32.
+impl AdamW {
+    /// nanoGPT's constants for small models.
+    pub const DEFAULT: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
+}
+
+/// The numbers of the formula at one step, in f32.
 #[derive(Clone, Copy)]
 struct Rates {
     beta1: f32,
@@ -34,33 +40,21 @@ struct Rates {
     rate: f32,
     /// `1 / (1 - β₂ᵗ)`.
     second_correction: f32,
-    /// What is left of a matrix.
+    /// `1 - rate decay`.
     keep: f32,
-    /// What the gradient is multiplied by: clipping.
+    /// The factor that clips the gradient.
     clip: f32,
 }
 
 impl AdamW {
-    /// A step of every parameter that `chosen` says yes to.
-    pub(super) fn update(
-        &self,
-        parameters: &mut Parameters<f32>,
-        moments: &mut Moments,
-        gradients: &Parameters<f32>,
-        step: Step,
-        threads: usize,
-        chosen: impl Fn(Parameter) -> bool,
-    ) {
-        let all = parameters.walk_mut().zip(moments.first.walk_mut()).zip(moments.second.walk_mut());
-        let all = all.zip(gradients.walk()).filter(|((((parameter, _), _), _), _)| chosen(*parameter));
-        let blocks = all.flat_map(|((((parameter, w), (_, m)), (_, v)), (_, _, g))| {
-            let rates = self.rates(step, parameter.is_matrix());
-            let blocks =
-                w.chunks_mut(BLOCK).zip(m.chunks_mut(BLOCK)).zip(v.chunks_mut(BLOCK)).zip(g.chunks(BLOCK));
-            blocks.map(move |block| (rates, block))
+    /// A step of these tensors.
+    pub(super) fn update<'a>(&self, tensors: impl Iterator<Item = Tensor<'a>>, step: Step, threads: usize) {
+        let blocks = tensors.flat_map(|tensor| {
+            let rates = self.rates(step, tensor.parameter.is_matrix());
+            tensor.slices.chunks(BLOCK).map(move |slices| (slices, rates))
         });
         let blocks: Vec<_> = blocks.collect();
-        parallel::for_each(threads, blocks.into_iter(), |(rates, (((w, m), v), g))| {
+        parallel::for_each(threads, blocks.into_iter(), |(Slices { w, m, v, g }, rates)| {
             update(w, m, v, g, rates)
         });
     }
@@ -94,18 +88,22 @@ vectorised! {
 
 #[cfg(test)]
 mod tests {
+    use pipsqueak::internal::Parameter;
+
     use super::*;
+    use crate::optimizer::{Moments, Optimizer};
     use crate::sizing::presets::GPT;
+    use crate::training::parameters::Parameters;
 
     #[test]
     fn the_first_step_goes_by_the_sign_and_only_matrices_decay() {
-        let rule = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
         let mut parameters = Parameters::<f32>::zeros(&GPT);
         parameters.values_mut().fill(1.0);
         let mut gradients = Parameters::zeros(&GPT);
         gradients.values_mut().fill(-3.0);
         let step = Step { number: 0, learning_rate: 0.5, clip: 1.0 };
-        rule.update(&mut parameters, &mut Moments::zeros(&GPT), &gradients, step, 2, |_| true);
+        let mut moments = Moments::zeros(&GPT);
+        Optimizer::AdamW(AdamW::DEFAULT).update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
         assert!(parameters.get(Parameter::Up).iter().all(|w| (w - 1.45).abs() < 1e-6));
         assert!(parameters.get(Parameter::MlpNormGain).iter().all(|w| (w - 1.5).abs() < 1e-6));
     }

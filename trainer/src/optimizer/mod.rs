@@ -1,11 +1,12 @@
-//! The rules of a step, a file each, and what they share: the moments, and the gradient's sum, norm and clipping.
+//! The update rules, a file each, and what they share: the moments, the walk over all tensors, and the gradient's sum, norm
+//! and clipping.
 
 mod adamw;
 mod muon;
 pub mod schedule;
 
 use pipsqueak::Config;
-use pipsqueak::internal::math;
+use pipsqueak::internal::{Parameter, Shape, math};
 use serde::{Deserialize, Serialize};
 
 pub use adamw::AdamW;
@@ -15,15 +16,15 @@ use crate::training::parallel;
 use crate::training::parameters::Parameters;
 use crate::vector::vectorised;
 
-/// Values that one thread takes at a time; sums are per block, so that they do not depend on the threads.
+/// Values that a thread takes at a time. Sums are made block by block, so they do not depend on the number of threads.
 const BLOCK: usize = 1 << 14;
 
-/// How far and which way a step goes.
+/// The update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Optimizer {
-    /// Every value by itself.
+    /// Each weight by its own gradients.
     AdamW(AdamW),
-    /// The layers' matrices as wholes, the rest by AdamW.
+    /// Each matrix of a layer as a whole, and the rest by AdamW.
     Muon(Muon),
 }
 
@@ -32,7 +33,7 @@ pub enum Optimizer {
 pub struct Moments {
     /// `m`.
     pub first: Parameters<f32>,
-    /// `v`; zero where the rule needs none. For each row of Muon's matrices, one, at its beginning.
+    /// `v`; zero where the rule needs none. NorMuon has one value for each row of a matrix, in place of the row's first.
     pub second: Parameters<f32>,
 }
 
@@ -43,14 +44,14 @@ impl Moments {
     }
 }
 
-/// Which step it is.
+/// The numbers of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Counted from 0.
     pub number: u64,
     /// See [`Schedule`](crate::optimizer::schedule::Schedule).
     pub learning_rate: f64,
-    /// What the gradient is multiplied by; see [`clip`].
+    /// The factor of the gradient; see [`clip`].
     pub clip: f64,
 }
 
@@ -65,14 +66,60 @@ impl Optimizer {
         step: Step,
         threads: usize,
     ) {
+        let tensors = walk_with(parameters, moments, gradients);
         match self {
-            Optimizer::AdamW(rule) => rule.update(parameters, moments, gradients, step, threads, |_| true),
-            Optimizer::Muon(rule) => rule.update(config, parameters, moments, gradients, step, threads),
+            Optimizer::AdamW(rule) => rule.update(tensors, step, threads),
+            Optimizer::Muon(rule) => rule.update(config, tensors, step, threads),
         }
     }
 }
 
-/// Adds all `gradients` up in the first, in their order; returns the norm of the sum.
+/// One parameter, with all that a step reads and changes.
+struct Tensor<'a> {
+    parameter: Parameter,
+    shape: Shape,
+    slices: Slices<'a>,
+}
+
+/// Some weights with their moments and gradients, all of one length; named as in the rules' formulas.
+struct Slices<'a> {
+    w: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    g: &'a [f32],
+}
+
+/// Every parameter that the model has, with its moments and gradient.
+fn walk_with<'a>(
+    parameters: &'a mut Parameters<f32>,
+    moments: &'a mut Moments,
+    gradients: &'a Parameters<f32>,
+) -> impl Iterator<Item = Tensor<'a>> {
+    let Moments { first, second } = moments;
+    let moments = first.walk_mut().zip(second.walk_mut());
+    let all = parameters.walk_mut().zip(moments).zip(gradients.walk());
+    all.map(|(((parameter, w), ((_, m), (_, v))), (_, shape, g))| {
+        let slices = Slices { w, m, v, g };
+        Tensor { parameter, shape, slices }
+    })
+}
+
+impl<'a> Slices<'a> {
+    /// Takes the first `length` of each off; all of them where there are fewer.
+    fn split_off(&mut self, length: usize) -> Slices<'a> {
+        let length = length.min(self.g.len());
+        let split = |values: &mut &'a mut [f32]| values.split_off_mut(..length).unwrap_or_default();
+        let (w, m, v) = (split(&mut self.w), split(&mut self.m), split(&mut self.v));
+        Slices { w, m, v, g: self.g.split_off(..length).unwrap_or_default() }
+    }
+
+    /// Pieces of this `length`, and a last one of what remains.
+    fn chunks(mut self, length: usize) -> impl Iterator<Item = Slices<'a>> {
+        core::iter::from_fn(move || (!self.g.is_empty()).then(|| self.split_off(length)))
+    }
+}
+
+/// Adds up all `gradients` in the first of them, in their order; returns the norm of the sum.
 pub fn reduce(gradients: &mut [&mut Parameters<f32>], threads: usize) -> f64 {
     let (first, others) = gradients.split_first_mut().expect("at least one shard");
     let mut squares = vec![0.0; first.len().div_ceil(BLOCK)];
@@ -94,7 +141,7 @@ vectorised! {
     }
 }
 
-/// What to multiply a gradient of this `norm` by, so that it is at most `largest` (0: never).
+/// The factor that brings a gradient of this `norm` down to `largest`, if it is larger; 0 stands for no limit.
 pub fn clip(norm: f64, largest: f64) -> f64 {
     if largest > 0.0 && norm > largest { largest / norm } else { 1.0 }
 }

@@ -1,87 +1,92 @@
-//! Muon: momentum whose singular values are all brought to about 1 (Jordan et al. 2024).
+//! Muon: momentum with all its singular values brought to about 1 (Jordan et al. 2024).
 //!
 //! For each matrix of a layer, with queries, keys, values, gate and up as matrices of their own:
 //! `m = μ m + (1 - μ) g`, `u = μ m + (1 - μ) g` (Nesterov), `o = orthogonal(u)`, then
-//! `w = w (1 - rate decay) - rate 0.2 sqrt(max(rows, columns)) o`. The factor gives a step the size that AdamW's have
-//! (Liu et al. 2025, «Muon is scalable»), so that one learning rate serves both: the embedding, the positions, the head
-//! and all vectors go by AdamW.
+//! `w = w (1 - rate decay) - rate 0.2 sqrt(max(rows, columns)) o`. An orthogonal `o` has `min(rows, columns)` singular
+//! values of 1, so its values have a root mean square of `sqrt(min / (rows columns)) = 1 / sqrt(max(rows, columns))`: the
+//! factor makes that 0.2, about what AdamW's steps have (Liu et al. 2025, «Muon is scalable»). So one learning rate serves
+//! both rules; the embedding, the positions, the head and all vectors go by AdamW.
 //!
-//! With `β`, each row of `o` goes by what its steps usually are («NorMuon», Li et al. 2025): `v = β v + (1 - β) mean(o²)` for
-//! each row, `o = o / (sqrt(v) + ε)`, and all of `o` is brought back to the norm that it had. So neurons that orthogonal steps
-//! favour get no more than others. A row's `v` is kept where its first value's second moment would be.
+//! NorMuon (Li et al. 2025) also evens out the rows of `o`, each of which moves one neuron:
+//! `v = β v + (1 - β) mean(o²)` for each row, `o = o / (sqrt(v) + ε)`, and all of `o` is brought back to the norm that it
+//! had. A row's `v` is kept where AdamW would keep that of the row's first value.
 
 use pipsqueak::Config;
 use pipsqueak::config::Mlp;
 use pipsqueak::internal::{Parameter, math};
 use serde::{Deserialize, Serialize};
 
-use super::{AdamW, Moments, Step};
+use super::{AdamW, Slices, Step, Tensor};
 use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
 use crate::training::parallel;
-use crate::training::parameters::Parameters;
 
 /// The rule's constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Muon {
     /// `μ`.
     pub momentum: f64,
-    /// `β`; none leaves the rows as they are.
-    pub row_beta: Option<f64>,
-    /// Decay of the matrices, times the learning rate.
+    /// NorMuon's `β`; `None` is plain Muon. Checkpoints call it `row_beta`.
+    #[serde(rename = "row_beta")]
+    pub normuon_beta: Option<f64>,
+    /// Decay of the matrices, in units of the learning rate.
     pub weight_decay: f64,
-    /// The rule for all else.
+    /// The rule for everything else.
     pub rest: AdamW,
 }
 
-/// Root mean square of a step's values, over the learning rate.
+impl Muon {
+    /// Jordan's momentum, without the evened rows.
+    pub const PLAIN: Muon =
+        Muon { momentum: 0.95, normuon_beta: None, weight_decay: 0.1, rest: AdamW::DEFAULT };
+    /// With evened rows.
+    pub const NORMUON: Muon = Muon { normuon_beta: Some(0.95), ..Muon::PLAIN };
+}
+
+/// Root mean square of a step's values, in units of the learning rate.
 const STEP_SIZE: f64 = 0.2;
 /// `ε`: keeps the division of a row in range.
 const EPSILON: f32 = 1e-8;
 /// Iterations of [`orthogonalize`].
 const ITERATIONS: usize = 5;
-/// Jordan's coefficients: steepest at 0, at the price that singular values end between about 0.7 and 1.2, not at 1.
+/// Jordan's coefficients `[a, b, c]`. They are steepest at 0, so that small singular values grow soonest; in return, singular
+/// values end anywhere between about 0.7 and 1.2 instead of at 1.
 const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
 
-/// One matrix to be changed, and what a step of it needs.
+/// One matrix `[rows, columns]` with its moments and gradient.
 struct Matrix<'a> {
-    w: &'a mut [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-    g: &'a [f32],
+    slices: Slices<'a>,
     rows: usize,
     columns: usize,
 }
 
 impl Muon {
     /// A step of every parameter.
-    pub(super) fn update(
+    pub(super) fn update<'a>(
         &self,
         config: &Config,
-        parameters: &mut Parameters<f32>,
-        moments: &mut Moments,
-        gradients: &Parameters<f32>,
+        tensors: impl Iterator<Item = Tensor<'a>>,
         step: Step,
         threads: usize,
     ) {
-        self.rest.update(parameters, moments, gradients, step, threads, |p| blocks(p, config).is_empty());
-        let matrices = matrices(config, parameters, moments, gradients);
+        let is_ours = |tensor: &Tensor<'_>| !matrix_rows(tensor.parameter, config).is_empty();
+        let (ours, rest): (Vec<_>, Vec<_>) = tensors.partition(is_ours);
+        self.rest.update(rest.into_iter(), step, threads);
+        let matrices: Vec<Matrix<'_>> =
+            ours.into_iter().flat_map(|tensor| matrices(tensor, config)).collect();
         parallel::for_each(threads, matrices.into_iter(), |matrix| self.update_matrix(matrix, step));
     }
 
     fn update_matrix(&self, matrix: Matrix<'_>, step: Step) {
-        let Matrix { w, m, v, g, rows, columns } = matrix;
+        let Matrix { slices: Slices { w, m, v, g }, rows, columns } = matrix;
         let (momentum, clip) = (self.momentum as f32, step.clip as f32);
-        let mut update: Vec<f32> = m
-            .iter_mut()
-            .zip(g)
-            .map(|(m, &g)| {
-                let g = (1.0 - momentum) * clip * g;
-                *m = momentum * *m + g;
-                momentum * *m + g
-            })
-            .collect();
+        let look_ahead = |(m, g): (&mut f32, &f32)| {
+            let g = (1.0 - momentum) * clip * g;
+            *m = momentum * *m + g;
+            momentum * *m + g
+        };
+        let mut update: Vec<f32> = m.iter_mut().zip(g).map(look_ahead).collect();
         orthogonalize(&mut update, rows, columns);
-        if let Some(beta) = self.row_beta {
+        if let Some(beta) = self.normuon_beta {
             even_rows(&mut update, v, columns, beta as f32);
         }
         let keep = (1.0 - step.learning_rate * self.weight_decay) as f32;
@@ -90,8 +95,8 @@ impl Muon {
     }
 }
 
-/// Rows of each matrix that one layer of a parameter consists of; none where [`AdamW`] is to change it.
-fn blocks(parameter: Parameter, config: &Config) -> Vec<usize> {
+/// Rows of each matrix that one layer of a parameter consists of; empty where [`AdamW`] updates the parameter.
+fn matrix_rows(parameter: Parameter, config: &Config) -> Vec<usize> {
     match parameter {
         Parameter::Qkv => vec![config.width, config.kv_width(), config.kv_width()],
         Parameter::Up if config.mlp == Mlp::Gated => vec![config.hidden; 2],
@@ -101,32 +106,26 @@ fn blocks(parameter: Parameter, config: &Config) -> Vec<usize> {
     }
 }
 
-/// Every matrix of every layer.
-fn matrices<'a>(
-    config: &Config,
-    parameters: &'a mut Parameters<f32>,
-    moments: &'a mut Moments,
-    gradients: &'a Parameters<f32>,
-) -> Vec<Matrix<'a>> {
-    let mut matrices = Vec::new();
-    let Moments { first, second } = moments;
-    let all = parameters.walk_mut().zip(first.walk_mut()).zip(second.walk_mut()).zip(gradients.walk());
-    for ((((parameter, mut w), (_, mut m)), (_, mut v)), (_, shape, mut g)) in all {
-        let blocks = blocks(parameter, config);
-        for rows in (0..shape.layers).flat_map(|_| &blocks).copied() {
-            let length = rows * shape.columns;
-            let [w, m, v] = [&mut w, &mut m, &mut v].map(|values| values.split_off_mut(..length));
-            let (Some(w), Some(m), Some(v), Some(g)) = (w, m, v, g.split_off(..length)) else {
-                unreachable!("the blocks make up the layer")
-            };
-            matrices.push(Matrix { w, m, v, g, rows, columns: shape.columns });
-        }
-    }
-    matrices
+/// The matrices that a tensor consists of, layer by layer.
+fn matrices<'a>(tensor: Tensor<'a>, config: &Config) -> impl Iterator<Item = Matrix<'a>> {
+    let Tensor { parameter, shape, mut slices } = tensor;
+    let rows = matrix_rows(parameter, config).repeat(shape.layers);
+    rows.into_iter().map(move |rows| {
+        let slices = slices.split_off(rows * shape.columns);
+        Matrix { slices, rows, columns: shape.columns }
+    })
 }
 
-/// Brings all singular values of `x` `[rows, columns]` near 1 and keeps its singular vectors, by the Newton-Schulz
-/// iteration `x = a x + (b s + c s²) x` with `s = x xᵀ`, over the shorter side. What is zero stays zero.
+/// Brings all singular values of `x` `[rows, columns]` near 1 and keeps its singular vectors, by the Newton-Schulz iteration
+/// `x = (a + b s + c s²) x` with `s = x xᵀ`.
+///
+/// With the decomposition `x = U Σ Vᵀ`, `s = U Σ Vᵀ V Σ Uᵀ = U Σ² Uᵀ`, because `Vᵀ V = 1`; likewise `s² = U Σ⁴ Uᵀ`. So
+/// `(a + b s + c s²) x = U (a Σ + b Σ³ + c Σ⁵) Vᵀ`: one iteration takes each singular value `σ` to `a σ + b σ³ + c σ⁵` and
+/// leaves `U` and `V` alone. No singular value is larger than the norm `sqrt(Σ x²)`, so dividing by it first brings all of
+/// them into `[0, 1]`, from where the polynomial drives them towards 1; zero stays zero.
+///
+/// `s` has the rows' side. Of a matrix with more rows than columns `x (a + b s + c s²)` with `s = xᵀ x` gives the same, by
+/// the same steps, from a smaller `s`.
 pub(super) fn orthogonalize(x: &mut [f32], rows: usize, columns: usize) {
     let [a, b, c] = COEFFICIENTS;
     let norm = f32::sqrt(math::sum(x, |x| x * x));
@@ -156,8 +155,9 @@ pub(super) fn orthogonalize(x: &mut [f32], rows: usize, columns: usize) {
     }
 }
 
-/// Divides each row of `o` by the root of its mean square over the steps, and all of it so that its norm stays. `v` holds
-/// the mean at each row's beginning; that it begins at zero is the same for every row, and goes with the norm.
+/// Divides each row of `o` by the root of its mean square over the steps, then scales all of `o` back to the norm that it
+/// had. `v` holds a row's mean in place of the row's first value. That mean begins at zero, which makes it too small by a
+/// factor; the factor is the same for every row, so it goes with the norm.
 fn even_rows(o: &mut [f32], v: &mut [f32], columns: usize, beta: f32) {
     let before = math::sum(o, |o| o * o);
     for (o, v) in o.chunks_exact_mut(columns).zip(v.chunks_exact_mut(columns)) {
@@ -176,14 +176,9 @@ fn even_rows(o: &mut [f32], v: &mut [f32], columns: usize, beta: f32) {
 mod tests {
     use super::*;
     use crate::network::differences::values;
+    use crate::optimizer::{Moments, Optimizer};
     use crate::sizing::presets::{GPT, STORIES_260K};
-
-    const RULE: Muon = Muon {
-        momentum: 0.95,
-        row_beta: None,
-        weight_decay: 0.1,
-        rest: AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 },
-    };
+    use crate::training::parameters::Parameters;
 
     /// `x xᵀ` over the shorter side, whose eigenvalues are the squares of the singular values.
     fn gram(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
@@ -226,9 +221,9 @@ mod tests {
             let noise = values(gradients.len(), 2);
             gradients.values_mut().iter_mut().zip(noise).for_each(|(g, noise)| *g = noise as f32);
             let step = Step { number: 0, learning_rate: 0.01, clip: 1.0 };
-            RULE.update(&config, &mut parameters, &mut moments, &gradients, step, 2);
+            Optimizer::Muon(Muon::PLAIN).update(&config, &mut parameters, &mut moments, &gradients, step, 2);
             for (parameter, shape, w) in parameters.walk() {
-                let by_muon = !blocks(parameter, &config).is_empty();
+                let by_muon = !matrix_rows(parameter, &config).is_empty();
                 assert_eq!(by_muon, parameter.is_matrix() && shape.layers > 1, "{}", parameter.name());
                 let second = moments.second.get(parameter).iter().all(|&v| v == 0.0);
                 assert_eq!(by_muon, second, "{}", parameter.name());
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_go_by_what_their_steps_usually_are() {
+    fn each_row_is_divided_by_the_usual_size_of_its_steps() {
         let mut o = [3.0, -3.0, 1.0, 1.0, 0.0, 0.0];
         let mut v = [0.0; 6];
         even_rows(&mut o, &mut v, 2, 0.75);
@@ -250,7 +245,7 @@ mod tests {
         let even = libm::sqrtf(5.0);
         let expected = [even, -even, even, even, 0.0, 0.0];
         assert!(o.iter().zip(expected).all(|(o, e)| (o - e).abs() < 1e-5), "{o:?}");
-        // The first row is known for large steps: a small one of it is now smaller than another row's.
+        // The first row usually has large steps: the same step is now a smaller one for it than for another row.
         let mut o = [1.0; 6];
         even_rows(&mut o, &mut v, 2, 0.75);
         assert!((v[0] - (0.75 * 2.25 + 0.25)).abs() < 1e-6);
@@ -263,13 +258,12 @@ mod tests {
 
     #[test]
     fn each_row_keeps_one_mean() {
-        let rule = Muon { row_beta: Some(0.95), ..RULE };
         let (mut parameters, mut moments) = (Parameters::zeros(&GPT), Moments::zeros(&GPT));
         let mut gradients = Parameters::zeros(&GPT);
         let noise = values(gradients.len(), 2);
         gradients.values_mut().iter_mut().zip(noise).for_each(|(g, noise)| *g = noise as f32);
         let step = Step { number: 0, learning_rate: 0.01, clip: 1.0 };
-        rule.update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
+        Optimizer::Muon(Muon::NORMUON).update(&GPT, &mut parameters, &mut moments, &gradients, step, 2);
         let columns = parameters.shape(Parameter::Up).columns;
         for (i, v) in moments.second.get(Parameter::Up).iter().enumerate() {
             assert_eq!(*v > 0.0, i % columns == 0, "{i}: {v}");
@@ -286,7 +280,8 @@ mod tests {
         let (mut w, mut m, g) = ([0.0], [-0.11], [4.0]);
         let mut v = [0.0];
         let step = Step { number: 3, learning_rate: 0.1, clip: 0.5 };
-        RULE.update_matrix(Matrix { w: &mut w, m: &mut m, v: &mut v, g: &g, rows: 1, columns: 1 }, step);
+        let slices = Slices { w: &mut w, m: &mut m, v: &mut v, g: &g };
+        Muon::PLAIN.update_matrix(Matrix { slices, rows: 1, columns: 1 }, step);
         assert!((m[0] - (0.95 * -0.11 + 0.05 * 2.0)).abs() < 1e-6 && m[0] < 0.0);
         assert!(w[0] < 0.0 && w[0] > -0.1 * 0.2 * 1.5, "{}", w[0]);
     }

@@ -4,7 +4,7 @@ use core::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-/// The way from the maximum to the minimum, over the share `t` of the steps after the warm-up.
+/// How the learning rate falls from the maximum to the minimum, with `t` from 0 to 1 over the steps after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Decay {
     /// A straight line, `1 - t`.
@@ -13,14 +13,14 @@ pub enum Decay {
     Cosine,
 }
 
-/// When the learning rate is what.
+/// The learning rate over the steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
     /// Reached at the end of the warm-up.
     pub maximum: f64,
-    /// Reached at `steps`, and kept.
+    /// Reached at the last step.
     pub minimum: f64,
-    /// Between the two.
+    /// The curve between the two.
     pub decay: Decay,
     /// Steps of the warm-up.
     pub warmup: u64,
@@ -43,6 +43,7 @@ impl Schedule {
 }
 
 impl Decay {
+    /// The share of the fall that is still to come.
     fn left(self, t: f64) -> f64 {
         match self {
             Decay::Linear => 1.0 - t,

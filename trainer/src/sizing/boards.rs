@@ -1,24 +1,24 @@
-//! Real boards, what they have, and what of it the firmware takes beside the model.
+//! Real boards, their flash and RAM, and how much of these the firmware takes beside the model.
 
 use anyhow::{Result, anyhow};
 use pipsqueak::{Config, Precision};
 
-/// A board that one can buy, or emulate.
+/// A board to buy, or to emulate.
 #[derive(Debug, Clone, Copy)]
 pub struct Board {
-    /// As its maker calls it.
+    /// Its maker's name for it.
     pub name: &'static str,
     /// The chip and its processor.
     pub chip: &'static str,
     /// Flash, in bytes.
     pub flash_bytes: u64,
-    /// The largest stretch of RAM, in bytes.
+    /// The largest contiguous RAM, in bytes.
     pub ram_bytes: u64,
 }
 
 const KIB: u64 = 1024;
 
-/// The boards that `inspect` compares with; sizes from their makers' data sheets.
+/// The boards that `inspect` lists, with sizes from their makers' data sheets.
 pub const BOARDS: [Board; 14] = [
     board("micro:bit v1", "nRF51822, Cortex-M0", 256, 16),
     board("Blue Pill", "STM32F103C8, Cortex-M3", 64, 20),
@@ -36,10 +36,10 @@ pub const BOARDS: [Board; 14] = [
     board("mps2-an386 (QEMU)", "Cortex-M4F", 4096, 4096),
 ];
 
-/// The board that a person means by a part of its name or of its chip's, in whatever case: the whole name first.
+/// The board that has this in its name or its chip's, whatever the case and punctuation; a whole name comes first.
 ///
 /// # Errors
-/// If there is none, or there are several; the message lists them.
+/// If there is none, or more than one; the message lists them.
 pub fn find(name: &str) -> Result<&'static Board> {
     let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
     let wanted = plain(name);
@@ -73,7 +73,7 @@ pub const FIRMWARE_FLASH_BYTES: u64 = 72 * KIB;
 /// RAM that the firmware's own state and its stack take, rounded up; held to the emulated board's high-water mark.
 pub const FIRMWARE_RAM_BYTES: u64 = 6 * KIB;
 
-/// What a model takes of a board.
+/// The flash and RAM that a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
     /// The model file.
@@ -83,7 +83,7 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// Of a model of this shape whose file has this size.
+    /// The footprint of a model with this shape and this size of its file.
     pub fn of(config: &Config, precision: Precision, model_bytes: u64) -> Self {
         Footprint { model_bytes, memory_bytes: config.memory_bytes(precision) as u64 }
     }
@@ -98,7 +98,7 @@ impl Footprint {
         self.memory_bytes + FIRMWARE_RAM_BYTES
     }
 
-    /// What is missing on a board, in words; `None` where it fits.
+    /// Says how much flash or RAM a board lacks; `None` where the model fits.
     pub fn lacks(&self, board: &Board) -> Option<String> {
         let lack = |what: &str, needs: u64, has: u64| {
             (needs > has).then(|| format!("{} KiB too little {what}", (needs - has).div_ceil(KIB)))

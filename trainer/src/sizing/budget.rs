@@ -1,68 +1,70 @@
 //! Choosing a model's shape for a chip, by the rule that `docs/budgets.md` derives from experiments.
 //!
-//! 1. The number format is int4 where that holds [`MORE`] times the weights that int8 does, else int8.
-//! 2. The vocabulary follows from the weights that flash has room for.
+//! 1. The number format is int4 where that allows at least [`INT4_ADVANTAGE_MIN`] times the weights of int8, else int8.
+//! 2. The vocabulary follows from the number of weights that flash can hold.
 //! 3. The weights fill the flash, up to [`PARAMETERS_MAX`].
-//! 4. Of the shapes that do, the one whose width over its layers is nearest to [`ASPECT`].
-//! 5. The context is the longest of [`CONTEXTS`] with which RAM still holds [`ENOUGH`] of the weights that flash would
-//!    hold, in a shape that is not wider than [`ASPECT_MAX`]; before it is halved, all heads share one key and value
-//!    head. Where no context is short enough for that, RAM decides, and the most weights that it holds are taken.
+//! 4. Of the shapes that fill it, the one is taken whose width over its layers is nearest to [`ASPECT`].
+//! 5. The context is the longest of [`CONTEXTS`] with which RAM still allows a share of [`WEIGHTS_KEPT_MIN`] of the weights
+//!    that flash could hold, in a shape with a width of at most [`ASPECT_MAX`] times its layers. Before the context is
+//!    shortened, all heads share one key and value head. Where even the shortest context does not get there, RAM decides:
+//!    the shape with the most weights is taken.
 
 use anyhow::{Result, anyhow, ensure};
 use pipsqueak::internal::Parameter;
+use pipsqueak::internal::packing::Format;
 use pipsqueak::{Config, Precision};
 
 use crate::cli::human;
 use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, Footprint};
-use crate::sizing::shape::{Sizes, Wishes};
+use crate::sizing::shape::{PartialConfig, Sizes};
 
-/// More weights than this take hours to train on a PC and a second a token on a chip: only explicit options go beyond.
+/// More weights than this take hours to train on a PC, and a chip a second per token: only explicit options exceed it.
 pub const PARAMETERS_MAX: usize = 1_000_000;
-/// So many times the weights are worth their coarser rounding.
-pub const MORE: f64 = 1.4;
-/// Width over layers.
+/// int4 is chosen when it allows at least this many times the weights of int8: then they are worth the coarser rounding.
+pub const INT4_ADVANTAGE_MIN: f64 = 1.4;
+/// The width over the layers to aim for.
 pub const ASPECT: f64 = 20.0;
-/// Width over layers, at most, where a shorter context can prevent it.
+/// The largest width over the layers, unless even the shortest context needs more.
 pub const ASPECT_MAX: f64 = 64.0;
 /// Contexts to choose from.
 pub const CONTEXTS: [usize; 4] = [128, 96, 64, 32];
-/// The share of the weights that a longer context may not cost.
-pub const ENOUGH: f64 = 0.8;
-/// Shapes with at least this share of the most weights count as filling the flash.
+/// A longer context must leave at least this share of the weights.
+pub const WEIGHTS_KEPT_MIN: f64 = 0.8;
+/// Shapes with at least this share of the largest one's weights count as filling the flash.
 const FULL: f64 = 0.9;
-/// Widths are multiples of this: an even number of heads of 16 channels, of which two can share keys and values.
+/// Widths are multiples of this, so that there is an even number of heads of 16 channels, and two can share keys and values.
 const WIDTH_STEP: usize = 32;
 const WIDTH_MAX: usize = 512;
 const LAYERS_MAX: usize = 24;
-/// Hidden units are multiples of this: whole words of a row.
+/// Hidden units are multiples of this, so that rows consist of whole words.
 const HIDDEN_STEP: usize = 4;
-/// Bytes of a BPE token in a model file.
+/// Bytes that a BPE token takes in a model file.
 pub const MERGE_BYTES: u64 = 4;
-/// What a model file holds beside weights and vocabulary: the header, the corpus's name and licence, padding.
+/// Bytes of a model file beside weights and vocabulary, at most: the header, the corpus's name and licence, padding.
 pub const HEADER_BYTES: u64 = 1024;
 
-/// What a chip has.
+/// The memory of a chip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
-    /// What messages call it.
+    /// The chip's name in messages.
     pub name: String,
-    /// Flash, the firmware's part included.
+    /// Flash, including the firmware's part.
     pub flash_bytes: u64,
-    /// RAM, the firmware's part included.
+    /// RAM, including the firmware's part.
     pub ram_bytes: u64,
 }
 
-/// A shape, and what of it is not in the weights.
+/// The fixed part of a choice: given sizes, vocabulary and number format.
 #[derive(Debug, Clone, Copy)]
 struct Task<'a> {
-    wishes: &'a Wishes,
+    partial: &'a PartialConfig,
     vocab: usize,
     vocabulary_bytes: u64,
     precision: Precision,
 }
 
 impl Budget {
-    /// That of a board.
+    /// The memory of a board.
     pub fn of(board: &Board) -> Budget {
         let Board { name, flash_bytes, ram_bytes, .. } = *board;
         Budget { name: name.to_string(), flash_bytes, ram_bytes }
@@ -73,27 +75,22 @@ impl Budget {
         self.flash_bytes.saturating_sub(FIRMWARE_FLASH_BYTES)
     }
 
-    /// The number format to use with these wishes, `vocab` tokens or as many as suit the chip.
-    pub fn precision(&self, wishes: &Wishes, vocab: Option<usize>) -> Precision {
+    /// The number format to use for this partly given shape, with `vocab` tokens or as many as suit the chip.
+    pub fn precision(&self, partial: &PartialConfig, vocab: Option<usize>) -> Precision {
         let held = |precision| {
             let vocab = vocab.unwrap_or_else(|| self.vocab(precision));
-            let config = self.choose(wishes, vocab, MERGE_BYTES * vocab as u64, precision);
+            let config = self.choose(partial, vocab, MERGE_BYTES * vocab as u64, precision);
             config.map_or(0.0, |config| weights(&config) as f64)
         };
         let (int8, int4) = (held(Precision::Int8), held(Precision::Int4));
-        if int4 > 0.0 && int4 >= MORE * int8 { Precision::Int4 } else { Precision::Int8 }
+        if int4 > 0.0 && int4 >= INT4_ADVANTAGE_MIN * int8 { Precision::Int4 } else { Precision::Int8 }
     }
 
-    /// The vocabulary to ask for, by the weights that flash has room for; its logits must not take more than an eighth of
-    /// the RAM.
+    /// The size of the vocabulary, by the number of weights that flash can hold. Its logits must not take more than an eighth
+    /// of the RAM.
     pub fn vocab(&self, precision: Precision) -> usize {
-        let bits = match precision {
-            Precision::F32 => 32,
-            Precision::Int8 => 8,
-            Precision::Int4 => 4,
-            Precision::Ternary => 2,
-        };
-        let vocab = match self.model_bytes() * 8 / bits {
+        let weights_of_word = precision.format().map_or(1, Format::weights_of_word) as u64;
+        let vocab = match self.model_bytes() / 4 * weights_of_word {
             0..40_000 => 512,
             40_000..250_000 => 1024,
             _ => 2048,
@@ -102,22 +99,24 @@ impl Budget {
         vocab.min(1 << logits.max(1).ilog2())
     }
 
-    /// The largest sensible shape that fits, with the wishes fulfilled.
+    /// The largest sensible shape that fits, with the given sizes kept.
     ///
     /// # Errors
-    /// If none fits: what the smallest one lacks.
+    /// If none fits: how much the smallest one exceeds.
     pub fn choose(
         &self,
-        wishes: &Wishes,
+        partial: &PartialConfig,
         vocab: usize,
         vocabulary_bytes: u64,
         precision: Precision,
     ) -> Result<Config> {
-        let task = Task { wishes, vocab, vocabulary_bytes, precision };
-        let contexts = wishes.context.map_or(CONTEXTS.to_vec(), |context| vec![context]);
+        let task = Task { partial, vocab, vocabulary_bytes, precision };
+        let contexts = partial.context.map_or(CONTEXTS.to_vec(), |context| vec![context]);
         let unlimited = Budget { ram_bytes: u64::MAX, ..self.clone() };
         let shortest = *contexts.last().expect("at least one context");
-        let enough = unlimited.best(task, shortest, false).map_or(0.0, |best| ENOUGH * weights(&best) as f64);
+        let enough = unlimited
+            .best(task, shortest, false)
+            .map_or(0.0, |best| WEIGHTS_KEPT_MIN * weights(&best) as f64);
         let kinds = contexts.iter().flat_map(|&context| [false, true].map(|one| (context, one)));
         let mut fitting: Vec<Config> =
             kinds.filter_map(|(context, one)| self.best(task, context, one)).collect();
@@ -125,14 +124,14 @@ impl Budget {
         if let Some(first) = fitting.iter().position(good) {
             return Ok(fitting.swap_remove(first));
         }
-        // The RAM decides: whatever then has the most weights.
+        // RAM decides: the shape with the most weights.
         fitting.into_iter().max_by_key(weights).ok_or_else(|| self.refusal(task, shortest))
     }
 
-    /// Whether a file of this size runs in what there is.
+    /// Refuses a model that takes more than the chip has.
     ///
     /// # Errors
-    /// In words, with the bytes.
+    /// One sentence, with the bytes it takes and those there are.
     pub fn check(&self, footprint: &Footprint) -> Result<()> {
         let Budget { name, flash_bytes, ram_bytes } = self;
         for (what, needs, has) in
@@ -148,10 +147,10 @@ impl Budget {
         Ok(())
     }
 
-    /// Of the shapes that fill the flash with this context, the one of the best proportions.
+    /// Of the shapes that fill the flash with this context, the one with the best proportions.
     fn best(&self, task: Task<'_>, context: usize, one_kv_head: bool) -> Option<Config> {
-        let layers = task.wishes.layers.map_or(1..=LAYERS_MAX, |layers| layers..=layers);
-        let widths: Vec<usize> = match task.wishes.width {
+        let layers = task.partial.layers.map_or(1..=LAYERS_MAX, |layers| layers..=layers);
+        let widths: Vec<usize> = match task.partial.width {
             Some(width) => vec![width],
             None => (WIDTH_STEP..=WIDTH_MAX).step_by(WIDTH_STEP).collect(),
         };
@@ -165,14 +164,14 @@ impl Budget {
         full.min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
 
-    /// The shape of these sizes with as many hidden units as fit, from three quarters to three halves of what is usual.
+    /// The shape with these sizes and as many hidden units as fit, from 3/4 to 3/2 of the default.
     fn fill(&self, task: Task<'_>, sizes: Sizes) -> Option<Config> {
-        let usual = task.wishes.config(task.vocab, sizes).ok()?;
-        let with = |hidden: usize| Config { hidden, ..usual.clone() };
-        if task.wishes.hidden.is_some() {
-            return Some(usual).filter(|config| self.fits(task, config));
+        let default = task.partial.config(task.vocab, sizes).ok()?;
+        let with = |hidden: usize| Config { hidden, ..default.clone() };
+        if task.partial.hidden.is_some() {
+            return Some(default).filter(|config| self.fits(task, config));
         }
-        let hidden: Vec<usize> = (3 * usual.hidden / 4..=3 * usual.hidden / 2)
+        let hidden: Vec<usize> = (3 * default.hidden / 4..=3 * default.hidden / 2)
             .filter(|hidden| hidden.is_multiple_of(HIDDEN_STEP))
             .collect();
         let fitting = hidden.partition_point(|&hidden| self.fits(task, &with(hidden)));
@@ -180,7 +179,7 @@ impl Budget {
     }
 
     fn fits(&self, task: Task<'_>, config: &Config) -> bool {
-        let chosen = task.wishes.layers.is_some() && task.wishes.width.is_some();
+        let chosen = task.partial.layers.is_some() && task.partial.width.is_some();
         let footprint = task.footprint(config);
         (chosen || weights(config) <= PARAMETERS_MAX)
             && config.check().is_ok()
@@ -189,10 +188,10 @@ impl Budget {
     }
 
     fn refusal(&self, task: Task<'_>, context: usize) -> anyhow::Error {
-        let width = task.wishes.width.unwrap_or(WIDTH_STEP);
-        let layers = task.wishes.layers.unwrap_or(1);
+        let width = task.partial.width.unwrap_or(WIDTH_STEP);
+        let layers = task.partial.layers.unwrap_or(1);
         let smallest = Sizes { context, width, layers, one_kv_head: true };
-        let config = match task.wishes.config(task.vocab, smallest) {
+        let config = match task.partial.config(task.vocab, smallest) {
             Ok(config) => config,
             Err(error) => return error.into(),
         };
@@ -211,18 +210,18 @@ impl Budget {
 }
 
 impl Task<'_> {
-    /// What a shape will take, with room for what its file says of itself.
+    /// The flash and RAM of a shape, at most.
     fn footprint(&self, config: &Config) -> Footprint {
         Footprint::of(config, self.precision, file_bytes(config, self.precision, self.vocabulary_bytes))
     }
 }
 
-/// At most what a model file takes whose vocabulary is of so many bytes.
+/// The size of a model file at most, in bytes, with a vocabulary of `vocabulary_bytes`.
 pub fn file_bytes(config: &Config, precision: Precision, vocabulary_bytes: u64) -> u64 {
     tensor_bytes(config, precision) + vocabulary_bytes + HEADER_BYTES
 }
 
-/// What the weights take of a model file.
+/// Bytes that the weights take in a model file.
 pub fn tensor_bytes(config: &Config, precision: Precision) -> u64 {
     Parameter::ALL.iter().map(|parameter| parameter.bytes(config, precision)).sum()
 }
@@ -232,7 +231,7 @@ fn aspect(config: &Config) -> f64 {
     config.width as f64 / config.layers as f64
 }
 
-/// Number of parameters.
+/// Number of parameters of a model.
 pub fn weights(config: &Config) -> usize {
     Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum()
 }
@@ -288,7 +287,10 @@ mod tests {
         let choose = |ram_kib| chip(256, ram_kib).choose(&NONE, 512, 2048, Precision::Int8).unwrap();
         let (much, little, least) = (choose(256), choose(20), choose(12));
         assert_eq!(much.context, CONTEXTS[0]);
-        assert!(little.context < much.context && weights(&little) as f64 >= ENOUGH * weights(&much) as f64);
+        assert!(
+            little.context < much.context
+                && weights(&little) as f64 >= WEIGHTS_KEPT_MIN * weights(&much) as f64
+        );
         assert!(weights(&least) < weights(&little), "{least:?}");
     }
 
@@ -296,31 +298,31 @@ mod tests {
     fn int4_is_for_flash_that_binds() {
         assert_eq!(chip(256, 64).precision(&NONE, None), Precision::Int4);
         assert_eq!(chip(4096, 512).precision(&NONE, None), Precision::Int8);
-        let settled = Wishes { width: Some(64), layers: Some(2), hidden: Some(176), ..NONE };
-        assert_eq!(chip(512, 128).precision(&settled, Some(512)), Precision::Int8);
+        let given = PartialConfig { width: Some(64), layers: Some(2), hidden: Some(176), ..NONE };
+        assert_eq!(chip(512, 128).precision(&given, Some(512)), Precision::Int8);
         assert_eq!(chip(10, 512).precision(&NONE, None), Precision::Int8);
     }
 
     #[test]
-    fn wishes_are_kept_and_what_cannot_fit_is_refused_with_the_bytes() {
-        let wishes = Wishes { width: Some(80), context: Some(48), ..NONE };
-        let config = chip(256, 64).choose(&wishes, 512, 2048, Precision::Int8).unwrap();
+    fn given_sizes_are_kept_and_what_cannot_fit_is_refused_with_the_bytes() {
+        let partial = PartialConfig { width: Some(80), context: Some(48), ..NONE };
+        let config = chip(256, 64).choose(&partial, 512, 2048, Precision::Int8).unwrap();
         assert_eq!((config.width, config.context), (80, 48));
-        let wishes = Wishes { width: Some(512), layers: Some(4), ..NONE };
-        let refusal = |budget: Budget, wishes: &Wishes| {
-            budget.choose(wishes, 512, 2048, Precision::Int8).unwrap_err().to_string()
+        let partial = PartialConfig { width: Some(512), layers: Some(4), ..NONE };
+        let refusal = |budget: Budget, partial: &PartialConfig| {
+            budget.choose(partial, 512, 2048, Precision::Int8).unwrap_err().to_string()
         };
         let config =
             NONE.config(512, Sizes { context: 32, width: 512, layers: 4, one_kv_head: true }).unwrap();
         let needs = human::count(footprint(&config, Precision::Int8).flash_bytes());
-        let message = refusal(chip(256, 64), &wishes);
+        let message = refusal(chip(256, 64), &partial);
         let expected = format!("takes {needs} bytes of flash with the firmware, and the chip has 262,144");
         assert!(message.contains("4 layers of width 512") && message.contains(&expected), "{message}");
         assert!(
             refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
         );
         assert!(refusal(chip(16, 64), &NONE).contains("of flash"));
-        let odd = Wishes { width: Some(50), heads: Some(4), ..NONE };
+        let odd = PartialConfig { width: Some(50), heads: Some(4), ..NONE };
         assert!(refusal(chip(256, 64), &odd).contains("width is 50; it must be a multiple of heads (4)"));
     }
 }

@@ -1,4 +1,4 @@
-//! Which shape of model: presets, what a board has room for, and the search for the best within it.
+//! The shape of a model: presets, the sizes of boards, the rule that chooses a shape for one, and the search by trial.
 
 pub mod boards;
 pub mod budget;

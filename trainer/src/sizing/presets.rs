@@ -2,7 +2,7 @@
 
 use pipsqueak::Config;
 
-/// nanoGPT's recipe for a CPU: characters of Shakespeare.
+/// The shape of nanoGPT's recipe for a CPU, which learns characters of Shakespeare.
 pub const GPT: Config = Config {
     vocab: 65,
     context: 64,
@@ -15,10 +15,10 @@ pub const GPT: Config = Config {
     ..Config::GPT2
 };
 
-/// Half of that, to watch it learn.
+/// Half of [`GPT`]: small enough to watch while it learns.
 pub const TWO_LAYERS: Config = Config { width: 64, layers: 2, heads: 2, kv_heads: 2, hidden: 256, ..GPT };
 
-/// llama2.c's stories260K, with the context it is trained at here.
+/// The shape of llama2.c's stories260K, with the context that it is trained with here.
 pub const STORIES_260K: Config = Config {
     vocab: 512,
     context: 256,

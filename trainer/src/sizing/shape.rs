@@ -1,12 +1,12 @@
-//! What is settled of a model's shape, and what follows where nothing is.
+//! A partly given model shape, and defaults for the rest.
 
 use pipsqueak::config::{Mlp, Position};
 use pipsqueak::{Config, Error};
 
-/// A shape of which only a part need be settled.
+/// A model's shape of which only some sizes are given.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wishes {
-    /// The choices that are no sizes; its sizes are not read.
+pub struct PartialConfig {
+    /// The choices; its sizes are not read.
     pub choices: Config,
     /// Positions that attention sees at once.
     pub context: Option<usize>,
@@ -22,41 +22,41 @@ pub struct Wishes {
     pub hidden: Option<usize>,
 }
 
-/// What is taken for a wish that is not there.
+/// Defaults for sizes that are not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// See [`Wishes::context`].
+    /// See [`PartialConfig::context`].
     pub context: usize,
-    /// See [`Wishes::width`].
+    /// See [`PartialConfig::width`].
     pub width: usize,
-    /// See [`Wishes::layers`].
+    /// See [`PartialConfig::layers`].
     pub layers: usize,
-    /// Whether all query heads share one key and value head; else two do.
+    /// Whether all query heads share one key and value head; otherwise every two of them do.
     pub one_kv_head: bool,
 }
 
-/// Where nothing is known of the board.
+/// The defaults where no board is named.
 pub const DEFAULT: Sizes = Sizes { context: 128, width: 96, layers: 4, one_kv_head: false };
 
-impl Wishes {
-    /// The wishes, and `sizes` where there is none. Heads are of at least 16 channels, and the MLP has as many weights as
-    /// a plain one of four widths.
+impl PartialConfig {
+    /// The full shape, with `defaults` for sizes that are not given. Heads then have at least 16 channels, and the MLP has as
+    /// many weights as a plain one with `4 width` hidden units.
     ///
     /// # Errors
     /// A shape that makes no sense.
-    pub fn config(&self, vocab: usize, sizes: Sizes) -> Result<Config, Error> {
-        let width = self.width.unwrap_or(sizes.width);
+    pub fn config(&self, vocab: usize, defaults: Sizes) -> Result<Config, Error> {
+        let width = self.width.unwrap_or(defaults.width);
         let heads = self.heads.unwrap_or_else(|| default_heads(width, self.choices.position));
         let kv_heads = match heads {
-            _ if sizes.one_kv_head => 1,
+            _ if defaults.one_kv_head => 1,
             heads if heads.is_multiple_of(2) => heads / 2,
             heads => heads,
         };
         let config = Config {
             vocab,
-            context: self.context.unwrap_or(sizes.context),
+            context: self.context.unwrap_or(defaults.context),
             width,
-            layers: self.layers.unwrap_or(sizes.layers),
+            layers: self.layers.unwrap_or(defaults.layers),
             heads,
             kv_heads: self.kv_heads.unwrap_or(kv_heads),
             hidden: self.hidden.unwrap_or(default_hidden(width, self.choices.mlp)),
@@ -67,14 +67,14 @@ impl Wishes {
     }
 }
 
-/// The most heads of at least 16 channels that divide the width, into pairs of channels where these turn; 1 where there
-/// are none.
+/// The largest number of heads with at least 16 channels each that divides the width; with rotary positions, into an even
+/// number of channels. 1 where there is none.
 fn default_heads(width: usize, position: Position) -> usize {
     let channels = if position == Position::Rotary { 2 } else { 1 };
     (1..=width / 16).rev().find(|&heads| width.is_multiple_of(heads * channels)).unwrap_or(1)
 }
 
-/// As many weights as a plain MLP of 4 widths has, rounded to whole words.
+/// `4 width`; for a gated MLP, which has three matrices instead of two, about 2/3 of it, rounded up to whole words of a row.
 fn default_hidden(width: usize, mlp: Mlp) -> usize {
     let plain = width.saturating_mul(4);
     match mlp {
@@ -88,8 +88,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::sizing::presets::STORIES_260K;
 
-    /// Nothing is settled.
-    pub(crate) const NONE: Wishes = Wishes {
+    /// No size is given.
+    pub(crate) const NONE: PartialConfig = PartialConfig {
         choices: STORIES_260K,
         context: None,
         width: None,
@@ -100,17 +100,17 @@ pub(crate) mod tests {
     };
 
     #[test]
-    fn wishes_come_first_and_the_rest_follows_from_the_width() {
+    fn given_sizes_come_first_and_the_rest_follows_from_the_width() {
         let config = NONE.config(300, DEFAULT).unwrap();
         assert_eq!((config.vocab, config.context, config.layers), (300, 128, 4));
         assert_eq!((config.width, config.heads, config.kv_heads, config.hidden), (96, 6, 3, 256));
-        let wishes = Wishes { width: Some(64), kv_heads: Some(4), hidden: Some(100), ..NONE };
-        let config = wishes.config(300, Sizes { one_kv_head: true, ..DEFAULT }).unwrap();
+        let partial = PartialConfig { width: Some(64), kv_heads: Some(4), hidden: Some(100), ..NONE };
+        let config = partial.config(300, Sizes { one_kv_head: true, ..DEFAULT }).unwrap();
         assert_eq!((config.width, config.heads, config.kv_heads, config.hidden), (64, 4, 4, 100));
     }
 
     #[test]
-    fn heads_can_turn() {
+    fn heads_have_pairs_of_channels_to_rotate() {
         for width in 1..300 {
             let heads = default_heads(2 * width, Position::Rotary);
             assert!((2 * width).is_multiple_of(2 * heads), "{heads} heads of width {}", 2 * width);

@@ -1,17 +1,17 @@
 //! Finding the best shape for a budget by trial: successive halving (Jamieson and Talwalkar 2016), by thirds.
 //!
-//! All candidates are trained for a few steps, the best third anew for about three times as many, and so on, until one
-//! is left. Each round takes an equal part of the time. A round begins anew, so that each trial is a whole run, with
-//! its warm-up and its falling learning rate: a run that goes on would be judged before its rate has fallen.
+//! All candidates are trained for a few steps, the best third again from the start for about three times as many, and so on,
+//! until one is left. Each round takes an equal part of the time. Every trial is a whole run, with its warm-up and its
+//! falling learning rate, because a run to be continued would be judged before its rate has fallen.
 
 use pipsqueak::{Config, Precision};
 
 use crate::sizing::budget::{Budget, weights};
-use crate::sizing::shape::Wishes;
+use crate::sizing::shape::PartialConfig;
 
-/// Of so many candidates one goes on to the next round.
+/// One in this many candidates goes on to the next round.
 pub const KEEP: usize = 3;
-/// Fewer steps tell too little.
+/// The shortest trial that says anything.
 pub const STEPS_MIN: u64 = 60;
 /// Numbers of layers to try.
 const LAYERS: [usize; 9] = [1, 2, 3, 4, 5, 6, 8, 10, 12];
@@ -23,22 +23,22 @@ const FULL: f64 = 0.75;
 pub struct Candidate {
     /// The shape.
     pub config: Config,
-    /// Which of the vocabularies.
+    /// Index of its vocabulary.
     pub vocabulary: usize,
-    /// What one step takes, as far as is known.
+    /// Latest measured time of a step; 0 before the first.
     pub seconds_a_step: f64,
-    /// What measuring its loss takes, as far as is known.
+    /// Latest measured time of computing its loss; 0 before the first.
     pub seconds_to_measure: f64,
-    /// The rounds it has been through.
+    /// One for each round that it went through.
     pub trials: Vec<Trial>,
 }
 
 /// A whole training of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trial {
-    /// Its length.
+    /// Number of steps.
     pub steps: u64,
-    /// Loss on text that it has not seen, with the board's arithmetic, in bits per byte.
+    /// Loss on held-out text, with the board's arithmetic, in bits per byte.
     pub bits: f64,
 }
 
@@ -51,21 +51,21 @@ pub struct VocabularySize {
     pub bytes: u64,
 }
 
-/// Every depth, with every vocabulary, that fills the budget: the one that [`Budget::choose`] would take first, the
-/// least alike last. Empty where nothing fits.
+/// Every depth with every vocabulary that fills the budget: first what [`Budget::choose`] would take, last what is least like
+/// it. Empty where nothing fits.
 pub fn candidates(
     budget: &Budget,
-    wishes: &Wishes,
+    partial: &PartialConfig,
     vocabularies: &[VocabularySize],
     precision: Precision,
 ) -> Vec<Candidate> {
     let mut all: Vec<Candidate> = Vec::new();
     for (vocabulary, &VocabularySize { vocab, bytes }) in vocabularies.iter().enumerate() {
         let choose = |layers: Option<usize>| {
-            let wishes = Wishes { layers: layers.or(wishes.layers), ..wishes.clone() };
-            budget.choose(&wishes, vocab, bytes, precision).ok()
+            let partial = PartialConfig { layers: layers.or(partial.layers), ..partial.clone() };
+            budget.choose(&partial, vocab, bytes, precision).ok()
         };
-        let depths = LAYERS.iter().filter(|_| wishes.layers.is_none()).map(|&layers| Some(layers));
+        let depths = LAYERS.iter().filter(|_| partial.layers.is_none()).map(|&layers| Some(layers));
         let mut shapes: Vec<Config> = [None].into_iter().chain(depths).filter_map(choose).collect();
         let most = shapes.iter().map(weights).max().unwrap_or(0) as f64;
         shapes.retain(|config| weights(config) as f64 >= FULL * most);
@@ -89,27 +89,27 @@ pub fn candidates(
     all
 }
 
-/// Rounds until one of so many candidates is left.
+/// Rounds until one of this many candidates is left.
 pub fn rounds(candidates: usize) -> usize {
     let kept = |&candidates: &usize| (candidates > 1).then(|| candidates.div_ceil(KEEP));
     std::iter::successors(Some(candidates), kept).count().saturating_sub(1).max(1)
 }
 
-/// As many candidates, from the first on, as get [`STEPS_MIN`] steps in the first round of `seconds`.
+/// How many candidates, from the first on, can have [`STEPS_MIN`] steps in the first round of a sweep of `seconds`.
 pub fn affordable(candidates: &[Candidate], seconds: f64) -> usize {
     let affords = |&count: &usize| steps(&candidates[..count], seconds, rounds(count), u64::MAX) >= STEPS_MIN;
     (1..=candidates.len()).rev().find(affords).unwrap_or(1)
 }
 
-/// Steps of each candidate in a round, where `seconds` are left for `rounds`.
+/// Steps of each candidate in the next round, with `seconds` left for `rounds`; `most` at most.
 pub fn steps(candidates: &[Candidate], seconds: f64, rounds: usize, most: u64) -> u64 {
     let step: f64 = candidates.iter().map(|candidate| candidate.seconds_a_step).sum();
     let measuring: f64 = candidates.iter().map(|candidate| candidate.seconds_to_measure).sum();
     (((seconds / rounds as f64 - measuring) / step.max(1e-9)) as u64).clamp(1, most)
 }
 
-/// Whoever has been through the most rounds first, and among these the one of the least loss. What was never tried is
-/// left out.
+/// The candidates that went through the most rounds first, and among these the one with the lowest loss. Candidates without a
+/// trial are left out.
 pub fn ranking(candidates: &[Candidate]) -> Vec<&Candidate> {
     let mut tried: Vec<&Candidate> =
         candidates.iter().filter(|candidate| !candidate.trials.is_empty()).collect();
@@ -122,19 +122,7 @@ pub fn ranking(candidates: &[Candidate]) -> Vec<&Candidate> {
 mod tests {
     use super::*;
     use crate::sizing::presets::STORIES_260K;
-
-    fn wishes() -> Wishes {
-        let none = None;
-        Wishes {
-            choices: STORIES_260K,
-            context: none,
-            width: none,
-            layers: none,
-            heads: none,
-            kv_heads: none,
-            hidden: none,
-        }
-    }
+    use crate::sizing::shape::tests::NONE;
 
     fn some(times: &[f64]) -> Vec<Candidate> {
         let candidate = |&seconds_a_step| Candidate {
@@ -148,21 +136,21 @@ mod tests {
     }
 
     #[test]
-    fn candidates_fit_and_the_rule_s_own_comes_first() {
+    fn candidates_fit_and_the_one_that_the_rule_chooses_comes_first() {
         let budget = Budget { name: String::new(), flash_bytes: 256 << 10, ram_bytes: 64 << 10 };
         let sizes = [512, 256, 1024].map(|vocab| VocabularySize { vocab, bytes: 4 * vocab as u64 });
-        let all = candidates(&budget, &wishes(), &sizes, Precision::Int8);
+        let all = candidates(&budget, &NONE, &sizes, Precision::Int8);
         assert!(all.len() >= 9, "{all:?}");
-        let chosen = budget.choose(&wishes(), 512, 2048, Precision::Int8).unwrap();
+        let chosen = budget.choose(&NONE, 512, 2048, Precision::Int8).unwrap();
         assert_eq!(all[0].config, chosen);
         assert!(sizes.iter().enumerate().all(|(i, size)| {
             let of_it: Vec<_> = all.iter().filter(|candidate| candidate.vocabulary == i).collect();
             of_it.len() >= 3 && of_it.iter().all(|candidate| candidate.config.vocab == size.vocab)
         }));
-        let three = Wishes { layers: Some(3), ..wishes() };
+        let three = PartialConfig { layers: Some(3), ..NONE };
         assert_eq!(candidates(&budget, &three, &sizes[..1], Precision::Int8).len(), 1);
         let nothing = Budget { flash_bytes: 1000, ..budget };
-        assert!(candidates(&nothing, &wishes(), &sizes, Precision::Int8).is_empty());
+        assert!(candidates(&nothing, &NONE, &sizes, Precision::Int8).is_empty());
     }
 
     #[test]
@@ -178,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_further_ranks_higher() {
+    fn more_rounds_rank_higher() {
         let mut candidates = some(&[0.1, 0.2, 0.3, 0.4]);
         let trials = |bits: &[f64]| bits.iter().map(|&bits| Trial { steps: 1, bits }).collect::<Vec<_>>();
         candidates[0].trials = trials(&[1.0]);

@@ -1,9 +1,11 @@
-//! Checkpoints: all that a run needs to go on as if it had never stopped, as safetensors that other tools read too.
+//! Checkpoints: everything a run needs to continue as if it had never stopped, in a safetensors file that other tools can
+//! read too.
 //!
-//! A tensor for each parameter, by its name, and two more for its moments, `first.` and `second.` before the name. The
-//! metadata hold, as JSON under the one key `pipsqueak`: the version, what the run is (corpus, vocabulary, shape, recipe),
-//! how far it has come, and a CRC-32 of all tensors.
+//! The file holds a tensor for each parameter, under its name, and two more for its moments, with `first.` and `second.`
+//! before the name. The metadata hold one key, `pipsqueak`, with JSON: the version, the run's identity (corpus, vocabulary,
+//! shape, recipe), its progress, and a CRC-32 of all tensors.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -20,26 +22,26 @@ use crate::export::model_file::write_atomically;
 use crate::optimizer::Moments;
 use crate::training::curve::Curve;
 use crate::training::parameters::Parameters;
-use crate::training::{Quantization, Training};
+use crate::training::{Quantization, Training, rounded};
 
 const VERSION: u32 = 1;
 const KEY: &str = "pipsqueak";
 /// Names, vocabulary and curve take less than this of a file.
 const HEADER_BYTES_MAX: usize = 16 << 20;
-/// Where the shape is yet to be read: more than any microcontroller's model has.
+/// Limit while the shape is not yet known: more parameters than any microcontroller's model has.
 const PARAMETERS_MAX: usize = 1 << 28;
 
-/// What a run is, name by name: a checkpoint continues only the run it is of.
+/// The settings that a run's result depends on, by name. A checkpoint continues only a run with the same ones.
 pub type Identity = Map<String, Value>;
 
-/// How far a run has come, beside what [`Training`] holds.
+/// The progress of a run, beside what [`Training`] holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps done.
     pub steps: u64,
-    /// State of the random numbers that choose the windows.
+    /// State of the random generator that chooses the windows.
     pub random: u64,
-    /// The losses so far.
+    /// The loss curve so far.
     pub curve: Curve,
 }
 
@@ -51,7 +53,7 @@ struct Metadata {
     crc: u32,
 }
 
-/// Writes a checkpoint as a whole or not at all: an earlier one of that name stays until then.
+/// Writes a checkpoint as a whole or not at all: until it is complete, an earlier one of that name stays.
 ///
 /// # Errors
 /// If the file cannot be written, or training has diverged.
@@ -68,10 +70,10 @@ pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Trainin
     write_atomically(path, |out| out.write_all(&bytes))
 }
 
-/// Fills `training` from a checkpoint of the very run that `run` describes.
+/// Fills `training` from a checkpoint of the run that `run` describes.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged, no checkpoint, or one of another run. `training` is then half filled.
+/// If the file cannot be read, is damaged, or is no checkpoint of this run. `training` may then be half filled.
 pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Progress> {
     let mut load = || -> Result<Progress> {
         let bytes = read(path, training.parameters.len())?;
@@ -88,29 +90,36 @@ pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Prog
     load().with_context(|| format!("cannot resume from {}", path.display()))
 }
 
-/// What a checkpoint knows of its model.
+/// A model read from a checkpoint.
 #[derive(Debug)]
-pub struct Learnt {
-    /// The run that it is of.
+pub struct TrainedModel {
+    /// Identity of its run.
     pub run: Identity,
     /// Steps done.
     pub steps: u64,
     /// The model's shape.
     pub config: Config,
-    /// How text becomes tokens.
+    /// Its tokenizer.
     pub vocabulary: OwnedVocabulary,
-    /// To what the run rounds.
+    /// The run's quantisation-aware training.
     pub quantization: Option<Quantization>,
-    /// The weights, before any rounding.
+    /// The unrounded weights.
     pub parameters: Parameters<f32>,
 }
 
-/// Reads the model out of a checkpoint, whatever run it is of.
+impl TrainedModel {
+    /// The weights to export: rounded, where training has rounded them.
+    pub fn weights(&self) -> Cow<'_, Parameters<f32>> {
+        rounded(&self.parameters, self.quantization.and_then(|quantization| quantization.at(self.steps)))
+    }
+}
+
+/// Reads the model in a checkpoint, whatever its run.
 ///
 /// # Errors
-/// If the file cannot be read, is damaged or no checkpoint.
-pub fn learnt(path: &Path) -> Result<Learnt> {
-    let learnt = || -> Result<Learnt> {
+/// If the file cannot be read, is damaged or is no checkpoint.
+pub fn read_model(path: &Path) -> Result<TrainedModel> {
+    let read_model = || -> Result<TrainedModel> {
         let bytes = read(path, PARAMETERS_MAX)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
         let Metadata { run, progress, crc, .. } = metadata(&bytes)?;
@@ -122,12 +131,12 @@ pub fn learnt(path: &Path) -> Result<Learnt> {
         fill(&mut parameters, &mut moments, &tensors, crc)?;
         let vocabulary = named::<OwnedVocabulary>(&run, Some("vocabulary"))?.of_size(config.vocab);
         let quantization = named(&run, Some("quantisation"))?;
-        Ok(Learnt { run, steps: progress.steps, config, vocabulary, quantization, parameters })
+        Ok(TrainedModel { run, steps: progress.steps, config, vocabulary, quantization, parameters })
     };
-    learnt().with_context(|| format!("cannot read the model in {}", path.display()))
+    read_model().with_context(|| format!("cannot read the model in {}", path.display()))
 }
 
-/// What a run says under `name`, or all of it.
+/// The value under `name` in an identity, or all of it.
 fn named<T: serde::de::DeserializeOwned>(run: &Identity, name: Option<&str>) -> Result<T> {
     let value = match name {
         Some(name) => run.get(name).cloned().unwrap_or_default(),
@@ -136,7 +145,7 @@ fn named<T: serde::de::DeserializeOwned>(run: &Identity, name: Option<&str>) -> 
     serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
 }
 
-/// Name, shape and bytes.
+/// A tensor's name, shape and bytes.
 type Tensor = (String, Vec<usize>, Vec<u8>);
 
 fn checksum(tensors: &[Tensor]) -> u32 {
@@ -145,7 +154,7 @@ fn checksum(tensors: &[Tensor]) -> u32 {
     digest.finalize()
 }
 
-/// All of them, in the order of the parameters.
+/// Parameters, then first and second moments.
 fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
     let all = [("", parameters), ("first.", &moments.first), ("second.", &moments.second)];
     let named = all.into_iter().flat_map(|(prefix, tensors)| {
@@ -157,7 +166,7 @@ fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
     named.collect()
 }
 
-/// Reads no more than a checkpoint of so many parameters can have.
+/// Reads a file no larger than a checkpoint of this many parameters can be.
 fn read(path: &Path, parameters: usize) -> Result<Vec<u8>> {
     let largest = (3 * parameters * size_of::<f32>() + HEADER_BYTES_MAX) as u64;
     let mut bytes = Vec::new();
@@ -179,7 +188,7 @@ fn metadata(bytes: &[u8]) -> Result<Metadata> {
     serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
 }
 
-/// The first thing in which two runs differ is the reason that one is not the other.
+/// Refuses a checkpoint of another run, naming the first setting that differs.
 fn compare(saved: &Identity, run: &Identity) -> Result<()> {
     for (name, is) in run {
         match saved.get(name).unwrap_or(&Value::Null) {
@@ -239,10 +248,8 @@ mod tests {
     use crate::sizing::presets::STORIES_260K;
     use crate::training::{HyperParameters, Quantization};
 
-    const ADAMW: AdamW = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
-    const MUON: Muon = Muon { momentum: 0.95, row_beta: None, weight_decay: 0.1, rest: ADAMW };
-    const NORMUON: Muon = Muon { row_beta: Some(0.95), ..MUON };
-    const RULES: [Optimizer; 3] = [Optimizer::AdamW(ADAMW), Optimizer::Muon(MUON), Optimizer::Muon(NORMUON)];
+    const RULES: [Optimizer; 3] =
+        [Optimizer::AdamW(AdamW::DEFAULT), Optimizer::Muon(Muon::PLAIN), Optimizer::Muon(Muon::NORMUON)];
     const STEPS: u64 = 24;
 
     fn training(optimizer: Optimizer) -> Training {
@@ -263,7 +270,7 @@ mod tests {
         Identity::from_iter([("batch".into(), 3.into()), ("vocabulary".into(), Value::Array(vec![]))])
     }
 
-    /// Steps until `end`; returns what a checkpoint holds beside the training.
+    /// Trains until step `end`; returns the progress to save.
     fn advance(training: &mut Training, mut progress: Progress, end: u64) -> Progress {
         let tokens = tokens();
         let mut batches = Batches::new(&tokens, 3, 8, 0).unwrap();
@@ -279,7 +286,7 @@ mod tests {
         Progress { steps: 0, random: 5, curve: Curve::default() }
     }
 
-    /// A checkpoint after ten steps, in a folder that lives as long as it is held.
+    /// A checkpoint after ten steps, in a folder that lives as long as the guard.
     fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.safetensors");
@@ -313,7 +320,7 @@ mod tests {
         }
     }
 
-    /// Python reads it, and so do later versions.
+    /// Python reads the shape, and so will later versions.
     #[test]
     fn a_shape_is_written_in_numbers() {
         let json = serde_json::to_value(STORIES_260K).unwrap();
@@ -345,7 +352,7 @@ mod tests {
             let at = random.below(whole.len());
             damaged[at] ^= 1 << random.below(8);
             std::fs::write(&path, &damaged).unwrap();
-            // A flipped bit in a number of the metadata may be another number; whatever else is hit is noticed.
+            // A flipped bit in a number of the metadata may make another number; any other flip must be noticed.
             let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize + 8;
             if at >= header {
                 assert!(refusal(&path).contains("it is damaged ("), "byte {at}");

@@ -1,29 +1,29 @@
-//! The losses of a run, from its first step on.
+//! The loss curve of a run, from its first step on.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A run notes its training loss this often, and no curve has more points.
+/// Points of the training loss in a whole run; no curve has more.
 pub const POINTS: u64 = 250;
 
-/// A step and the loss then, in nats a token.
+/// A step and its loss, in nats per token.
 pub type Point = (u64, f64);
 
-/// What a run has seen.
+/// The losses of a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// Means over the steps since the point before.
+    /// Each point is the mean over the steps since the one before.
     pub training: Vec<Point>,
-    /// Over part of the text kept back, or all of it at the end.
+    /// Over part of the held-out text, or all of it at the end.
     pub validation: Vec<Point>,
-    /// Running mean of the training loss; none before the first step.
+    /// Running mean of the training loss; `None` before the first step.
     pub smoothed: Option<f64>,
-    /// Sum and number of the losses since the last point.
+    /// Sum and number of the losses since the last point, which the next one is the mean of.
     pending: (f64, u64),
 }
 
 impl Curve {
-    /// Notes the loss of a step, counted from 1, of a run of `steps`; returns the running mean.
+    /// Adds the loss of a step, counted from 1, in a run of `steps`; returns the running mean.
     pub fn note(&mut self, step: u64, steps: u64, loss: f64) -> f64 {
         let smoothed = self.smoothed.map_or(loss, |mean| mean + 0.05 * (loss - mean));
         self.smoothed = Some(smoothed);
@@ -35,14 +35,14 @@ impl Curve {
         smoothed
     }
 
-    /// Whether a file's curve can be one of a run that has come so far.
+    /// Refuses a curve, read from a file, that no run of this many steps can have.
     ///
     /// # Errors
-    /// In words.
+    /// One sentence that says what is wrong.
     pub fn check(&self, steps: u64) -> Result<()> {
         for points in [&self.training, &self.validation] {
             ensure!(points.len() as u64 <= POINTS + 1, "its curve has {} points", points.len());
-            ensure!(points.is_sorted_by(|a, b| a.0 <= b.0), "its curve goes back");
+            ensure!(points.is_sorted_by(|a, b| a.0 <= b.0), "its curve goes back in time");
             ensure!(
                 points.iter().all(|&(step, loss)| step <= steps && loss.is_finite()),
                 "its curve is wrong"

@@ -1,12 +1,12 @@
-//! Work for several threads, in pieces that do not depend on how many there are.
+//! Work on several threads, cut into pieces that do not depend on the number of threads.
 
 use core::num::NonZero;
 use std::sync::Mutex;
 use std::thread;
 
-/// Does `work` for each of `items`, each on whichever of `threads` threads is free; returns when all is done.
+/// Calls `work` with each of `items`, on whichever of `threads` threads is free; returns when all are done.
 ///
-/// Results cannot depend on the number of threads as long as no two items write to the same place.
+/// As long as no two items write to the same place, results cannot depend on the number of threads.
 pub fn for_each<T: Send>(threads: usize, items: impl Iterator<Item = T> + Send, work: impl Fn(T) + Sync) {
     let queue = Mutex::new(items);
     let next = || queue.lock().expect("no item panicked while taken").next();
@@ -26,12 +26,13 @@ pub fn for_each<T: Send>(threads: usize, items: impl Iterator<Item = T> + Send, 
     });
 }
 
-/// Does work that calls [`for_each`] several times with as many `threads`: between these nobody falls asleep.
-pub fn awake<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+/// Runs `work` on a thread of the pool. It keeps the pool's threads spinning between consecutive [`for_each`] calls of
+/// `work` with as many `threads`, instead of parking them.
+pub fn with_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     if threads < 2 { work() } else { rayon::scope(|_| work()) }
 }
 
-/// As many threads as the machine has for us.
+/// The number of threads that this process can run at once.
 pub fn available() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }

@@ -1,6 +1,7 @@
 //! All parameters of a model in one flat vector, with a named range for each.
 //!
-//! Values, gradients and the optimiser's moments are each one of these; [`Parameters::walk`] is the one walk over them.
+//! Weights, gradients and the optimiser's moments are each one of these; [`Parameters::walk`] goes through all of them by
+//! name.
 
 use core::array;
 use core::ops::Range;
@@ -13,7 +14,7 @@ use pipsqueak::internal::{Parameter, Shape};
 use crate::aligned::Aligned;
 use crate::random::{SplitMix64, normal};
 
-/// Standard deviation of a fresh matrix (GPT-2).
+/// Standard deviation of an untrained matrix (GPT-2).
 pub const INITIAL_DEVIATION: f64 = 0.02;
 
 /// One value for each weight of a model, in the order of [`Parameter::ALL`].
@@ -33,8 +34,9 @@ impl<F: Float> Parameters<F> {
         Parameters { values: Aligned::filled(F::ZERO, total), shapes, starts }
     }
 
-    /// Fresh weights: gains 1, biases 0, matrices normal with deviation 0.02, and 0.02 / sqrt(2 layers) for the two that
-    /// write to the residual stream (GPT-2). The same for a seed on every platform.
+    /// Untrained weights: gains 1, biases 0, matrices normally distributed with deviation 0.02. The two matrices of a layer
+    /// that add to the residual stream have 0.02 / sqrt(2 layers): the sum of all `2 layers` of them then starts as large as
+    /// the embedding (GPT-2). The same for a random seed on every platform.
     pub fn init(config: &Config, seed: u64) -> Parameters<F> {
         let mut parameters = Parameters::zeros(config);
         let mut random = SplitMix64::new(seed);
@@ -56,7 +58,7 @@ impl<F: Float> Parameters<F> {
         self.values.len()
     }
 
-    /// Bytes of all values of a model.
+    /// Bytes that one value for each weight of a model takes.
     pub fn bytes(config: &Config) -> usize {
         Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum::<usize>() * size_of::<F>()
     }
@@ -76,7 +78,7 @@ impl<F: Float> Parameters<F> {
         self.shapes[parameter as usize]
     }
 
-    /// Where one parameter lies in [`Parameters::values`].
+    /// The range of one parameter in [`Parameters::values`].
     pub fn range(&self, parameter: Parameter) -> Range<usize> {
         let start = self.starts[parameter as usize];
         start..start + self.shape(parameter).len()
@@ -104,10 +106,18 @@ impl<F: Float> Parameters<F> {
         &mut self.values[range]
     }
 
-    /// Two different parameters of one layer at once: a matrix and its bias, a gain and its bias.
-    pub fn layer_pair_mut(&mut self, first: Parameter, second: Parameter, layer: usize) -> [&mut [F]; 2] {
-        let ranges = [self.layer_range(first, layer), self.layer_range(second, layer)];
-        self.values.get_disjoint_mut(ranges).expect("two different parameters do not overlap")
+    /// The bias that goes with a matrix or a gain of one layer, `[rows]`; empty where the model has none.
+    pub fn layer_bias(&self, parameter: Parameter, layer: usize) -> &[F] {
+        bias_of(parameter).map_or(&[], |bias| self.layer(bias, layer))
+    }
+
+    /// A matrix or a gain of one layer, and its bias.
+    pub fn layer_and_bias_mut(&mut self, parameter: Parameter, layer: usize) -> (&mut [F], &mut [F]) {
+        let range = self.layer_range(parameter, layer);
+        let Some(bias) = bias_of(parameter) else { return (&mut self.values[range], &mut []) };
+        let ranges = [range, self.layer_range(bias, layer)];
+        let [values, bias] = self.values.get_disjoint_mut(ranges).expect("two parameters do not overlap");
+        (values, bias)
     }
 
     /// Every parameter that the model has, with its values.
@@ -128,6 +138,15 @@ impl<F: Float> Parameters<F> {
         Parameter::ALL.into_iter().map(split).filter(|(_, values)| !values.is_empty())
     }
 
+    /// Every layer of every parameter, to be written from that of `other`, which has the same shape.
+    pub fn layers_with<'a>(&'a mut self, other: &'a Parameters<F>) -> impl Iterator<Item = LayerPair<'a, F>> {
+        self.walk_mut().zip(other.walk()).flat_map(|((parameter, out), (_, shape, values))| {
+            let length = shape.rows * shape.columns;
+            let layers = out.chunks_exact_mut(length).zip(values.chunks_exact(length));
+            layers.map(move |(out, values)| LayerPair { parameter, shape, out, values })
+        })
+    }
+
     /// The same values in another number format.
     pub fn convert<G: Float>(&self) -> Parameters<G> {
         let values = self.values.iter().map(|value| G::of(value.to_f64())).collect();
@@ -139,6 +158,33 @@ impl<F: Float> Parameters<F> {
         let length = shape.rows * shape.columns;
         let start = self.starts[parameter as usize] + layer * length;
         start..start + length
+    }
+}
+
+/// One layer of a parameter in two sets of them.
+#[derive(Debug)]
+pub struct LayerPair<'a, F> {
+    /// Which parameter.
+    pub parameter: Parameter,
+    /// Its shape.
+    pub shape: Shape,
+    /// `[rows, columns]`, to be written.
+    pub out: &'a mut [F],
+    /// `[rows, columns]`, to be read.
+    pub values: &'a [F],
+}
+
+/// The bias that is added where this matrix or gain has multiplied.
+fn bias_of(parameter: Parameter) -> Option<Parameter> {
+    match parameter {
+        Parameter::AttentionNormGain => Some(Parameter::AttentionNormBias),
+        Parameter::Qkv => Some(Parameter::QkvBias),
+        Parameter::Output => Some(Parameter::OutputBias),
+        Parameter::MlpNormGain => Some(Parameter::MlpNormBias),
+        Parameter::Up => Some(Parameter::UpBias),
+        Parameter::Down => Some(Parameter::DownBias),
+        Parameter::FinalNormGain => Some(Parameter::FinalNormBias),
+        _ => None,
     }
 }
 
@@ -156,7 +202,7 @@ mod tests {
     use crate::sizing::presets::GPT;
 
     #[test]
-    fn fresh_weights_have_their_deviation_and_repeat() {
+    fn untrained_weights_have_their_deviation_and_repeat() {
         let parameters = Parameters::<f32>::init(&GPT, 5);
         let deviation = |p| {
             let values: &[f32] = parameters.get(p);
@@ -189,6 +235,6 @@ mod tests {
         assert_eq!(lengths.iter().map(|(_, length)| length).sum::<usize>(), parameters.len());
     }
 
-    /// By the same formulas in Python.
+    /// Computed by the same formulas in Python.
     const FIRST_BITS: [u32; 3] = [3_155_450_898, 1_029_251_900, 3_164_731_664];
 }

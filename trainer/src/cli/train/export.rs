@@ -13,6 +13,7 @@ use super::{Data, Train};
 use crate::cli::{chart, progress};
 use crate::export::decoding::{self, OwnedMemory};
 use crate::export::model_file::{self, ModelFile, write_atomically};
+use crate::network::rounding::Rounding;
 use crate::training::Training;
 use crate::training::curve::Curve;
 use crate::training::parameters::Parameters;
@@ -24,7 +25,7 @@ impl Train {
     /// Writes the model files, and prints what has come of it.
     pub(super) fn export(&self, training: &Training, data: &Data, mut curve: Curve) -> Result<()> {
         println!("validating ...");
-        let loss_f32 = training.loss_over_split(&data.validation, false)?;
+        let loss_f32 = training.loss_over_split(&data.validation, Rounding::None)?;
         let weights = training.weights();
         let chosen = data.plan.precision;
         let (mut lines, mut written) = (vec![("f32", loss_f32)], None);

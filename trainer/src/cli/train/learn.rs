@@ -66,7 +66,7 @@ impl Train {
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
             bar.set_position(training.steps);
             if training.steps.is_multiple_of(recipe.steps.div_ceil(GLANCES)) {
-                let validation = training.loss_over_split(&glance, training.rounds_to().is_some())?;
+                let validation = training.loss_over_split(&glance, training.rounding())?;
                 curve.validation.push((training.steps, validation));
                 let report = self.report(training, data, [loss, validation], speed)?;
                 bar.suspend(|| println!("{report}"));
@@ -213,9 +213,9 @@ mod tests {
 
     #[test]
     fn divergence_is_told_from_a_hard_beginning() {
-        let adamw = AdamW { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
         let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 400 };
-        let hyper_parameters = HyperParameters { schedule, optimizer: Optimizer::AdamW(adamw), clip: 1.0 };
+        let hyper_parameters =
+            HyperParameters { schedule, optimizer: Optimizer::AdamW(AdamW::DEFAULT), clip: 1.0 };
         let mut training = Training::new(&GPT, hyper_parameters, 1).unwrap();
         let report = |loss| StepReport { loss, gradient_norm: 1.0, learning_rate: 1e-2 };
         training.steps = 10;

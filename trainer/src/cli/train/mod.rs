@@ -107,7 +107,7 @@ impl Train {
         self.announce(config, &data);
 
         let started = Instant::now();
-        let curve = parallel::awake(training.threads, || self.learn(&mut training, &data))?;
+        let curve = parallel::with_pool(training.threads, || self.learn(&mut training, &data))?;
         let seconds = started.elapsed().as_secs_f64();
         let tokens = training.steps * (self.recipe.batch * config.context) as u64;
         println!(

@@ -129,12 +129,12 @@ impl Recipe {
 
     fn optimizer(&self) -> Optimizer {
         let weight_decay = self.weight_decay;
-        let adamw = AdamW { beta1: 0.9, beta2: self.beta2, epsilon: 1e-8, weight_decay };
-        let muon = |row_beta| Optimizer::Muon(Muon { momentum: 0.95, row_beta, weight_decay, rest: adamw });
+        let adamw = AdamW { beta2: self.beta2, weight_decay, ..AdamW::DEFAULT };
+        let muon = |rule: Muon| Optimizer::Muon(Muon { weight_decay, rest: adamw, ..rule });
         match self.optimizer {
             OptimizerName::Adamw => Optimizer::AdamW(adamw),
-            OptimizerName::Muon => muon(None),
-            OptimizerName::Normuon => muon(Some(0.95)),
+            OptimizerName::Muon => muon(Muon::PLAIN),
+            OptimizerName::Normuon => muon(Muon::NORMUON),
         }
     }
 }

@@ -1,4 +1,12 @@
 //! The backward pass: tiles with keys side by side.
+//!
+//! Forward, for one query with scores `s` against its keys: `s = q kᵀ / sqrt(head)`, `p = softmax(s)`, `o = p v`. Read
+//! upwards, with `do` the gradient of `o`:
+//! 1. from `o = p v`: `dv += pᵀ do` and `dp = do vᵀ`;
+//! 2. from the softmax, whose slopes are `∂p[j] / ∂s[i] = p[j] ([i = j] - p[i])`: `ds = p (dp - Σ p dp)`;
+//! 3. the sum over keys is one over channels: `Σ p dp = Σ p[j] (do · v[j]) = do · Σ p[j] v[j] = do · o`, so a query needs no
+//!    look at all its keys before the first of its tile's products;
+//! 4. from `s = q kᵀ / sqrt(head)`: `dq = ds k / sqrt(head)` and `dk += dsᵀ q / sqrt(head)`.
 
 use core::ops::Range;
 
@@ -9,7 +17,7 @@ use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
 use crate::network::transpose::transpose;
 use crate::vector::vectorised;
 
-/// What the backward pass reads, beside `qkv`.
+/// The inputs of the backward pass, beside `qkv`.
 #[derive(Debug, Clone, Copy)]
 pub struct Saved<'a, F> {
     /// `[length, width]`.
@@ -29,39 +37,52 @@ struct Transposed<'a, F> {
     dvalue: &'a mut [F],
 }
 
+/// Each query's maximum score, and the inverse of the sum of its exponentials.
+#[derive(Clone, Copy)]
+struct Statistics<'a, F> {
+    maxima: &'a [F],
+    inverse_sums: &'a [F],
+}
+
 /// Some queries of one head, and the keys up to the last of them.
 struct Tile<'a, F> {
     heads: Heads,
     head: usize,
     queries: Range<usize>,
-    /// Maximum and inverse sum of each query's scores.
-    statistics: [&'a [F]; 2],
+    statistics: Statistics<'a, F>,
 }
 
-/// Puts the gradient in place of `qkv` `[length, width + 2 kv_width]`.
-///
-/// With `dp = dout vᵀ` and `ds = p (dp - dout · out)`: `dv = pᵀ dout`, `dq = ds k / sqrt(head)`,
-/// `dk = dsᵀ q / sqrt(head)`, `dv` and `dk` summed over the heads of a group.
+/// A tile's part of the scratch.
+struct Scratch<'a, F> {
+    /// `[queries, keys]`: scores, then probabilities.
+    p: &'a mut [F],
+    /// `[queries, keys]`: gradient of the probabilities, then of the scores.
+    ds: &'a mut [F],
+    /// `[queries, head]`, or `[head, queries]`.
+    dq: &'a mut [F],
+}
+
+/// Puts the gradient in place of `qkv` `[length, width + 2 kv_width]`; keys and values get the sum of their group's.
 pub fn backward_attention<F: Float>(qkv: &mut [F], saved: Saved<'_, F>, heads: Heads, scratch: &mut [F]) {
     let (group, stride) = (heads.group(), heads.qkv_width());
     let length = qkv.len() / stride;
-    let (turned, scores) = scratch.split_at_mut(4 * heads.head * length);
-    let mut turned = Transposed::new(turned, length);
+    let (transposed, scratch) = scratch.split_at_mut(4 * heads.head * length);
+    let mut transposed = Transposed::new(transposed, length);
     let mut rest = saved.statistics;
     for kv_head in 0..heads.kv_heads {
-        turned.read(qkv, heads, kv_head);
+        transposed.read(qkv, heads, kv_head);
         for queries in blocks(length) {
             let (statistics, after) = rest.split_at(2 * group * queries.len());
             rest = after;
             let (maxima, inverse_sums) = statistics.split_at(group * queries.len());
             let statistics = maxima.chunks(queries.len()).zip(inverse_sums.chunks(queries.len()));
             for (head, (maxima, inverse_sums)) in (kv_head * group..).zip(statistics) {
-                let statistics = [maxima, inverse_sums];
+                let statistics = Statistics { maxima, inverse_sums };
                 let tile = Tile { heads, head, queries: queries.clone(), statistics };
-                tile.backward(qkv, &mut turned, saved, scores);
+                tile.backward(qkv, &mut transposed, saved, scratch);
             }
         }
-        turned.write(qkv, heads, kv_head);
+        transposed.write(qkv, heads, kv_head);
     }
 }
 
@@ -72,54 +93,62 @@ impl<'a, F: Float> Transposed<'a, F> {
         Transposed { length, key: part(), value: part(), dkey: part(), dvalue: part() }
     }
 
-    /// A key head's keys and values; their gradients become zero.
+    /// Takes a key head's keys and values; zeroes their gradients.
     fn read(&mut self, qkv: &[F], heads: Heads, kv_head: usize) {
-        let [key, value] = heads.key_and_value(kv_head);
-        for (turned, start) in [(&mut *self.key, key), (&mut *self.value, value)] {
-            let turned = ViewMut::new(turned, heads.head, self.length, self.length);
-            transpose(turned, View::new(&qkv[start..], self.length, heads.head, heads.qkv_width()));
-        }
+        let read = |to: &mut [F], start: usize| {
+            let to = ViewMut::new(to, heads.head, self.length, self.length);
+            transpose(to, View::new(&qkv[start..], self.length, heads.head, heads.qkv_width()));
+        };
+        read(self.key, heads.key_start(kv_head));
+        read(self.value, heads.value_start(kv_head));
         self.dkey.fill(F::ZERO);
         self.dvalue.fill(F::ZERO);
     }
 
     /// Puts the gradients in place of the head's keys and values.
     fn write(&self, qkv: &mut [F], heads: Heads, kv_head: usize) {
-        let [key, value] = heads.key_and_value(kv_head);
-        for (turned, start) in [(&*self.dkey, key), (&*self.dvalue, value)] {
-            let dx = ViewMut::new(&mut qkv[start..], self.length, heads.head, heads.qkv_width());
-            transpose(dx, View::new(turned, heads.head, self.length, self.length));
-        }
+        let mut write = |from: &[F], start: usize| {
+            let to = ViewMut::new(&mut qkv[start..], self.length, heads.head, heads.qkv_width());
+            transpose(to, View::new(from, heads.head, self.length, self.length));
+        };
+        write(self.dkey, heads.key_start(kv_head));
+        write(self.dvalue, heads.value_start(kv_head));
     }
 }
 
 impl<F: Float> Tile<'_, F> {
     /// Puts the queries' gradient in place of them, and adds to those of the keys and values.
-    fn backward(&self, qkv: &mut [F], turned: &mut Transposed<'_, F>, saved: Saved<'_, F>, scores: &mut [F]) {
+    fn backward(
+        &self,
+        qkv: &mut [F],
+        transposed: &mut Transposed<'_, F>,
+        saved: Saved<'_, F>,
+        scratch: &mut [F],
+    ) {
         let (heads, keys, queries) = (self.heads, self.queries.end, self.queries.len());
         let (head, stride) = (heads.head, heads.qkv_width());
-        let [p, ds, rest] = self.scores(scores);
-        let of_keys = |values| View::new(values, head, keys, turned.length);
+        let Scratch { p, ds, dq } = self.scratch(scratch);
+        let of_keys = |values| View::new(values, head, keys, transposed.length);
         let q = View::new(&qkv[self.start(stride)..], queries, head, stride);
         let dout = View::new(&saved.dout[self.start(heads.width())..], queries, head, heads.width());
-        multiply(ViewMut::new(p, queries, keys, keys), q, of_keys(turned.key), heads.scale());
-        multiply(ViewMut::new(ds, queries, keys, keys), dout, of_keys(turned.value), F::ONE);
-        backward_softmax(p, ds, self.statistics, &self.means(saved)[..queries], self.queries.start);
+        multiply(ViewMut::new(p, queries, keys, keys), q, of_keys(transposed.key), heads.scale());
+        multiply(ViewMut::new(ds, queries, keys, keys), dout, of_keys(transposed.value), F::ONE);
+        let Statistics { maxima, inverse_sums } = self.statistics;
+        backward_softmax(p, ds, maxima, inverse_sums, &self.means(saved)[..queries], self.queries.start);
 
         let [p, ds] = [p, ds].map(|scores| View::new(scores, queries, keys, keys));
-        let of_keys = |values| ViewMut::new(values, head, keys, turned.length);
-        multiply_add(of_keys(turned.dvalue), dout.transposed(), p, F::ONE);
-        multiply_add(of_keys(turned.dkey), q.transposed(), ds, heads.scale());
+        let of_keys = |values| ViewMut::new(values, head, keys, transposed.length);
+        multiply_add(of_keys(transposed.dvalue), dout.transposed(), p, F::ONE);
+        multiply_add(of_keys(transposed.dkey), q.transposed(), ds, heads.scale());
 
-        let dq = &mut rest[..head * queries];
         if head < VECTOR {
             // The library makes a result narrower than a vector much faster the other way about.
-            let key = View::new(turned.key, head, keys, turned.length);
+            let key = View::new(transposed.key, head, keys, transposed.length);
             multiply(ViewMut::new(dq, head, queries, queries), key, ds.transposed(), heads.scale());
             let to = ViewMut::new(&mut qkv[self.start(stride)..], queries, head, stride);
             transpose(to, View::new(dq, head, queries, queries));
         } else {
-            let [key, _] = heads.key_and_value(self.head / heads.group());
+            let key = heads.key_start(self.head / heads.group());
             let key = View::new(&qkv[key..], keys, head, stride);
             multiply(ViewMut::new(dq, queries, head, head), ds, key, heads.scale());
             let to = qkv[self.start(stride)..].chunks_mut(stride);
@@ -127,12 +156,11 @@ impl<F: Float> Tile<'_, F> {
         }
     }
 
-    /// Two of `[queries, keys]`, and what is left.
-    fn scores<'b>(&self, scratch: &'b mut [F]) -> [&'b mut [F]; 3] {
+    fn scratch<'b>(&self, scratch: &'b mut [F]) -> Scratch<'b, F> {
         let length = self.queries.len() * self.queries.end;
-        let (scores, rest) = scratch.split_at_mut(2 * length);
-        let (first, second) = scores.split_at_mut(length);
-        [first, second, rest]
+        let (p, rest) = scratch.split_at_mut(length);
+        let (ds, rest) = rest.split_at_mut(length);
+        Scratch { p, ds, dq: &mut rest[..self.heads.head * self.queries.len()] }
     }
 
     /// Where the first query lies in rows of `stride`.
@@ -140,7 +168,7 @@ impl<F: Float> Tile<'_, F> {
         self.queries.start * stride + self.head * self.heads.head
     }
 
-    /// `dout · out` of each query.
+    /// `do · o` of each query, which is the mean of `dp` weighted by `p`.
     fn means(&self, saved: Saved<'_, F>) -> [F; BLOCK] {
         let (width, head) = (self.heads.width(), self.heads.head);
         let [dout, out] = [saved.dout, saved.out].map(|x| x[self.start(width)..].chunks(width));
@@ -155,10 +183,17 @@ impl<F: Float> Tile<'_, F> {
 vectorised! {
     /// From scores in `p` and `dp` in `ds`, `[queries, keys]` both: `p = e^(p - maximum) / sum`, `ds = p (ds - mean)`, and
     /// both 0 for keys after their query; `before` is how many keys come before the first query.
-    fn backward_softmax<F>(p: &mut [F], ds: &mut [F], statistics: [&[F]; 2], means: &[F], before: usize) {
+    fn backward_softmax<F>(
+        p: &mut [F],
+        ds: &mut [F],
+        maxima: &[F],
+        inverse_sums: &[F],
+        means: &[F],
+        before: usize
+    ) {
         let keys = p.len() / means.len();
         let rows = p.chunks_exact_mut(keys).zip(ds.chunks_exact_mut(keys)).zip(means).zip(before + 1..);
-        for ((((p, ds), &mean), seen), (&maximum, &inverse_sum)) in rows.zip(statistics[0].iter().zip(statistics[1])) {
+        for ((((p, ds), &mean), seen), (&maximum, &inverse_sum)) in rows.zip(maxima.iter().zip(inverse_sums)) {
             let whole = seen.next_multiple_of(VECTOR).min(keys);
             for (p, ds) in p[..whole].iter_mut().zip(&mut ds[..whole]) {
                 *p = math::exp(*p - maximum) * inverse_sum;

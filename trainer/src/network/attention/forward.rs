@@ -17,7 +17,8 @@ struct Tile {
     queries: Range<usize>,
 }
 
-/// Writes `out` `[length, width]`, and each tile's maxima and inverse sums, `[2, columns]`, to `statistics`.
+/// Writes `out` `[length, width]` from `qkv` `[length, width + 2 kv_width]`, and each tile's maxima and inverse sums,
+/// `[2, columns]`, to `statistics`.
 pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads: Heads, scratch: &mut [F]) {
     let length = qkv.len() / heads.qkv_width();
     let mut rest = statistics;
@@ -30,12 +31,11 @@ pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads
         rest = after;
         let (scores, vectors) = scratch.split_at_mut(tile.queries.end * columns);
         let (query, result) = vectors[..2 * heads.head * columns].split_at_mut(heads.head * columns);
-        let [key, value] = heads.key_and_value(tile.kv_head);
         tile.gather(query, qkv, heads.qkv_width());
-        tile.score(scores, tile.keys(qkv, key), query);
+        tile.score(scores, tile.keys(qkv, heads.key_start(tile.kv_head)), query);
         let (maxima, sums) = statistics.split_at_mut(columns);
         exponentials(scores, &tile, maxima, sums);
-        tile.mix(result, tile.keys(qkv, value), scores);
+        tile.mix(result, tile.keys(qkv, heads.value_start(tile.kv_head)), scores);
         divide(result, sums);
         tile.scatter(out, result, heads.width());
     }
@@ -52,7 +52,7 @@ impl Tile {
         View::new(&qkv[offset..], self.queries.end, self.heads.head, self.heads.qkv_width())
     }
 
-    /// Each head of the group: its first column, and where its first query lies in rows of `stride`.
+    /// For each head of the group: its first column, and where its first query lies in rows of `stride`.
     fn heads(&self, stride: usize) -> impl Iterator<Item = (usize, usize)> {
         let Heads { head, .. } = self.heads;
         let (group, queries) = (self.heads.group(), self.queries.clone());
@@ -60,7 +60,7 @@ impl Tile {
         (0..group).map(move |h| (h * queries.len(), first + h * head))
     }
 
-    /// Brings the tile's queries, out of rows of `stride`, side by side: `to` is `[head, columns]`.
+    /// Copies the tile's queries from rows of `stride` into columns: `to` is `[head, columns]`.
     fn gather<F: Float>(&self, to: &mut [F], x: &[F], stride: usize) {
         let (head, columns, queries) = (self.heads.head, self.columns(), self.queries.len());
         for (column, start) in self.heads(stride) {
@@ -69,7 +69,7 @@ impl Tile {
         }
     }
 
-    /// Brings `from` `[head, columns]` back to rows of `stride`.
+    /// Copies `from` `[head, columns]` back into rows of `stride`.
     fn scatter<F: Float>(&self, x: &mut [F], from: &[F], stride: usize) {
         let (head, columns, queries) = (self.heads.head, self.columns(), self.queries.len());
         for (column, start) in self.heads(stride) {
@@ -92,7 +92,7 @@ impl Tile {
         multiply(out, x.transposed(), View::new(y, keys, columns, columns), F::ONE);
     }
 
-    /// Sets to `value` the scores of keys that come after their query.
+    /// Sets the scores of keys that come after their query to `value`.
     fn hide<F: Float>(&self, scores: &mut [F], value: F) {
         let (queries, columns) = (self.queries.len(), self.columns());
         let diagonal = &mut scores[self.queries.start * columns..];
@@ -110,24 +110,32 @@ fn exponentials<F: Float>(scores: &mut [F], tile: &Tile, maxima: &mut [F], sums:
 }
 
 vectorised! {
-    /// Each column's maximum, `scores = e^(scores - maximum)`, and their sum; what is hidden adds less than a rounding.
+    /// Finds each column's maximum, and its sum of `scores = e^(scores - maximum)`. Hidden scores are minus infinity, and
+    /// add less than a rounding.
     fn raise<F>(scores: &mut [F], maxima: &mut [F], sums: &mut [F]) {
         let columns = maxima.len();
         let whole = columns - columns % VECTOR;
         for first in (0..whole).step_by(VECTOR) {
-            let statistics = raise_columns::<F, VECTOR>(scores, columns, first);
-            maxima[first..][..VECTOR].copy_from_slice(&statistics[0]);
-            sums[first..][..VECTOR].copy_from_slice(&statistics[1]);
+            let raised = raise_columns::<F, VECTOR>(scores, columns, first);
+            maxima[first..][..VECTOR].copy_from_slice(&raised.maxima);
+            sums[first..][..VECTOR].copy_from_slice(&raised.sums);
         }
         for column in whole..columns {
-            [[maxima[column]], [sums[column]]] = raise_columns::<F, 1>(scores, columns, column);
+            let raised = raise_columns::<F, 1>(scores, columns, column);
+            ([maxima[column]], [sums[column]]) = (raised.maxima, raised.sums);
         }
     }
 }
 
-/// Some columns from the `first` on: their maxima and sums.
+/// The maxima and sums of `N` columns.
+struct Raised<F, const N: usize> {
+    maxima: [F; N],
+    sums: [F; N],
+}
+
+/// [`raise`] for `N` columns, from the `first` on.
 #[inline(always)]
-fn raise_columns<F: Float, const N: usize>(scores: &mut [F], columns: usize, first: usize) -> [[F; N]; 2] {
+fn raise_columns<F: Float, const N: usize>(scores: &mut [F], columns: usize, first: usize) -> Raised<F, N> {
     let mut maxima = [F::NEG_INFINITY; N];
     for row in scores.chunks_exact(columns) {
         let scores: &[F; N] = row[first..].first_chunk().expect("columns of the tile");
@@ -143,7 +151,7 @@ fn raise_columns<F: Float, const N: usize>(scores: &mut [F], columns: usize, fir
             sums[lane] += scores[lane];
         }
     }
-    [maxima, sums]
+    Raised { maxima, sums }
 }
 
 vectorised! {

@@ -3,13 +3,15 @@
 //! For each head, with `q`, `k`, `v` `[length, head]` out of `qkv`: `p = softmax(q kᵀ / sqrt(head))` over the positions
 //! up to one's own, `out = p v`. Consecutive groups of `heads / kv_heads` query heads share a key and value head.
 //!
-//! It goes by tiles of [`BLOCK`] queries with the keys up to the last of them, so that little of the upper triangle is
-//! computed. Probabilities are not kept: the backward pass makes them again from each query's maximum and sum (Dao et
-//! al. 2022), so memory grows with the length, not with its square.
+//! The work is cut into tiles: [`BLOCK`] queries with the keys up to the last of them, so that little of the upper triangle
+//! is computed. Probabilities are not kept: the backward pass recomputes them from each query's maximum and sum (Dao et al.
+//! 2022), so memory grows with the length, not with its square. The core's own attention takes one query at a time, which is
+//! too slow here; `tests/decoder.rs` holds the two to the same logits.
 //!
-//! What a tile's vectors run over is chosen so that few products add across a vector. Forward, queries of all heads of a
-//! group lie side by side, `[keys, columns]`: maxima, sums and `p v` run over many queries at once. Backward, keys lie
-//! side by side, `[queries, keys]`, and those of a head are turned about once for all its tiles: only `ds k` adds across.
+//! A sum within one vector register is slow, so tiles are laid out to need few. Forward, the queries of all heads of a group
+//! lie side by side, `[keys, columns]`: maxima, sums and `p v` run over many queries at once. Backward, keys lie side by
+//! side, `[queries, keys]`, and a head's keys and values are transposed once for all its tiles: only `ds k` sums within
+//! registers.
 
 use core::ops::Range;
 
@@ -24,19 +26,20 @@ pub use forward::attention;
 
 /// Queries of one head in a tile.
 pub const BLOCK: usize = 32;
-/// Columns that the loops of softmax take at a time: a vector of the widest kind.
+/// Columns that the softmax's loops take at a time: as many f32 as the widest vector register holds.
 const VECTOR: usize = 16;
 
-/// Where the heads lie in a row of `[length, width + 2 kv_width]`.
+/// Where the heads lie in a row of `qkv` `[length, width + 2 kv_width]`: queries, then keys, then values.
 #[derive(Debug, Clone, Copy)]
 pub struct Heads {
     heads: usize,
     kv_heads: usize,
+    /// Channels of one.
     head: usize,
 }
 
 impl Heads {
-    /// Those of a model.
+    /// The heads of a model.
     pub fn new(config: &Config) -> Heads {
         Heads { heads: config.heads, kv_heads: config.kv_heads, head: config.head_size() }
     }
@@ -53,23 +56,28 @@ impl Heads {
         self.width() + 2 * self.kv_heads * self.head
     }
 
+    /// `1 / sqrt(head)`, which scores are multiplied by.
     fn scale<F: Float>(&self) -> F {
         F::ONE / math::sqrt(F::of(self.head as f64))
     }
 
-    /// First channels of a key head's keys and of its values.
-    fn key_and_value(&self, kv_head: usize) -> [usize; 2] {
-        let key = self.width() + kv_head * self.head;
-        [key, key + self.kv_heads * self.head]
+    /// First channel of a key head's keys.
+    fn key_start(&self, kv_head: usize) -> usize {
+        self.width() + kv_head * self.head
+    }
+
+    /// First channel of its values.
+    fn value_start(&self, kv_head: usize) -> usize {
+        self.key_start(kv_head) + self.kv_heads * self.head
     }
 }
 
-/// The queries of each tile.
+/// The queries of each tile, in order.
 fn blocks(length: usize) -> impl Iterator<Item = Range<usize>> {
     (0..length).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(length))
 }
 
-/// Length of the scratch that either pass needs for sequences of this `length`.
+/// Values of scratch that both passes get along with, for sequences of this `length`.
 pub fn scratch_len(config: &Config, length: usize) -> usize {
     scratch_of(Heads::new(config), length)
 }
