@@ -1,7 +1,7 @@
 //! Small transformer language models on microcontrollers.
 //!
 //! No operating system, no heap: a [`Model`] is read in place from flash, everything that changes lies in a statically
-//! sized [`Memory`], and a [`Generator`] rotations a prompt into text. The same file, prompt and seed give the same tokens
+//! sized [`Memory`], and a [`Generator`] turns a prompt into text. The same file, prompt and seed give the same tokens
 //! and logits, bit for bit, on a PC and on every chip.
 //!
 //! Not here, and not to come: allocation, tensors, autograd.
