@@ -329,6 +329,120 @@ fn what_cannot_be_written_is_said_before_training() {
     assert!(train(".").contains("it is a folder"));
 }
 
+#[test]
+fn nothing_is_written_over_what_is_read_or_is_something_else() {
+    let folder = trained("overwriting");
+    fs::copy(folder.join("stories.txt"), folder.join("diary.txt")).unwrap();
+    fs::write(folder.join("pairs.tsv"), "a\tb\nc\td\n").unwrap();
+    fs::write(folder.join("notes.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>").unwrap();
+    fs::hard_link(folder.join("diary.txt"), folder.join("hard.pip")).unwrap();
+    let read =
+        || names(&folder).into_iter().map(|name| fs::read(folder.join(name)).unwrap()).collect::<Vec<_>>();
+    let before = read();
+    let text = "train --text diary.txt";
+    let checkpoint = "m.checkpoint.safetensors";
+    for (arguments, expected) in [
+        (
+            format!("{text} --out diary.txt"),
+            "cannot write diary.txt: --out would write over diary.txt, which --text reads",
+        ),
+        (format!("{text} --out ./hard.pip"), "--out would write over diary.txt, which --text reads"),
+        (
+            format!("{text} --out n.pip --checkpoint diary.txt"),
+            "--checkpoint would write over diary.txt, which --text reads",
+        ),
+        (
+            format!("{text} --out n.pip --f32-out diary.txt"),
+            "--f32-out would write over diary.txt, which --text reads",
+        ),
+        (
+            format!("{text} --out n.pip --plot diary.txt"),
+            "--plot would write over diary.txt, which --text reads",
+        ),
+        (format!("{text} --out n.svg"), "--plot would write over n.svg, which --out writes"),
+        (
+            format!("{text} --out n.pip --f32-out n.pip"),
+            "--f32-out would write over n.pip, which --out writes",
+        ),
+        (
+            format!("{text} --out n.pip --checkpoint ./n.pip"),
+            "--checkpoint would write over n.pip, which --out writes",
+        ),
+        (
+            format!("{text} --out notes.pip"),
+            "notes.svg: the file there is no plot drawn by Pipsqueak, and would be lost; name another file with --plot",
+        ),
+        (
+            format!("{text} --out stories.txt"),
+            "stories.txt: the file there is no Pipsqueak model, and would be lost; name another file with --out",
+        ),
+        (
+            format!("{text} --out n.pip --checkpoint m.pip"),
+            "m.pip: the file there is no checkpoint of Pipsqueak",
+        ),
+        (format!("{text} --out {checkpoint}"), "the file there is no Pipsqueak model"),
+        (
+            "train --pairs pairs.tsv --out pairs.tsv".into(),
+            "--out would write over pairs.tsv, which --pairs reads",
+        ),
+        (
+            "sweep --text diary.txt --board pico2 --out diary.txt".into(),
+            "--out would write over diary.txt, which --text reads",
+        ),
+        ("sweep --text diary.txt --board pico2 --out m.pip".into(), "m.pip: the file there is no plot"),
+        ("corpus --out diary.txt --seed 5".into(), "no text of the built-in stories with this random seed"),
+        ("corpus --out m.pip".into(), "m.pip: the file there is no text of the built-in stories"),
+        (
+            format!("export --checkpoint {checkpoint} --out {checkpoint}"),
+            "--out would write over m.checkpoint.safetensors, which --checkpoint reads",
+        ),
+        (format!("export --checkpoint {checkpoint} --out diary.txt"), "the file there is no Pipsqueak model"),
+        (
+            "import --checkpoint diary.txt --tokenizer m.pip --out diary.txt".into(),
+            "--out would write over diary.txt, which --checkpoint reads",
+        ),
+        (
+            "import --checkpoint diary.txt --tokenizer m.pip --out m.pip".into(),
+            "--out would write over m.pip, which --tokenizer reads",
+        ),
+    ] {
+        let message = fail(&folder, &arguments);
+        assert!(message.contains(expected), "{arguments}: {message}");
+        assert!(read() == before, "{arguments} has changed a file");
+    }
+    succeed(&folder, "corpus --bytes 50K --out stories.txt");
+    succeed(&folder, &format!("train --text stories.txt --out m.pip --f32-out f32.pip {TINY}"));
+    assert_eq!(
+        fs::read(folder.join("diary.txt")).unwrap(),
+        before[names(&folder).iter().position(|name| name == "diary.txt").unwrap()]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_written_through() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = folder("devices");
+    let run = |program: &str, arguments: &[&str]| {
+        Command::new(program).current_dir(&folder).args(arguments).status().unwrap()
+    };
+    assert!(run("mkfifo", &["pipe"]).success());
+    let mut reader =
+        Command::new("sh").current_dir(&folder).args(["-c", "cat pipe >read.txt"]).spawn().unwrap();
+    succeed(&folder, "corpus --bytes 30K --out pipe");
+    let kind = |name: &str| fs::metadata(folder.join(name)).unwrap().file_type();
+    assert!(kind("pipe").is_fifo());
+    assert!(reader.wait().unwrap().success());
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    assert_eq!(fs::read(folder.join("read.txt")).unwrap(), fs::read(folder.join("s.txt")).unwrap());
+    // Only root can make a device; this is another name of the null device.
+    if run("mknod", &["null.pip", "c", "1", "3"]).success() {
+        succeed(&folder, &format!("train --text s.txt --out null.pip {TINY}"));
+        assert!(kind("null.pip").is_char_device());
+        assert_eq!(names(&folder), ["null.pip", "pipe", "read.txt", "s.txt"]);
+    }
+}
+
 /// A disk that is full after 8 KiB: a limit on the size of files fails a write in the same way.
 #[cfg(unix)]
 #[test]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::human::{self, ByteCount};
-use crate::export::model_file::write_atomically;
+use crate::files::{self, Files, Kind};
 
 /// Write the built-in corpus: short children's stories, no two alike.
 #[derive(Debug, Args)]
@@ -35,7 +35,11 @@ impl Corpus {
             return Ok(out.flush()?);
         };
         let mut stories = 0;
-        write_atomically(&path, |out| {
+        let kind = Kind::Stories { seed: self.seed };
+        let mut files = Files::default();
+        files.writes("--out", &path, kind);
+        files.check()?;
+        files::write(&path, kind, |out| {
             stories = pipsqueak_stories::write(self.seed, self.bytes.0, out)?;
             Ok(())
         })?;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
 use crate::export::model_file::{self, ModelFile};
+use crate::files::{Files, Kind};
 use crate::training::checkpoint::{self, TrainedModel};
 
 /// Names under which a checkpoint holds what only exports read.
@@ -40,7 +41,10 @@ pub struct Export {
 
 impl Export {
     pub(super) fn run(self) -> Result<()> {
-        model_file::check_writable(&self.out)?;
+        let mut files = Files::default();
+        files.reads("--checkpoint", &self.checkpoint);
+        files.writes("--out", &self.out, Kind::Model);
+        files.check()?;
         let model = checkpoint::read_model(&self.checkpoint)?;
         let trained_for = model.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
         let precision = self.precision.map_or(trained_for, Precision::from);

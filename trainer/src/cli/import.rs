@@ -9,6 +9,7 @@ use pipsqueak::file::Provenance;
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
 use crate::export::{llama2c, model_file};
+use crate::files::{Files, Kind};
 
 /// Bring a checkpoint of llama2.c (its first format, f32) and its tokenizer to the board.
 #[derive(Debug, Args)]
@@ -35,6 +36,11 @@ pub struct Import {
 
 impl Import {
     pub(super) fn run(self) -> Result<()> {
+        let mut files = Files::default();
+        files.reads("--checkpoint", &self.checkpoint);
+        files.reads("--tokenizer", &self.tokenizer);
+        files.writes("--out", &self.out, Kind::Model);
+        files.check()?;
         let mut checkpoint = llama2c::read(&self.checkpoint, &self.tokenizer)?;
         let config = &mut checkpoint.config;
         config.context = self.context.unwrap_or(config.context).min(config.context);

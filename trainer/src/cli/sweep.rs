@@ -20,7 +20,8 @@ use crate::data::batches::{Batches, Split};
 use crate::data::text::{Corpus, Documents};
 use crate::data::vocabulary::{OwnedVocabulary, Tokens};
 use crate::export::decoding;
-use crate::export::model_file::{self, write_atomically};
+use crate::export::model_file;
+use crate::files::{self, Files, Kind};
 use crate::optimizer::schedule::Schedule;
 use crate::sizing::budget::{Budget, weights};
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
@@ -104,7 +105,7 @@ struct Search<'a> {
 impl Sweep {
     pub(super) fn run(self) -> Result<()> {
         self.recipe.check()?;
-        model_file::check_writable(&self.out)?;
+        self.check_files()?;
         let budget =
             self.chip.budget()?.context("name the board with --board, or a chip with --flash and --ram")?;
         let (vocab, precision) = settle(Some(&budget), &self.shape, self.vocab, self.precision);
@@ -123,6 +124,15 @@ impl Sweep {
         let search = Search { command: &self, precision, texts, stopped, started };
         parallel::with_pool(parallel::available(), || search.run(&mut candidates))?;
         self.conclude(&budget, precision, &candidates)
+    }
+
+    fn check_files(&self) -> Result<()> {
+        let mut files = Files::default();
+        if let Some(text) = &self.text {
+            files.reads("--text", text);
+        }
+        files.writes("--out", &self.out, Kind::Plot);
+        files.check()
     }
 
     /// The corpus in each vocabulary: the one asked for first.
@@ -166,7 +176,7 @@ impl Sweep {
             None => "built-in stories".into(),
         };
         let svg = sweep_chart::svg(candidates, &format!("{name}, {} for {}", precision.name(), budget.name))?;
-        write_atomically(&self.out, |out| out.write_all(svg.as_bytes()))?;
+        files::write(&self.out, Kind::Plot, |out| out.write_all(svg.as_bytes()))?;
         println!("plot           {}", self.out.display());
         println!("\nnext           {}", train_command(&best.config, precision));
         Ok(())

@@ -12,7 +12,8 @@ use super::super::shape::PrecisionName;
 use super::{Data, Train};
 use crate::cli::{chart, progress};
 use crate::export::decoding::{self, OwnedMemory};
-use crate::export::model_file::{self, ModelFile, write_atomically};
+use crate::export::model_file::{self, ModelFile};
+use crate::files::{self, Kind};
 use crate::network::rounding::Rounding;
 use crate::training::Training;
 use crate::training::curve::Curve;
@@ -66,11 +67,12 @@ impl Train {
 
     /// The loss curve: a file beside the model, and on the terminal where this is one.
     fn draw(&self, curve: &Curve, data: &Data) -> Result<()> {
-        let path = self.out.with_extension("svg");
-        let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name))?;
-        match write_atomically(&path, |out| out.write_all(svg.as_bytes())) {
-            Ok(()) => println!("\nloss curve     {}", path.display()),
-            Err(error) => eprintln!("warning: {error:#}"),
+        if let Some(path) = self.plot() {
+            let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name))?;
+            match files::write(&path, Kind::Plot, |out| out.write_all(svg.as_bytes())) {
+                Ok(()) => println!("\nloss curve     {}", path.display()),
+                Err(error) => eprintln!("warning: {error:#}"),
+            }
         }
         if std::io::stdout().is_terminal() {
             let (_, columns) = console::Term::stdout().size();

@@ -16,7 +16,7 @@ use super::shape::{Chip, PrecisionName, Shape};
 use crate::cli::human::{self, ByteCount};
 use crate::data::text::Documents;
 use crate::data::vocabulary::Tokens;
-use crate::export::model_file;
+use crate::files::{self, Files, Kind};
 use crate::training::{Training, parallel};
 use data::Data;
 use recipe::Recipe;
@@ -66,6 +66,9 @@ pub struct Train {
     /// Also write the model in f32, to compare with
     #[arg(long)]
     f32_out: Option<PathBuf>,
+    /// The loss curve to draw [default: the model file's name with .svg]
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// Licence of the text, to be noted in the model file
     #[arg(long, default_value = "")]
     licence: String,
@@ -97,9 +100,7 @@ pub struct Train {
 impl Train {
     pub(super) fn run(self) -> Result<()> {
         self.recipe.check()?;
-        for path in [Some(&self.out), self.f32_out.as_ref(), Some(&self.checkpoint())].into_iter().flatten() {
-            model_file::check_writable(path)?;
-        }
+        self.files().check()?;
         let data = self.data()?;
         let config = &data.plan.config;
         let mut training = Training::new(config, self.recipe.hyper_parameters(), self.recipe.seed)?;
@@ -117,6 +118,44 @@ impl Train {
             human::seconds(seconds)
         );
         self.export(&training, &data, curve)
+    }
+
+    fn files(&self) -> Files {
+        let mut files = Files::default();
+        if let Some(text) = &self.text {
+            files.reads("--text", text);
+        }
+        if let Some(pairs) = &self.pairs {
+            files.reads("--pairs", pairs);
+        }
+        files.writes("--out", &self.out, Kind::Model);
+        if let Some(path) = &self.f32_out {
+            files.writes("--f32-out", path, Kind::Model);
+        }
+        match &self.checkpoint() {
+            Some(path) if self.resume => files.continues("--checkpoint", path),
+            Some(path) => files.writes("--checkpoint", path, Kind::Checkpoint),
+            None => {}
+        }
+        if let Some(path) = &self.plot() {
+            files.writes("--plot", path, Kind::Plot);
+        }
+        files
+    }
+
+    /// Where the run's checkpoint lies.
+    fn checkpoint(&self) -> Option<PathBuf> {
+        self.checkpoint.clone().or_else(|| self.beside_the_model("checkpoint.safetensors"))
+    }
+
+    /// Where the loss curve is to lie.
+    fn plot(&self) -> Option<PathBuf> {
+        self.plot.clone().or_else(|| self.beside_the_model("svg"))
+    }
+
+    /// The model file's name with another extension; none where that is a pipe or a terminal.
+    fn beside_the_model(&self, extension: &str) -> Option<PathBuf> {
+        (!files::is_special(&self.out)).then(|| self.out.with_extension(extension))
     }
 
     fn announce(&self, config: &Config, data: &Data) {
