@@ -91,10 +91,7 @@ pub fn build<'p>(
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
     for (parameter, values) in Parameter::ALL.into_iter().zip(&parameters) {
         if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
-            bail!(
-                "parameter {} holds {wrong}: training has diverged; lower the learning rate",
-                parameter.name()
-            );
+            bail!("the parameter {} holds {wrong}, which is no number", parameter.name());
         }
         encoded.push(encode(parameter, config, precision, values));
     }

@@ -125,14 +125,14 @@ impl Train {
         note("clip", training.hyper_parameters.clip.into());
         note("corpus checksum", data.crc.into());
         note("decay", serde_json::to_value(schedule.decay)?);
-        note("documents", format!("{:?}", self.documents).into());
+        note("documents", format!("{:?}", self.source.reading.documents).into());
         note("final learning rate", schedule.minimum.into());
         note("learning rate", schedule.maximum.into());
         note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
         note("quantisation", serde_json::to_value(training.quantization)?);
         note("seed", self.recipe.seed.into());
         note("steps", schedule.steps.into());
-        note("validation share", self.recipe.validation.into());
+        note("validation share", self.source.share().into());
         note("vocabulary", serde_json::to_value(data.vocabulary.borrow())?);
         note("warm-up", schedule.warmup.into());
         if let serde_json::Value::Object(shape) = serde_json::to_value(&training.config)? {
