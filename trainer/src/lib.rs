@@ -6,6 +6,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod export;
+pub mod files;
 pub mod network;
 pub mod optimizer;
 pub mod random;

@@ -136,6 +136,181 @@ fn pairs_teach_it_to_answer() {
 }
 
 #[test]
+fn every_pair_is_learned_unless_some_are_kept_back_by_name() {
+    let folder = folder("kept-pairs");
+    let things = ["lamp", "fan", "door", "bell", "pump"];
+    let lines = |i: usize| format!("{} on\t{} 1\n{0} off\t{1} 0\n", things[i], things[i].to_uppercase());
+    fs::write(folder.join("p.tsv"), (0..5).map(lines).collect::<String>() + "\n\n").unwrap();
+    let train = |options: &str| {
+        let shape = "--width 32 --layers 1 --heads 2 --context 16 --tokens characters --warmup 20";
+        succeed(&folder, &format!("train --pairs p.tsv --out m.pip {shape} {options}"))
+    };
+    let said = train("--steps 400");
+    assert!(said.contains("p.tsv: 10 pairs, all learned; the losses are of the same"), "{said}");
+    assert!(said.contains("--prompt 'lamp on'"), "{said}");
+    for thing in things {
+        for (state, number) in [("on", 1), ("off", 0)] {
+            let prompt = [
+                "generate",
+                "--model",
+                "m.pip",
+                "--temperature",
+                "0",
+                "--prompt",
+                &format!("{thing} {state}"),
+            ];
+            let answer = Command::new(env!("CARGO_BIN_EXE_pipsqueak"))
+                .current_dir(&folder)
+                .args(prompt)
+                .output()
+                .unwrap();
+            let expected = format!("{thing} {state}\n{} {number}\n", thing.to_uppercase());
+            assert_eq!(String::from_utf8(answer.stdout).unwrap(), expected);
+        }
+    }
+    assert!(train("--steps 1 --validation 0").contains("10 pairs, all learned"));
+    let [first, second] = [1, 2].map(|seed| {
+        let said = train(&format!("--steps 1 --validation 0.2 --seed {seed}"));
+        let (_, kept) = said
+            .split_once("8 pairs to learn from; 2 pairs kept back to validate with and not learned: ")
+            .unwrap();
+        let (named, advice) = kept.lines().next().unwrap().split_once(" (").unwrap();
+        assert_eq!(advice, "--validation 0 learns all)");
+        assert_eq!(named.matches("line ").count(), 2, "{named}");
+        named.to_string()
+    });
+    assert_ne!(first, second, "always the same pairs are kept back");
+}
+
+#[test]
+fn a_file_of_any_system_teaches_the_same() {
+    let folder = folder("systems");
+    let text = "The cat sat.\n\nThe dog ran to the door.\n".repeat(40);
+    let pairs = "light on\tON 1\nlight off\tOFF 1\nfan on\tON 2\nfan off\tOFF 2\n";
+    let [mut models, mut obeying] = [vec![], vec![]];
+    for (i, end) in ["\n", "\r\n", "\r"].into_iter().enumerate() {
+        for mark in ["", "\u{feff}"] {
+            let inner = folder.join(format!("{i}{}", mark.len()));
+            fs::create_dir(&inner).unwrap();
+            let write = |name: &str, text: &str| {
+                fs::write(inner.join(name), mark.to_string() + &text.replace('\n', end)).unwrap()
+            };
+            write("s.txt", &text);
+            write("p.tsv", pairs);
+            let tiny = TINY.replace("--vocab 100", "");
+            succeed(
+                &inner,
+                &format!("train --text s.txt --out m.pip --documents blank-lines --tokens characters {tiny}"),
+            );
+            succeed(&inner, &format!("train --pairs p.tsv --out p.pip --tokens characters {tiny}"));
+            models.push(fs::read(inner.join("m.pip")).unwrap());
+            obeying.push(fs::read(inner.join("p.pip")).unwrap());
+        }
+    }
+    assert!(models.iter().all(|model| *model == models[0]));
+    assert!(obeying.iter().all(|model| *model == obeying[0]));
+}
+
+#[test]
+fn a_text_with_one_marker_at_its_end_is_one_text() {
+    let folder = folder("one-document");
+    let text = "Jonas found an old map under the stairs. Mira found some bread in the attic.\n".repeat(20);
+    fs::write(folder.join("one.txt"), text.clone() + "<|endoftext|>\n").unwrap();
+    fs::write(folder.join("none.txt"), &text).unwrap();
+    let said = succeed(&folder, &format!("train --text one.txt --out m.pip {TINY}"));
+    assert!(said.contains(" to validate with"), "{said}");
+    let said = succeed(&folder, &format!("train --text none.txt --out m.pip --validation 0 {TINY}"));
+    assert!(said.contains("none kept back: the losses called validation are of the same tokens"), "{said}");
+    succeed(&folder, &format!("train --text one.txt --out m.pip --documents marker --validation 0.5 {TINY}"));
+    assert!(
+        fail(&folder, "train --text one.txt --out m.pip --validation 1")
+            .contains("--validation is 1; it must be a number from 0 to 0.9")
+    );
+}
+
+#[test]
+fn wrapped_lines_and_a_library_s_header_are_said_and_can_be_kept() {
+    let folder = folder("wrapped");
+    let sentence = "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do: once or \
+        twice she had peeped into the book her sister was reading, but it had no pictures or conversations in it. ";
+    let (mut text, mut column) = (String::from("*** START OF THE PROJECT GUTENBERG EBOOK ALICE ***\n\n"), 0);
+    for word in sentence.repeat(20).split_whitespace() {
+        let fits = column + word.len() < 65;
+        text += if fits { " " } else { "\n" };
+        text += word;
+        column = if fits { column + 1 + word.len() } else { word.len() };
+    }
+    fs::write(
+        folder.join("alice.txt"),
+        text + "\n\n*** END OF THE PROJECT GUTENBERG EBOOK ALICE ***\nlicence\n",
+    )
+    .unwrap();
+    let train =
+        |options: &str| succeed(&folder, &format!("train --text alice.txt --out m.pip {TINY} {options}"));
+    let said = train("");
+    assert!(said.contains("alice.txt: Project Gutenberg's header and footer, 111 bytes, are left out (--keep-header keeps them)"), "{said}");
+    assert!(
+        said.contains(
+            "lines that were wrapped at 65 characters are joined into paragraphs (--keep-lines leaves them)"
+        ),
+        "{said}"
+    );
+    let said = train("--keep-lines --keep-header");
+    assert!(!said.contains("Gutenberg's header") && !said.contains("wrapped"), "{said}");
+    let said = succeed(&folder, "eval --model m.pip --text alice.txt --tokens 100");
+    assert!(said.contains("wrapped at 65") && said.contains("left out"), "{said}");
+}
+
+/// What is said of the memory is what is taken, for texts that are hard on it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_takes_the_memory_that_it_says() {
+    let folder = folder("memory");
+    let mut random = pipsqueak_trainer::random::SplitMix64::new(1);
+    let mut text = |letters: &[char], line: usize, bytes: usize| {
+        let mut text = String::new();
+        while text.len() < bytes {
+            text.extend((0..line).map(|_| letters[random.below(letters.len())]));
+            text.push('\n');
+        }
+        text
+    };
+    let chinese: Vec<char> = ('\u{4e00}'..).take(3000).collect();
+    let digits: Vec<char> = ('0'..='9').collect();
+    let base64: Vec<char> = ('a'..='z').chain('A'..='Z').chain('0'..='9').collect();
+    let texts = [
+        ("chinese", text(&chinese, 20, 6 << 20)),
+        ("digits", text(&digits, 4 << 20, 4 << 20)),
+        ("base64", text(&base64, 76, 4 << 20)),
+    ];
+    for (name, text) in texts {
+        fs::write(folder.join("t.txt"), text).unwrap();
+        let shape = "--width 32 --layers 2 --context 32 --steps 40";
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+        command
+            .current_dir(&folder)
+            .args(format!("train --text t.txt --out m.pip {shape}").split_whitespace());
+        let mut child = command.stdout(fs::File::create(folder.join("said.txt")).unwrap()).spawn().unwrap();
+        let mut peak_kib = 0;
+        while child.try_wait().unwrap().is_none() {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            peak_kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(peak_kib);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let said = fs::read_to_string(folder.join("said.txt")).unwrap();
+        let (_, rest) = said.split_once("training takes about ").unwrap_or_else(|| panic!("{name}: {said}"));
+        let said_mib: u64 = rest.split_whitespace().next().unwrap().parse().unwrap();
+        let peak_mib: u64 = peak_kib >> 10;
+        println!("{name}: {peak_mib} MiB, said {said_mib}");
+        assert!(
+            peak_mib <= said_mib + said_mib / 10 && said_mib <= 2 * peak_mib,
+            "{name} took {peak_mib} MiB, said {said_mib}"
+        );
+    }
+}
+
+#[test]
 fn documents_end_where_blank_lines_divide_them() {
     let folder = folder("blank-lines");
     let text: String = (0..200).map(|i| format!("verse {} ends.\n\n", i % 3)).collect();
@@ -176,15 +351,29 @@ fn every_kind_of_token_and_choice_trains() {
 }
 
 #[test]
-fn a_corpus_that_cannot_be_learnt_from_is_refused() {
+fn a_corpus_that_cannot_be_learned_from_is_refused() {
     let folder = folder("corpora");
     fs::write(folder.join("empty.txt"), "").unwrap();
     fs::write(folder.join("latin1.txt"), b"caf\xe9 au lait, caf\xe9 noir").unwrap();
-    fs::write(folder.join("short.txt"), "A mouse.").unwrap();
     let train = |text: &str| fail(&folder, &format!("train --text {text} --out m.pip {TINY} --tokens bytes"));
     assert!(train("empty.txt").contains("empty.txt has no text in it"));
-    assert!(train("latin1.txt").contains("latin1.txt is not UTF-8 text: byte 3"));
-    assert!(train("short.txt").contains("too few for a context of 16"), "{}", train("short.txt"));
+    fs::write(folder.join("two.txt"), "ab").unwrap();
+    fs::write(folder.join("utf16.txt"), b"\xff\xfea\0b\0").unwrap();
+    assert!(train("latin1.txt").contains("latin1.txt is not UTF-8 text: byte 3, in line 1,"));
+    assert!(train("utf16.txt").contains("it is UTF-16; convert it to UTF-8"));
+    assert!(
+        train("two.txt").contains("two.txt is too short to learn from: it has 1 tokens"),
+        "{}",
+        train("two.txt")
+    );
+    fs::write(folder.join("short.txt"), "A mouse lived in a house.").unwrap();
+    let train =
+        |text: &str| fail(&folder, &format!("train --text {text} --out m.pip --context 64 --tokens bytes"));
+    assert!(
+        train("short.txt").contains("too few for a context of 64: use a longer text or --context 11"),
+        "{}",
+        train("short.txt")
+    );
     assert!(train("missing.txt").contains("cannot read the text missing.txt"));
 }
 
@@ -194,9 +383,11 @@ fn a_shape_that_makes_no_sense_is_refused() {
     succeed(&folder, "corpus --bytes 30K --out s.txt");
     let train = |shape: &str| fail(&folder, &format!("train --text s.txt --out m.pip {shape}"));
     assert!(train("--width 50 --heads 4").contains("width is 50; it must be a multiple of heads (4)"));
-    assert!(train("--layers 0").contains("layers is 0; it must be from 1 to 256"));
-    assert!(train("--heads 0").contains("heads is 0"));
-    assert!(train("--context 70000").contains("context"));
+    assert!(train("--layers 0").contains("--layers is 0; it must be a whole number from 1 to 256"));
+    assert!(train("--heads 0").contains("--heads is 0"));
+    assert!(
+        train("--context 70000").contains("--context is 70000; it must be a whole number from 1 to 65,535")
+    );
     assert!(train("--width 9999999999999 --heads 1").contains("width is 9999999999999"));
     assert!(train("--vocab 20").contains("a vocabulary of 20 is too small"));
     assert!(train("--learning-rate NaN").contains("--learning-rate is NaN"));
@@ -254,6 +445,22 @@ fn a_sweep_ends_in_a_table_a_plot_and_a_command_that_trains() {
     assert!(fail(&folder, "sweep --text s.txt").contains("name the board with --board"));
 }
 
+#[test]
+fn a_sweep_takes_pairs() {
+    let folder = folder("sweep-pairs");
+    let lines = (0..40).map(|i| format!("thing {i} on\tTHING {i}\n")).collect::<String>();
+    fs::write(folder.join("p.tsv"), lines).unwrap();
+    let sweep =
+        format!("sweep --pairs p.tsv --flash {} --ram 16K --tokens characters --layers 1", flash_for(18));
+    let said = succeed(&folder, &format!("{sweep} --context 32 --steps 5 --time 60s"));
+    assert!(said.contains("p.tsv: 40 pairs, all learned") && said.contains('▇'), "{said}");
+    let (_, command) = said.split_once("next           pipsqueak ").unwrap();
+    assert!(command.contains("--pairs p.tsv") && command.contains("--context 32"), "{command}");
+    assert!(succeed(&folder, command).contains("written        model.pip"));
+    let message = fail(&folder, &format!("{sweep} --context 8 --time 5s"));
+    assert!(message.contains("prompt and answer take") && message.contains("--context"), "{message}");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_sweep_keeps_what_it_has_found() {
@@ -290,6 +497,142 @@ fn a_run_that_diverges_says_so() {
 }
 
 #[test]
+fn characters_that_a_model_never_saw_are_counted_and_placed() {
+    let folder = trained("unseen");
+    fs::write(
+        folder.join("accent.txt"),
+        "The kettle was hot.\nThe caf\u{e9} was shut, the caf\u{e9}\u{1f42d} too.\n",
+    )
+    .unwrap();
+    let said = succeed(&folder, "eval --model m.pip --text accent.txt");
+    assert!(said.contains("accent.txt has characters that the model never saw: 'é' 2 times, first in line 2 (read as 'e'), '🐭' in line 2 (left out)"), "{said}");
+    assert!(said.contains("train with a text that has them") && said.contains("bits per byte"), "{said}");
+    let message = fail(&folder, "eval --model m.pip --text accent.txt --strict");
+    assert!(message.contains("'é' 2 times, first in line 2"), "{message}");
+    fs::write(folder.join("plain.txt"), "The kettle was hot.\nThe cafe was shut, the cafe too.\n").unwrap();
+    let losses = ["accent.txt", "plain.txt"].map(|text| {
+        let said = succeed(
+            &folder,
+            &format!("eval --model m.pip --text {text} --strict")
+                .replace(if text == "accent.txt" { " --strict" } else { "" }, ""),
+        );
+        said.lines().find(|line| line.starts_with("loss")).unwrap().to_string()
+    });
+    assert_eq!(losses[0], losses[1]);
+}
+
+#[test]
+fn every_number_is_told_its_range() {
+    let folder = folder("ranges");
+    for (arguments, expected) in [
+        ("train --built-in --out m.pip --clip -1", "--clip is -1; it must be a number from 0 to 1000000"),
+        ("train --built-in --out m.pip --beta2 1", "--beta2 is 1; it must be a number from 0 to 0.999999"),
+        (
+            "train --built-in --out m.pip --steps x",
+            "--steps is x; it must be a whole number from 1 to 1,000,000,000",
+        ),
+        (
+            "train --built-in --out m.pip --batch 0",
+            "--batch is 0; it must be a whole number from 1 to 65,536",
+        ),
+        (
+            "train --built-in --out m.pip --vocab 1",
+            "--vocab is 1; it must be a whole number from 2 to 65,535",
+        ),
+        (
+            "train --built-in --out m.pip --quantize-last 2",
+            "--quantize-last is 2; it must be a number from 0 to 1",
+        ),
+        (
+            "train --built-in --out m.pip --checkpoint-every 0",
+            "--checkpoint-every is 0; it must be a whole number from 1 to",
+        ),
+        (
+            "train --built-in --out m.pip --seed -1",
+            "--seed is -1; it must be a whole number from 0 to 18,446,744,073,709,551,615",
+        ),
+        (
+            "train --built-in --out m.pip --corpus-bytes 5",
+            "--corpus-bytes is 5; it must be from 1 KiB to 4 GiB; write 5K for KiB",
+        ),
+        (
+            "train --built-in --out m.pip --flash 256 --ram 64K",
+            "--flash is 256; it must be from 8 KiB to 1 GiB; write 256K for KiB",
+        ),
+        (
+            "train --built-in --out m.pip --flash 256K --ram 64",
+            "--ram is 64; it must be from 1 KiB to 1 GiB; write 64K for KiB",
+        ),
+        (
+            "train --built-in --out m.pip --flash 256X --ram 64K",
+            "--flash is 256X; it must be a number of bytes, as 300, 256K, 1.5M or 2G",
+        ),
+        (
+            "train --built-in --out m.pip --board bluepill",
+            "the firmware alone takes 72 KiB of flash and 6 KiB of RAM, and Blue Pill has 64 and 20: choose a larger board",
+        ),
+        ("inspect --flash 64KiB --ram 20kb", "the firmware alone takes 72 KiB"),
+        (
+            "sweep --built-in --board pico2 --time 10",
+            "--time is 10; it must be a time from 1s to 277h, as 90s, 10m or 2h",
+        ),
+        ("corpus --bytes 0", "--bytes is 0; it must be from 1 bytes to 1024 GiB"),
+        (
+            "generate --model m.pip --length -1",
+            "--length is -1; it must be a whole number from 0 to 4,294,967,295",
+        ),
+        ("generate --model m.pip --penalty 0", "--penalty is 0; it must be a number from 0.1 to 10"),
+        (
+            "eval --model m.pip --text t.txt --tokens 1",
+            "--tokens is 1; it must be a whole number from 2 to 4,294,967,295",
+        ),
+        (
+            "import --checkpoint a --tokenizer b --out c --context 0",
+            "--context is 0; it must be a whole number from 1 to 65,535",
+        ),
+        ("inspect --vocab 1e3", "--vocab is 1e3; it must be a whole number from 2 to 65,535"),
+    ] {
+        let message = fail(&folder, arguments);
+        assert!(message.contains(expected), "{arguments}: {message}");
+        assert!(message.len() < 200, "{message}");
+    }
+    for size in ["1.5M", "1536K", "1536KiB", "1536kb", "1_572_864".replace('_', "").as_str()] {
+        let shown = succeed(&folder, &format!("inspect --flash {size} --ram 64k"));
+        assert!(shown.contains("parameters"), "{size}: {shown}");
+    }
+}
+
+/// A command that is printed under «next» is one that a shell runs.
+#[cfg(unix)]
+#[test]
+fn what_comes_next_can_be_copied_into_a_shell() {
+    let folder = folder("my notes");
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    let program = env!("CARGO_BIN_EXE_pipsqueak");
+    let shell = |command: &str| {
+        let output = Command::new("sh").current_dir(&folder).args(["-c", command]).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = shell(&format!("exec {program} train --text s.txt --out \"my diary's model.pip\" {TINY}"));
+    let (_, next) = said.split_once("next           pipsqueak ").unwrap();
+    assert!(shell(&format!("exec {program} {}", next.lines().next().unwrap())).len() > 20);
+    assert_eq!(said.matches(r"'my diary'\''s model.pip'").count(), 3, "{said}");
+}
+
+#[test]
+fn checkpoints_of_later_versions_are_named() {
+    let folder = folder("versions");
+    fs::write(folder.join("tokenizer.bin"), [0; 4]).unwrap();
+    for (version, name) in [(1u32, "version 1 (f32 in another order)"), (2, "version 2 (int8)")] {
+        let header = [&0x616b_3432u32.to_le_bytes()[..], &version.to_le_bytes(), &[0; 248]].concat();
+        fs::write(folder.join("v.bin"), header).unwrap();
+        let message = fail(&folder, "import --checkpoint v.bin --tokenizer tokenizer.bin --out v.pip");
+        assert!(message.contains(name) && message.contains("export.py FILE --version 0"), "{message}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_model_is_refused() {
     let folder = trained("models");
     let model = fs::read(folder.join("m.pip")).unwrap();
@@ -314,9 +657,9 @@ fn a_file_that_is_no_model_is_refused() {
 fn settings_and_prompts_out_of_range_are_refused() {
     let folder = trained("settings");
     let refusal = |options: &str| fail(&folder, &format!("generate --model m.pip {options}"));
-    assert!(refusal("--temperature -1").contains("temperature must be a number from 0 to 100"));
-    assert!(refusal("--top-k 1000").contains("top-k must be"));
-    assert!(refusal("--top-p 0").contains("top-p must be"));
+    assert!(refusal("--temperature -1").contains("--temperature is -1; it must be a number from 0 to 100"));
+    assert!(refusal("--top-k 1000").contains("--top-k is 1000; it must be a whole number from 0 to 256"));
+    assert!(refusal("--top-p 0").contains("--top-p is 0; it must be a number above 0 and at most 1"));
     assert!(refusal("--prompt \u{1f42d}").contains("no token for the character"));
 }
 
@@ -327,6 +670,120 @@ fn what_cannot_be_written_is_said_before_training() {
     let train = |out: &str| fail(&folder, &format!("train --text s.txt --out {out} {TINY}"));
     assert!(train("no/such/folder/m.pip").contains("cannot write no/such/folder/m.pip"));
     assert!(train(".").contains("it is a folder"));
+}
+
+#[test]
+fn nothing_is_written_over_what_is_read_or_is_something_else() {
+    let folder = trained("overwriting");
+    fs::copy(folder.join("stories.txt"), folder.join("diary.txt")).unwrap();
+    fs::write(folder.join("pairs.tsv"), "a\tb\nc\td\n").unwrap();
+    fs::write(folder.join("notes.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>").unwrap();
+    fs::hard_link(folder.join("diary.txt"), folder.join("hard.pip")).unwrap();
+    let read =
+        || names(&folder).into_iter().map(|name| fs::read(folder.join(name)).unwrap()).collect::<Vec<_>>();
+    let before = read();
+    let text = "train --text diary.txt";
+    let checkpoint = "m.checkpoint.safetensors";
+    for (arguments, expected) in [
+        (
+            format!("{text} --out diary.txt"),
+            "cannot write diary.txt: --out would write over diary.txt, which --text reads",
+        ),
+        (format!("{text} --out ./hard.pip"), "--out would write over diary.txt, which --text reads"),
+        (
+            format!("{text} --out n.pip --checkpoint diary.txt"),
+            "--checkpoint would write over diary.txt, which --text reads",
+        ),
+        (
+            format!("{text} --out n.pip --f32-out diary.txt"),
+            "--f32-out would write over diary.txt, which --text reads",
+        ),
+        (
+            format!("{text} --out n.pip --plot diary.txt"),
+            "--plot would write over diary.txt, which --text reads",
+        ),
+        (format!("{text} --out n.svg"), "--plot would write over n.svg, which --out writes"),
+        (
+            format!("{text} --out n.pip --f32-out n.pip"),
+            "--f32-out would write over n.pip, which --out writes",
+        ),
+        (
+            format!("{text} --out n.pip --checkpoint ./n.pip"),
+            "--checkpoint would write over n.pip, which --out writes",
+        ),
+        (
+            format!("{text} --out notes.pip"),
+            "notes.svg: the file there is no plot drawn by Pipsqueak, and would be lost; name another file with --plot",
+        ),
+        (
+            format!("{text} --out stories.txt"),
+            "stories.txt: the file there is no Pipsqueak model, and would be lost; name another file with --out",
+        ),
+        (
+            format!("{text} --out n.pip --checkpoint m.pip"),
+            "m.pip: the file there is no checkpoint of Pipsqueak",
+        ),
+        (format!("{text} --out {checkpoint}"), "the file there is no Pipsqueak model"),
+        (
+            "train --pairs pairs.tsv --out pairs.tsv".into(),
+            "--out would write over pairs.tsv, which --pairs reads",
+        ),
+        (
+            "sweep --text diary.txt --board pico2 --out diary.txt".into(),
+            "--out would write over diary.txt, which --text reads",
+        ),
+        ("sweep --text diary.txt --board pico2 --out m.pip".into(), "m.pip: the file there is no plot"),
+        ("corpus --out diary.txt --seed 5".into(), "no text of the built-in stories with this random seed"),
+        ("corpus --out m.pip".into(), "m.pip: the file there is no text of the built-in stories"),
+        (
+            format!("export --checkpoint {checkpoint} --out {checkpoint}"),
+            "--out would write over m.checkpoint.safetensors, which --checkpoint reads",
+        ),
+        (format!("export --checkpoint {checkpoint} --out diary.txt"), "the file there is no Pipsqueak model"),
+        (
+            "import --checkpoint diary.txt --tokenizer m.pip --out diary.txt".into(),
+            "--out would write over diary.txt, which --checkpoint reads",
+        ),
+        (
+            "import --checkpoint diary.txt --tokenizer m.pip --out m.pip".into(),
+            "--out would write over m.pip, which --tokenizer reads",
+        ),
+    ] {
+        let message = fail(&folder, &arguments);
+        assert!(message.contains(expected), "{arguments}: {message}");
+        assert!(read() == before, "{arguments} has changed a file");
+    }
+    succeed(&folder, "corpus --bytes 50K --out stories.txt");
+    succeed(&folder, &format!("train --text stories.txt --out m.pip --f32-out f32.pip {TINY}"));
+    assert_eq!(
+        fs::read(folder.join("diary.txt")).unwrap(),
+        before[names(&folder).iter().position(|name| name == "diary.txt").unwrap()]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_written_through() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = folder("devices");
+    let run = |program: &str, arguments: &[&str]| {
+        Command::new(program).current_dir(&folder).args(arguments).status().unwrap()
+    };
+    assert!(run("mkfifo", &["pipe"]).success());
+    let mut reader =
+        Command::new("sh").current_dir(&folder).args(["-c", "cat pipe >read.txt"]).spawn().unwrap();
+    succeed(&folder, "corpus --bytes 30K --out pipe");
+    let kind = |name: &str| fs::metadata(folder.join(name)).unwrap().file_type();
+    assert!(kind("pipe").is_fifo());
+    assert!(reader.wait().unwrap().success());
+    succeed(&folder, "corpus --bytes 30K --out s.txt");
+    assert_eq!(fs::read(folder.join("read.txt")).unwrap(), fs::read(folder.join("s.txt")).unwrap());
+    // Only root can make a device; this is another name of the null device.
+    if run("mknod", &["null.pip", "c", "1", "3"]).success() {
+        succeed(&folder, &format!("train --text s.txt --out null.pip {TINY}"));
+        assert!(kind("null.pip").is_char_device());
+        assert_eq!(names(&folder), ["null.pip", "pipe", "read.txt", "s.txt"]);
+    }
 }
 
 /// A disk that is full after 8 KiB: a limit on the size of files fails a write in the same way.

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use textplots::{Chart, Plot, Shape};
 
+use crate::files;
 use crate::training::curve::{Curve, Point};
 
 const SIZE: (u32, u32) = (800, 480);
@@ -36,7 +37,7 @@ pub fn svg(curve: &Curve, title: &str) -> Result<String> {
         draw(&area, curve, title, least..largest)?;
         area.present().map_err(failed)?;
     }
-    Ok(svg)
+    Ok(files::marked_plot(&svg))
 }
 
 fn draw(

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use super::options;
 use crate::cli::human::{self, ByteCount};
-use crate::export::model_file::write_atomically;
+use crate::files::{self, Files, Kind};
 
 /// Write the built-in corpus: short children's stories, no two alike.
 #[derive(Debug, Args)]
@@ -16,14 +17,14 @@ Examples:
   pipsqueak corpus --bytes 2M --out stories.txt
   pipsqueak corpus --bytes 2K --seed 7")]
 pub struct Corpus {
-    /// About how much to write: whole stories until this is reached
-    #[arg(long, default_value = "2M")]
+    /// About how much to write, as 300K or 2M: whole stories until this is reached
+    #[arg(long, value_name = "BYTES", default_value = "2M", value_parser = options::bytes(1..=1 << 40))]
     bytes: ByteCount,
-    /// Which stories: the same seed writes the same
-    #[arg(long, default_value_t = 1)]
+    /// Random seed of the stories: the same seed writes the same ones
+    #[arg(long, default_value_t = 1, value_parser = options::whole::<u64>(0..=u64::MAX))]
     seed: u64,
     /// The file to write [default: the terminal]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
@@ -35,7 +36,11 @@ impl Corpus {
             return Ok(out.flush()?);
         };
         let mut stories = 0;
-        write_atomically(&path, |out| {
+        let kind = Kind::Stories { seed: self.seed };
+        let mut files = Files::default();
+        files.writes("--out", &path, kind);
+        files.check()?;
+        files::write(&path, kind, |out| {
             stories = pipsqueak_stories::write(self.seed, self.bytes.0, out)?;
             Ok(())
         })?;

@@ -8,16 +8,25 @@ use clap::{Args, ValueEnum};
 use pipsqueak::internal::Parameter;
 use pipsqueak::{Model, Precision};
 
+use super::options::whole;
+use super::progress::Passes;
 use super::shape::PrecisionName;
+use super::source::{self, ReadingOptions};
+use super::words;
 use crate::cli::{human, progress};
 use crate::data::batches::Split;
-use crate::data::text::{Corpus, Documents};
-use crate::data::vocabulary::{self, OwnedVocabulary};
+use crate::data::unseen::{self, Unseen};
+use crate::data::vocabulary::{self, OwnedVocabulary, Read};
+use crate::data::{clean, text};
 use crate::export::decoding;
 use crate::export::model_file::{self, ModelFile};
+use crate::files;
 use crate::training::parameters::Parameters;
 
-/// Measure how well a model foretells a text, by the very code and numbers that the board runs.
+/// Measure how well a model predicts a text, with the code and the numbers that the board runs.
+///
+/// Characters that the model never saw are read as their variants (curly quotes as straight ones, é as e) or left out, and
+/// listed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,17 +35,19 @@ Examples:
   pipsqueak eval --model stories-f32.pip --text other.txt --precision all   (of a file that train --f32-out wrote)")]
 pub struct Eval {
     /// The model file
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// The text
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     text: PathBuf,
-    /// Look at this many tokens from its beginning [default: all]
-    #[arg(long)]
+    /// Measure only this many tokens from its beginning [default: all]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(2..=u64::from(u32::MAX)))]
     tokens: Option<usize>,
-    /// How documents are told apart in the text
-    #[arg(long, value_enum, default_value_t = Documents::Auto)]
-    documents: Documents,
+    #[command(flatten)]
+    reading: ReadingOptions,
+    /// Refuse a text with a character that the model never saw
+    #[arg(long)]
+    strict: bool,
     /// Number formats: the file's own, or all that an f32 model can be given
     #[arg(long, value_enum, default_value_t = Precisions::Own)]
     precision: Precisions,
@@ -51,7 +62,7 @@ enum Precisions {
     All,
 }
 
-/// What is measured of one model.
+/// Loss and speed of one model.
 struct Measured {
     loss: f64,
     tokens_a_second: f64,
@@ -61,16 +72,39 @@ impl Eval {
     pub(super) fn run(self) -> Result<()> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
-        let corpus = Corpus::read(&self.text, self.documents)?;
-        let mut ids = vocabulary::encode(model.tokenizer(), &corpus)?;
-        let bytes_per_token = corpus.text_bytes() as f64 / ids.len() as f64;
-        ids.truncate(self.tokens.unwrap_or(usize::MAX));
-        ensure!(ids.len() >= 2, "{} has {} tokens to foretell; it takes 2", corpus.name(), ids.len());
-        let split = Split::of_text(ids);
+        let corpus = source::read_text(&self.text, &self.reading)?;
+        let Read { mut tokens, bytes, unseen } =
+            vocabulary::read(model.tokenizer(), &corpus, &Passes::new())?;
+        self.report(corpus.name(), unseen)?;
+        let bytes_per_token = bytes as f64 / tokens.len() as f64;
+        tokens.truncate(self.tokens.unwrap_or(usize::MAX));
+        ensure!(tokens.len() >= 2, "{} has {} tokens to predict; it takes 2", corpus.name(), tokens.len());
+        let split = Split::of_text(tokens);
         match self.precision {
             Precisions::Own => print_one(&model, &measure(&model, &split)?, split.weight(), bytes_per_token),
             Precisions::All => print_all(&model, &split, bytes_per_token)?,
         }
+        Ok(())
+    }
+}
+
+impl Eval {
+    /// Says which characters the model never saw, or refuses them.
+    fn report(&self, name: &str, mut unseen: Vec<Unseen>) -> Result<()> {
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        // Not of a pipe, which cannot be read twice.
+        if !files::is_special(&self.text) {
+            unseen::place(&mut unseen, &clean::plain(text::read_text(&self.text)?));
+        }
+        let listed = words::list(&unseen);
+        ensure!(
+            !self.strict,
+            "{name} has characters that the model never saw: {listed}; without --strict they are replaced or left out"
+        );
+        println!("{name} has characters that the model never saw: {listed}");
+        println!("train with a text that has them, or change the text, to measure them too");
         Ok(())
     }
 }

@@ -11,16 +11,17 @@ use serde_json::Value;
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
 use crate::export::model_file::{self, ModelFile};
+use crate::files::{Files, Kind};
 use crate::training::checkpoint::{self, TrainedModel};
 
-/// Names under which a checkpoint holds what only exports read.
+/// Names of the metadata in a checkpoint that only an export reads.
 pub(super) const CORPUS: &str = "corpus";
 pub(super) const LICENCE: &str = "licence";
 pub(super) const BYTES_PER_TOKEN: &str = "bytes per token";
 
-/// Turn a checkpoint of `train` into a model file, in any number format.
+/// Make a model file from a checkpoint of `train`, in any number format.
 ///
-/// The weights are those that `train` exports. The losses in the file are left open: `eval` measures them.
+/// The weights are those that `train` exports. The file does not say their loss: `eval` measures it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,19 +29,22 @@ Examples:
   pipsqueak export --checkpoint stories.checkpoint.safetensors --out f32.pip --precision f32")]
 pub struct Export {
     /// The checkpoint
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// The model file to write
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number format [default: the one that it was trained for, or int8]
+    /// Number format [default: the one that the model was trained for, or int8]
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
 }
 
 impl Export {
     pub(super) fn run(self) -> Result<()> {
-        model_file::check_writable(&self.out)?;
+        let mut files = Files::default();
+        files.reads("--checkpoint", &self.checkpoint);
+        files.writes("--out", &self.out, Kind::Model);
+        files.check()?;
         let model = checkpoint::read_model(&self.checkpoint)?;
         let trained_for = model.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
         let precision = self.precision.map_or(trained_for, Precision::from);

@@ -8,11 +8,12 @@ use anyhow::Result;
 use clap::Args;
 use pipsqueak::{Generator, Sampling};
 
+use super::options::{number, share, whole};
 use crate::cli::human;
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 
-/// Write a text with a model, by the very code and numbers that the board runs.
+/// Write a text with a model, with the code and the numbers that the board runs.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(after_help = "\
@@ -22,35 +23,35 @@ Examples:
   pipsqueak generate --model stories.pip --top-k 0 --top-p 0.9 --seed 7")]
 pub struct Generate {
     /// The model file
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// What the text begins with
-    #[arg(long, default_value = "")]
+    /// The beginning of the text
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     prompt: String,
     /// The most tokens to write
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, value_name = "TOKENS", default_value_t = 200, value_parser = whole::<u32>(0..=u64::from(u32::MAX)))]
     length: u32,
     #[command(flatten)]
     sampling: SamplingOptions,
-    /// Begins the chances: the same seed writes the same text
-    #[arg(long, default_value_t = 42)]
+    /// Random seed: the same seed writes the same text
+    #[arg(long, default_value_t = 42, value_parser = whole::<u64>(0..=u64::MAX))]
     seed: u64,
 }
 
 /// How tokens are chosen.
 #[derive(Debug, Args)]
 struct SamplingOptions {
-    /// 0 always takes the likeliest token; more is bolder
-    #[arg(long, default_value_t = Sampling::default().temperature)]
+    /// 0 always takes the likeliest token; higher values are bolder
+    #[arg(long, default_value_t = Sampling::default().temperature, value_parser = number::<f32>(0.0..=100.0))]
     temperature: f32,
-    /// Choose among this many likeliest tokens; 0 among all
-    #[arg(long, default_value_t = Sampling::default().top_k)]
+    /// Choose among this many of the likeliest tokens; 0 among all
+    #[arg(long, value_name = "COUNT", default_value_t = Sampling::default().top_k, value_parser = whole::<u16>(0..=256))]
     top_k: u16,
     /// Choose among the likeliest tokens that make up this share of the probability
-    #[arg(long, default_value_t = Sampling::default().top_p)]
+    #[arg(long, value_name = "SHARE", default_value_t = Sampling::default().top_p, value_parser = share::<f32>)]
     top_p: f32,
-    /// Above 1, tokens of late become less likely
-    #[arg(long, default_value_t = Sampling::default().repetition_penalty)]
+    /// Repetition penalty: values above 1 discourage repeating recent tokens
+    #[arg(long, default_value_t = Sampling::default().repetition_penalty, value_parser = number::<f32>(0.1..=10.0))]
     penalty: f32,
 }
 

@@ -23,7 +23,19 @@ pub fn seconds(seconds: f64) -> String {
     if whole < 60 { format!("{seconds:.1} s") } else { format!("{} min {:02} s", whole / 60, whole % 60) }
 }
 
-/// A number of bytes as typed: `300`, `256K` (1024 bytes each) or `2M`.
+/// Bytes in the largest unit that leaves a whole number: `8 KiB`.
+pub fn size(bytes: u64) -> String {
+    let unit = UNITS.iter().rev().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit));
+    match unit {
+        Some((name, unit)) => format!("{} {name}iB", bytes / unit),
+        None => format!("{} bytes", count(bytes)),
+    }
+}
+
+/// Binary units by their first letter.
+const UNITS: [(&str, u64); 3] = [("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)];
+
+/// A number of bytes as typed: `300`, `256K` (also `256KB` or `256 KiB`, 1024 bytes each), `1.5M` or `2G`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteCount(pub u64);
 
@@ -31,12 +43,19 @@ impl FromStr for ByteCount {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (digits, unit) = match text.strip_suffix(['K', 'k']) {
-            Some(digits) => (digits, 1 << 10),
-            None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
+        let capitals = text.trim().to_ascii_uppercase();
+        let digits = capitals.trim_end_matches(char::is_alphabetic);
+        let factor = match &capitals[digits.len()..] {
+            "" | "B" => Some(1),
+            unit => UNITS.iter().find_map(|&(name, factor)| {
+                let rest = unit.strip_prefix(name)?;
+                ["", "B", "IB"].contains(&rest).then_some(factor)
+            }),
         };
-        let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-        number.map(ByteCount).ok_or(format!("'{text}' is no number of bytes; write it as 300, 256K or 2M"))
+        let bytes = factor.and_then(|factor| Some(digits.trim_end().parse::<f64>().ok()? * factor as f64));
+        let whole = bytes.filter(|bytes| (0.0..=1e18).contains(bytes) && bytes.fract() == 0.0);
+        let refusal = || "it must be a number of bytes, as 300, 256K, 1.5M or 2G".to_string();
+        whole.map(|bytes| ByteCount(bytes as u64)).ok_or_else(refusal)
     }
 }
 
@@ -54,7 +73,7 @@ impl FromStr for Seconds {
             Some(number * seconds)
         });
         let sensible = parsed.filter(|seconds| (1.0..=1e6).contains(seconds));
-        sensible.map(Seconds).ok_or(format!("'{text}' is no time; write it as 90s, 10m or 2h"))
+        sensible.map(Seconds).ok_or("it must be a time from 1s to 277h, as 90s, 10m or 2h".into())
     }
 }
 
@@ -81,9 +100,25 @@ mod tests {
 
     #[test]
     fn byte_counts_have_binary_units() {
-        assert_eq!("2M".parse(), Ok(ByteCount(2 << 20)));
-        assert_eq!("300".parse(), Ok(ByteCount(300)));
-        assert!("2G".parse::<ByteCount>().is_err());
-        assert!("99999999999999999999".parse::<ByteCount>().is_err());
+        let all = [
+            ("300", 300),
+            ("0", 0),
+            ("2M", 2 << 20),
+            ("256k", 256 << 10),
+            ("256KiB", 256 << 10),
+            ("256 kb", 256 << 10),
+        ];
+        for (text, bytes) in all.into_iter().chain([("1.5M", 3 << 19), ("2G", 2 << 30), (" 7 B ", 7)]) {
+            assert_eq!(text.parse(), Ok(ByteCount(bytes)), "{text}");
+        }
+        for wrong in
+            ["", "K", "2T", "2KK", "-1", "1e30", "NaN", "infK", "0.1", "99999999999999999999", "2 M x"]
+        {
+            assert!(wrong.parse::<ByteCount>().is_err(), "{wrong}");
+        }
+        assert_eq!(
+            [size(8192), size(3 << 19), size(1 << 30), size(1000)],
+            ["8 KiB", "1536 KiB", "1 GiB", "1,000 bytes"]
+        );
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use pipsqueak::{Config, Model, Precision};
 
+use super::options;
 use super::plan::Plan;
 use super::shape::{Chip, PrecisionName, Shape};
 use crate::cli::human;
@@ -15,8 +16,8 @@ use crate::sizing::budget;
 
 /// Show a model's shape, its parameters, its flash and RAM to the byte, and which boards it fits.
 ///
-/// Without a model file, of a shape that is yet to be trained, or of the one that `train` would choose for a board; its
-/// vocabulary's text, which the file holds too, is then left out of the count.
+/// Without a model file, the same of a shape that is not trained yet, or of the shape that `train` would choose for a board;
+/// the text of its vocabulary, which the file holds too, is then not counted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,12 +26,12 @@ Examples:
   pipsqueak inspect --board 'Raspberry Pi Pico'")]
 pub struct Inspect {
     /// The model file
-    #[arg(long, conflicts_with_all = ["vocab", "precision", "Chip", "Shape"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["vocab", "precision", "Chip", "Shape"])]
     model: Option<PathBuf>,
     /// Number of tokens [default: 512, or what suits a --board]
-    #[arg(long)]
+    #[arg(long, value_name = "TOKENS", value_parser = options::whole::<usize>(2..=65_535))]
     vocab: Option<usize>,
-    /// Number format [default: int8, or what a --board is best used with]
+    /// Number format [default: int8, or what suits a --board best]
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
     #[command(flatten)]

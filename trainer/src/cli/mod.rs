@@ -1,4 +1,4 @@
-//! What `pipsqueak` can be told to do, a file each.
+//! The commands of `pipsqueak`, a file each, and what they share.
 
 pub mod chart;
 mod corpus;
@@ -9,12 +9,16 @@ pub mod human;
 mod import;
 mod inspect;
 mod interrupt;
+mod options;
 mod plan;
 pub mod progress;
 mod shape;
+mod shell;
+mod source;
 mod sweep;
 pub mod sweep_chart;
 mod train;
+mod words;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -28,20 +32,20 @@ pub enum Command {
     Sweep(Box<sweep::Sweep>),
     /// Write a text with a model, as the board will
     Generate(generate::Generate),
-    /// Measure how well a model foretells a text
+    /// Measure how well a model predicts a text
     Eval(eval::Eval),
     /// Show a model's shape, its flash and RAM to the byte, and the boards it fits
     Inspect(inspect::Inspect),
     /// Write the built-in corpus of children's stories
     Corpus(corpus::Corpus),
-    /// Turn a checkpoint of `train` into a model file
+    /// Make a model file from a checkpoint of `train`
     Export(export::Export),
-    /// Bring a checkpoint of llama2.c to the board
+    /// Make a model file from a checkpoint of llama2.c
     Import(import::Import),
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub fn run(self) -> Result<()> {
         match self {
             Command::Train(command) => command.run(),

@@ -1,19 +1,21 @@
-//! What a model is to be: shape and number format, as the options say or a board's budget decides.
+//! The model to train: its shape and number format, as the options say or a board's budget decides.
 
 use anyhow::Result;
 use pipsqueak::{Config, Precision};
 
 use super::shape::{Chip, PrecisionName, Shape};
+use super::source::TokenOptions;
 use crate::cli::human;
+use crate::data::Progress;
 use crate::data::text::Corpus;
-use crate::data::vocabulary::{OwnedVocabulary, Tokens};
+use crate::data::vocabulary::OwnedVocabulary;
 use crate::sizing::boards::Footprint;
 use crate::sizing::budget::{self, Budget};
 
 /// Tokens of a BPE vocabulary where neither option nor board says.
 const VOCAB: usize = 512;
 
-/// The model, and for what chip, if for any.
+/// A model's shape and number format, and the budget that they were chosen for, if any.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) config: Config,
@@ -31,18 +33,18 @@ impl Plan {
         corpus: &Corpus,
         chip: &Chip,
         shape: &Shape,
-        tokens: Tokens,
-        vocab: Option<usize>,
+        tokens: &TokenOptions,
         precision: Option<PrecisionName>,
+        progress: &dyn Progress,
     ) -> Result<(OwnedVocabulary, Plan)> {
         let budget = chip.budget()?;
-        let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
-        let vocabulary = OwnedVocabulary::of_corpus(corpus, tokens, vocab)?;
+        let (vocab, precision) = settle(budget.as_ref(), shape, tokens.vocab, precision);
+        let vocabulary = OwnedVocabulary::of_corpus(corpus, tokens.tokens, vocab, progress)?;
         let plan = Plan::of(budget, shape, vocabulary.vocab(), vocabulary.bytes(), precision)?;
         Ok((vocabulary, plan))
     }
 
-    /// The plan of a model whose text is yet unknown: its vocabulary is as large as it may be.
+    /// The plan of a model whose text is not known yet: its vocabulary is as large as it may be.
     ///
     /// # Errors
     /// As [`Plan::make`].
@@ -73,7 +75,7 @@ impl Plan {
         Ok(Plan { config, precision, budget, footprint })
     }
 
-    /// A line or two for a person who is about to wait for it.
+    /// Describes the plan in a line or two, before the wait.
     pub(super) fn describe(&self) -> String {
         let Config { vocab, context, width, layers, hidden, .. } = self.config;
         let weights = human::count(budget::weights(&self.config) as u64);

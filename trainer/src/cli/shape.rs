@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::{Config, Precision};
 
+use super::options::{bytes, whole};
 use crate::cli::human::ByteCount;
 use crate::sizing::boards;
 use crate::sizing::budget::Budget;
@@ -16,24 +17,24 @@ use crate::sizing::shape::{DEFAULT, PartialConfig};
 #[command(next_help_heading = "Shape")]
 pub(super) struct Shape {
     /// Positions that attention sees at once [default: 128, or less where a --board lacks RAM]
-    #[arg(long)]
+    #[arg(long, value_name = "TOKENS", value_parser = whole::<usize>(1..=65_535))]
     context: Option<usize>,
     /// Length of the vector that stands for a token [default: 96, or what a --board has flash for]
-    #[arg(long)]
+    #[arg(long, value_name = "CHANNELS", value_parser = whole::<usize>(1..=65_535))]
     width: Option<usize>,
     /// Number of layers [default: 4, or what a --board has flash for]
-    #[arg(long)]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=256))]
     layers: Option<usize>,
     /// Number of attention heads [default: about one for every 16 of the width]
-    #[arg(long)]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     heads: Option<usize>,
     /// Number of key and value heads; fewer than the heads save RAM [default: half the heads, where that divides]
-    #[arg(long)]
+    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     kv_heads: Option<usize>,
     /// Hidden units of the MLP [default: 4 times the width; gated, 8/3 of it]
-    #[arg(long)]
+    #[arg(long, value_name = "CHANNELS", value_parser = whole::<usize>(1..=32_767))]
     hidden: Option<usize>,
-    /// How positions enter
+    /// How the model knows positions
     #[arg(long, value_enum, default_value_t = PositionName::Rotary)]
     position: PositionName,
     /// Norm before each block
@@ -57,39 +58,41 @@ pub(super) struct Shape {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Board")]
 pub(super) struct Chip {
-    /// Choose shape, vocabulary, number format and context for this board, as `inspect` lists it
+    /// Choose shape, vocabulary, number format and context for this board of the list that `inspect` prints
     #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "ram"])]
     board: Option<String>,
-    /// As --board, for a chip with so much flash, of which the firmware takes a part
-    #[arg(long, value_name = "BYTES", requires = "ram")]
+    /// As --board, for a chip with this much flash (256K, 1M), of which the firmware takes a part
+    #[arg(long, value_name = "BYTES", requires = "ram", value_parser = bytes(8 << 10..=1 << 30))]
     flash: Option<ByteCount>,
-    /// As --board, for a chip with so much RAM, of which the firmware takes a part
-    #[arg(long, value_name = "BYTES", requires = "flash")]
+    /// As --board, for a chip with this much RAM (20K, 512K), of which the firmware takes a part
+    #[arg(long, value_name = "BYTES", requires = "flash", value_parser = bytes(1 << 10..=1 << 30))]
     ram: Option<ByteCount>,
 }
 
 impl Chip {
-    /// What there is to spend, if a chip is named.
+    /// The flash and the RAM of the chip, if one is named.
     ///
     /// # Errors
-    /// A board that is not known.
+    /// A board that is not known, or one that the firmware alone does not fit.
     pub(super) fn budget(&self) -> Result<Option<Budget>> {
-        Ok(match (&self.board, self.flash, self.ram) {
-            (Some(name), _, _) => Some(Budget::of(boards::find(name)?)),
+        let budget = match (&self.board, self.flash, self.ram) {
+            (Some(name), _, _) => Budget::of(boards::find(name)?),
             (None, Some(ByteCount(flash_bytes)), Some(ByteCount(ram_bytes))) => {
-                Some(Budget { name: "the chip".into(), flash_bytes, ram_bytes })
+                Budget { name: "the chip".into(), flash_bytes, ram_bytes }
             }
-            _ => None,
-        })
+            _ => return Ok(None),
+        };
+        budget.check_firmware()?;
+        Ok(Some(budget))
     }
 }
 
 /// See [`Position`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum PositionName {
-    /// Rotated queries and keys
+    /// Rotary: queries and keys are rotated by their position
     Rotary,
-    /// A learned vector a position
+    /// A learned vector for each position
     Learned,
     /// Sines and cosines
     Sinusoidal,
@@ -144,7 +147,7 @@ impl From<PrecisionName> for Precision {
 }
 
 impl Shape {
-    /// The configuration these options name, whatever the board.
+    /// The shape that these options give, without regard to a board.
     ///
     /// # Errors
     /// A shape that makes no sense.

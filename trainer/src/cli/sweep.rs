@@ -12,15 +12,20 @@ use pipsqueak::{Config, Precision};
 
 use super::interrupt::stop_on_ctrl_c;
 use super::plan::settle;
+use super::progress::Passes;
 use super::shape::{Chip, PrecisionName, Shape};
+use super::shell::quoted;
+use super::source::{Source, TokenOptions};
 use super::train::recipe::Recipe;
-use crate::cli::human::{self, ByteCount, Seconds};
+use crate::cli::human::{self, Seconds};
 use crate::cli::{progress, sweep_chart};
 use crate::data::batches::{Batches, Split};
-use crate::data::text::{Corpus, Documents};
+use crate::data::material::{Encoded, Material};
+use crate::data::text::{Corpus, file_name};
 use crate::data::vocabulary::{OwnedVocabulary, Tokens};
 use crate::export::decoding;
-use crate::export::model_file::{self, write_atomically};
+use crate::export::model_file;
+use crate::files::{self, Files, Kind};
 use crate::optimizer::schedule::Schedule;
 use crate::sizing::budget::{Budget, weights};
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
@@ -28,51 +33,37 @@ use crate::training::{HyperParameters, Quantization, Training, parallel};
 
 /// Trials are compared on this much of the kept-back text.
 const VALIDATION_BYTES: f64 = 16_384.0;
-/// Steps that tell how long a step takes, after one that allocates.
+/// Steps that are timed, after one that allocates.
 const TIMED_STEPS: u32 = 3;
 /// Share of a short training that is warm-up at most.
 const WARMUP_SHARE: u64 = 4;
-/// Of the time, what trying out speeds may take before candidates are given up.
+/// Share of the time that measuring speeds may take before candidates are given up.
 const TIMING_SHARE: f64 = 0.1;
 
 /// Find the best shape for a board by trial.
 ///
 /// Shapes of every depth, and of several vocabularies, that fill the board's flash are trained for a short while; the best
-/// third anew for longer, and so on until the time is over. Ctrl-C ends it early and keeps what is found. What is settled
-/// by options (--layers, --vocab, --context, …) is not tried.
+/// third anew for longer, and so on until the time is over. Ctrl-C ends it early and keeps what is found. Sizes that are
+/// given as options (--layers, --vocab, --context, …) are fixed and not searched.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Examples:
   pipsqueak sweep --text diary.txt --board 'Raspberry Pi Pico' --time 30m
+  pipsqueak sweep --pairs orders.tsv --board 'micro:bit v2' --context 64
   pipsqueak sweep --built-in --flash 256K --ram 32K --time 10m --out shapes.svg")]
 pub struct Sweep {
-    /// The UTF-8 text to learn from
-    #[arg(long, required_unless_present = "built_in", conflicts_with = "built_in")]
-    text: Option<PathBuf>,
-    /// How documents are told apart in the text
-    #[arg(long, value_enum, default_value_t = Documents::Auto)]
-    documents: Documents,
-    /// Learn from the built-in stories
-    #[arg(long)]
-    built_in: bool,
-    /// How much of the built-in stories
-    #[arg(long, default_value = "16M", requires = "built_in")]
-    corpus_bytes: ByteCount,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    tokens: TokenOptions,
     /// How long to search: 90s, 10m or 2h
     #[arg(long, default_value = "10m")]
     time: Seconds,
     /// The plot to write
     #[arg(long, value_name = "FILE.svg", default_value = "sweep.svg")]
     out: PathBuf,
-
-    /// How text is cut into tokens
-    #[arg(long, value_enum, default_value_t = Tokens::Bpe)]
-    tokens: Tokens,
-    /// Number of tokens of a BPE vocabulary [default: what suits the board, half and twice as many]
-    #[arg(long)]
-    vocab: Option<usize>,
-    /// Number format of the model [default: what the board is best used with]
+    /// Number format of the model [default: the one that suits the board best]
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
     #[command(flatten)]
@@ -83,13 +74,12 @@ pub struct Sweep {
     recipe: Recipe,
 }
 
-/// The text in the tokens of one vocabulary.
+/// The text or the pairs in the tokens of one vocabulary.
 struct Text {
     vocabulary: OwnedVocabulary,
-    training: Split,
-    validation: Split,
-    /// Of the validation text.
-    bytes_per_token: f64,
+    encoded: Encoded,
+    /// The shortest context that every pair fits into; 1 for a text.
+    context_min: usize,
 }
 
 /// A sweep under way.
@@ -103,54 +93,69 @@ struct Search<'a> {
 
 impl Sweep {
     pub(super) fn run(self) -> Result<()> {
-        self.recipe.check()?;
-        model_file::check_writable(&self.out)?;
+        self.check_files()?;
         let budget =
             self.chip.budget()?.context("name the board with --board, or a chip with --flash and --ram")?;
-        let (vocab, precision) = settle(Some(&budget), &self.shape, self.vocab, self.precision);
+        let (vocab, precision) = settle(Some(&budget), &self.shape, self.tokens.vocab, self.precision);
         let stopped = stop_on_ctrl_c();
         let started = Instant::now();
-        let texts = self.texts(vocab)?;
-        let size =
-            |text: &Text| VocabularySize { vocab: text.vocabulary.vocab(), bytes: text.vocabulary.bytes() };
-        let sizes: Vec<VocabularySize> = texts.iter().map(size).collect();
+        let material = self.source.read(self.recipe.seed)?;
+        let passes = Passes::new();
+        let vocabularies = self.vocabularies(&material.corpus, vocab, &passes)?;
+        let size = |vocabulary: &OwnedVocabulary| VocabularySize {
+            vocab: vocabulary.vocab(),
+            bytes: vocabulary.bytes(),
+        };
+        let sizes: Vec<VocabularySize> = vocabularies.iter().map(size).collect();
         let partial = self.shape.partial();
         let mut candidates = sweep::candidates(&budget, &partial, &sizes, precision);
         if candidates.is_empty() {
             let first = sizes[0];
             budget.choose(&partial, first.vocab, first.bytes, precision)?;
         }
+        let longest = candidates.iter().map(|candidate| candidate.config.context).max().unwrap_or(1);
+        let text = |vocabulary| Text::of(vocabulary, &material, longest, &passes);
+        let texts = vocabularies.into_iter().map(text).collect::<Result<Vec<Text>>>()?;
+        drop((material, passes));
+        let fits =
+            |candidate: &Candidate| candidate.config.context >= texts[candidate.vocabulary].context_min;
+        candidates.retain(fits);
+        ensure!(
+            !candidates.is_empty(),
+            "no shape that fits has a context as long as the longest pair, {} tokens; use --context {0} with less --width",
+            texts[0].context_min
+        );
         let search = Search { command: &self, precision, texts, stopped, started };
         parallel::with_pool(parallel::available(), || search.run(&mut candidates))?;
         self.conclude(&budget, precision, &candidates)
     }
 
-    /// The corpus in each vocabulary: the one asked for first.
-    fn texts(&self, vocab: usize) -> Result<Vec<Text>> {
-        let corpus = match &self.text {
-            Some(path) => Corpus::read(path, self.documents)?,
-            None => Corpus::built_in(1, self.corpus_bytes.0)?,
+    fn check_files(&self) -> Result<()> {
+        let mut files = Files::default();
+        self.source.note(&mut files);
+        files.writes("--out", &self.out, Kind::Plot);
+        files.check()
+    }
+
+    /// The vocabularies to try, the one that was asked for first.
+    fn vocabularies(&self, corpus: &Corpus, vocab: usize, passes: &Passes) -> Result<Vec<OwnedVocabulary>> {
+        let TokenOptions { tokens, vocab: fixed } = self.tokens;
+        let sizes = match fixed {
+            None if tokens == Tokens::Bpe => vec![vocab, vocab / 2, 2 * vocab],
+            _ => vec![vocab],
         };
-        let (training, validation) = corpus
-            .split(self.recipe.validation)
-            .with_context(|| format!("{} is too short to learn from", corpus.name()))?;
-        let sizes = if self.tokens == Tokens::Bpe && self.vocab.is_none() {
-            vec![vocab, vocab / 2, 2 * vocab]
-        } else {
-            vec![vocab]
-        };
-        let mut texts: Vec<Text> = Vec::new();
+        let mut all: Vec<OwnedVocabulary> = Vec::new();
         for size in sizes {
             // A text may have more different bytes than half the tokens; only the first size must do.
-            let vocabulary = match OwnedVocabulary::of_corpus(&corpus, self.tokens, size) {
-                Err(_) if !texts.is_empty() => continue,
+            let vocabulary = match OwnedVocabulary::of_corpus(corpus, tokens, size, passes) {
+                Err(_) if !all.is_empty() => continue,
                 vocabulary => vocabulary?,
             };
-            if !texts.iter().any(|text| text.vocabulary == vocabulary) {
-                texts.push(Text::of(vocabulary, &training, &validation)?);
+            if !all.contains(&vocabulary) {
+                all.push(vocabulary);
             }
         }
-        Ok(texts)
+        Ok(all)
     }
 
     /// Table, plot, and the command that trains the best.
@@ -161,12 +166,10 @@ impl Sweep {
             return Ok(());
         };
         println!("\n{}", table(&ranked));
-        let name = match &self.text {
-            Some(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            None => "built-in stories".into(),
-        };
+        let path = self.source.text.as_ref().or(self.source.pairs.as_ref());
+        let name = path.map_or("built-in stories".into(), |path| file_name(path));
         let svg = sweep_chart::svg(candidates, &format!("{name}, {} for {}", precision.name(), budget.name))?;
-        write_atomically(&self.out, |out| out.write_all(svg.as_bytes()))?;
+        files::write(&self.out, Kind::Plot, |out| out.write_all(svg.as_bytes()))?;
         println!("plot           {}", self.out.display());
         println!("\nnext           {}", train_command(&best.config, precision));
         Ok(())
@@ -174,15 +177,15 @@ impl Sweep {
 }
 
 impl Text {
-    fn of(vocabulary: OwnedVocabulary, training: &Corpus, validation: &Corpus) -> Result<Text> {
-        let mut tokens = vocabulary.encode(validation)?;
-        let bytes = validation.text_bytes() as f64;
-        let bytes_per_token = bytes / tokens.len() as f64;
-        let share = (VALIDATION_BYTES / bytes).min(1.0);
-        tokens.truncate((share * tokens.len() as f64) as usize);
-        ensure!(tokens.len() >= 2, "{} is too short to learn from", validation.name());
-        let training = Split::of_text(vocabulary.encode(training)?);
-        Ok(Text { training, validation: Split::of_text(tokens), bytes_per_token, vocabulary })
+    fn of(vocabulary: OwnedVocabulary, material: &Material, context: usize, passes: &Passes) -> Result<Text> {
+        let mut encoded = material.encode(&vocabulary, context, passes)?;
+        let Split { tokens, starts, .. } = &mut encoded.validation;
+        let context_min = encoded.training.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(1);
+        if starts.is_empty() {
+            tokens.truncate((VALIDATION_BYTES / encoded.bytes_per_token) as usize);
+        }
+        ensure!(tokens.len() >= 2, "{} is too short to learn from", material.corpus.name());
+        Ok(Text { vocabulary, encoded, context_min })
     }
 }
 
@@ -227,7 +230,7 @@ impl Search<'_> {
         self.command.time.0 - self.started.elapsed().as_secs_f64()
     }
 
-    /// Finds out what a step and a measurement of each candidate take; those that there is no time to find out of are given up.
+    /// Measures what a step and a validation of each candidate take; candidates that there is no time to measure are given up.
     fn time(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
         let limit = TIMING_SHARE * self.command.time.0;
         let started = Instant::now();
@@ -277,7 +280,7 @@ impl Search<'_> {
         let hyper_parameters =
             HyperParameters { schedule: Schedule { warmup, steps, ..full.schedule }, ..full };
         let context = candidate.config.context;
-        let batches = Batches::of(&text.training, batch, context, seed).with_context(|| {
+        let batches = Batches::of(&text.encoded.training, batch, context, seed).with_context(|| {
             format!("the text is shorter than the context of {context}; use a longer text")
         })?;
         let mut training = Training::new(&candidate.config, hyper_parameters, seed)?;
@@ -289,7 +292,7 @@ impl Search<'_> {
         Ok((training, batches))
     }
 
-    /// The loss as the board will have it; infinite where training has diverged.
+    /// The loss with the board's arithmetic, in bits per byte; infinite where training has diverged.
     fn bits(&self, candidate: &mut Candidate, training: &Training) -> Result<f64> {
         let started = Instant::now();
         let text = &self.texts[candidate.vocabulary];
@@ -298,7 +301,7 @@ impl Search<'_> {
         }
         let provenance = Provenance {
             steps: training.steps as u32,
-            bytes_per_token: text.bytes_per_token as f32,
+            bytes_per_token: text.encoded.bytes_per_token as f32,
             ..Provenance::UNKNOWN
         };
         let weights = training.weights();
@@ -309,9 +312,9 @@ impl Search<'_> {
             provenance,
             |parameter| weights.get(parameter),
         )?;
-        let loss = decoding::loss_over(&file.model()?, &text.validation, |_| ())?;
+        let loss = decoding::loss_over(&file.model()?, &text.encoded.validation, |_| ())?;
         candidate.seconds_to_measure = started.elapsed().as_secs_f64();
-        Ok(loss / text.bytes_per_token / std::f64::consts::LN_2)
+        Ok(loss / text.encoded.bytes_per_token / std::f64::consts::LN_2)
     }
 
     fn is_stopped(&self) -> bool {
@@ -383,27 +386,10 @@ fn train_command(config: &Config, precision: Precision) -> String {
     )
 }
 
-/// As a shell reads it back.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=,:+".contains(c);
-    if argument.chars().all(plain) {
-        argument.into()
-    } else {
-        format!("'{}'", argument.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sizing::presets::STORIES_260K;
-
-    #[test]
-    fn a_shell_reads_back_what_is_quoted() {
-        assert_eq!(quoted("--board"), "--board");
-        assert_eq!(quoted("Raspberry Pi"), "'Raspberry Pi'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-    }
 
     #[test]
     fn the_best_has_the_longest_bar() {

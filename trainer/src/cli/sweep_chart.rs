@@ -5,6 +5,7 @@ use std::fmt::Display;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
+use crate::files;
 use crate::sizing::sweep::{Candidate, ranking};
 
 const SIZE: (u32, u32) = (800, 480);
@@ -38,7 +39,7 @@ pub fn svg(candidates: &[Candidate], title: &str) -> Result<String> {
         draw(&area, candidates, title)?;
         area.present().map_err(failed)?;
     }
-    Ok(svg)
+    Ok(files::marked_plot(&svg))
 }
 
 fn draw(

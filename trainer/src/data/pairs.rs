@@ -9,8 +9,10 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 
 use crate::data::batches::Split;
+use crate::data::clean;
 use crate::data::text::{Corpus, Documents, read_text};
 use crate::data::vocabulary::OwnedVocabulary;
+use crate::random::SplitMix64;
 use pipsqueak_stories::END_OF_STORY;
 
 /// What stands between a prompt and its answer.
@@ -27,15 +29,35 @@ pub struct Pair {
     pub answer: String,
 }
 
-/// Reads a file of lines `prompt<TAB>answer`.
+/// Reads a file of lines `prompt<TAB>answer`; blank lines at its end are no pairs.
 ///
 /// # Errors
 /// If it cannot be read, has no lines, or one is not a prompt, a tab and an answer; the message tells its number.
 pub fn read(path: &Path) -> Result<Vec<Pair>> {
-    parse(&read_text(path)?, &path.display().to_string())
+    parse(read_text(path)?, &path.display().to_string())
 }
 
-fn parse(text: &str, name: &str) -> Result<Vec<Pair>> {
+/// Chooses about `share` of the pairs by chance, at least one and not all; none where `share` is 0. Returns the others and
+/// them, both in their order.
+pub fn keep_back(pairs: Vec<Pair>, share: f64, seed: u64) -> (Vec<Pair>, Vec<Pair>) {
+    if share == 0.0 || pairs.len() < 2 {
+        return (pairs, Vec::new());
+    }
+    let mut keep = ((pairs.len() as f64 * share).round() as usize).clamp(1, pairs.len() - 1);
+    let mut random = SplitMix64::new(seed);
+    let (mut kept, mut others) = (Vec::new(), Vec::new());
+    // Each of what is left is taken with the chance that makes all choices equally likely (Knuth's algorithm S).
+    let mut left = pairs.len();
+    for pair in pairs {
+        let take = random.below(left) < keep;
+        keep -= usize::from(take);
+        left -= 1;
+        if take { &mut kept } else { &mut others }.push(pair);
+    }
+    (others, kept)
+}
+
+fn parse(text: String, name: &str) -> Result<Vec<Pair>> {
     let pair = |(index, line): (usize, &str)| {
         let line_number = index + 1;
         let wrong = |what: &str| {
@@ -54,8 +76,11 @@ fn parse(text: &str, name: &str) -> Result<Vec<Pair>> {
             _ => bail!(wrong(&format!("it has {} tabs", parts.len() - 1))),
         }
     };
-    let pairs = text.lines().enumerate().map(pair).collect::<Result<Vec<_>>>()?;
-    ensure!(pairs.len() >= 2, "{name} has {} pairs; it takes at least 2, one to validate with", pairs.len());
+    let text = clean::plain(text);
+    let lines: Vec<&str> = text.lines().collect();
+    let filled = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
+    let pairs = lines[..filled].iter().copied().enumerate().map(pair).collect::<Result<Vec<_>>>()?;
+    ensure!(!pairs.is_empty(), "{name} has no pairs in it; a line is a prompt, one tab and an answer");
     Ok(pairs)
 }
 
@@ -126,7 +151,7 @@ mod tests {
     use crate::data::vocabulary::Tokens;
 
     fn refusal(text: &str) -> String {
-        parse(text, "p.tsv").unwrap_err().to_string()
+        parse(text.into(), "p.tsv").unwrap_err().to_string()
     }
 
     #[test]
@@ -136,17 +161,45 @@ mod tests {
         assert!(refusal("a\tb\n\nc\td\n").starts_with("p.tsv, line 2: it is empty"));
         assert!(refusal("\tb\n").starts_with("p.tsv, line 1: the prompt is empty"));
         assert!(refusal("a\t \n").starts_with("p.tsv, line 1: the answer is empty"));
-        assert!(refusal("a\tb\n").contains("it takes at least 2"));
-        assert!(refusal("").contains("has 0 pairs"));
-        let pairs = parse("on\tlight on\r\noff\tdark\n", "").unwrap();
-        assert_eq!(pairs[1], Pair { line: 2, prompt: "off".into(), answer: "dark".into() });
+        assert!(refusal("\n \n").contains("has no pairs"));
+        for text in [
+            "on\tlight on\r\noff\tdark\n",
+            "\u{feff}on\tlight on\roff\tdark\r\r",
+            "on\tlight on\noff\tdark\n\n \n",
+        ] {
+            let pairs = parse(text.into(), "").unwrap();
+            assert_eq!(pairs[0], Pair { line: 1, prompt: "on".into(), answer: "light on".into() });
+            assert_eq!(pairs[1..], [Pair { line: 2, prompt: "off".into(), answer: "dark".into() }]);
+        }
+    }
+
+    #[test]
+    fn pairs_are_kept_back_by_chance() {
+        let pairs: Vec<Pair> =
+            (1..=20).map(|line| Pair { line, prompt: String::new(), answer: String::new() }).collect();
+        let lines = |share, seed| {
+            let (others, kept) = keep_back(pairs.clone(), share, seed);
+            let mut all: Vec<usize> = others.iter().chain(&kept).map(|pair| pair.line).collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(1..=20));
+            kept.iter().map(|pair| pair.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(0.0, 1), [0usize; 0]);
+        assert_eq!(
+            [lines(0.1, 1).len(), lines(0.01, 1).len(), lines(0.5, 1).len(), lines(0.99, 1).len()],
+            [2, 1, 10, 19]
+        );
+        assert_eq!(lines(0.1, 1), lines(0.1, 1));
+        let chosen: std::collections::BTreeSet<usize> = (0..200).flat_map(|seed| lines(0.1, seed)).collect();
+        assert_eq!(chosen.len(), 20, "some are never chosen");
+        assert_eq!(keep_back(pairs[..1].to_vec(), 0.5, 1).1, []);
     }
 
     #[test]
     fn only_answers_count() {
-        let pairs = parse("ab\tcde\nfg\th\n", "").unwrap();
+        let pairs = parse("ab\tcde\nfg\th\n".into(), "").unwrap();
         let vocabulary =
-            OwnedVocabulary::of_corpus(&corpus(&pairs, "").unwrap(), Tokens::Characters, 0).unwrap();
+            OwnedVocabulary::of_corpus(&corpus(&pairs, "").unwrap(), Tokens::Characters, 0, &()).unwrap();
         let begin = vocabulary.begin.unwrap();
         let split = encode(&pairs, &vocabulary, 7, Purpose::Validate).unwrap();
         // ^ a b \n c d e ^ f g \n h ^

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-
+use anyhow::{Context, Result, anyhow, ensure};
 use pipsqueak_stories::END_OF_STORY;
+
+use crate::data::{clean, paragraphs};
 
 /// How documents are told apart in a text; the model learns to begin and to end each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -21,6 +22,34 @@ pub enum Documents {
     None,
 }
 
+/// How a text file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// How documents are told apart.
+    pub documents: Documents,
+    /// Whether lines that were wrapped at a width are joined into paragraphs.
+    pub joins_lines: bool,
+    /// Whether a library's header and footer are left out.
+    pub leaves_out_library_text: bool,
+}
+
+/// What reading has changed of a text, for a person to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Project Gutenberg's header and footer are left out.
+    LibraryText {
+        /// What they took.
+        bytes: usize,
+    },
+    /// Lines are joined into paragraphs.
+    Lines {
+        /// Characters at which they were wrapped.
+        width: usize,
+        /// How many line ends are now spaces.
+        joined: usize,
+    },
+}
+
 /// A text to learn from: one running text, or documents. Its parts share one copy of the text.
 #[derive(Debug, Clone)]
 pub struct Corpus {
@@ -29,13 +58,27 @@ pub struct Corpus {
     part: Range<usize>,
     name: String,
     documents: Documents,
+    /// What has been changed of the file.
+    pub changes: Vec<Change>,
 }
 
 impl Corpus {
     /// Reads a UTF-8 file.
-    pub fn read(path: &Path, documents: Documents) -> Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self::from_text(read_text(path)?, &name, documents)
+    ///
+    /// # Errors
+    /// If it cannot be read, is no UTF-8, or holds no text.
+    pub fn read(path: &Path, reading: Reading) -> Result<Self> {
+        let mut text = clean::plain(read_text(path)?);
+        let mut changes = Vec::new();
+        if reading.leaves_out_library_text {
+            changes
+                .extend(clean::leave_out_library_text(&mut text).map(|bytes| Change::LibraryText { bytes }));
+        }
+        if reading.joins_lines {
+            changes
+                .extend(paragraphs::join(&mut text).map(|(width, joined)| Change::Lines { width, joined }));
+        }
+        Ok(Corpus { changes, ..Self::from_text(text, &file_name(path), reading.documents)? })
     }
 
     /// The built-in corpus: `bytes` of stories.
@@ -47,21 +90,32 @@ impl Corpus {
     }
 
     /// A text in memory; `name` is what messages and model files call it.
-    pub fn from_text(mut text: String, name: &str, documents: Documents) -> Result<Self> {
-        if text.contains("\r\n") {
-            text = text.replace("\r\n", "\n");
-        }
-        let documents = match documents {
-            Documents::Auto if text.contains(END_OF_STORY) => Documents::Marker,
-            Documents::Auto => Documents::None,
-            chosen => chosen,
-        };
+    ///
+    /// # Errors
+    /// If it holds no text.
+    pub fn from_text(text: String, name: &str, documents: Documents) -> Result<Self> {
+        let text = clean::plain(text);
+        let marked = text.contains(END_OF_STORY);
         let part = 0..text.len();
-        let corpus = Corpus { text: Arc::new(text), part, name: name.to_string(), documents };
-        if corpus.documents().next().is_none() {
-            bail!("{name} has no text in it");
+        let mut corpus =
+            Corpus { text: Arc::new(text), part, name: name.to_string(), documents, changes: Vec::new() };
+        if documents == Documents::Auto {
+            corpus.documents = if marked { Documents::Marker } else { Documents::None };
+            if marked && corpus.documents().nth(1).is_none() {
+                // A marker that divides nothing: one running text.
+                corpus.part = corpus.first_document().unwrap_or(0..0);
+                corpus.documents = Documents::None;
+            }
         }
+        ensure!(corpus.documents().next().is_some(), "{name} has no text in it");
         Ok(corpus)
+    }
+
+    /// Where the first document lies in the text.
+    fn first_document(&self) -> Option<Range<usize>> {
+        let document = self.documents().next()?;
+        let start = document.as_ptr().addr() - self.text.as_ptr().addr();
+        Some(start..start + document.len())
     }
 
     /// What messages call it.
@@ -90,46 +144,91 @@ impl Corpus {
         self.documents().map(str::len).sum()
     }
 
+    /// Bytes of the file, all parts included, as it lies in memory.
+    pub fn file_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// CRC-32 of the whole text, for a model's provenance.
     pub fn crc(&self) -> u32 {
         pipsqueak::file::checksum(self.text.as_bytes())
     }
 
-    /// Splits off about the last `fraction` to validate with: at a character, and where there are documents at one's
-    /// beginning. No text is copied.
+    /// Splits off about the last `fraction` to validate with: where a document begins, if there is more than one, else
+    /// at a character. No text is copied.
+    ///
+    /// # Errors
+    /// If one of the two would be empty.
     pub fn split(&self, fraction: f64) -> Result<(Corpus, Corpus)> {
-        let cut = (self.text.len() as f64 * (1.0 - fraction)) as usize;
-        let cut = self.text.floor_char_boundary(cut);
-        let cut = match self.documents {
-            Documents::Marker => {
-                // The marker may lie across the cut.
-                let from = self.text.floor_char_boundary(cut.saturating_sub(END_OF_STORY.len()));
-                self.text[from..].find(END_OF_STORY).map_or(cut, |end| from + end + END_OF_STORY.len())
-            }
-            Documents::BlankLines => self.text[cut..].find("\n\n").map_or(cut, |end| cut + end + 2),
-            Documents::Auto | Documents::None => cut,
+        let share_of = |part: Range<usize>| part.start + (part.len() as f64 * (1.0 - fraction)) as usize;
+        let wanted = self.text.floor_char_boundary(share_of(self.part.clone()));
+        let within = self.first_document().map(|part| self.text.floor_char_boundary(share_of(part)));
+        let cuts = [self.document_behind(wanted), self.document_before(wanted), within];
+        let Range { start, end } = self.part;
+        let halves = |cut: usize| {
+            let halves = (self.part(start..cut, "training"), self.part(cut..end, "validation"));
+            (halves.0.has_text() && halves.1.has_text()).then_some(halves)
         };
-        Ok((self.part(0..cut, "training")?, self.part(cut..self.text.len(), "validation")?))
+        let bytes = self.text_bytes();
+        cuts.into_iter()
+            .flatten()
+            .find_map(halves)
+            .ok_or_else(|| anyhow!("{} is too short to learn from: it has {bytes} bytes of text", self.name))
     }
 
-    fn part(&self, part: Range<usize>, which: &str) -> Result<Corpus> {
-        let part = Corpus { part, name: format!("{} ({which})", self.name), ..self.clone() };
-        if part.documents().next().is_none() {
-            bail!("{} has no text in it", part.name);
+    /// What stands between documents, if anything does.
+    fn divider(&self) -> Option<&'static str> {
+        match self.documents {
+            Documents::Marker => Some(END_OF_STORY),
+            Documents::BlankLines => Some("\n\n"),
+            Documents::Auto | Documents::None => None,
         }
-        Ok(part)
+    }
+
+    /// The end of the first divider that ends at `from` or behind it.
+    fn document_behind(&self, from: usize) -> Option<usize> {
+        let divider = self.divider()?;
+        // The marker may lie across the cut.
+        let from =
+            if self.documents == Documents::Marker { from.saturating_sub(divider.len()) } else { from };
+        let from = self.text.floor_char_boundary(from).max(self.part.start);
+        self.text[from..self.part.end].find(divider).map(|at| from + at + divider.len())
+    }
+
+    /// The end of the last divider before `end`.
+    fn document_before(&self, end: usize) -> Option<usize> {
+        let divider = self.divider()?;
+        self.text[self.part.start..end].rfind(divider).map(|at| self.part.start + at + divider.len())
+    }
+
+    fn part(&self, part: Range<usize>, which: &str) -> Corpus {
+        Corpus { part, name: format!("{} ({which})", self.name), ..self.clone() }
+    }
+
+    fn has_text(&self) -> bool {
+        self.documents().next().is_some()
     }
 }
 
+/// What messages call a file.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// A UTF-8 file as text.
+///
+/// # Errors
+/// If it cannot be read, or is no UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the text {}", path.display()))?;
     String::from_utf8(bytes).map_err(|error| {
-        anyhow::anyhow!(
-            "{} is not UTF-8 text: byte {} is no part of a character; convert it to UTF-8",
-            path.display(),
-            error.utf8_error().valid_up_to()
-        )
+        let at = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count();
+        let what = match error.as_bytes() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_string(),
+            _ => format!("byte {at}, in line {line}, is no part of a character"),
+        };
+        anyhow!("{} is not UTF-8 text: {what}; convert it to UTF-8", path.display())
     })
 }
 
@@ -203,5 +302,24 @@ mod tests {
         }
         let (a, b) = corpus("a\n\nb\n\nc\n\nd", Documents::BlankLines).split(0.5).unwrap();
         assert_eq!((a.documents().count(), b.documents().count()), (3, 1));
+        let (a, b) = corpus("a\n\nb\n\nlong end", Documents::BlankLines).split(0.1).unwrap();
+        assert_eq!((a.documents().count(), b.documents().next()), (2, Some("long end")), "the last document");
+    }
+
+    #[test]
+    fn one_document_with_a_marker_at_its_end_is_one_text() {
+        for text in
+            ["\n0123456789\n<|endoftext|>\n", "<|endoftext|>\n0123456789\n\n<|endoftext|>\n<|endoftext|>"]
+        {
+            let one = corpus(text, Documents::Auto);
+            assert!(!one.has_documents());
+            assert_eq!(one.documents().collect::<Vec<_>>(), ["0123456789"]);
+            let (a, b) = one.split(0.2).unwrap();
+            assert_eq!((a.documents().next(), b.documents().next()), (Some("01234567"), Some("89")));
+            let (a, b) = corpus(text, Documents::Marker).split(0.5).unwrap();
+            let text: String = a.documents().chain(b.documents()).collect();
+            assert_eq!(text.trim(), "0123456789");
+        }
+        assert!(corpus("x", Documents::Auto).split(0.1).is_err());
     }
 }

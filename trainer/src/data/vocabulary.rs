@@ -1,14 +1,17 @@
-//! Making a vocabulary from a corpus.
+//! Making a vocabulary from a corpus, and a corpus's tokens.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use pipsqueak::file::{Pieces, Vocabulary, Words};
 use pipsqueak::{Model, Tokenizer};
 use serde::Deserialize;
-use tokenizers::models::bpe::{BPE, BpeTrainer};
 
+use crate::data::Progress;
+use crate::data::bpe::{self, WordCounts};
+use crate::data::encoder::Encoder;
 use crate::data::text::Corpus;
+use crate::data::unseen::{Found, Unseen, readable};
 
 /// The ways to cut text into tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -73,12 +76,15 @@ impl OwnedPieces {
 impl OwnedVocabulary {
     /// Makes the vocabulary of a corpus. Where that has documents, one special begins and ends them. `size` is that of a
     /// BPE vocabulary, the special included.
-    pub fn of_corpus(corpus: &Corpus, tokens: Tokens, size: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If `size` is too small for the bytes that occur, or there are more characters than ids.
+    pub fn of_corpus(corpus: &Corpus, tokens: Tokens, size: usize, progress: &dyn Progress) -> Result<Self> {
         let specials = usize::from(corpus.has_documents());
         let pieces = match tokens {
             Tokens::Bytes => OwnedPieces::Bytes,
             Tokens::Characters => characters(corpus),
-            Tokens::Bpe => merges(corpus, size, specials)?,
+            Tokens::Bpe => merges(corpus, size, specials, progress)?,
         };
         let mut vocabulary =
             OwnedVocabulary { pieces, specials, begin: None, end: None, prefix_space: false };
@@ -140,68 +146,84 @@ impl OwnedVocabulary {
     }
 
     /// See [`encode`].
-    pub fn encode(&self, corpus: &Corpus) -> Result<Vec<u16>> {
-        encode(&self.tokenizer()?, corpus)
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn encode(&self, corpus: &Corpus, progress: &dyn Progress) -> Result<Vec<u16>> {
+        let texts: Vec<&str> = corpus.documents().collect();
+        encode_texts(self.borrow(), &texts, progress)
     }
 }
 
 /// The tokens of a whole corpus: each document behind `begin`, and `end` behind the last.
+///
+/// # Errors
+/// A character that the vocabulary has no token for.
 pub fn encode(tokenizer: &Tokenizer<'_>, corpus: &Corpus) -> Result<Vec<u16>> {
-    let &Vocabulary { begin, end, .. } = tokenizer.vocabulary();
-    let mut ids = Vec::with_capacity(corpus.text_bytes() / 2);
-    let mut encoder = Encoder { tokenizer: *tokenizer, words: HashMap::new() };
-    for document in corpus.documents() {
+    let texts: Vec<&str> = corpus.documents().collect();
+    encode_texts(*tokenizer.vocabulary(), &texts, &())
+}
+
+/// A text as a model reads it that was not made for it.
+pub struct Read {
+    /// As of [`encode`].
+    pub tokens: Vec<u16>,
+    /// Bytes of the text that they stand for.
+    pub bytes: usize,
+    /// Characters that the model has no token for.
+    pub unseen: Vec<Unseen>,
+}
+
+/// As [`encode`], with characters that the model never saw as their variants, or left out.
+///
+/// # Errors
+/// None that a text can be the reason of.
+pub fn read(tokenizer: &Tokenizer<'_>, corpus: &Corpus, progress: &dyn Progress) -> Result<Read> {
+    let vocabulary = *tokenizer.vocabulary();
+    let encoder = Encoder::new(vocabulary);
+    let mut found = Found::new();
+    let knows = |c| encoder.knows(c);
+    let texts: Vec<Cow<'_, str>> = corpus.documents().map(|text| readable(text, knows, &mut found)).collect();
+    let bytes = texts.iter().map(|text| text.len()).sum();
+    let tokens = encode_texts(vocabulary, &texts, progress)?;
+    Ok(Read { tokens, bytes, unseen: found.into_values().collect() })
+}
+
+fn encode_texts<T: AsRef<str>>(
+    vocabulary: Vocabulary<'_>,
+    texts: &[T],
+    progress: &dyn Progress,
+) -> Result<Vec<u16>> {
+    let Vocabulary { begin, end, .. } = vocabulary;
+    let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
+    progress.begin("tokens", bytes as u64);
+    let mut ids = Vec::new();
+    let mut encoder = Encoder::new(vocabulary);
+    for text in texts {
         ids.extend(begin);
-        encoder.encode(document, &mut ids)?;
+        encoder.encode(text.as_ref(), &mut ids, |bytes| progress.advance(bytes as u64))?;
         ids.extend(end.filter(|_| end != begin));
     }
     ids.extend(end.filter(|_| end == begin));
+    ids.shrink_to_fit();
+    progress.takes(2 * ids.len() + encoder.memory_bytes());
     Ok(ids)
 }
 
-/// The core's tokenizer, which remembers the words it has seen: a corpus has few different ones.
-struct Encoder<'v> {
-    tokenizer: Tokenizer<'v>,
-    words: HashMap<Vec<u8>, Vec<u16>>,
-}
-
-impl Encoder<'_> {
-    fn encode(&mut self, text: &str, ids: &mut Vec<u16>) -> Result<()> {
-        let vocabulary = *self.tokenizer.vocabulary();
-        let Pieces::Merges { words, .. } = vocabulary.pieces else {
-            return Ok(self.tokenizer.encode(text, |id| {
-                ids.push(id);
-                Ok(())
-            })?);
-        };
-        for word in words.split(text, vocabulary.prefix_space) {
-            let key: Vec<u8> = word.bytes().collect();
-            if let Some(known) = self.words.get(&key) {
-                ids.extend(known);
-                continue;
-            }
-            let merged = self.tokenizer.merge(word)?;
-            ids.extend(&merged);
-            self.words.insert(key, merged.to_vec());
-        }
-        Ok(())
-    }
-}
-
+/// Every character that occurs, in the order of their numbers.
 fn characters(corpus: &Corpus) -> OwnedPieces {
-    let all: BTreeSet<char> = corpus.documents().flat_map(str::chars).collect();
-    OwnedPieces::Characters(all.into_iter().collect())
+    let mut seen = vec![false; char::MAX as usize + 1];
+    corpus.documents().flat_map(str::chars).for_each(|c| seen[c as usize] = true);
+    OwnedPieces::Characters(('\0'..=char::MAX).filter(|&c| seen[c as usize]).collect())
 }
 
-/// Byte-level BPE by the `tokenizers` crate, over words as the core cuts them. Bytes are lent to it as the characters
-/// from U+0100 on, so that it takes each for a letter.
-fn merges(corpus: &Corpus, size: usize, specials: usize) -> Result<OwnedPieces> {
+/// Byte-level BPE over words as the core cuts them.
+fn merges(corpus: &Corpus, size: usize, specials: usize, progress: &dyn Progress) -> Result<OwnedPieces> {
     let words = Words::Runs;
-    let mut counts: HashMap<String, u64> = HashMap::new();
-    for word in corpus.documents().flat_map(|document| words.split(document, false)) {
-        *counts.entry(word.bytes().map(letter).collect()).or_default() += 1;
-    }
-    let alphabet: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+    let mut counts = WordCounts::new();
+    progress.begin("words", corpus.text_bytes() as u64);
+    corpus.documents().for_each(|text| counts.add(text, words, |bytes| progress.advance(bytes as u64)));
+    let alphabet = counts.alphabet();
     let room = size.saturating_sub(specials);
     if room < alphabet.len() {
         bail!(
@@ -210,49 +232,14 @@ fn merges(corpus: &Corpus, size: usize, specials: usize) -> Result<OwnedPieces> 
             alphabet.len() + specials
         );
     }
-    let trainer = BpeTrainer::builder()
-        .vocab_size(room)
-        .show_progress(false)
-        .max_token_length(Some(pipsqueak::internal::text::PIECE_MAX / 2))
-        .build();
-    let mut bpe = BPE::default();
-    let counts = counts.into_iter().map(|(word, count)| (word.into(), count)).collect();
-    trainer.do_train(&counts, &mut bpe).map_err(|error| anyhow!("cannot train the vocabulary: {error}"))?;
+    progress.takes(counts.memory_bytes());
+    progress.begin("vocabulary", (room - alphabet.len()) as u64);
+    let merges = bpe::learn(counts, room - alphabet.len(), || progress.advance(1));
     Ok(OwnedPieces::Merges {
-        pairs: pairs(&learnt_merges(&bpe)?, &alphabet)?,
-        atoms: alphabet.into_iter().flat_map(|letter| [1, byte(letter)]).collect(),
+        pairs: merges.into_iter().flat_map(|(a, b)| [a.to_le_bytes(), b.to_le_bytes()].concat()).collect(),
+        atoms: alphabet.into_iter().flat_map(|byte| [1, byte]).collect(),
         words,
     })
-}
-
-fn letter(byte: u8) -> char {
-    char::from_u32(0x100 + u32::from(byte)).unwrap_or_default()
-}
-
-fn byte(letter: char) -> u8 {
-    (letter as u32 - 0x100) as u8
-}
-
-/// The pairs of strings that a trained model joins, in its order: its serialised form alone tells them.
-fn learnt_merges(bpe: &BPE) -> Result<Vec<(String, String)>> {
-    let mut json = serde_json::to_value(bpe)?;
-    Ok(serde_json::from_value(json["merges"].take())?)
-}
-
-fn pairs(merges: &[(String, String)], alphabet: &BTreeSet<char>) -> Result<Vec<u8>> {
-    let mut ids: HashMap<String, u16> = HashMap::new();
-    for letter in alphabet {
-        ids.insert(letter.to_string(), ids.len() as u16);
-    }
-    let mut pairs = Vec::with_capacity(4 * merges.len());
-    for (left, right) in merges {
-        let id = |half: &String| ids.get(half).copied().context("a merge refers to a later piece");
-        pairs.extend(id(left)?.to_le_bytes());
-        pairs.extend(id(right)?.to_le_bytes());
-        let merged = alphabet.len() + pairs.len() / 4 - 1;
-        ids.entry(format!("{left}{right}")).or_insert(u16::try_from(merged)?);
-    }
-    Ok(pairs)
 }
 
 #[cfg(test)]
@@ -262,8 +249,8 @@ mod tests {
 
     fn round_trip(tokens: Tokens, size: usize, text: &str) -> (OwnedVocabulary, Vec<u16>) {
         let corpus = Corpus::from_text(text.to_string(), "a test", Documents::Auto).unwrap();
-        let vocabulary = OwnedVocabulary::of_corpus(&corpus, tokens, size).unwrap();
-        let ids = vocabulary.encode(&corpus).unwrap();
+        let vocabulary = OwnedVocabulary::of_corpus(&corpus, tokens, size, &()).unwrap();
+        let ids = vocabulary.encode(&corpus, &()).unwrap();
         let tokenizer = vocabulary.tokenizer().unwrap();
         let mut bytes = vec![];
         for &id in &ids {
@@ -289,7 +276,7 @@ mod tests {
         assert!(
             ids.len()
                 < characters
-                    .encode(&Corpus::from_text(TEXT.into(), "", Documents::Auto).unwrap())
+                    .encode(&Corpus::from_text(TEXT.into(), "", Documents::Auto).unwrap(), &())
                     .unwrap()
                     .len()
         );
@@ -298,5 +285,15 @@ mod tests {
     #[test]
     fn one_corpus_gives_one_vocabulary() {
         assert_eq!(round_trip(Tokens::Bpe, 50, TEXT), round_trip(Tokens::Bpe, 50, TEXT));
+    }
+
+    /// As the tokenizers crate, 0.23, learned them of the same words.
+    #[test]
+    fn merges_are_those_of_another_implementation() {
+        let corpus = Corpus::built_in(1, 200 << 10).unwrap();
+        let vocabulary = OwnedVocabulary::of_corpus(&corpus, Tokens::Bpe, 600, &()).unwrap();
+        let OwnedPieces::Merges { atoms, pairs, .. } = vocabulary.pieces else { panic!("not BPE") };
+        assert_eq!(pairs.len() / 4, 540);
+        assert_eq!(pipsqueak::file::CRC.checksum(&[atoms, pairs].concat()), 0xc416_8426);
     }
 }

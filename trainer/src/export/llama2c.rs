@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use pipsqueak::Config;
 use pipsqueak::file::Words;
 use pipsqueak::internal::Parameter;
 
+use crate::cli::human;
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use crate::training::parameters::Parameters;
 
@@ -27,17 +28,34 @@ pub struct Checkpoint {
 pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let (weights, pieces) = (read(checkpoint)?, read(tokenizer)?);
-    let config =
-        config(&weights).with_context(|| format!("{} is no llama2.c checkpoint", checkpoint.display()))?;
+    let name = checkpoint.display();
+    if let Some(version) = version(&weights) {
+        bail!(
+            "{name} is of llama2.c's {version}; write it with `python export.py FILE --version 0` and import that"
+        );
+    }
+    let config = config(&weights).with_context(|| format!("{name} is no llama2.c checkpoint"))?;
     let pieces = read_pieces(&pieces, config.vocab)
         .with_context(|| format!("{} is not this checkpoint's tokenizer", tokenizer.display()))?;
     let (vocabulary, original_ids) = vocabulary(&pieces)?;
     let parameters = parameters(&config, &weights[HEADER_BYTES..], &original_ids)
-        .with_context(|| format!("{} is damaged", checkpoint.display()))?;
+        .with_context(|| format!("{name} is damaged"))?;
     Ok(Checkpoint { config, parameters, vocabulary, original_ids })
 }
 
 const HEADER_BYTES: usize = 28;
+/// What the later versions begin with: `ak42`, as a little-endian number.
+const MAGIC: [u8; 4] = 0x616b_3432_u32.to_le_bytes();
+
+/// In words, the version of a file that tells one; version 0 does not.
+fn version(bytes: &[u8]) -> Option<String> {
+    let (version, _) = bytes.strip_prefix(&MAGIC)?.split_first_chunk()?;
+    Some(match i32::from_le_bytes(*version) {
+        1 => "version 1 (f32 in another order)".into(),
+        2 => "version 2 (int8)".into(),
+        other => format!("version {other}, which this program does not know"),
+    })
+}
 
 /// The header is seven i32: width, hidden, layers, heads, kv_heads, vocab (negative where the head is not tied), context.
 fn config(bytes: &[u8]) -> Result<Config> {
@@ -112,21 +130,28 @@ fn stacked(matrices: &[Vec<f32>], layers: usize) -> Vec<f32> {
 /// The bytes of a piece.
 type PieceBytes = Vec<u8>;
 
+fn take<'b>(rest: &mut &'b [u8], count: usize) -> Result<&'b [u8]> {
+    let (taken, after) = rest.split_at_checked(count).context("it ends within a piece")?;
+    *rest = after;
+    Ok(taken)
+}
+
 /// The pieces in the order of llama2.c's ids. The file holds the longest piece's length, then for each piece its score
 /// (f32), its length (i32) and its bytes.
 fn read_pieces(bytes: &[u8], vocab: usize) -> Result<Vec<PieceBytes>> {
     let mut rest = bytes.get(4..).context("it is empty")?;
-    let mut take = |count: usize| -> Result<&[u8]> {
-        let (taken, after) = rest.split_at_checked(count).context("it ends early")?;
-        rest = after;
-        Ok(taken)
-    };
     let mut pieces = Vec::new();
-    for _ in 0..vocab {
-        take(4)?; // the score: pieces are sorted by it
-        let length = i32::from_le_bytes(take(4)?.try_into()?);
-        pieces.push(take(usize::try_from(length)?)?.to_vec());
+    while !rest.is_empty() {
+        take(&mut rest, 4)?; // the score: pieces are sorted by it
+        let length = i32::from_le_bytes(take(&mut rest, 4)?.try_into()?);
+        let length = usize::try_from(length).context("it holds a piece of a negative length")?;
+        pieces.push(take(&mut rest, length)?.to_vec());
     }
+    ensure!(
+        pieces.len() == vocab,
+        "it has {} pieces, and the checkpoint has {vocab}",
+        human::count(pieces.len() as u64)
+    );
     Ok(pieces)
 }
 
@@ -177,4 +202,37 @@ fn is_character(piece: &[u8]) -> bool {
 fn halves(piece: &[u8], known: &HashMap<&[u8], u16>) -> Option<[u16; 2]> {
     let pair = |cut: usize| Some([*known.get(&piece[..cut])?, *known.get(&piece[cut..])?]);
     (1..piece.len()).filter_map(pair).min_by_key(|pair| pair.iter().max().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tokenizer file of these pieces.
+    fn tokenizer(pieces: &[&[u8]]) -> Vec<u8> {
+        let piece =
+            |bytes: &[u8]| [&0f32.to_le_bytes()[..], &(bytes.len() as i32).to_le_bytes(), bytes].concat();
+        [&8i32.to_le_bytes()[..], &pieces.iter().map(|bytes| piece(bytes)).collect::<Vec<_>>().concat()]
+            .concat()
+    }
+
+    #[test]
+    fn a_tokenizer_of_another_size_is_refused() {
+        let file = tokenizer(&[b"a", b"bc", b""]);
+        assert_eq!(read_pieces(&file, 3).unwrap(), [&b"a"[..], b"bc", b""]);
+        let refusal = |bytes: &[u8], vocab| read_pieces(bytes, vocab).unwrap_err().to_string();
+        assert_eq!(refusal(&file, 2), "it has 3 pieces, and the checkpoint has 2");
+        assert_eq!(refusal(&file, 4), "it has 3 pieces, and the checkpoint has 4");
+        assert_eq!(refusal(&file[..file.len() - 1], 3), "it ends within a piece");
+        assert_eq!(refusal(b"", 3), "it is empty");
+    }
+
+    #[test]
+    fn later_versions_are_named() {
+        let file = |version: i32| [&MAGIC[..], &version.to_le_bytes(), &[0; 256]].concat();
+        assert!(version(&file(1)).unwrap().starts_with("version 1 (f32"));
+        assert!(version(&file(2)).unwrap().starts_with("version 2 (int8)"));
+        assert!(version(&file(7)).unwrap().starts_with("version 7,"));
+        assert_eq!(version(&[64, 0, 0, 0, 172, 0, 0, 0]), None);
+    }
 }

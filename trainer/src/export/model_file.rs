@@ -13,6 +13,7 @@ use crate::data::vocabulary::OwnedVocabulary;
 use crate::export::equalize::{Values, equalize};
 use crate::export::golden::Recording;
 use crate::export::quantize;
+use crate::files::{self, Kind};
 
 /// No microcontroller has more flash than this, and no file is read into memory beyond it.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -56,7 +57,7 @@ impl ModelFile {
 
     /// Writes the file as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, |out| out.write_all(self.bytes()))
+        files::write(path, Kind::Model, |out| out.write_all(self.bytes()))
     }
 }
 
@@ -68,46 +69,6 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>> {
         bail!("it is larger than 1 GiB, which no model file is");
     }
     Ok(bytes)
-}
-
-/// Lets `write` fill a temporary file beside `path`, which replaces `path` only once all of it is on the disk.
-pub fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut std::io::BufWriter<&FsFile>) -> std::io::Result<()>,
-) -> Result<()> {
-    let save = || -> std::io::Result<()> {
-        let temporary = temporary_file(folder(path))?;
-        let mut out = std::io::BufWriter::new(temporary.as_file());
-        write(&mut out)?;
-        out.flush()?;
-        drop(out);
-        temporary.as_file().sync_all()?;
-        temporary.persist(path)?;
-        Ok(())
-    };
-    save().with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Says now, rather than after a long training, that a file cannot be written.
-pub fn check_writable(path: &Path) -> Result<()> {
-    let problem = || format!("cannot write {}", path.display());
-    if path.is_dir() {
-        bail!("{}: it is a folder; name a file", problem());
-    }
-    temporary_file(folder(path)).map(drop).with_context(problem)
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Readable by whom the user's umask lets, as any file that a program writes.
-fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".pipsqueak-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 /// Builds a model file from f32 parameters `[layers, rows, columns]`, quantised to `precision`.
@@ -130,10 +91,7 @@ pub fn build<'p>(
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
     for (parameter, values) in Parameter::ALL.into_iter().zip(&parameters) {
         if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
-            bail!(
-                "parameter {} holds {wrong}: training has diverged; lower the learning rate",
-                parameter.name()
-            );
+            bail!("the parameter {} holds {wrong}, which is no number", parameter.name());
         }
         encoded.push(encode(parameter, config, precision, values));
     }

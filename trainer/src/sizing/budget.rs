@@ -15,7 +15,7 @@ use pipsqueak::internal::packing::Format;
 use pipsqueak::{Config, Precision};
 
 use crate::cli::human;
-use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, Footprint};
+use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use crate::sizing::shape::{PartialConfig, Sizes};
 
 /// More weights than this take hours to train on a PC, and a chip a second per token: only explicit options exceed it.
@@ -128,6 +128,23 @@ impl Budget {
         fitting.into_iter().max_by_key(weights).ok_or_else(|| self.refusal(task, shortest))
     }
 
+    /// Refuses a chip that has no room for a model beside the firmware.
+    ///
+    /// # Errors
+    /// One sentence, with what the firmware takes and what there is.
+    pub fn check_firmware(&self) -> Result<()> {
+        ensure!(
+            self.flash_bytes > FIRMWARE_FLASH_BYTES && self.ram_bytes > FIRMWARE_RAM_BYTES,
+            "the firmware alone takes {} KiB of flash and {} KiB of RAM, and {} has {} and {}: choose a larger board",
+            FIRMWARE_FLASH_BYTES / 1024,
+            FIRMWARE_RAM_BYTES / 1024,
+            self.name,
+            self.flash_bytes / 1024,
+            self.ram_bytes / 1024
+        );
+        Ok(())
+    }
+
     /// Refuses a model that takes more than the chip has.
     ///
     /// # Errors
@@ -195,6 +212,9 @@ impl Budget {
             Ok(config) => config,
             Err(error) => return error.into(),
         };
+        if let Err(error) = self.check_firmware() {
+            return error;
+        }
         let Err(lack) = self.check(&task.footprint(&config)) else {
             return anyhow!(
                 "no model of at most {} parameters has these sizes",
@@ -321,7 +341,18 @@ mod tests {
         assert!(
             refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
         );
-        assert!(refusal(chip(16, 64), &NONE).contains("of flash"));
+        assert!(
+            refusal(chip(73, 64), &NONE)
+                .contains("bytes of flash with the firmware, and the chip has 74,752")
+        );
+        for smaller in [chip(64, 20), chip(256, 6)] {
+            let message = refusal(smaller, &NONE);
+            assert!(
+                message.starts_with("the firmware alone takes 72 KiB of flash and 6 KiB of RAM"),
+                "{message}"
+            );
+            assert!(message.ends_with("choose a larger board") && !message.contains("--vocab"), "{message}");
+        }
         let odd = PartialConfig { width: Some(50), heads: Some(4), ..NONE };
         assert!(refusal(chip(256, 64), &odd).contains("width is 50; it must be a multiple of heads (4)"));
     }

@@ -18,16 +18,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::data::vocabulary::OwnedVocabulary;
-use crate::export::model_file::write_atomically;
+use crate::files::{self, CHECKPOINT_HEADER_MAX, CHECKPOINT_KEY, Kind};
 use crate::optimizer::Moments;
 use crate::training::curve::Curve;
 use crate::training::parameters::Parameters;
 use crate::training::{Quantization, Training, rounded};
 
 const VERSION: u32 = 1;
-const KEY: &str = "pipsqueak";
-/// Names, vocabulary and curve take less than this of a file.
-const HEADER_BYTES_MAX: usize = 16 << 20;
 /// Limit while the shape is not yet known: more parameters than any microcontroller's model has.
 const PARAMETERS_MAX: usize = 1 << 28;
 
@@ -61,13 +58,13 @@ pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Trainin
     let tensors = tensors(&training.parameters, &training.moments);
     let progress = Progress { steps: training.steps, ..progress.clone() };
     let metadata = Metadata { version: VERSION, run: run.clone(), progress, crc: checksum(&tensors) };
-    let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(&metadata)?)]);
+    let metadata = HashMap::from([(CHECKPOINT_KEY.to_string(), serde_json::to_string(&metadata)?)]);
     let views = tensors
         .iter()
         .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>>>()?;
     let bytes = safetensors::serialize(views, Some(metadata))?;
-    write_atomically(path, |out| out.write_all(&bytes))
+    files::write(path, Kind::Checkpoint, |out| out.write_all(&bytes))
 }
 
 /// Fills `training` from a checkpoint of the run that `run` describes.
@@ -168,7 +165,7 @@ fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
 
 /// Reads a file no larger than a checkpoint of this many parameters can be.
 fn read(path: &Path, parameters: usize) -> Result<Vec<u8>> {
-    let largest = (3 * parameters * size_of::<f32>() + HEADER_BYTES_MAX) as u64;
+    let largest = (3 * parameters * size_of::<f32>() + CHECKPOINT_HEADER_MAX) as u64;
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 <= largest, "it is larger than a checkpoint of this model can be");
@@ -177,7 +174,7 @@ fn read(path: &Path, parameters: usize) -> Result<Vec<u8>> {
 
 fn metadata(bytes: &[u8]) -> Result<Metadata> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error.to_string()))?;
-    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKPOINT_KEY));
     let json = json.context("it is no checkpoint of Pipsqueak's: its metadata lack the key «pipsqueak»")?;
     let value: Value = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
     ensure!(

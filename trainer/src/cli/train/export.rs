@@ -1,18 +1,21 @@
 //! What a run leaves behind: the model files, the loss curve, and a summary.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use pipsqueak::file::Provenance;
 use pipsqueak::{Generator, Precision, Sampling};
 
 use super::super::inspect::print_footprint;
 use super::super::shape::PrecisionName;
+use super::super::shell::{quoted, quoted_path};
 use super::{Data, Train};
 use crate::cli::{chart, progress};
 use crate::export::decoding::{self, OwnedMemory};
-use crate::export::model_file::{self, ModelFile, write_atomically};
+use crate::export::model_file::{self, ModelFile};
+use crate::files::{self, Kind};
 use crate::network::rounding::Rounding;
 use crate::training::Training;
 use crate::training::curve::Curve;
@@ -39,10 +42,10 @@ impl Train {
                 lines.push((precision.name(), file.model()?.provenance().loss.into()));
             }
             if let (Precision::F32, Some(path)) = (precision, &self.f32_out) {
-                file.save(path)?;
+                self.save(&file, path, training)?;
             }
             if precision == chosen {
-                file.save(&self.out)?;
+                self.save(&file, &self.out, training)?;
                 written = Some(file);
             }
         }
@@ -64,13 +67,26 @@ impl Train {
         Ok(())
     }
 
+    /// Writes a model file, or says how to get at what is learned.
+    fn save(&self, file: &ModelFile, path: &Path, training: &Training) -> Result<()> {
+        let kept = self.checkpoint().filter(|checkpoint| training.steps > 0 && checkpoint.exists());
+        file.save(path).map_err(|error| match kept {
+            Some(checkpoint) => anyhow!(
+                "{error:#}; what was learned is kept: pipsqueak export --checkpoint {} --out ANOTHER_NAME",
+                quoted_path(&checkpoint)
+            ),
+            None => error,
+        })
+    }
+
     /// The loss curve: a file beside the model, and on the terminal where this is one.
     fn draw(&self, curve: &Curve, data: &Data) -> Result<()> {
-        let path = self.out.with_extension("svg");
-        let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name))?;
-        match write_atomically(&path, |out| out.write_all(svg.as_bytes())) {
-            Ok(()) => println!("\nloss curve     {}", path.display()),
-            Err(error) => eprintln!("warning: {error:#}"),
+        if let Some(path) = self.plot() {
+            let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name))?;
+            match files::write(&path, Kind::Plot, |out| out.write_all(svg.as_bytes())) {
+                Ok(()) => println!("\nloss curve     {}", path.display()),
+                Err(error) => eprintln!("warning: {error:#}"),
+            }
         }
         if std::io::stdout().is_terminal() {
             let (_, columns) = console::Term::stdout().size();
@@ -80,9 +96,9 @@ impl Train {
     }
 
     fn say_what_next(&self, data: &Data) {
-        let model = self.out.display();
-        let prompt = if self.pairs.is_some() { "a prompt of the file's kind" } else { "..." };
-        println!("\nnext           pipsqueak generate --model {model} --prompt '{prompt}'");
+        let model = quoted_path(&self.out);
+        let prompt = quoted(&data.prompt);
+        println!("\nnext           pipsqueak generate --model {model} --prompt {prompt}");
         println!("               pipsqueak eval --model {model} --text another.txt");
         println!("               cargo xtask run --model {model}   (on an emulated board)");
         if data.training.tokens.len() < 100_000 {
@@ -128,11 +144,12 @@ impl Train {
             bytes_per_token: data.bytes_per_token as f32,
         };
         model_file::build(&training.config, precision, &data.vocabulary, provenance, |p| weights.get(p))
+            .context("training has diverged; lower --learning-rate")
     }
 
     /// Of the text.
     pub(super) fn licence(&self) -> &str {
-        if self.built_in { "MIT OR Apache-2.0" } else { &self.licence }
+        if self.source.built_in { "MIT OR Apache-2.0" } else { &self.licence }
     }
 
     /// What the model would write as it now is.

@@ -29,7 +29,8 @@ const FIRST_STEPS: u64 = 50;
 
 /// Where and when a run is saved.
 struct Checkpoints {
-    path: PathBuf,
+    /// Nowhere, where the model goes into a pipe.
+    path: Option<PathBuf>,
     run: Identity,
     every: Option<u64>,
     last: Instant,
@@ -43,7 +44,7 @@ impl Train {
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
             .context("the text is shorter than the context")?;
         let run = self.identity(training, data)?;
-        let mut curve = self.begin(&self.checkpoint(), &run, training, &mut batches)?;
+        let mut curve = self.begin(&run, training, &mut batches)?;
         let mut checkpoints = Checkpoints {
             path: self.checkpoint(),
             run: self.with_notes(run, data),
@@ -60,7 +61,7 @@ impl Train {
             let loss = curve.note(training.steps, recipe.steps, report.loss);
             if let Some(problem) = divergence(training, report, loss) {
                 bar.abandon();
-                bail!("{problem}; {}", self.advice(&checkpoints.path));
+                bail!("{problem}; {}", self.advice(checkpoints.path.as_deref()));
             }
             let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
@@ -86,20 +87,16 @@ impl Train {
     }
 
     /// Fresh, or where the checkpoint left off.
-    fn begin(
-        &self,
-        path: &Path,
-        run: &Identity,
-        training: &mut Training,
-        batches: &mut Batches<'_>,
-    ) -> Result<Curve> {
+    fn begin(&self, run: &Identity, training: &mut Training, batches: &mut Batches<'_>) -> Result<Curve> {
+        let path = self.checkpoint();
         if !self.resume {
-            if path.exists() {
+            if let Some(path) = path.filter(|path| path.exists()) {
                 println!("{} is of an earlier run, and will be replaced", path.display());
             }
             return Ok(Curve::default());
         }
-        let progress = checkpoint::load(path, run, training)?;
+        let path = path.context("--resume needs --checkpoint FILE, since --out names no file")?;
+        let progress = checkpoint::load(&path, run, training)?;
         batches.random = SplitMix64::new(progress.random);
         println!("resumed from {} at step {}", path.display(), training.steps);
         Ok(progress.curve)
@@ -119,11 +116,6 @@ impl Train {
         ))
     }
 
-    /// Where the run's checkpoint lies.
-    pub(super) fn checkpoint(&self) -> PathBuf {
-        self.checkpoint.clone().unwrap_or_else(|| self.out.with_extension("checkpoint.safetensors"))
-    }
-
     /// What must be the same for `--resume` to continue a run.
     fn identity(&self, training: &Training, data: &Data) -> Result<Identity> {
         let mut run = Identity::new();
@@ -133,14 +125,14 @@ impl Train {
         note("clip", training.hyper_parameters.clip.into());
         note("corpus checksum", data.crc.into());
         note("decay", serde_json::to_value(schedule.decay)?);
-        note("documents", format!("{:?}", self.documents).into());
+        note("documents", format!("{:?}", self.source.reading.documents).into());
         note("final learning rate", schedule.minimum.into());
         note("learning rate", schedule.maximum.into());
         note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
         note("quantisation", serde_json::to_value(training.quantization)?);
         note("seed", self.recipe.seed.into());
         note("steps", schedule.steps.into());
-        note("validation share", self.recipe.validation.into());
+        note("validation share", self.source.share().into());
         note("vocabulary", serde_json::to_value(data.vocabulary.borrow())?);
         note("warm-up", schedule.warmup.into());
         if let serde_json::Value::Object(shape) = serde_json::to_value(&training.config)? {
@@ -157,9 +149,9 @@ impl Train {
         run
     }
 
-    fn advice(&self, checkpoint: &Path) -> String {
+    fn advice(&self, checkpoint: Option<&Path>) -> String {
         let rate = self.recipe.learning_rate;
-        let kept = if checkpoint.exists() { "; the last checkpoint is kept" } else { "" };
+        let kept = if checkpoint.is_some_and(Path::exists) { "; the last checkpoint is kept" } else { "" };
         format!("lower --learning-rate, which is {rate}, or raise --warmup{kept}")
     }
 }
@@ -194,9 +186,10 @@ impl Checkpoints {
 
     /// A checkpoint that cannot be written is no reason to stop: the one before it stays.
     fn save(&mut self, training: &Training, batches: &Batches<'_>, curve: &Curve) {
+        let Some(path) = &self.path else { return };
         let progress =
             Progress { steps: training.steps, random: batches.random.state(), curve: curve.clone() };
-        if let Err(error) = checkpoint::save(&self.path, &self.run, &progress, training) {
+        if let Err(error) = checkpoint::save(path, &self.run, &progress, training) {
             eprintln!("warning: {error:#}; training goes on, and an earlier checkpoint is kept");
         }
         self.last = Instant::now();

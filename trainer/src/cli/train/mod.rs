@@ -12,19 +12,21 @@ use anyhow::Result;
 use clap::Args;
 use pipsqueak::Config;
 
+use super::options;
 use super::shape::{Chip, PrecisionName, Shape};
-use crate::cli::human::{self, ByteCount};
-use crate::data::text::Documents;
-use crate::data::vocabulary::Tokens;
-use crate::export::model_file;
+use super::source::{Source, TokenOptions};
+use crate::cli::human;
+use crate::data::batches::Split;
+use crate::files::{self, Files, Kind};
+use crate::training::parameters::Parameters;
 use crate::training::{Training, parallel};
 use data::Data;
 use recipe::Recipe;
 
 /// Learn from a text, and write a model file.
 ///
-/// The last part of the text is kept back to validate with. Ctrl-C stops after the step and writes what is learnt;
-/// --resume then goes on.
+/// The end of the text is kept back to validate with. Ctrl-C stops after the current step and writes the model as it then
+/// is; --resume continues.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(after_help = "\
@@ -39,43 +41,30 @@ Examples:
 Documents in the text may be divided by lines that say <|endoftext|>, or with --documents blank-lines by blank
 lines; the model then learns to end them.
 
-With --pairs only the answers are learnt. Give such a model a prompt as it stands in the file: it writes a newline, the
+With --pairs only the answers are learned. Give such a model a prompt as it stands in the file: it writes a newline, the
 answer, and ends.")]
 pub struct Train {
-    /// The UTF-8 text to learn from
-    #[arg(long, required_unless_present_any = ["built_in", "pairs"], conflicts_with_all = ["built_in", "pairs"])]
-    text: Option<PathBuf>,
-    /// Prompts with their answers to learn from, for a board that answers: lines of a prompt, a tab and an answer
-    #[arg(long, value_name = "FILE.tsv", conflicts_with = "built_in")]
-    pairs: Option<PathBuf>,
-    /// How documents are told apart in the text; the model learns to end them
-    #[arg(long, value_enum, default_value_t = Documents::Auto)]
-    documents: Documents,
-    /// Learn from the built-in stories
-    #[arg(long)]
-    built_in: bool,
-    /// How much of the built-in stories
-    #[arg(long, default_value = "16M", requires = "built_in")]
-    corpus_bytes: ByteCount,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    tokens: TokenOptions,
+
     /// The model file to write
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number format of the model file [default: int8, or what a --board is best used with]
+    /// Number format of the model file [default: int8, or what suits a --board best]
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
     /// Also write the model in f32, to compare with
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     f32_out: Option<PathBuf>,
+    /// The loss curve to draw [default: the model file's name with .svg]
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// Licence of the text, to be noted in the model file
     #[arg(long, default_value = "")]
     licence: String,
 
-    /// How text is cut into tokens
-    #[arg(long, value_enum, default_value_t = Tokens::Bpe)]
-    tokens: Tokens,
-    /// Number of tokens of a BPE vocabulary [default: 512, or what suits a --board]
-    #[arg(long)]
-    vocab: Option<usize>,
     #[command(flatten)]
     chip: Chip,
     #[command(flatten)]
@@ -86,20 +75,23 @@ pub struct Train {
     /// The checkpoint [default: the model file's name with .checkpoint.safetensors]
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     checkpoint: Option<PathBuf>,
-    /// Write a checkpoint every so many steps, and at the end; changes no result [default: about once a minute]
-    #[arg(long, value_name = "STEPS", help_heading = "Checkpoints", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Steps from one checkpoint to the next; changes no result [default: about a minute]
+    #[arg(long, value_name = "STEPS", help_heading = "Checkpoints", value_parser = options::whole::<u64>(1..=1_000_000_000))]
     checkpoint_every: Option<u64>,
-    /// Go on from the checkpoint, bit for bit as if the run had never stopped
+    /// Continue from the checkpoint, bit for bit as if the run had never stopped
     #[arg(long, help_heading = "Checkpoints")]
     resume: bool,
 }
 
+/// What the program itself takes, with its threads.
+const PROGRAM_BYTES: usize = 12 << 20;
+/// Copies of the weights that are made besides those of the steps: a checkpoint's three tensors of each parameter, first by
+/// themselves and then as a file, and the weights as they are rounded.
+const SAVED_TENSORS: usize = 7;
+
 impl Train {
     pub(super) fn run(self) -> Result<()> {
-        self.recipe.check()?;
-        for path in [Some(&self.out), self.f32_out.as_ref(), Some(&self.checkpoint())].into_iter().flatten() {
-            model_file::check_writable(path)?;
-        }
+        self.files().check()?;
         let data = self.data()?;
         let config = &data.plan.config;
         let mut training = Training::new(config, self.recipe.hyper_parameters(), self.recipe.seed)?;
@@ -111,7 +103,7 @@ impl Train {
         let seconds = started.elapsed().as_secs_f64();
         let tokens = training.steps * (self.recipe.batch * config.context) as u64;
         println!(
-            "\nlearnt {} tokens in {} steps and {}",
+            "\nlearned {} tokens in {} steps and {}",
             human::count(tokens),
             human::count(training.steps),
             human::seconds(seconds)
@@ -119,15 +111,51 @@ impl Train {
         self.export(&training, &data, curve)
     }
 
+    fn files(&self) -> Files {
+        let mut files = Files::default();
+        self.source.note(&mut files);
+        files.writes("--out", &self.out, Kind::Model);
+        if let Some(path) = &self.f32_out {
+            files.writes("--f32-out", path, Kind::Model);
+        }
+        match &self.checkpoint() {
+            Some(path) if self.resume => files.continues("--checkpoint", path),
+            Some(path) => files.writes("--checkpoint", path, Kind::Checkpoint),
+            None => {}
+        }
+        if let Some(path) = &self.plot() {
+            files.writes("--plot", path, Kind::Plot);
+        }
+        files
+    }
+
+    /// Where the run's checkpoint lies.
+    fn checkpoint(&self) -> Option<PathBuf> {
+        self.checkpoint.clone().or_else(|| self.beside_the_model("checkpoint.safetensors"))
+    }
+
+    /// Where the loss curve is to lie.
+    fn plot(&self) -> Option<PathBuf> {
+        self.plot.clone().or_else(|| self.beside_the_model("svg"))
+    }
+
+    /// The model file's name with another extension; none where that is a pipe or a terminal.
+    fn beside_the_model(&self, extension: &str) -> Option<PathBuf> {
+        (!files::is_special(&self.out)).then(|| self.out.with_extension(extension))
+    }
+
     fn announce(&self, config: &Config, data: &Data) {
-        println!(
-            "{}: {} tokens to learn from, {} to validate with",
-            data.name,
-            human::count(data.training.tokens.len() as u64),
-            human::count(data.validation.tokens.len() as u64)
-        );
+        let tokens = |split: &Split| human::count(split.tokens.len() as u64);
+        let validation = if data.held_out {
+            format!("{} to validate with", tokens(&data.validation))
+        } else {
+            "none kept back: the losses called validation are of the same tokens".into()
+        };
+        println!("{}: {} tokens to learn from, {validation}", data.name, tokens(&data.training));
         println!("{}", data.plan.describe());
-        let memory = Training::bytes(config, self.recipe.batch, config.context, parallel::available()) as u64;
-        println!("training takes about {} MiB of memory", human::count(memory >> 20));
+        let training = Training::bytes(config, self.recipe.batch, config.context, parallel::available());
+        let besides = SAVED_TENSORS * Parameters::<f32>::bytes(config) + data.bytes();
+        let most = PROGRAM_BYTES + data.reading_bytes.max(training + besides);
+        println!("training takes about {} MiB of memory, reading included", human::count(most as u64 >> 20));
     }
 }

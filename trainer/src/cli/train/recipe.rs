@@ -1,9 +1,9 @@
 //! The options that say how a model learns.
 
-use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use pipsqueak::Precision;
 
+use super::super::options::{number, whole};
 use crate::optimizer::schedule::{Decay, Schedule};
 use crate::optimizer::{AdamW, Muon, Optimizer};
 use crate::training::{HyperParameters, Quantization};
@@ -13,64 +13,61 @@ use crate::training::{HyperParameters, Quantization};
 #[command(next_help_heading = "Recipe")]
 pub(in super::super) struct Recipe {
     /// Steps of the optimiser
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = 3000, value_parser = whole::<u64>(1..=1_000_000_000))]
     pub(in super::super) steps: u64,
-    /// Windows of text a step
-    #[arg(long, default_value_t = 8)]
+    /// Windows of text in each step
+    #[arg(long, value_name = "WINDOWS", default_value_t = 8, value_parser = whole::<usize>(1..=65_536))]
     pub(in super::super) batch: usize,
-    /// The rule of a step
+    /// The update rule
     #[arg(long, value_enum, default_value_t = OptimizerName::Normuon)]
     optimizer: OptimizerName,
     /// Learning rate after the warm-up
-    #[arg(long, default_value_t = 1e-2)]
+    #[arg(long, value_name = "RATE", default_value_t = 1e-2, value_parser = number::<f64>(0.0..=10.0))]
     pub(in super::super) learning_rate: f64,
     /// How the learning rate falls after the warm-up
     #[arg(long, value_enum, default_value_t = DecayName::Linear)]
     decay: DecayName,
     /// Learning rate to which it falls
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = number::<f64>(0.0..=10.0))]
     final_learning_rate: f64,
     /// Steps of linear warm-up
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "STEPS", default_value_t = 100, value_parser = whole::<u64>(0..=1_000_000_000))]
     warmup: u64,
-    /// Decay of the matrices
-    #[arg(long, default_value_t = 0.1)]
+    /// Weight decay of the matrices
+    #[arg(long, value_name = "RATE", default_value_t = 0.1, value_parser = number::<f64>(0.0..=10.0))]
     weight_decay: f64,
     /// AdamW's decay of the mean square of the gradient
-    #[arg(long, default_value_t = 0.99)]
+    #[arg(long, value_name = "DECAY", default_value_t = 0.99, value_parser = number::<f64>(0.0..=0.999_999))]
     beta2: f64,
     /// Largest norm of the gradient; 0 does not clip
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, value_name = "NORM", default_value_t = 1.0, value_parser = number::<f64>(0.0..=1e6))]
     clip: f64,
-    /// Share of the text that is kept back to validate with
-    #[arg(long, default_value_t = 0.1)]
-    pub(in super::super) validation: f64,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
     /// [default: int8 0, int4 0.15, ternary 0.4]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=1.0))]
     quantize_last: Option<f64>,
-    /// Begins the weights and the order of the text: the same seed gives the same model, bit for bit
-    #[arg(long, default_value_t = 1)]
+    /// Random seed of the first weights and of the order of the text: the same seed gives the same model, bit for bit
+    #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX))]
     pub(in super::super) seed: u64,
 }
 
 /// See [`Optimizer`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OptimizerName {
-    /// Every value by itself
+    /// AdamW for every parameter
     Adamw,
-    /// The layers' matrices made orthogonal, the rest by AdamW
+    /// Muon for the matrices of the layers (orthogonal updates), AdamW for the rest
     Muon,
-    /// Muon, each row by what its steps usually are
+    /// Muon with a step size for each row, by the size of its earlier updates
     Normuon,
 }
 
 /// See [`Decay`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DecayName {
-    /// In a straight line
+    /// Linearly
     Linear,
-    /// By half a cosine
+    /// Along half a cosine
     Cosine,
 }
 
@@ -84,23 +81,6 @@ impl From<DecayName> for Decay {
 }
 
 impl Recipe {
-    pub(in super::super) fn check(&self) -> Result<()> {
-        ensure!(self.steps > 0, "--steps is 0; it takes at least 1");
-        ensure!((1..=65_536).contains(&self.batch), "--batch is {}; it must be from 1 to 65536", self.batch);
-        for (name, value, largest) in [
-            ("learning-rate", self.learning_rate, 10.0),
-            ("final-learning-rate", self.final_learning_rate, 10.0),
-            ("weight-decay", self.weight_decay, 10.0),
-            ("beta2", self.beta2, 0.999_999),
-            ("clip", self.clip, f64::MAX),
-            ("validation", self.validation, 0.9),
-            ("quantize-last", self.quantize_last.unwrap_or(0.0), 1.0),
-        ] {
-            ensure!((0.0..=largest).contains(&value), "--{name} is {value}; it must be from 0 to {largest}");
-        }
-        Ok(())
-    }
-
     pub(in super::super) fn hyper_parameters(&self) -> HyperParameters {
         HyperParameters {
             schedule: Schedule {
@@ -115,7 +95,7 @@ impl Recipe {
         }
     }
 
-    /// From which step on weights are rounded to `precision`.
+    /// The step from which on weights are rounded to `precision`; `None` if they never are.
     pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
         let default = match precision {
             Precision::F32 | Precision::Int8 => 0.0,

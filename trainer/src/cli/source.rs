@@ -1,0 +1,176 @@
+//! The options that say what to learn from, shared by `train` and `sweep`, and how a text is read.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::human::{self, ByteCount};
+use super::options;
+use crate::data::material::Material;
+use crate::data::pairs::Pair;
+use crate::data::text::{Change, Corpus, Documents, Reading};
+use crate::data::vocabulary::Tokens;
+use crate::files::Files;
+
+/// Of a text, what is kept back to validate with.
+const SHARE_OF_TEXT: f64 = 0.1;
+/// As many of the pairs that are kept back are named.
+const NAMED_PAIRS: usize = 10;
+
+/// What to learn from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Text")]
+pub(super) struct Source {
+    /// The UTF-8 text to learn from
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["built_in", "pairs"], conflicts_with_all = ["built_in", "pairs"])]
+    pub(super) text: Option<PathBuf>,
+    /// Prompts with their answers to learn from, for a board that answers: lines of a prompt, a tab and an answer
+    #[arg(long, value_name = "FILE.tsv", conflicts_with = "built_in")]
+    pub(super) pairs: Option<PathBuf>,
+    /// Learn from the built-in stories
+    #[arg(long)]
+    pub(super) built_in: bool,
+    /// How much of the built-in stories, as 300K or 16M
+    #[arg(long, value_name = "BYTES", default_value = "16M", requires = "built_in", value_parser = options::bytes(1024..=1 << 32))]
+    corpus_bytes: ByteCount,
+    #[command(flatten)]
+    pub(super) reading: ReadingOptions,
+    /// Share that is kept back to validate with: of a text its end, of pairs some by chance; 0 keeps none back
+    /// [default: 0.1 of a text, 0 of pairs]
+    #[arg(long, value_name = "SHARE", value_parser = options::number::<f64>(0.0..=0.9))]
+    validation: Option<f64>,
+}
+
+/// How text becomes tokens.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Text")]
+pub(super) struct TokenOptions {
+    /// How text is cut into tokens
+    #[arg(long, value_enum, default_value_t = Tokens::Bpe)]
+    pub(super) tokens: Tokens,
+    /// Number of tokens of a BPE vocabulary [default: 512, or what suits a --board]
+    #[arg(long, value_name = "TOKENS", value_parser = options::whole::<usize>(2..=65_535))]
+    pub(super) vocab: Option<usize>,
+}
+
+/// How a text is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Text")]
+pub(super) struct ReadingOptions {
+    /// How documents are told apart in the text; a model learns to begin and to end each
+    #[arg(long, value_enum, default_value_t = Documents::Auto)]
+    pub(super) documents: Documents,
+    /// Leave the line ends of a text as they are that was wrapped at a width, instead of joining its paragraphs
+    #[arg(long)]
+    keep_lines: bool,
+    /// Leave Project Gutenberg's header and footer in the text
+    #[arg(long)]
+    keep_header: bool,
+}
+
+impl ReadingOptions {
+    pub(super) fn reading(&self) -> Reading {
+        Reading {
+            documents: self.documents,
+            joins_lines: !self.keep_lines,
+            leaves_out_library_text: !self.keep_header,
+        }
+    }
+}
+
+impl Source {
+    /// Notes the files that are read.
+    pub(super) fn note(&self, files: &mut Files) {
+        if let Some(text) = &self.text {
+            files.reads("--text", text);
+        }
+        if let Some(pairs) = &self.pairs {
+            files.reads("--pairs", pairs);
+        }
+    }
+
+    /// Share that is kept back.
+    pub(super) fn share(&self) -> f64 {
+        self.validation.unwrap_or(if self.pairs.is_some() { 0.0 } else { SHARE_OF_TEXT })
+    }
+
+    /// Reads it, and says what of it is kept back by `seed` or changed.
+    ///
+    /// # Errors
+    /// If it cannot be learned from.
+    pub(super) fn read(&self, seed: u64) -> Result<Material> {
+        let material = match (&self.pairs, &self.text) {
+            (Some(pairs), _) => Material::of_pairs(pairs, self.share(), seed)?,
+            (None, Some(text)) => Material::of_text(read_text(text, &self.reading)?, self.share())?,
+            (None, None) => Material::of_text(Corpus::built_in(1, self.corpus_bytes.0)?, self.share())?,
+        };
+        if let Some((learned, kept)) = material.pairs() {
+            println!("{}: {}", material.corpus.name(), describe_pairs(learned, kept));
+        }
+        Ok(material)
+    }
+}
+
+/// Reads a text, and says what of it is changed.
+///
+/// # Errors
+/// If it cannot be read, or holds no text.
+pub(super) fn read_text(path: &std::path::Path, options: &ReadingOptions) -> Result<Corpus> {
+    let corpus = Corpus::read(path, options.reading())?;
+    for &change in &corpus.changes {
+        println!("{}: {}", corpus.name(), describe(change));
+    }
+    Ok(corpus)
+}
+
+fn describe(change: Change) -> String {
+    match change {
+        Change::LibraryText { bytes } => format!(
+            "Project Gutenberg's header and footer, {} bytes, are left out (--keep-header keeps them)",
+            human::count(bytes as u64)
+        ),
+        Change::Lines { width, joined } => format!(
+            "{} lines that were wrapped at {width} characters are joined into paragraphs (--keep-lines leaves them)",
+            human::count(joined as u64)
+        ),
+    }
+}
+
+fn describe_pairs(learned: usize, kept: &[Pair]) -> String {
+    let pairs =
+        |count: usize| format!("{} pair{}", human::count(count as u64), if count == 1 { "" } else { "s" });
+    if kept.is_empty() {
+        let all = pairs(learned);
+        return format!(
+            "{all}, all learned; the losses are of the same (--validation 0.1 keeps a tenth back)"
+        );
+    }
+    let named = kept.iter().take(NAMED_PAIRS).map(|pair| format!("line {} «{}»", pair.line, pair.prompt));
+    let more = if kept.len() > NAMED_PAIRS { ", …" } else { "" };
+    format!(
+        "{} to learn from; {} kept back to validate with and not learned: {}{more} (--validation 0 learns all)",
+        pairs(learned),
+        pairs(kept.len()),
+        named.collect::<Vec<_>>().join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_that_are_kept_back_are_named() {
+        let pair = |line| Pair { line, prompt: format!("p{line}"), answer: String::new() };
+        assert!(describe_pairs(1, &[]).starts_with("1 pair, all learned"));
+        let said = describe_pairs(18, &[pair(3), pair(7)]);
+        assert!(
+            said.contains("18 pairs to learn from; 2 pairs kept back")
+                && said.contains("line 3 «p3», line 7 «p7» ("),
+            "{said}"
+        );
+        let said = describe_pairs(18, &(1..30).map(pair).collect::<Vec<_>>());
+        assert!(said.contains("line 10 «p10», … (") && !said.contains("p11"), "{said}");
+    }
+}

@@ -1,0 +1,144 @@
+//! What a run learns from, and what it is validated with.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::data::Progress;
+use crate::data::batches::Split;
+use crate::data::pairs::{self, Pair, Purpose};
+use crate::data::text::{Corpus, file_name};
+use crate::data::vocabulary::OwnedVocabulary;
+
+/// No more is validated with, so that it does not take longer than the training.
+const VALIDATION_TOKENS_MAX: usize = 131_072;
+
+/// A text or pairs, and which part of them is kept back.
+pub struct Material {
+    /// All of it, from which the vocabulary is made.
+    pub corpus: Corpus,
+    parts: Parts,
+}
+
+enum Parts {
+    Text { training: Corpus, validation: Option<Corpus> },
+    Pairs { training: Vec<Pair>, kept: Vec<Pair> },
+}
+
+/// The tokens of both parts.
+pub struct Encoded {
+    /// To learn from.
+    pub training: Split,
+    /// To validate with: what is kept back, or else the beginning of what is learned from.
+    pub validation: Split,
+    /// Of the validation.
+    pub bytes_per_token: f64,
+}
+
+impl Material {
+    /// A text of which the last `share` is kept back; nothing where that is 0.
+    ///
+    /// # Errors
+    /// If there is too little text to divide.
+    pub fn of_text(corpus: Corpus, share: f64) -> Result<Material> {
+        let (training, validation) = if share == 0.0 {
+            (corpus.clone(), None)
+        } else {
+            let (training, validation) = corpus.split(share)?;
+            (training, Some(validation))
+        };
+        Ok(Material { corpus, parts: Parts::Text { training, validation } })
+    }
+
+    /// A file of pairs of which about `share` is kept back, chosen by `seed`; none where that is 0.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a line is no pair.
+    pub fn of_pairs(path: &Path, share: f64, seed: u64) -> Result<Material> {
+        let pairs = pairs::read(path)?;
+        let corpus = pairs::corpus(&pairs, &file_name(path))?;
+        let (training, kept) = pairs::keep_back(pairs, share, seed);
+        Ok(Material { corpus, parts: Parts::Pairs { training, kept } })
+    }
+
+    /// Whether what it is validated with is not learned from.
+    pub fn keeps_some_back(&self) -> bool {
+        match &self.parts {
+            Parts::Text { validation, .. } => validation.is_some(),
+            Parts::Pairs { kept, .. } => !kept.is_empty(),
+        }
+    }
+
+    /// The number of pairs to learn from, and those that are kept back; `None` of a text.
+    pub fn pairs(&self) -> Option<(usize, &[Pair])> {
+        match &self.parts {
+            Parts::Text { .. } => None,
+            Parts::Pairs { training, kept } => Some((training.len(), kept)),
+        }
+    }
+
+    /// A prompt as the model will know it: the first pair's, or the first words of the text.
+    pub fn example_prompt(&self) -> String {
+        match &self.parts {
+            Parts::Pairs { training, .. } => {
+                training.first().map(|pair| pair.prompt.clone()).unwrap_or_default()
+            }
+            Parts::Text { training, .. } => {
+                let line = training.documents().flat_map(str::lines).find(|line| !line.trim().is_empty());
+                let words = line.unwrap_or_default().split_whitespace().take(3);
+                words.map(|word| word.chars().take(24).collect::<String>()).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    /// The tokens of both parts, for a model of this context.
+    ///
+    /// # Errors
+    /// If a pair does not fit into the context.
+    pub fn encode(
+        &self,
+        vocabulary: &OwnedVocabulary,
+        context: usize,
+        progress: &dyn Progress,
+    ) -> Result<Encoded> {
+        match &self.parts {
+            Parts::Text { training, validation } => {
+                encode_text(training, validation.as_ref(), vocabulary, progress)
+            }
+            Parts::Pairs { training, kept } => {
+                let validation = if kept.is_empty() { training } else { kept };
+                encode_pairs(training, validation, vocabulary, context)
+                    .with_context(|| format!("cannot learn from {}", self.corpus.name()))
+            }
+        }
+    }
+}
+
+fn encode_text(
+    training: &Corpus,
+    validation: Option<&Corpus>,
+    vocabulary: &OwnedVocabulary,
+    progress: &dyn Progress,
+) -> Result<Encoded> {
+    let tokens = vocabulary.encode(training, progress)?;
+    let (validated, mut validation) = match validation {
+        Some(corpus) => (corpus, vocabulary.encode(corpus, progress)?),
+        None => (training, tokens.clone()),
+    };
+    let bytes_per_token = validated.text_bytes() as f64 / validation.len() as f64;
+    validation.truncate(VALIDATION_TOKENS_MAX);
+    validation.shrink_to_fit();
+    Ok(Encoded { training: Split::of_text(tokens), validation: Split::of_text(validation), bytes_per_token })
+}
+
+fn encode_pairs(
+    training: &[Pair],
+    validation: &[Pair],
+    vocabulary: &OwnedVocabulary,
+    context: usize,
+) -> Result<Encoded> {
+    let bytes: usize = validation.iter().map(|pair| pair.answer.len()).sum();
+    let training = pairs::encode(training, vocabulary, context, Purpose::Learn)?;
+    let validation = pairs::encode(validation, vocabulary, context, Purpose::Validate)?;
+    Ok(Encoded { training, bytes_per_token: bytes as f64 / validation.weight(), validation })
+}

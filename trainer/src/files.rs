@@ -1,0 +1,403 @@
+//! The files that a command reads and writes. Nothing is ever written over a file that is read, nor over one of another
+//! kind than what is written.
+//!
+//! [`Files`] is checked before a command begins its work; [`write`] looks once more before it replaces a file, since hours
+//! of training may lie between the two.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use pipsqueak::file::MAGIC;
+use pipsqueak_stories::Stories;
+use serde_json::Value;
+
+/// What a file holds, as its first bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A model file, of any version.
+    Model,
+    /// A checkpoint of a training.
+    Checkpoint,
+    /// A plot that this program has drawn.
+    Plot,
+    /// The built-in stories of a random seed.
+    Stories {
+        /// See [`Stories::new`].
+        seed: u64,
+    },
+}
+
+/// A comment in every plot that this program draws, by which it knows its own.
+const PLOT_MARK: &str = "<!-- drawn by pipsqueak -->";
+/// The key of the one entry in a checkpoint's metadata.
+pub const CHECKPOINT_KEY: &str = "pipsqueak";
+/// Names, vocabulary and curve take less than this of a checkpoint, in bytes.
+pub const CHECKPOINT_HEADER_MAX: usize = 16 << 20;
+
+/// An SVG with the mark that [`Kind::Plot`] looks for.
+pub fn marked_plot(svg: &str) -> String {
+    svg.replacen('>', &format!(">\n{PLOT_MARK}"), 1)
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Model => "Pipsqueak model",
+            Kind::Checkpoint => "checkpoint of Pipsqueak",
+            Kind::Plot => "plot drawn by Pipsqueak",
+            Kind::Stories { .. } => "text of the built-in stories with this random seed",
+        }
+    }
+
+    /// Whether `file` holds such a thing.
+    fn is_in(self, file: &mut File) -> io::Result<bool> {
+        Ok(match self {
+            Kind::Model => beginning(file, MAGIC.len() as u64)? == MAGIC,
+            Kind::Checkpoint => is_checkpoint(file)?,
+            Kind::Plot => {
+                let bytes = beginning(file, 1024)?;
+                bytes.windows(PLOT_MARK.len()).any(|window| window == PLOT_MARK.as_bytes())
+            }
+            Kind::Stories { seed } => {
+                let story = Stories::new(seed).next().unwrap_or_default();
+                beginning(file, story.len() as u64)? == story.as_bytes()
+            }
+        })
+    }
+}
+
+fn beginning(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    file.take(bytes).read_to_end(&mut read)?;
+    Ok(read)
+}
+
+/// A safetensors file begins with the length of its header, in 8 bytes, and the header, which is JSON.
+fn is_checkpoint(file: &mut File) -> io::Result<bool> {
+    let Ok(length) = beginning(file, 8)?.as_slice().try_into().map(u64::from_le_bytes) else {
+        return Ok(false);
+    };
+    if length > CHECKPOINT_HEADER_MAX as u64 {
+        return Ok(false);
+    }
+    let header: Value = serde_json::from_slice(&beginning(file, length)?).unwrap_or_default();
+    Ok(header["__metadata__"].get(CHECKPOINT_KEY).is_some())
+}
+
+/// A file that an option names.
+#[derive(Debug)]
+struct Named {
+    option: &'static str,
+    path: PathBuf,
+}
+
+/// All files of a command.
+#[derive(Debug, Default)]
+pub struct Files {
+    inputs: Vec<Named>,
+    outputs: Vec<(Named, Option<Kind>)>,
+}
+
+impl Files {
+    /// The command reads `path`, which `option` names.
+    pub fn reads(&mut self, option: &'static str, path: &Path) {
+        self.inputs.push(Named { option, path: path.into() });
+    }
+
+    /// The command writes a file of `kind` to `path`, which `option` names or could name.
+    pub fn writes(&mut self, option: &'static str, path: &Path, kind: Kind) {
+        self.outputs.push((Named { option, path: path.into() }, Some(kind)));
+    }
+
+    /// The command reads `path`, judges what it holds, and writes it anew.
+    pub fn continues(&mut self, option: &'static str, path: &Path) {
+        self.outputs.push((Named { option, path: path.into() }, None));
+    }
+
+    /// Says now, rather than after a long training, that a file cannot be written, or would be written over another one.
+    ///
+    /// # Errors
+    /// With the names of the options and of the files.
+    pub fn check(&self) -> Result<()> {
+        for (i, (output, kind)) in self.outputs.iter().enumerate() {
+            let Named { option, path } = output;
+            let problem = || format!("cannot write {}", path.display());
+            let special = special(path).with_context(problem)?.is_some();
+            for other in self.inputs.iter().filter(|_| !special) {
+                ensure!(
+                    !same(path, &other.path),
+                    "{}: {option} would write over {}, which {} reads; choose another name",
+                    problem(),
+                    other.path.display(),
+                    other.option
+                );
+            }
+            for (other, _) in self.outputs[..i].iter().filter(|_| !special) {
+                ensure!(
+                    !same(path, &other.path),
+                    "{}: {option} would write over {}, which {} writes; choose another name",
+                    problem(),
+                    other.path.display(),
+                    other.option
+                );
+            }
+            if special {
+                continue;
+            }
+            if let Some(kind) = kind {
+                check_kind(path, *kind)
+                    .map_err(|error| anyhow!("{}: {error}; name another file with {option}", problem()))?;
+            }
+            temporary_file(folder(&destination(path)?)).map(drop).with_context(problem)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether both names lead to one file, through whatever links, or would if it existed.
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((Identity::of(a), Identity::of(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// What tells one file from another.
+#[derive(Debug, PartialEq, Eq)]
+enum Identity {
+    /// Device and inode.
+    #[cfg(unix)]
+    Inode(u64, u64),
+    /// Where there are no inodes, or no file yet: the folder, which exists, and the name.
+    Path(PathBuf),
+}
+
+impl Identity {
+    /// `None` where not even the folder exists.
+    fn of(path: &Path) -> Option<Identity> {
+        #[cfg(unix)]
+        if let Ok(metadata) = fs::metadata(path) {
+            use std::os::unix::fs::MetadataExt;
+            return Some(Identity::Inode(metadata.dev(), metadata.ino()));
+        }
+        let path = destination(path).ok()?;
+        let name = path.file_name()?;
+        // Windows and macOS take names that differ in case for one.
+        let name =
+            if cfg!(any(windows, target_os = "macos")) { name.to_ascii_lowercase() } else { name.into() };
+        Some(Identity::Path(fs::canonicalize(folder(&path)).ok()?.join(name)))
+    }
+}
+
+/// What is at `path` if it is neither a file nor nothing, and can be written through: a pipe, a terminal.
+///
+/// # Errors
+/// A folder, or something else that is not to be written to.
+fn special(path: &Path) -> Result<Option<Metadata>> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
+    ensure!(!metadata.is_dir(), "it is a folder; name a file");
+    if metadata.is_file() {
+        return Ok(None);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = metadata.file_type();
+        ensure!(kind.is_fifo() || kind.is_char_device(), "it is a disk or a socket; name a file");
+    }
+    Ok(Some(metadata))
+}
+
+/// Whether `path` is a pipe or a terminal, beside which nothing else should be written.
+pub fn is_special(path: &Path) -> bool {
+    matches!(special(path), Ok(Some(_)))
+}
+
+/// Nothing is at `path`, or an empty file, or one of this kind.
+fn check_kind(path: &Path, kind: Kind) -> Result<()> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata?,
+    };
+    ensure!(!metadata.permissions().readonly(), "it is protected against writing");
+    if metadata.len() > 0 && !kind.is_in(&mut File::open(path)?)? {
+        bail!("the file there is no {}, and would be lost", kind.name());
+    }
+    Ok(())
+}
+
+/// Lets `write` fill a temporary file beside `path`, which replaces `path` only once all of it is on the disk. Pipes and
+/// terminals are written to directly; a symbolic link stays, and what it leads to is replaced.
+///
+/// # Errors
+/// If it cannot be written, or something of another kind has come to be there.
+pub fn write(
+    path: &Path,
+    kind: Kind,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Result<()> {
+    let save = || -> Result<()> {
+        if special(path)?.is_some() {
+            return Ok(fill(&File::options().write(true).open(path)?, write)?);
+        }
+        let path = destination(path)?;
+        let temporary = temporary_file(folder(&path))?;
+        fill(temporary.as_file(), write)?;
+        temporary.as_file().sync_all()?;
+        check_kind(&path, kind)?;
+        if let Ok(replaced) = fs::metadata(&path) {
+            fs::set_permissions(temporary.path(), replaced.permissions())?;
+        }
+        temporary.persist(path)?;
+        Ok(())
+    };
+    save().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    write(&mut out)?;
+    out.flush()
+}
+
+/// Where symbolic links lead, even if nothing is there yet.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    const LINKS_MAX: usize = 40; // as Linux has it
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&path) else { return Ok(path) };
+        path = folder(&path).join(target);
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Readable by whom the user's umask lets, as any file that a program writes.
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pipsqueak-").suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::tensor::{Dtype, TensorView};
+
+    use super::*;
+
+    fn text(out: &mut BufWriter<&File>) -> io::Result<()> {
+        out.write_all(b"PIPSqueak")
+    }
+
+    fn refusal(files: &Files) -> String {
+        format!("{:#}", files.check().unwrap_err())
+    }
+
+    #[test]
+    fn files_are_known_by_what_they_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let metadata = std::collections::HashMap::from([(CHECKPOINT_KEY.to_string(), String::new())]);
+        let tensor = TensorView::new(Dtype::F32, vec![2], &[0; 8]).unwrap();
+        let checkpoint = safetensors::serialize([("embedding", tensor)], Some(metadata));
+        let mut stories = Vec::new();
+        pipsqueak_stories::write(3, 1000, &mut stories).unwrap();
+        let plot = marked_plot("<svg width=\"800\">\n<g>\n</g>\n</svg>");
+        let seed = 3;
+        let held = [
+            (Kind::Model, b"PIPS\x01".to_vec()),
+            (Kind::Checkpoint, checkpoint.unwrap()),
+            (Kind::Plot, plot.into_bytes()),
+            (Kind::Stories { seed }, stories),
+        ];
+        for (kind, bytes) in &held {
+            fs::write(&path, bytes).unwrap();
+            let fits = |kind: Kind| check_kind(&path, kind).is_ok();
+            assert!(fits(*kind), "{kind:?}");
+            let others = held.iter().filter(|(other, _)| other != kind);
+            assert!(
+                others.map(|(other, _)| *other).chain([Kind::Stories { seed: 4 }]).all(|other| !fits(other))
+            );
+        }
+        for other in ["PIP", "\0", "\x02\0\0\0\0\0\0\0{}", "<svg><g/></svg>", "Once upon a time"] {
+            fs::write(&path, other).unwrap();
+            assert!(held.iter().all(|(kind, _)| check_kind(&path, *kind).is_err()), "{other}");
+        }
+        fs::write(&path, "").unwrap();
+        assert!(check_kind(&path, Kind::Model).is_ok(), "an empty file holds nothing to be lost");
+    }
+
+    #[test]
+    fn what_has_come_to_be_there_in_the_meantime_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.pip");
+        let mut files = Files::default();
+        files.writes("--out", &path, Kind::Model);
+        files.check().unwrap();
+        fs::write(&path, "a diary").unwrap();
+        let error = format!("{:#}", write(&path, Kind::Model, text).unwrap_err());
+        assert!(error.contains("m.pip: the file there is no Pipsqueak model, and would be lost"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a diary");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_yet_is_known_by_its_folder_and_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut files = Files::default();
+        files.writes("--out", &at("m.pip"), Kind::Model);
+        files.writes("--plot", &at("../").join(folder.path().file_name().unwrap()).join("m.pip"), Kind::Plot);
+        assert!(refusal(&files).contains("--plot would write over"), "{}", refusal(&files));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_the_file_and_stay() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("diary"), "a diary").unwrap();
+        fs::hard_link(at("diary"), at("hard")).unwrap();
+        symlink("diary", at("soft")).unwrap();
+        symlink("soft", at("softer")).unwrap();
+        for name in ["hard", "soft", "softer"] {
+            let mut files = Files::default();
+            files.reads("--text", &at("diary"));
+            files.writes("--out", &at(name), Kind::Model);
+            let message = refusal(&files);
+            assert!(message.contains(&format!("{name}: --out would write over")), "{message}");
+            assert!(message.ends_with("diary, which --text reads; choose another name"), "{message}");
+        }
+        // A link to nothing yet: what it leads to is written, and is the same file as that.
+        symlink("new", at("dangling")).unwrap();
+        assert!(same(&at("dangling"), &at("new")));
+        write(&at("dangling"), Kind::Model, text).unwrap();
+        assert!(at("dangling").is_symlink());
+        assert_eq!(fs::read_to_string(at("new")).unwrap(), "PIPSqueak");
+        symlink("loop", at("loop")).unwrap();
+        assert!(write(&at("loop"), Kind::Model, text).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_a_protected_one_its_content() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.pip");
+        fs::write(&path, "PIPS").unwrap();
+        let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        set(0o600);
+        write(&path, Kind::Model, text).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        set(0o400);
+        assert!(
+            format!("{:#}", write(&path, Kind::Model, text).unwrap_err())
+                .contains("protected against writing")
+        );
+    }
+}
