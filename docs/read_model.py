@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Reads a Pipsqueak model file. Written from model-format.md alone, and without packages.
 
-    read_model.py MODEL                            what is in the file, as JSON
-    read_model.py MODEL TENSOR LAYER ROW           the weights of one row, dequantised, one JSON number each
+    read_model.py MODEL                         what is in the file, as JSON
+    read_model.py MODEL [TENSOR LAYER ROW]...   and "rows": the weights of each row that is named, dequantised
 """
 
 import json
@@ -133,7 +133,7 @@ def read_provenance(reader):
 def read_golden(reader):
     golden = {"prompt": reader.str(), "seed": reader.varint(64)}
     golden["tokens"] = [token for (token,) in struct.iter_unpack("<H", reader.bytes())]
-    golden["fingerprints"] = [hash for (hash,) in struct.iter_unpack("<I", reader.bytes())]
+    golden["fingerprints"] = [fingerprint for (fingerprint,) in struct.iter_unpack("<I", reader.bytes())]
     return golden
 
 
@@ -261,21 +261,18 @@ class Model:
         }
 
 
-def main(arguments):
-    if len(arguments) not in (1, 4):
-        sys.exit(__doc__)
+def main(path, *rows):
     try:
-        with open(arguments[0], "rb") as file:
+        with open(path, "rb") as file:
             model = Model(file.read())
-        if len(arguments) == 1:
-            answer = model.summary()
-        else:
-            name, layer, row = arguments[1:]
-            answer = model.row(name, int(layer), int(row))
-    except (OSError, Damaged) as error:
-        sys.exit(f"{arguments[0]}: {error}")
-    print(json.dumps(answer))
+        places = zip(rows[::3], rows[1::3], rows[2::3])
+        rows = [model.row(name, int(layer), int(row)) for name, layer, row in places]
+    except (OSError, Damaged, struct.error, IndexError, ValueError) as error:
+        sys.exit(f"{path}: {error}")
+    print(json.dumps({**model.summary(), "rows": rows}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if len(sys.argv) % 3 != 2:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
