@@ -1,10 +1,7 @@
-//! Puts the board's memory and the model into the image. On the PC, where only the library is built, does nothing.
+//! Tells the linker about the board's memory. On the PC, where only the library is built, does nothing.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
-
-use pipsqueak::Model;
-use pipsqueak::file::ALIGNMENT;
 
 /// The boards: the feature, and the file that describes the memory.
 const BOARDS: [(&str, &str); 5] = [
@@ -18,11 +15,10 @@ const BOARDS: [(&str, &str); 5] = [
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=memory");
-    println!("cargo::rerun-if-env-changed=PIPSQUEAK_MODEL");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
-    if let Err(sentence) = lay_out().and_then(|()| link_model()) {
+    if let Err(sentence) = lay_out() {
         println!("cargo::error={sentence}");
     }
 }
@@ -64,53 +60,7 @@ fn log_everything() {
     }
 }
 
-/// Writes `model.rs`: the file's bytes and the type of the memory it needs. The program that counts instructions has
-/// its model elsewhere.
-fn link_model() -> Result<(), String> {
-    if env::var_os("CARGO_FEATURE_INSTRUCTIONS").is_some() && env::var_os("PIPSQUEAK_MODEL").is_none() {
-        return Ok(());
-    }
-    let path = env::var("PIPSQUEAK_MODEL").map_err(|_| {
-        "No model is named; set PIPSQUEAK_MODEL to the absolute path of a model file, or use `cargo xtask run --model FILE`."
-    })?;
-    println!("cargo::rerun-if-changed={path}");
-    copy(Path::new(&path), "model.pip")?;
-    let file = fs::read(out_file("model.pip"))
-        .map_err(|error| format!("The model {path} can't be read: {error}."))?;
-    let aligned = Aligned::new(&file);
-    let model =
-        Model::load(aligned.bytes()).map_err(|error| format!("{path} can't be linked in: {error}."))?;
-    let memory_bytes = model.config().memory_bytes(model.precision());
-    let text = format!(
-        "/// What changes while this model generates, in a size of its own.\n\
-         pub(crate) type ModelMemory = pipsqueak::Memory<{memory_bytes}>;\n\
-         static ALIGNED: Aligned<[u8; {}]> = Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/model.pip\")));\n",
-        file.len()
-    );
-    fs::write(out_file("model.rs"), text).map_err(|error| format!("The model can't be linked in: {error}."))
-}
-
 fn copy(from: &Path, name: &str) -> Result<(), String> {
     let refuse = |error| format!("The file {} can't be read: {error}.", from.display());
     fs::copy(from, out_file(name)).map(drop).map_err(refuse)
-}
-
-/// A file on the boundary that the core reads it from.
-struct Aligned {
-    bytes: Vec<u8>,
-    start: usize,
-    length: usize,
-}
-
-impl Aligned {
-    fn new(file: &[u8]) -> Aligned {
-        let mut bytes = vec![0; file.len() + ALIGNMENT];
-        let start = bytes.as_ptr().align_offset(ALIGNMENT);
-        bytes[start..][..file.len()].copy_from_slice(file);
-        Aligned { bytes, start, length: file.len() }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..][..self.length]
-    }
 }

@@ -32,10 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = Model::load(file.bytes())?;
     let tokenizer = *model.tokenizer();
     let mut prompt: Vec<u16> = tokenizer.vocabulary().begin.into_iter().collect();
-    tokenizer.encode(PROMPT, |token| {
-        prompt.push(token);
-        Ok(())
-    })?;
+    for token in tokenizer.encode(PROMPT) {
+        prompt.push(token?);
+    }
     let bytes = memory_bytes_with_lanes(model.config(), model.precision(), lanes.unwrap_or(1));
     let mut memory = vec![0; bytes + 3];
     let (mut decoder, _) = Decoder::new(model, Buffers::from(&mut memory[..]))?;

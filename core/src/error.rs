@@ -80,6 +80,29 @@ pub enum Error {
     },
     /// A prompt has a character that the model has no token for.
     UnknownCharacter(char),
+    /// A text and its continuation do not fit into the context.
+    TooLong {
+        /// Tokens of both.
+        tokens: usize,
+        /// Tokens that the model looks back at.
+        context: usize,
+    },
+    /// The present text does not begin with this [`Prefix`](crate::Prefix) any more.
+    StalePrefix,
+    /// There are no answers to choose from.
+    NoChoices,
+    /// The answers are too many or too long for their [`Choices`](crate::Choices).
+    ChoicesTooLong {
+        /// The `N` that they take.
+        needs: usize,
+        /// The `N` there is.
+        has: usize,
+    },
+    /// An answer begins another, and the model has no token that ends a text.
+    ChoiceBegins {
+        /// Its place in the list.
+        answer: usize,
+    },
 }
 
 impl Error {
@@ -130,6 +153,32 @@ impl Error {
             Error::UnknownCharacter(character) => {
                 s.text("the model has no token for the character ").character(character);
                 s.text(": leave it out of the prompt");
+            }
+            Error::TooLong { tokens, context } => {
+                s.text("the text and its continuation have ")
+                    .number(tokens)
+                    .text(" tokens, and the model looks back at ");
+                s.number(context).text(": shorten one of them");
+            }
+            Error::StalePrefix => {
+                s.text("the text does not begin with this prefix any more: the window has slid, or another text was ");
+                s.text("started; start from the prompt again");
+            }
+            Error::NoChoices => {
+                s.text("there are no answers to choose from: give at least one");
+            }
+            Error::ChoicesTooLong { needs, has } => {
+                s.text("the answers need a Choices<")
+                    .number(needs)
+                    .text(">, and this is a Choices<")
+                    .number(has);
+                s.text(">: make it larger");
+            }
+            Error::ChoiceBegins { answer } => {
+                s.text("answer ")
+                    .number(answer)
+                    .text(" begins another one, and the model has no end token to tell them ");
+                s.text("apart by: let each end in a way of its own, such as a full stop");
             }
         }
         sentence

@@ -4,10 +4,11 @@
 //! is then a view of it, which leaves every weight where it lies in flash.
 //!
 //! ```
-//! use pipsqueak::file::{ALIGNMENT, File, Header};
+//! use pipsqueak::file::Header;
 //!
 //! # fn main() -> Result<(), postcard::Error> {
-//! # let bytes = postcard::to_vec::<_, 64>(&Header::CURRENT)?;
+//! # let mut bytes = [0; 16];
+//! # postcard::to_slice(&Header::CURRENT, &mut bytes)?;
 //! let (header, _) = postcard::take_from_bytes::<Header>(&bytes)?;
 //! assert_eq!((&header.magic, header.version), (b"PIPS", 2));
 //! # Ok(())
@@ -15,6 +16,8 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
+
+pub use crate::embedded::memory_bytes;
 
 use crate::Error;
 use crate::config::{Config, Precision};

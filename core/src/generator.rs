@@ -1,48 +1,85 @@
 //! From a prompt to text, for as long as asked.
-//!
-//! **When the context is full, the window slides**: the older half of its tokens is forgotten, and the newer half is
-//! read again from position 0 (behind the vocabulary's `begin`, if it has one). This suits every kind of position and
-//! costs, on the mean, one more step a token.
-
-use heapless::Vec;
 
 use crate::Error;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Slice};
 use crate::memory::Buffers;
 use crate::model::Model;
 use crate::random::SplitMix64;
 use crate::sampler::{self, Sampling};
 use crate::text::{Piece, Utf8Stream};
+use crate::window::Window;
 
-/// A model at work on a text.
+/// A model that generates text.
+///
+/// ```
+/// use pipsqueak::{Sampling, include_model};
+///
+/// # fn main() -> Result<(), pipsqueak::Error> {
+/// let generator = include_model!("../models/tiny.pip").generator()?;
+/// generator.start("Once upon a time", Sampling::default(), 42)?;
+/// let mut story = String::from("Once upon a time");
+/// while let Some(piece) = generator.next_piece() {
+///     story += piece;
+/// #   if story.len() > 400 { break }
+/// }
+/// # assert!(story.len() > 100, "{story}");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Generator<'a, 'm> {
-    decoder: Decoder<'a, 'm>,
-    /// The tokens that are or will be in the cache, by position; `[context]`, of which the first `length` count.
-    window: &'m mut [u16],
-    length: usize,
-    /// How many tokens of the window the decoder has read.
-    read: usize,
-    sampling: Sampling,
-    random: SplitMix64,
-    stream: Utf8Stream,
+    pub(crate) decoder: Decoder<'a, 'm>,
+    pub(crate) window: Window<'m>,
+    /// Whether the decoder's logits are those of the token after the window.
+    pub(crate) predicted: bool,
+    /// Tokens that the decoder has begun to read.
+    reading: usize,
+    pub(crate) sampling: Sampling,
+    pub(crate) random: SplitMix64,
+    pub(crate) stream: Utf8Stream,
     piece: Piece,
-    tokens: u32,
-    fingerprint: u32,
+    pub(crate) tokens: u32,
+    pub(crate) fingerprint: u32,
     ended: bool,
 }
 
+/// What a call of [`Generator::advance`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'g> {
+    /// A part of the work for the next token is done, and there is more to do.
+    Working,
+    /// The next piece of text, which is empty while a character is unfinished.
+    Piece(&'g str),
+    /// The model has ended its text.
+    Ended,
+}
+
 impl<'a, 'm> Generator<'a, 'm> {
-    /// Lays out `buffers` for `model`.
+    /// Lays out `buffers` for `model`, and starts an empty text.
+    ///
+    /// ```
+    /// use pipsqueak::{Config, Generator, Memory, Model};
+    /// # #[repr(align(16))] struct Aligned<T: ?Sized>(T);
+    /// # let file = &Aligned(*include_bytes!("../models/tiny.pip")).0;
+    ///
+    /// # fn run(file: &[u8]) -> Result<(), pipsqueak::Error> {
+    /// let model = Model::load(file)?;
+    /// let mut memory = Memory::<40_000>::new();
+    /// let generator = Generator::new(model, memory.buffers())?;
+    /// # Ok(())
+    /// # }
+    /// # run(file).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`Error::MemoryTooSmall`].
     pub fn new(model: Model<'a>, buffers: Buffers<'m>) -> Result<Self, Error> {
+        let begin = model.tokenizer().vocabulary().begin;
         let (decoder, window) = Decoder::new(model, buffers)?;
         Ok(Generator {
             decoder,
-            window,
-            length: 0,
-            read: 0,
+            window: Window::new(window, begin),
+            predicted: false,
+            reading: 0,
             sampling: Sampling::default(),
             random: SplitMix64::new(0),
             stream: Utf8Stream::default(),
@@ -58,61 +95,86 @@ impl<'a, 'm> Generator<'a, 'm> {
         self.decoder.model()
     }
 
-    /// Reads a prompt and forgets what was before. A prompt longer than the context is read to its end, as a text is
-    /// generated. An empty one begins with the vocabulary's `begin`, or with token 0.
+    /// Starts another text with `prompt`; an empty one begins with the vocabulary's `begin`, or with token 0. A prompt
+    /// longer than the context is read to its end, as a text is generated. The same prompt, `sampling` and `seed` give the
+    /// same text, on every machine.
     ///
     /// # Errors
-    /// Settings out of range; a character that the model has no token for: nothing is read then.
+    /// Settings out of range; a character that the model has no token for. The text before goes on then.
     pub fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
         sampling.check()?;
         let tokenizer = *self.model().tokenizer();
-        tokenizer.encode(prompt, |_| Ok(()))?;
+        tokenizer.encode(prompt).try_for_each(|token| token.map(drop))?;
         (self.sampling, self.random) = (sampling, SplitMix64::new(seed));
-        (self.length, self.read, self.tokens) = (0, 0, 0);
-        (self.fingerprint, self.ended) = (FINGERPRINT_START, false);
-        self.stream.clear();
-        if let Some(begin) = tokenizer.vocabulary().begin {
-            self.append(begin);
-        }
-        tokenizer.encode(prompt, |token| {
-            self.append(token);
-            Ok(())
-        })?;
-        if self.length == 0 {
-            self.append(0);
-        }
+        (self.tokens, self.fingerprint) = (0, FINGERPRINT_START);
+        self.window.clear();
+        tokenizer.encode(prompt).flatten().for_each(|token| self.window.push(token));
+        self.changed();
         Ok(())
+    }
+
+    /// Adds `text` to the present one, as if the model had generated it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`]; nothing is added then.
+    pub fn append(&mut self, text: &str) -> Result<(), Error> {
+        let tokenizer = *self.model().tokenizer();
+        tokenizer.continuation(text).try_for_each(|token| token.map(drop))?;
+        tokenizer.continuation(text).flatten().for_each(|token| self.window.push(token));
+        self.changed();
+        Ok(())
+    }
+
+    /// The text is another than the logits were predicted for, and goes on.
+    pub(crate) fn changed(&mut self) {
+        (self.predicted, self.reading, self.ended) = (false, 0, false);
+        self.stream.clear();
+    }
+
+    /// Does a slice of the work for the next piece of text: half a layer, or a part of the logits. The other tasks of a
+    /// chip, such as a watchdog or a radio, can run between two slices. [`next_piece`](Self::next_piece) does all slices of
+    /// a piece, with the same bits.
+    pub fn advance(&mut self) -> Progress<'_> {
+        self.advance_with(|_| ())
+    }
+
+    /// As [`advance`](Self::advance), with a say in what comes next: `filter` sees the logits of the next token, by id,
+    /// and may change them before one is chosen. A token with a logit of `f32::NEG_INFINITY` is never chosen; if
+    /// all have it, the text ends.
+    pub fn advance_with(&mut self, filter: impl FnOnce(&mut [f32])) -> Progress<'_> {
+        if self.ended {
+            Progress::Ended
+        } else if !self.predict_slice() {
+            Progress::Working
+        } else {
+            match self.choose_token(filter) {
+                Some(token) => Progress::Piece(self.write(token)),
+                None => Progress::Ended,
+            }
+        }
     }
 
     /// The next token; `None` once the model has ended its text.
     pub fn next_token(&mut self) -> Option<u16> {
-        if self.ended || self.length == 0 {
-            return None;
-        }
-        self.read_window().ok()?;
-        self.fingerprint =
-            self.decoder.logits().iter().fold(self.fingerprint, |hash, x| mix(hash, x.to_bits()));
-        let recent = &self.window[..self.length];
-        let token = sampler::sample(self.decoder.logits(), recent, &self.sampling, &mut self.random);
-        self.fingerprint = mix(self.fingerprint, token.into());
-        self.tokens += 1;
-        self.ended = self.model().tokenizer().vocabulary().end == Some(token);
-        if self.ended {
-            return None;
-        }
-        self.append(token);
-        Some(token)
+        self.next_token_with(|_| ())
+    }
+
+    /// As [`next_token`](Self::next_token), with a `filter` as [`advance_with`](Self::advance_with) takes it.
+    pub fn next_token_with(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
+        if self.ended { None } else { self.choose_token(filter) }
     }
 
     /// The next piece of text, which is empty while a character is unfinished; `None` once the model has ended its
     /// text.
     pub fn next_piece(&mut self) -> Option<&str> {
         let token = self.next_token()?;
-        let mut bytes = Vec::new();
-        self.model().tokenizer().decode(token, &mut bytes);
-        self.piece.clear();
-        self.stream.push(&bytes, &mut self.piece);
-        Some(&self.piece)
+        Some(self.write(token))
+    }
+
+    /// The logits of the next token `[vocab]`: what the model thinks of each, before any sampling.
+    pub fn logits(&mut self) -> &[f32] {
+        self.predict();
+        self.decoder.logits()
     }
 
     /// Tokens generated since the start, the one that ended the text included.
@@ -126,39 +188,92 @@ impl<'a, 'm> Generator<'a, 'm> {
         self.fingerprint
     }
 
-    /// Adds a token to the window, and slides that if it is full.
-    fn append(&mut self, token: u16) {
-        if self.length == self.window.len() {
-            self.slide();
-        }
-        self.window[self.length] = token;
-        self.length += 1;
+    /// Brings the logits up to the token after the window.
+    pub(crate) fn predict(&mut self) {
+        while !self.predict_slice() {}
     }
 
-    fn slide(&mut self) {
-        let begin = self.model().tokenizer().vocabulary().begin;
-        let kept = self.length / 2;
-        let start = usize::from(begin.is_some() && kept > 0);
-        if let Some(begin) = begin {
-            self.window[0] = begin;
+    /// Does a slice of that; returns whether all is done.
+    fn predict_slice(&mut self) -> bool {
+        if self.predicted || self.reading == 0 && !self.begin() {
+            return true;
         }
-        self.window.copy_within(self.length - (kept - start)..self.length, start);
-        (self.length, self.read) = (kept, 0);
+        let slice = self.decoder.advance();
+        if slice != Some(Slice::Part) {
+            self.window.mark_read(self.reading);
+            self.reading = 0;
+        }
+        self.predicted = slice == Some(Slice::Logits);
+        self.predicted
     }
 
-    /// Lets the decoder read what it has not read yet, up to the logits of the next token.
-    fn read_window(&mut self) -> Result<(), Error> {
-        let Some((&last, prompt)) = self.window[self.read..self.length].split_last() else { return Ok(()) };
-        self.decoder.prefill(prompt, self.read)?;
-        self.decoder.forward(last, self.length - 1)?;
-        self.read = self.length;
-        Ok(())
+    /// Begins to read what the decoder has not read: a batch of the prompt, or its last token, whose logits are wanted.
+    /// The window holds no token and no position that the model does not have, so that this can't fail.
+    fn begin(&mut self) -> bool {
+        if self.window.len() == 0 {
+            self.window.push(0);
+        }
+        self.window.reread_last();
+        let (tokens, position) = self.window.unread();
+        let (tokens, is_last) = match tokens {
+            [prompt @ .., _] if !prompt.is_empty() => (prompt, false),
+            _ => (tokens, true),
+        };
+        self.reading = self.decoder.begin(tokens, position, is_last).unwrap_or_default();
+        self.reading > 0
+    }
+
+    /// Chooses a token by the logits and appends it; `None` ends the text.
+    fn choose_token(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
+        filter(self.logits_to_choose_by());
+        self.predicted = false;
+        let Generator { decoder, window, sampling, random, .. } = self;
+        let token = sampler::sample(decoder.logits(), window.tokens(), sampling, random);
+        self.ended = token.is_none() || token == self.model().tokenizer().vocabulary().end;
+        if self.ended {
+            token.into_iter().for_each(|end| self.count(end));
+            return None;
+        }
+        token.inspect(|&token| self.push(token))
+    }
+
+    /// The logits, with their hash in the fingerprint.
+    pub(crate) fn logits_to_choose_by(&mut self) -> &mut [f32] {
+        self.predict();
+        let logits = self.decoder.logits();
+        self.fingerprint = logits.iter().fold(self.fingerprint, |hash, logit| mix(hash, logit.to_bits()));
+        logits
+    }
+
+    /// The place of one of `logits`, whatever tokens they are of.
+    pub(crate) fn sample(&mut self, logits: &mut [f32]) -> Option<u16> {
+        sampler::sample(logits, &[], &self.sampling, &mut self.random)
+    }
+
+    /// Appends a token that was chosen.
+    pub(crate) fn push(&mut self, token: u16) {
+        self.window.push(token);
+        self.predicted = false;
+        self.count(token);
+    }
+
+    fn count(&mut self, token: u16) {
+        self.fingerprint = mix(self.fingerprint, token.into());
+        self.tokens += 1;
+    }
+
+    /// The text that a new token completes.
+    fn write(&mut self, token: u16) -> &str {
+        let bytes = self.model().tokenizer().decode(token);
+        self.piece.clear();
+        self.stream.push(&bytes, &mut self.piece);
+        &self.piece
     }
 }
 
 const FINGERPRINT_START: u32 = 0x811c_9dc5;
 
 /// A step of FNV-1a (Fowler, Noll and Vo), by words.
-fn mix(hash: u32, word: u32) -> u32 {
+pub(crate) fn mix(hash: u32, word: u32) -> u32 {
     (hash ^ word).wrapping_mul(0x0100_0193)
 }

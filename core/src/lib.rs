@@ -7,8 +7,10 @@
 //! Not here, and not to come: allocation, tensors, autograd.
 #![cfg_attr(not(test), no_std)]
 
+mod choices;
 pub mod config;
 mod decoder;
+mod embedded;
 mod error;
 pub mod file;
 mod float;
@@ -23,18 +25,25 @@ mod model;
 mod numbers;
 mod packing;
 mod parameter;
+mod prefix;
 mod random;
 mod sampler;
+mod scores;
 mod slices;
 mod text;
 mod tokenizer;
+mod window;
 
+pub use choices::Choices;
 pub use config::{Config, Precision};
+pub use embedded::Embedded;
 pub use error::Error;
-pub use generator::Generator;
+pub use generator::{Generator, Progress};
 pub use memory::{Buffers, Memory};
 pub use model::Model;
+pub use prefix::Prefix;
 pub use sampler::Sampling;
+pub use text::TokenBytes;
 pub use tokenizer::Tokenizer;
 
 /// What the trainer, the firmware's checks and the benchmarks use beyond the public interface. It may change in any
@@ -48,6 +57,9 @@ pub mod internal {
 
     pub mod decoder {
         pub use crate::decoder::*;
+    }
+    pub mod embedded {
+        pub use crate::embedded::*;
     }
     pub mod float {
         pub use crate::float::*;

@@ -17,10 +17,8 @@ impl Config {
     ///
     /// ```
     /// use pipsqueak::{Config, Memory, Precision};
-    /// # use pipsqueak::config::{Activation, Mlp, Norm, Position};
-    /// # const SHAPE: Config = Config { vocab: 512, context: 128, width: 96, layers: 4, heads: 6, kv_heads: 3, hidden: 256,
-    /// #     position: Position::Rotary, rotary_base: 1e4, norm: Norm::Rms, norm_epsilon: 1e-5,
-    /// #     activation: Activation::Silu, mlp: Mlp::Gated, residual: true, bias: false, tied: true };
+    ///
+    /// const SHAPE: Config = Config { vocab: 512, context: 128, width: 96, layers: 4, heads: 6, kv_heads: 3, ..Config::LLAMA };
     /// const BYTES: usize = SHAPE.memory_bytes(Precision::Int8);
     /// static MEMORY: Memory<BYTES> = Memory::new();
     /// assert_eq!(size_of_val(&MEMORY), BYTES);

@@ -14,6 +14,15 @@ pub const TOP_K_MAX: usize = 256;
 pub const PENALTY_WINDOW: usize = 64;
 
 /// How to choose the next token.
+///
+/// ```
+/// use pipsqueak::Sampling;
+///
+/// let bold = Sampling { temperature: 1.2, top_p: 0.9, ..Sampling::default() };
+/// assert!(bold.check().is_ok());
+/// let error = Sampling { top_p: 0.0, ..bold }.check().unwrap_err();
+/// assert_eq!(error.to_string(), "top-p must be a number above 0 and at most 1");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sampling {
@@ -59,20 +68,21 @@ impl Sampling {
     }
 }
 
-/// Chooses a token from `logits` `[vocab]`, which it overwrites; `recent` are the tokens so far, the newest last.
-pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut impl Rng) -> u16 {
+/// Chooses a token from `logits` `[vocab]`, which it overwrites; `recent` are the tokens so far, the newest last. `None` if
+/// all logits are minus infinity, so that there is nothing to choose from.
+pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut impl Rng) -> Option<u16> {
     penalize(logits, recent, sampling.repetition_penalty);
     let likeliest = argmax(logits);
+    let largest = logits.get(usize::from(likeliest)).copied().filter(|&logit| logit != f32::NEG_INFINITY)?;
     if sampling.temperature == 0.0 {
-        return likeliest;
+        return Some(likeliest);
     }
-    let largest = logits.get(usize::from(likeliest)).copied().unwrap_or_default();
     let threshold = top_k_threshold(logits, sampling.top_k.into());
     let mut total = to_weights(logits, threshold, largest, sampling.temperature);
     if sampling.top_p < 1.0 {
         total = keep_top_p(logits, total, sampling.top_p);
     }
-    draw(logits, total, rng).unwrap_or(likeliest)
+    draw(logits, total, rng).or(Some(likeliest))
 }
 
 /// The first of the largest logits.
@@ -91,16 +101,19 @@ fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
     if penalty == 1.0 {
         return;
     }
-    let recent = &recent[recent.len().saturating_sub(PENALTY_WINDOW)..];
+    let (_, recent) =
+        recent.split_at_checked(recent.len().saturating_sub(PENALTY_WINDOW)).unwrap_or_default();
     for (i, &token) in recent.iter().enumerate() {
-        let first_time = !recent[..i].contains(&token);
+        let first_time = !recent.iter().take(i).any(|&before| before == token);
         if let Some(logit) = logits.get_mut(usize::from(token)).filter(|_| first_time) {
             *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
         }
     }
 }
 
-/// The [ordered] `k`-th largest logit, by a heap of the `k` largest so far.
+/// The [ordered] `k`-th largest logit, by a heap of the `k` largest so far. Not inlined, so that the kilobyte of heap is
+/// on the stack no longer than it is needed.
+#[inline(never)]
 fn top_k_threshold(logits: &[f32], k: usize) -> i32 {
     let mut heap: BinaryHeap<Reverse<i32>, Max, TOP_K_MAX> = BinaryHeap::new();
     if k == 0 || k >= logits.len() {
@@ -179,6 +192,8 @@ fn draw(weights: &[f32], total: u32, rng: &mut impl Rng) -> Option<u16> {
 mod tests {
     use super::*;
 
+    use crate::random::SplitMix64;
+
     #[test]
     fn what_is_no_number_is_never_the_largest() {
         let nan = f32::NAN.abs();
@@ -186,13 +201,13 @@ mod tests {
         assert_eq!(argmax(&[nan, -nan]), 0);
         assert_eq!(argmax(&[-1.0, 2.0, f32::INFINITY, f32::INFINITY, nan]), 2);
     }
-    use crate::random::SplitMix64;
 
     fn counts<const N: usize>(logits: [f32; N], recent: &[u16], sampling: Sampling) -> [u32; N] {
         let mut rng = SplitMix64::new(3);
         let mut counts = [0; N];
         for _ in 0..10_000 {
-            counts[usize::from(sample(&mut logits.clone(), recent, &sampling, &mut rng))] += 1;
+            let token = sample(&mut logits.clone(), recent, &sampling, &mut rng).unwrap();
+            counts[usize::from(token)] += 1;
         }
         counts
     }
@@ -241,7 +256,18 @@ mod tests {
     fn what_is_not_a_number_is_harmless() {
         let settings = Sampling { top_k: 2, top_p: 0.5, repetition_penalty: 1.5, ..ALL };
         for logits in [[f32::NAN; 4], [f32::INFINITY; 4], [f32::NEG_INFINITY, f32::NAN, f32::INFINITY, 0.0]] {
-            assert!(usize::from(sample(&mut logits.clone(), &[0], &settings, &mut SplitMix64::new(1))) < 4);
+            let token = sample(&mut logits.clone(), &[0], &settings, &mut SplitMix64::new(1));
+            assert!(token.is_some_and(|token| token < 4), "{token:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_masked_is_never_chosen() {
+        let [a, b, c] = counts([f32::NEG_INFINITY, -100.0, f32::NEG_INFINITY], &[], ALL);
+        assert_eq!([a, b, c], [0, 10_000, 0]);
+        for sampling in [ALL, Sampling::GREEDY, Sampling { top_k: 1, top_p: 0.1, ..ALL }] {
+            let chosen = sample(&mut [f32::NEG_INFINITY; 3], &[], &sampling, &mut SplitMix64::new(1));
+            assert_eq!(chosen, None);
         }
     }
 

@@ -1,15 +1,29 @@
 //! From bytes to text, without ever splitting a character.
 
+use core::ops::Deref;
+
 use heapless::{String, Vec};
 
 /// The most bytes a token stands for.
 pub const PIECE_MAX: usize = 64;
 
+/// The bytes of one token's text: perhaps only a part of a character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenBytes(pub(crate) Vec<u8, PIECE_MAX>);
+
+impl Deref for TokenBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// The text of one token: its bytes, those that waited for it, each at worst replaced by the three bytes of U+FFFD.
 pub type Piece = String<{ 3 * (PIECE_MAX + 3) }>;
 
 /// Holds back the bytes of a character until it is whole.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Utf8Stream {
     waiting: Vec<u8, 4>,
 }

@@ -9,7 +9,7 @@ use heapless::Vec;
 
 use crate::Error;
 use crate::file::{Pieces, Vocabulary, Words};
-use crate::text::PIECE_MAX;
+use crate::text::{PIECE_MAX, TokenBytes};
 
 /// The longest stretch of text that merges work on, in bytes; a longer word is cut.
 pub const WORD_MAX: usize = PIECE_MAX;
@@ -52,47 +52,77 @@ impl<'a> Tokenizer<'a> {
         self.atoms + self.pairs().len()
     }
 
-    /// Appends the bytes of a token to `bytes`: none for a special.
-    pub fn decode(&self, token: u16, bytes: &mut Vec<u8, PIECE_MAX>) {
-        _ = self.expand(token, bytes);
-    }
-
-    /// Gives `take` the tokens of `text` one after the other, without those that begin or end it.
+    /// The bytes of a token's text: none for a special.
     ///
-    /// # Errors
-    /// [`Error::UnknownCharacter`], and those of `take`.
-    pub fn encode(&self, text: &str, mut take: impl FnMut(u16) -> Result<(), Error>) -> Result<(), Error> {
-        match self.vocabulary.pieces {
-            Pieces::Bytes => text.bytes().try_for_each(|byte| take(byte.into())),
-            Pieces::Characters(known) => text.chars().try_for_each(|character| {
-                let id =
-                    known.chars().position(|k| k == character).ok_or(Error::UnknownCharacter(character))?;
-                take(id as u16)
-            }),
-            Pieces::Merges { words, .. } => {
-                for word in words.split(text, self.vocabulary.prefix_space) {
-                    self.merge(word)?.into_iter().try_for_each(&mut take)?;
-                }
-                Ok(())
-            }
-        }
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// let tokenizer = model.tokenizer();
+    /// let text: Vec<u8> = tokenizer.encode("a mouse").flatten().flat_map(|token| tokenizer.decode(token).to_vec()).collect();
+    /// assert_eq!(text, b"a mouse");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn decode(&self, token: u16) -> TokenBytes {
+        let mut bytes = Vec::new();
+        // Loading has checked that every token's bytes fit.
+        _ = self.expand(token, &mut bytes);
+        TokenBytes(bytes)
     }
 
-    /// The tokens of one word of [`Pieces::Merges`]: every merge in turn, wherever its pair stands.
+    /// The tokens of `text`, without those that begin or end one. A character without a token is an error in its place.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// let tokens = model.tokenizer().encode("Once upon a time").collect::<Result<Vec<u16>, _>>()?;
+    /// assert!(tokens.len() < 16);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownCharacter`].
-    pub fn merge(&self, word: Word<'_>) -> Result<Vec<u16, WORD_MAX>, Error> {
-        let mut ids = self.cut(&word.buffer()).ok_or_else(|| self.unknown(word))?;
-        for merge in self.merges() {
-            merge.apply(&mut ids);
-        }
-        Ok(ids)
+    pub fn encode<'t>(&self, text: &'t str) -> impl Iterator<Item = Result<u16, Error>> + use<'a, 't> {
+        self.tokens(text, self.vocabulary.prefix_space)
+    }
+
+    /// As [`encode`](Self::encode), for a text that goes on from another: without the space that some vocabularies put
+    /// before a text.
+    pub fn continuation<'t>(&self, text: &'t str) -> impl Iterator<Item = Result<u16, Error>> + use<'a, 't> {
+        self.tokens(text, false)
+    }
+
+    fn tokens<'t>(
+        &self,
+        text: &'t str,
+        prefix_space: bool,
+    ) -> Tokens<'a, impl Iterator<Item = Word<'t>> + use<'t>> {
+        let (words, prefix_space) = match self.vocabulary.pieces {
+            Pieces::Merges { words, .. } => (words, prefix_space),
+            // Cut where one likes: nothing is merged.
+            Pieces::Bytes | Pieces::Characters(_) => (Words::Runs, false),
+        };
+        Tokens { tokenizer: *self, words: words.split(text, prefix_space), ids: Vec::new(), next: 0 }
+    }
+
+    /// Sets `ids` to the tokens of one word.
+    fn word(&self, word: Word<'_>, ids: &mut Vec<u16, WORD_MAX>) -> Result<(), Error> {
+        ids.clear();
+        let done = match self.vocabulary.pieces {
+            Pieces::Bytes => gather(ids, word.bytes().map(|byte| Some(byte.into()))),
+            Pieces::Characters(known) => {
+                let id = |character| known.chars().position(|k| k == character).map(|id| id as u16);
+                gather(ids, word.text.chars().map(id))
+            }
+            Pieces::Merges { .. } => self.cut(&word.buffer(), ids),
+        };
+        self.merges().for_each(|merge| merge.apply(ids));
+        done.ok_or_else(|| self.unknown(word))
     }
 
     /// Cuts bytes into the longest atoms that fit; `None` where there is none.
-    fn cut(&self, bytes: &[u8]) -> Option<Vec<u16, WORD_MAX>> {
-        let mut ids = Vec::new();
+    fn cut(&self, bytes: &[u8], ids: &mut Vec<u16, WORD_MAX>) -> Option<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let fitting =
@@ -101,12 +131,18 @@ impl<'a> Tokenizer<'a> {
             ids.push(id as u16).ok()?;
             rest = rest.get(atom.len()..)?;
         }
-        Some(ids)
+        Some(())
     }
 
-    /// The first character that no atoms make up.
+    /// The first character that there are no tokens for.
     fn unknown(&self, word: Word<'_>) -> Error {
-        let known = |c: char| self.cut(c.encode_utf8(&mut [0; 4]).as_bytes()).is_some();
+        let known = |c: char| match self.vocabulary.pieces {
+            Pieces::Bytes => true,
+            Pieces::Characters(known) => known.contains(c),
+            Pieces::Merges { .. } => {
+                self.cut(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut Vec::new()).is_some()
+            }
+        };
         Error::UnknownCharacter(word.text.chars().find(|&c| !known(c)).unwrap_or(' '))
     }
 
@@ -157,6 +193,42 @@ impl<'a> Tokenizer<'a> {
             }
         }
     }
+}
+
+/// The tokens of a text, word by word.
+struct Tokens<'a, W> {
+    tokenizer: Tokenizer<'a>,
+    words: W,
+    /// Of the present word.
+    ids: Vec<u16, WORD_MAX>,
+    next: usize,
+}
+
+impl<'t, W: Iterator<Item = Word<'t>>> Iterator for Tokens<'_, W> {
+    type Item = Result<u16, Error>;
+
+    // Once in the program, and with a frame that is gone when the tokens are used.
+    #[inline(never)]
+    fn next(&mut self) -> Option<Result<u16, Error>> {
+        while self.next >= self.ids.len() {
+            self.next = 0;
+            if let Err(error) = self.tokenizer.word(self.words.next()?, &mut self.ids) {
+                self.ids.clear();
+                return Some(Err(error));
+            }
+        }
+        let id = self.ids.get(self.next).copied();
+        self.next += 1;
+        id.map(Ok)
+    }
+}
+
+/// Appends all ids, if there are all of them, and room for them.
+fn gather(gathered: &mut Vec<u16, WORD_MAX>, ids: impl Iterator<Item = Option<u16>>) -> Option<()> {
+    for id in ids {
+        gathered.push(id?).ok()?;
+    }
+    Some(())
 }
 
 /// The atoms of merges; as many empty ones as there are bytes or characters.
@@ -313,22 +385,11 @@ mod tests {
     }
 
     fn encode(tokenizer: &Tokenizer<'_>, text: &str) -> Result<std::vec::Vec<u16>, Error> {
-        let mut ids = vec![];
-        tokenizer.encode(text, |id| {
-            ids.push(id);
-            Ok(())
-        })?;
-        Ok(ids)
+        tokenizer.encode(text).collect()
     }
 
     fn decode(tokenizer: &Tokenizer<'_>, ids: &[u16]) -> String {
-        let mut all = vec![];
-        for &id in ids {
-            let mut bytes = Vec::new();
-            tokenizer.decode(id, &mut bytes);
-            all.extend_from_slice(&bytes);
-        }
-        String::from_utf8(all).unwrap()
+        String::from_utf8(ids.iter().flat_map(|&id| tokenizer.decode(id).to_vec()).collect()).unwrap()
     }
 
     #[test]
@@ -337,6 +398,8 @@ mod tests {
         assert_eq!(encode(&tokenizer, "é a🐭").unwrap(), [3, 1, 2, 4]);
         assert_eq!(decode(&tokenizer, &[3, 1, 2, 4]), "é a🐭");
         assert_eq!(encode(&tokenizer, "ab"), Err(Error::UnknownCharacter('b')));
+        let known = |text| tokenizer.encode(text).filter_map(Result::ok).collect::<std::vec::Vec<_>>();
+        assert_eq!(known("a.éb"), [2], "no token of a word with an unknown character");
         let tokenizer = Tokenizer::new(vocabulary(Pieces::Bytes), 256).unwrap();
         assert_eq!(decode(&tokenizer, &encode(&tokenizer, "é a🐭\0").unwrap()), "é a🐭\0");
     }
@@ -379,6 +442,7 @@ mod tests {
         let tokenizer = Tokenizer::new(Vocabulary { prefix_space: true, ..vocabulary(pieces) }, 260).unwrap();
         assert_eq!(encode(&tokenizer, "a  a\u{e9}b").unwrap(), [259, 2, 259, 0, 3 + 98]);
         assert_eq!(encode(&tokenizer, " a").unwrap(), [2, 259]);
+        assert_eq!(tokenizer.continuation(" a").collect::<std::vec::Vec<_>>(), [Ok(259)]);
         assert_eq!(encode(&tokenizer, "").unwrap(), [0u16; 0]);
         assert_eq!(decode(&tokenizer, &[259, 0, 2]), " a\u{e9} ");
     }

@@ -179,10 +179,9 @@ impl<'a> Writer<'a, 'static> {
             length += 1;
         };
         tokenizer.vocabulary().begin.into_iter().for_each(&mut push);
-        tokenizer.encode(PROMPT, |token| {
-            push(token);
-            Ok(())
-        })?;
+        for token in tokenizer.encode(PROMPT) {
+            push(token?);
+        }
         let token = prompt[0];
         Ok(Writer { decoder, prompt: &mut prompt[..length], token })
     }

@@ -3,47 +3,39 @@
 #![no_main]
 
 mod boards;
-mod model;
 
-use pipsqueak::{Error, Generator, Model};
+use pipsqueak::{Embedded, include_model};
 use pipsqueak_firmware::{Board, Session, log_info, refuse};
-use static_cell::ConstStaticCell;
 
 use crate::boards::ThisBoard;
-use crate::model::{MODEL, ModelMemory};
 
-static MEMORY: ConstStaticCell<ModelMemory> = ConstStaticCell::new(ModelMemory::new());
+static MODEL: &Embedded = include_model!(env!(
+    "PIPSQUEAK_MODEL",
+    "No model is named; set PIPSQUEAK_MODEL to the absolute path of a model file, or use `cargo xtask run --model FILE`."
+));
 
 #[boards::entry]
 fn main() -> ! {
     let (board, serial) = ThisBoard::start();
     log_info!("boot on {=str}", ThisBoard::NAME);
-    // `main` runs once, so that the memory is there to be taken.
-    let ended = match MEMORY.try_take().map(generator) {
-        None => Ok(()),
-        Some(Ok(generator)) => {
-            let memory_bytes = core::mem::size_of::<ModelMemory>();
-            Session::new(board, serial, generator, memory_bytes, MODEL.len()).run()
+    let ended = match MODEL.generator() {
+        Ok(generator) => {
+            let (model, config) = (generator.model(), generator.model().config());
+            let (memory_bytes, model_bytes) = (config.memory_bytes(model.precision()), model.file_bytes());
+            log_info!(
+                "model of {} bytes: vocab {}, context {}, width {}, layers {}",
+                model_bytes,
+                config.vocab,
+                config.context,
+                config.width,
+                config.layers
+            );
+            Session::new(board, serial, generator, memory_bytes, model_bytes).run()
         }
-        Some(Err(error)) => {
+        Err(error) => {
             log_info!("no model: {}", error);
             refuse(&board, serial, error)
         }
     };
     boards::exit(ended.is_ok())
-}
-
-/// The model in flash, with the memory that was sized for it.
-fn generator(memory: &'static mut ModelMemory) -> Result<Generator<'static, 'static>, Error> {
-    let model = Model::load(MODEL)?;
-    let config = model.config();
-    log_info!(
-        "model of {} bytes: vocab {}, context {}, width {}, layers {}",
-        MODEL.len(),
-        config.vocab,
-        config.context,
-        config.width,
-        config.layers
-    );
-    Generator::new(model, memory.buffers())
 }

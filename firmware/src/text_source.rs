@@ -22,22 +22,22 @@ pub trait TextSource {
     fn fingerprint(&self) -> u32;
 }
 
-impl TextSource for Generator<'_, '_> {
+impl TextSource for &mut Generator<'_, '_> {
     type Error = Error;
 
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
-        self.start(prompt, sampling, seed)
+        (**self).start(prompt, sampling, seed)
     }
 
     fn next_piece(&mut self) -> Option<&str> {
-        self.next_piece()
+        (**self).next_piece()
     }
 
     fn tokens(&self) -> u32 {
-        self.tokens()
+        (**self).tokens()
     }
 
     fn fingerprint(&self) -> u32 {
-        self.fingerprint()
+        (**self).fingerprint()
     }
 }

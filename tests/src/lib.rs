@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
-use pipsqueak::internal::{Parameter, SplitMix64};
 use pipsqueak::file::Provenance;
+use pipsqueak::internal::{Parameter, SplitMix64};
 use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::export::decoding::OwnedMemory;

@@ -1,7 +1,7 @@
 //! The forward pass against figures that llama2.c's own program made with its own checkpoint.
 
-use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::file::Provenance;
+use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, reference};
 use pipsqueak_trainer::export::decoding::{OwnedMemory, negative_log_likelihood};
@@ -39,7 +39,8 @@ fn stories() -> Option<Stories> {
 
 fn build(checkpoint: &Checkpoint, precision: Precision) -> ModelFile {
     let values = |parameter: Parameter| checkpoint.parameters.get(parameter);
-    model_file::build(&checkpoint.config, precision, &checkpoint.vocabulary, Provenance::UNKNOWN, values).unwrap()
+    model_file::build(&checkpoint.config, precision, &checkpoint.vocabulary, Provenance::UNKNOWN, values)
+        .unwrap()
 }
 
 #[test]
@@ -77,12 +78,9 @@ fn greedy_text_is_that_of_llama2c() {
 #[test]
 fn the_tokenizer_is_llama2c_s() {
     let Some(stories) = stories() else { return };
-    let mut ids = vec![stories.checkpoint.vocabulary.begin.unwrap()];
-    let take = |id| {
-        ids.push(id);
-        Ok(())
-    };
-    stories.checkpoint.vocabulary.tokenizer().unwrap().encode("Once upon a time", take).unwrap();
+    let vocabulary = &stories.checkpoint.vocabulary;
+    let mut ids = vec![vocabulary.begin.unwrap()];
+    ids.extend(vocabulary.tokenizer().unwrap().encode("Once upon a time").map(Result::unwrap));
     assert_eq!(ids, stories.ids[..ids.len()]);
 }
 

@@ -106,12 +106,7 @@ fn config(config: &Config) -> Value {
 }
 
 fn pieces(tokenizer: &Tokenizer<'_>) -> Vec<Vec<u8>> {
-    let piece = |token: usize| {
-        let mut bytes = Default::default();
-        tokenizer.decode(token as u16, &mut bytes);
-        bytes.to_vec()
-    };
-    (0..tokenizer.pieces()).map(piece).collect()
+    (0..tokenizer.pieces()).map(|token| tokenizer.decode(token as u16).to_vec()).collect()
 }
 
 /// A row of weights as numbers, by the core.

@@ -7,6 +7,7 @@
 #[cfg(any(chip = "dsp", chip = "thumb2", chip = "v6m"))]
 mod arm;
 pub mod cast;
+mod claim;
 pub mod portable;
 #[cfg(chip = "rv32m")]
 mod rv32m;
@@ -27,6 +28,8 @@ use portable as chip;
 use rv32m as chip;
 #[cfg(chip = "x86")]
 use x86 as chip;
+
+pub use claim::Claim;
 
 pub use chip::{
     accumulate, activate, add_aligned, gain, gate, largest, matvec, or_of_magnitudes, prepare, quantize,

@@ -125,10 +125,9 @@ pub fn encode(
         split.weights.push(1.0); // as the end of the answer before
         let separator = f32::from(u8::from(purpose == Purpose::Learn));
         for (text, weight) in [(prompt.as_str(), 0.0), (SEPARATOR, separator), (answer, 1.0)] {
-            tokenizer.encode(text, |id| {
-                split.tokens.push(id);
-                Ok(())
-            })?;
+            for token in tokenizer.encode(text) {
+                split.tokens.push(token?);
+            }
             split.weights.resize(split.tokens.len(), weight);
         }
         let length = split.tokens.len() - start;

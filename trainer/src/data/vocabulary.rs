@@ -254,9 +254,7 @@ mod tests {
         let tokenizer = vocabulary.tokenizer().unwrap();
         let mut bytes = vec![];
         for &id in &ids {
-            let mut piece = Default::default();
-            tokenizer.decode(id, &mut piece);
-            bytes.extend_from_slice(&piece);
+            bytes.extend_from_slice(&tokenizer.decode(id));
         }
         let expected: String = corpus.documents().collect();
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);

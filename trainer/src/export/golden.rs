@@ -49,6 +49,6 @@ fn opening(generator: &mut Generator<'_, '_>) -> Result<String, Error> {
         let Some(piece) = generator.next_piece() else { break };
         opening += piece;
     }
-    let readable = generator.model().tokenizer().encode(&opening, |_| Ok(())).is_ok();
+    let readable = generator.model().tokenizer().encode(&opening).all(|token| token.is_ok());
     Ok(if readable { opening } else { String::new() })
 }

@@ -1,0 +1,184 @@
+//! Answers from a list, and no others.
+
+use core::iter;
+
+use heapless::Vec;
+
+use crate::Error;
+use crate::generator::Generator;
+use crate::tokenizer::Tokenizer;
+
+/// The answers that a model may give, as tokens, for [`Generator::choose`]. `N` is the sum of their tokens, and one
+/// for each answer.
+#[derive(Debug, Clone)]
+pub struct Choices<const N: usize> {
+    /// Of each answer its length, then its tokens.
+    answers: Vec<u16, N>,
+    end: Option<u16>,
+}
+
+impl<const N: usize> Choices<N> {
+    /// Answers by a model with this `tokenizer`. Each goes on from the prompt, so that where words begin with a space an
+    /// answer does, too.
+    ///
+    /// ```
+    /// use pipsqueak::{Choices, include_model};
+    ///
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = include_model!("../models/tiny.pip").model()?;
+    /// let choices = Choices::<32>::new(model.tokenizer(), &[" on", " off", " a bit brighter"])?;
+    /// let error = Choices::<4>::new(model.tokenizer(), &[" on", " off", " a bit brighter"]).unwrap_err();
+    /// assert!(error.to_string().ends_with("this is a Choices<4>: make it larger"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoChoices`] for no answers; [`Error::UnknownCharacter`]; [`Error::ChoicesTooLong`] for `N`;
+    /// [`Error::ChoiceBegins`] if an answer begins another and the model has no end token, by which it tells that it has said all.
+    pub fn new(tokenizer: &Tokenizer<'_>, answers: &[&str]) -> Result<Self, Error> {
+        let (mut choices, mut needs) = (Choices { answers: Vec::new(), end: tokenizer.vocabulary().end }, 0);
+        for answer in answers {
+            let length =
+                tokenizer.continuation(answer).try_fold(0, |count, token| token.map(|_| count + 1))?;
+            needs += length + 1;
+            // What finds no room is counted all the same, for the error.
+            for value in iter::once(length as u16).chain(tokenizer.continuation(answer).flatten()) {
+                _ = choices.answers.push(value);
+            }
+        }
+        match () {
+            () if needs == 0 => Err(Error::NoChoices),
+            () if needs > N => Err(Error::ChoicesTooLong { needs, has: N }),
+            () => choices.check().map(|()| choices),
+        }
+    }
+
+    /// Refuses an answer that begins another, where there is no end token.
+    fn check(&self) -> Result<(), Error> {
+        let begins =
+            |answer: &[u16]| self.answers().any(|other| other != answer && other.starts_with(answer));
+        match self.answers().position(begins) {
+            Some(answer) if self.end.is_none() => Err(Error::ChoiceBegins { answer }),
+            _ => Ok(()),
+        }
+    }
+
+    fn answers(&self) -> impl Iterator<Item = &[u16]> {
+        let mut rest = self.answers.as_slice();
+        iter::from_fn(move || {
+            let (&length, tokens) = rest.split_first()?;
+            let (answer, after) = tokens.split_at_checked(length.into())?;
+            rest = after;
+            Some(answer)
+        })
+    }
+
+    /// What may come after `so_far`: the next tokens of all answers that begin with it, `None` for one that is complete.
+    fn options(&self, so_far: &[u16]) -> Vec<Option<u16>, N> {
+        let mut options = Vec::new();
+        for rest in self.answers().filter_map(|answer| answer.strip_prefix(so_far)) {
+            let option = rest.first().copied();
+            if !options.contains(&option) {
+                // There are no more options than answers.
+                _ = options.push(option);
+            }
+        }
+        options
+    }
+
+    /// `so_far` and `token`, as an answer has them.
+    fn extend(&self, so_far: &[u16], token: u16) -> &[u16] {
+        let longer =
+            |answer: &&[u16]| answer.strip_prefix(so_far).is_some_and(|rest| rest.first() == Some(&token));
+        self.answers().find(longer).and_then(|answer| answer.get(..so_far.len() + 1)).unwrap_or_default()
+    }
+}
+
+impl Generator<'_, '_> {
+    /// Goes on with one of the answers, chosen token by token with the sampler's settings; returns its place in the list.
+    /// The model is only asked where answers part.
+    ///
+    /// ```
+    /// use pipsqueak::{Choices, Sampling, include_model};
+    ///
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let generator = include_model!("../models/tiny.pip").generator()?;
+    /// let answers = [" girl", " boy", " mouse"];
+    /// let choices = Choices::<24>::new(generator.model().tokenizer(), &answers)?;
+    /// generator.start("Once upon a time there was a little", Sampling::GREEDY, 42)?;
+    /// let choice = generator.choose(&choices);
+    /// println!("a little{}", answers[choice]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn choose<const N: usize>(&mut self, choices: &Choices<N>) -> usize {
+        let mut so_far: &[u16] = &[];
+        loop {
+            let options = choices.options(so_far);
+            let chosen = match options.as_slice() {
+                [only] => *only,
+                _ => self.choose_among::<N>(&options, choices.end),
+            };
+            let Some(token) = chosen else { break };
+            self.push(token);
+            so_far = choices.extend(so_far, token);
+        }
+        choices.answers().position(|answer| answer == so_far).unwrap_or_default()
+    }
+
+    /// Chooses by the logits of the options alone; `end` stands for the option to stop.
+    fn choose_among<const N: usize>(&mut self, options: &[Option<u16>], end: Option<u16>) -> Option<u16> {
+        let logits = self.logits_to_choose_by();
+        let mut among: Vec<f32, N> = Vec::new();
+        for option in options {
+            let logit = option.or(end).and_then(|token| logits.get(usize::from(token)));
+            // There are no more options than answers.
+            _ = among.push(logit.copied().unwrap_or(f32::NEG_INFINITY));
+        }
+        let place = self.sample(&mut among).unwrap_or_default();
+        options.get(usize::from(place)).copied().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{Pieces, Vocabulary};
+
+    fn choices(answers: &[&str], end: Option<u16>) -> Result<Choices<16>, Error> {
+        let vocabulary = Vocabulary { pieces: Pieces::Bytes, begin: None, end, prefix_space: false };
+        Choices::new(&Tokenizer::new(vocabulary, 257).unwrap(), answers)
+    }
+
+    fn options(choices: &Choices<16>, so_far: &str) -> std::vec::Vec<Option<char>> {
+        let so_far: std::vec::Vec<u16> = so_far.bytes().map(u16::from).collect();
+        choices.options(&so_far).iter().map(|option| option.map(|token| char::from(token as u8))).collect()
+    }
+
+    #[test]
+    fn only_answers_can_be_spelt() {
+        let choices = choices(&["on", "off", "on"], None).unwrap();
+        assert_eq!(options(&choices, ""), [Some('o')]);
+        assert_eq!(options(&choices, "o"), [Some('n'), Some('f')]);
+        assert_eq!(options(&choices, "on"), [None]);
+        assert_eq!(options(&choices, "of"), [Some('f')]);
+        assert_eq!(choices.extend(&[111], 102), [111, 102]);
+    }
+
+    #[test]
+    fn an_answer_that_begins_another_needs_the_end_token() {
+        assert_eq!(choices(&["of", "off"], None).unwrap_err(), Error::ChoiceBegins { answer: 0 });
+        assert_eq!(choices(&["a", ""], None).unwrap_err(), Error::ChoiceBegins { answer: 1 });
+        let choices = choices(&["of", "off"], Some(256)).unwrap();
+        assert_eq!(options(&choices, "of"), [None, Some('f')]);
+    }
+
+    #[test]
+    fn too_many_and_none_are_refused() {
+        assert_eq!(choices(&[], None).unwrap_err(), Error::NoChoices);
+        assert!(choices(&["seven..", "seven--"], None).is_ok());
+        let error = choices(&["seven..", "seven--", "x"], None).unwrap_err();
+        assert_eq!(error, Error::ChoicesTooLong { needs: 18, has: 16 });
+    }
+}
