@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: small models to run, and the reference data where it is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::{Parameter, SplitMix64};
@@ -130,7 +130,7 @@ pub fn generate(file: &ModelFile, prompt: &str, sampling: Sampling, seed: u64, l
 
 /// A folder of reference data, where there is one: beside the repository, or where `PIPSQUEAK_REFERENCE` says.
 pub fn reference(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let beside = xtask::paths::root().join("../shared/data");
     let root = std::env::var_os("PIPSQUEAK_REFERENCE").map_or(beside, PathBuf::from);
     let folder = root.join(name);
     if folder.exists() {

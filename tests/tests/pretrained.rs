@@ -1,6 +1,5 @@
 //! The model that comes with the project, for a demo that begins at once.
 
-use std::path::Path;
 
 use pipsqueak::Sampling;
 use pipsqueak_stories::Stories;
@@ -17,7 +16,7 @@ const LOSS_MAX: f64 = 0.24;
 const TOKENS: usize = 8_000;
 
 fn pretrained() -> ModelFile {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pretrained/stories.pip");
+    let path = xtask::paths::pretrained_model();
     ModelFile::read(&path).expect("the model comes with the project")
 }
 
