@@ -17,5 +17,6 @@ pub mod paths;
 pub mod process;
 pub mod qemu;
 pub mod random_model;
+mod terminal;
 pub mod toolchain;
 mod trainer;

@@ -1,21 +1,24 @@
 //! Booting an image in QEMU and talking to its serial port.
 
-use std::io::{BufRead, Read, Write};
-use std::net::TcpListener;
+mod session;
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+pub use self::session::Session;
 use crate::board::Board;
-use crate::log::Log;
 use crate::packages::{self, Consent, Manager};
 use crate::process;
 
-/// Where a model lies that is not linked in, from the beginning of flash; as in `firmware/memory/`.
+/// Where a model lies that is not linked in, from the start of flash; as in `firmware/memory/`.
 const MODEL_OFFSET: u32 = 1 << 20;
+/// How often a starting QEMU is looked at.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// Makes sure that QEMU is there for `board`.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
@@ -33,178 +36,112 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
     Ok(())
 }
 
-/// QEMU with `image`, its first serial port on stdin and stdout. An instruction takes a nanosecond of the board's time.
-pub fn command(board: Board, image: &Path) -> Command {
-    let mut command = Command::new(board.qemu_program());
-    command
-        .args(board.qemu_machine())
-        .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
-        .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
-        .arg("-kernel")
-        .arg(image);
-    command
+/// What QEMU is to boot.
+pub(crate) struct Boot<'b> {
+    pub(crate) board: Board,
+    pub(crate) image: &'b Path,
+    /// A model to put in flash, `MODEL_OFFSET` beyond its start.
+    pub(crate) model: Option<&'b Path>,
+    /// Where the second serial port is listened to.
+    pub(crate) log: Option<SocketAddr>,
+    /// Whether QEMU is kept out of the reach of the terminal's Ctrl-C.
+    pub(crate) apart: bool,
 }
 
-fn spawn(mut command: Command) -> Result<Child> {
-    let shown = process::shown(&command);
-    command.spawn().with_context(|| format!("`{shown}` can't be started; run: cargo xtask setup"))
-}
-
-/// Boots `image` on this terminal until it ends: `:quit`, the end of the input, or Ctrl-C. With `log`, prints the
-/// image's defmt log to stderr.
-pub fn interact(board: Board, image: &Path, log: bool) -> Result<()> {
-    let mut command = command(board, image);
-    let log = if log { Some(listen(&mut command, image)?) } else { None };
-    let mut child = spawn_with_input(command)?;
-    let serial = child.stdin.take().context("QEMU has no input")?;
-    // Reading the terminal can't be broken off, so this thread ends with the program.
-    std::thread::spawn(move || type_lines(serial));
-    let status = child.wait()?;
-    log.map(Log::finish).transpose()?;
-    if !status.success() {
-        bail!("The board ended with a failure ({status}); what it printed last says why.");
+impl<'b> Boot<'b> {
+    pub(crate) fn new(board: Board, image: &'b Path) -> Boot<'b> {
+        Boot { board, image, model: None, log: None, apart: false }
     }
-    Ok(())
-}
 
-fn spawn_with_input(mut command: Command) -> Result<Child> {
-    command.stdin(Stdio::piped());
-    spawn(command)
-}
-
-fn listen(command: &mut Command, image: &Path) -> Result<Log> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    command.args(["-serial", &format!("tcp:{}", listener.local_addr()?)]);
-    Log::start(listener, image)
-}
-
-/// Passes lines from this terminal on; types `:quit` at their end.
-fn type_lines(mut serial: ChildStdin) {
-    let mut input = std::io::stdin().lock();
-    let mut line = Vec::new();
-    while input.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
-        if serial.write_all(&line).and_then(|()| serial.flush()).is_err() {
-            return;
+    /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
+    fn command(&self, serial: SocketAddr) -> Command {
+        let mut command = Command::new(self.board.qemu_program());
+        command
+            .args(self.board.qemu_machine())
+            .args(["-display", "none", "-monitor", "none"])
+            .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
+            .arg("-kernel")
+            .arg(self.image);
+        for port in [Some(serial), self.log].into_iter().flatten() {
+            command.args(["-serial", &format!("tcp:{port},nodelay=on")]);
         }
-        line.clear();
+        if let Some(model) = self.model {
+            let address = self.board.flash() + MODEL_OFFSET;
+            // A comma in QEMU's lists is typed twice.
+            let file = model.display().to_string().replace(',', ",,");
+            command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
+        }
+        if self.apart {
+            process::set_apart(&mut command);
+        }
+        command
     }
-    // The board may have ended by itself.
-    let _ = serial.write_all(b"\n:quit\n").and_then(|()| serial.flush());
-    // Keeps the port open until the board has read it all.
-    std::thread::park();
 }
 
-/// A board running in QEMU, its serial port at this program's end. Dropping it ends QEMU.
-pub struct Session {
-    child: Child,
-    input: ChildStdin,
-    output: Receiver<Vec<u8>>,
-    /// What has come from the board and has not been read.
-    unread: Vec<u8>,
+/// A running QEMU and this program's end of the board's serial port. Dropping it ends QEMU.
+pub(crate) struct Emulator {
+    qemu: Child,
+    serial: TcpStream,
 }
 
-impl Session {
-    /// Boots `image`.
-    pub fn boot(board: Board, image: &Path) -> Result<Session> {
-        Session::start(command(board, image))
-    }
-
-    /// Boots `image` with the file `model` in flash, `MODEL_OFFSET` behind its beginning.
-    pub fn boot_with_model(board: Board, image: &Path, model: &Path) -> Result<Session> {
-        let address = board.flash() + MODEL_OFFSET;
-        // A comma in QEMU's lists is typed twice.
-        let file = model.display().to_string().replace(',', ",,");
-        let mut command = command(board, image);
-        command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
-        Session::start(command)
-    }
-
-    fn start(mut command: Command) -> Result<Session> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = spawn(command)?;
-        let input = child.stdin.take().context("QEMU has no input")?;
-        let output = receive(child.stdout.take().context("QEMU has no output")?);
-        Ok(Session { child, input, output, unread: Vec::new() })
-    }
-
-    /// Types bytes.
-    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        let sent = self.input.write_all(bytes).and_then(|()| self.input.flush());
-        sent.context("The board's serial port is closed")
-    }
-
-    /// Types a line and Enter.
-    pub fn send_line(&mut self, line: &str) -> Result<()> {
-        self.send(format!("{line}\n").as_bytes())
-    }
-
-    /// Waits until `wanted` has come; returns all that came since the last call, `wanted` at its end.
-    pub fn read_until(&mut self, wanted: &str, timeout: Duration) -> Result<String> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some(start) = find(&self.unread, wanted.as_bytes()) {
-                return Ok(self.take(start + wanted.len()));
-            }
-            let patience = deadline.saturating_duration_since(Instant::now());
-            match self.output.recv_timeout(patience) {
-                Ok(bytes) => self.unread.extend(bytes),
-                Err(RecvTimeoutError::Timeout) => bail!(
-                    "The board has not printed {wanted:?} within {} s; it printed {:?}.",
-                    timeout.as_secs_f32(),
-                    String::from_utf8_lossy(&self.unread)
-                ),
-                Err(RecvTimeoutError::Disconnected) => bail!(
-                    "The board ended before it printed {wanted:?}; it printed {:?}.",
-                    String::from_utf8_lossy(&self.unread)
-                ),
+impl Emulator {
+    /// Starts QEMU. The board's serial port is a connection of its own, so that QEMU never touches the terminal that
+    /// this program runs in.
+    pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let mut command = boot.command(listener.local_addr()?);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let started = command.spawn();
+        let mut qemu = started.with_context(|| {
+            format!("`{}` can't be started; run: cargo xtask setup", process::shown(&command))
+        })?;
+        match accept(&listener, &mut qemu) {
+            Ok(serial) => Ok(Emulator { qemu, serial }),
+            Err(error) => {
+                end(&mut qemu);
+                Err(error)
             }
         }
     }
 
-    /// Waits for the board to end by itself; returns its exit code, and what it printed last.
-    pub fn wait(mut self, timeout: Duration) -> Result<(i32, String)> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.unread.extend(bytes),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    bail!("The board has not ended within {} s.", timeout.as_secs_f32())
-                }
-            }
-        }
-        let status = self.child.wait()?;
-        let text = self.take(self.unread.len());
-        Ok((status.code().unwrap_or(-1), text))
+    /// Another handle of the serial port.
+    pub(crate) fn serial(&self) -> Result<TcpStream> {
+        Ok(self.serial.try_clone()?)
     }
 
-    fn take(&mut self, count: usize) -> String {
-        let taken: Vec<u8> = self.unread.drain(..count).collect();
-        String::from_utf8_lossy(&taken).into_owned()
+    /// Waits until QEMU has ended by itself.
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.qemu.wait()?)
     }
 }
 
-impl Drop for Session {
+impl Drop for Emulator {
     fn drop(&mut self) {
-        // Fails only if it has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.qemu);
     }
 }
 
-fn receive(mut output: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = output.read(&mut buffer) {
-            if sender.send(buffer[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
+fn end(qemu: &mut Child) {
+    // Fails only if it has ended.
+    let _ = qemu.kill();
+    let _ = qemu.wait();
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+/// Waits for QEMU to connect, as long as it runs.
+fn accept(listener: &TcpListener, qemu: &mut Child) -> Result<TcpStream> {
+    listener.set_nonblocking(true)?;
+    loop {
+        match listener.accept() {
+            Ok((serial, _)) => {
+                serial.set_nonblocking(false)?;
+                serial.set_nodelay(true)?;
+                return Ok(serial);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(GLANCE),
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(status) = qemu.try_wait()? {
+            bail!("QEMU ended before it had started the board ({status}); what it printed says why.");
+        }
+    }
 }
