@@ -1,6 +1,5 @@
 //! The model that comes with the project, for a demo that begins at once.
 
-
 use pipsqueak::Sampling;
 use pipsqueak_stories::Stories;
 use pipsqueak_tests::generate;
