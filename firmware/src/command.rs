@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::Decimal;
 
-/// A line, understood. Lines that do not start with a colon are prompts.
+/// A line, understood. Lines that do not start with a colon are prompts, and so are those that start with two: the first
+/// is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'l> {
     /// Text to continue.
@@ -39,6 +40,7 @@ const LENGTH_MAX: u32 = 1_000_000;
 /// What `:help` prints.
 pub(crate) const HELP: &str = "\
 Type the beginning of a text and press Enter; the model goes on from there, and Ctrl-C stops it.
+::TEXT          a text that begins with a colon
 :temperature X  how freely it chooses; 0 always takes the likeliest token
 :top-k N        choose among the N likeliest tokens, 0 for all of them
 :top-p X        choose among the likeliest tokens that together have probability X, 1 for all
@@ -70,7 +72,12 @@ pub enum Refusal<'l> {
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Unknown(name) => write!(f, "There is no command {name}; :help lists those there are."),
+            Refusal::Unknown(name) => {
+                write!(
+                    f,
+                    "There is no command {name}; :help lists all. To begin a text with a colon, type two."
+                )
+            }
             Refusal::Value { name, value: "", wants } => write!(f, "{name} needs {wants}."),
             Refusal::Value { name, value, wants } => write!(f, "{name} takes {wants}, not \"{value}\"."),
         }
@@ -80,8 +87,9 @@ impl fmt::Display for Refusal<'_> {
 impl<'l> Command<'l> {
     /// Reads a line, without its line ending.
     pub fn parse(line: &'l str) -> Result<Command<'l>, Refusal<'l>> {
-        if !line.starts_with(':') {
-            return Ok(Command::Prompt(line));
+        let Some(command) = line.strip_prefix(':') else { return Ok(Command::Prompt(line)) };
+        if command.starts_with(':') {
+            return Ok(Command::Prompt(command));
         }
         let (name, value) = line.split_once(' ').unwrap_or((line, ""));
         let value = value.trim();
@@ -125,7 +133,7 @@ fn on_or_off(value: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
+    use std::{format, string::ToString};
 
     fn refused(line: &str) -> std::string::String {
         Command::parse(line).unwrap_err().to_string()
@@ -136,6 +144,13 @@ mod tests {
         for line in ["", " ", "Once upon a time", " :seed 1", "ö"] {
             assert_eq!(Command::parse(line), Ok(Command::Prompt(line)));
         }
+    }
+
+    #[test]
+    fn a_prompt_that_begins_with_a_colon_has_a_second_one() {
+        assert_eq!(Command::parse("::) hello"), Ok(Command::Prompt(":) hello")));
+        assert_eq!(Command::parse(":::"), Ok(Command::Prompt("::")));
+        assert_eq!(Command::parse("::quit"), Ok(Command::Prompt(":quit")));
     }
 
     #[test]
@@ -167,17 +182,18 @@ mod tests {
 
     #[test]
     fn unknown_commands_are_named() {
-        assert_eq!(refused(":sed 4"), "There is no command :sed; :help lists those there are.");
-        assert_eq!(refused(":"), "There is no command :; :help lists those there are.");
+        let hint = "; :help lists all. To begin a text with a colon, type two.";
+        assert_eq!(refused(":sed 4"), format!("There is no command :sed{hint}"));
+        assert_eq!(refused(":"), format!("There is no command :{hint}"));
     }
 
     #[test]
     fn help_names_every_command() {
-        for name in
-            HELP.lines().filter(|line| line.starts_with(':')).map(|line| line.split(' ').next().unwrap())
-        {
+        let lines: std::vec::Vec<_> = HELP.lines().filter(|line| line.starts_with(':')).collect();
+        for line in &lines {
+            let name = line.split(' ').next().unwrap();
             assert!(!matches!(Command::parse(name), Err(Refusal::Unknown(_))), "{name}");
         }
-        assert_eq!(HELP.lines().filter(|line| line.starts_with(':')).count(), 10);
+        assert_eq!(lines.len(), 11);
     }
 }

@@ -2,24 +2,28 @@
 
 use core::fmt;
 
-use embedded_io::{Read, ReadReady, Write};
-use heapless::{Deque, Vec};
+use heapless::Vec;
+
+use crate::Serial;
+use crate::received::{SUBSTITUTE, Taken};
 
 /// The longest line, in bytes, without its line ending.
 pub const LINE_BYTES: usize = 512;
 
-/// Bytes that are kept of what is typed while an answer is being written; more wait in the serial port.
-const AHEAD_BYTES: usize = 64;
-
-const CTRL_C: u8 = 0x03;
+pub(crate) const CTRL_C: u8 = 0x03;
+/// A program that types asks with this whether its last line has been done; the answer is [`ACK`].
+const ENQ: u8 = 0x05;
+const ACK: u8 = 0x06;
 const BACKSPACE: u8 = 0x08;
+const ESCAPE: u8 = 0x1b;
 const DELETE: u8 = 0x7f;
 
-/// A serial port with lines: CR, LF and CR LF end one, backspace takes a character back, Ctrl-C forgets the line.
+/// A serial port with lines: CR, LF and CR LF end one, backspace takes a character back, Ctrl-C forgets the line, and
+/// arrow keys do nothing.
 pub struct Console<S> {
     serial: S,
-    ahead: Deque<u8, AHEAD_BYTES>,
     after_cr: bool,
+    escape: Escape,
     /// Whether to print back what is typed, and to end lines with CR LF, as a raw terminal needs it.
     pub echo: bool,
 }
@@ -33,8 +37,8 @@ pub enum Input<'l> {
     TooLong,
     /// Bytes that are not UTF-8.
     NotText,
-    /// The serial port gave nothing and never will.
-    Closed,
+    /// A line of which a part was lost, because it came faster than it was read; the rest has been dropped.
+    Damaged,
 }
 
 enum Key {
@@ -42,56 +46,86 @@ enum Key {
     Enter,
     Erase,
     Cancel,
+    Enquiry,
+    /// A part of the line is missing here.
+    Gap,
+    /// As [`Key::Gap`], and nothing more has come.
+    Loss,
     Nothing,
 }
 
-impl<S: Read + Write + ReadReady> Console<S> {
+/// Where in a key's escape sequence the last byte was, such as `ESC [ 1 ; 5 D`. (ECMA-48, "control sequences"; `ESC O`
+/// and one more are a terminal's function keys, and `ESC [ [` and one more those of Linux.)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    Outside,
+    Start,
+    Sequence,
+    LastByte,
+}
+
+impl Escape {
+    /// Goes one byte further; returns whether the byte belongs to a sequence. Sequences are ASCII, without control
+    /// characters, which end one that is broken off.
+    fn next(&mut self, byte: u8) -> bool {
+        let before = *self;
+        *self = match (before, byte) {
+            (_, ESCAPE) => Escape::Start,
+            (Escape::Start, b'[') => Escape::Sequence,
+            (Escape::Start, b'O') | (Escape::Sequence, b'[') => Escape::LastByte,
+            (Escape::Sequence, b' '..b'@') => Escape::Sequence,
+            _ => Escape::Outside,
+        };
+        byte == ESCAPE || before != Escape::Outside && (b' '..DELETE).contains(&byte)
+    }
+}
+
+impl<S: Serial> Console<S> {
     /// Takes a serial port that is set up.
     pub fn new(serial: S, echo: bool) -> Console<S> {
-        Console { serial, ahead: Deque::new(), after_cr: false, echo }
+        Console { serial, after_cr: false, escape: Escape::Outside, echo }
     }
 
     /// Waits for a line.
+    ///
+    /// # Errors
+    /// If the port fails, or nothing will ever come from it.
     pub fn read_line<'l>(&mut self, line: &'l mut Vec<u8, LINE_BYTES>) -> Result<Input<'l>, S::Error> {
         line.clear();
-        let mut too_long = false;
+        self.escape = Escape::Outside;
+        let (mut too_long, mut damaged) = (false, false);
         loop {
-            let Some(byte) = self.next_byte()? else { return Ok(Input::Closed) };
-            match self.key(byte) {
+            match self.next_key()? {
                 Key::Byte(byte) if line.push(byte).is_ok() => self.echo_bytes(&[byte])?,
                 Key::Byte(_) => too_long = true,
                 Key::Erase => self.erase(line)?,
+                Key::Enquiry => self.acknowledge()?,
+                Key::Gap => damaged = true,
                 Key::Nothing => {}
                 Key::Enter => break,
+                Key::Loss => {
+                    damaged = true;
+                    break;
+                }
                 Key::Cancel => {
                     line.clear();
-                    too_long = false;
+                    (too_long, damaged) = (false, false);
                     break;
                 }
             }
         }
         self.echo_bytes(b"\r\n")?;
         Ok(match core::str::from_utf8(line) {
+            _ if damaged => Input::Damaged,
             _ if too_long => Input::TooLong,
             Ok(text) => Input::Line(text),
             Err(_) => Input::NotText,
         })
     }
 
-    /// Whether Ctrl-C has been typed, without waiting. What else has been typed is kept for the next line.
-    pub fn interrupted(&mut self) -> Result<bool, S::Error> {
-        while !self.ahead.is_full() && self.serial.read_ready()? {
-            match self.read_byte()? {
-                None => return Ok(false),
-                Some(CTRL_C) => {
-                    self.ahead.clear();
-                    return Ok(true);
-                }
-                // Not full: checked above.
-                Some(byte) => drop(self.ahead.push_back(byte)),
-            }
-        }
-        Ok(false)
+    /// Whether Ctrl-C has been typed, without waiting. What was typed after it is kept for the next line.
+    pub fn interrupted(&mut self) -> bool {
+        self.serial.received().was_cancelled()
     }
 
     /// Writes text and sends it off.
@@ -119,26 +153,28 @@ impl<S: Read + Write + ReadReady> Console<S> {
         Ok(())
     }
 
-    fn next_byte(&mut self) -> Result<Option<u8>, S::Error> {
-        match self.ahead.pop_front() {
-            Some(byte) => Ok(Some(byte)),
-            None => self.read_byte(),
+    fn next_key(&mut self) -> Result<Key, S::Error> {
+        loop {
+            match self.serial.received().take() {
+                Taken::Byte(byte) => return Ok(self.key(byte)),
+                Taken::Cancel => return Ok(Key::Cancel),
+                Taken::Loss => return Ok(Key::Loss),
+                Taken::Nothing => self.serial.wait()?,
+            }
         }
-    }
-
-    fn read_byte(&mut self) -> Result<Option<u8>, S::Error> {
-        let mut byte = [0];
-        let count = self.serial.read(&mut byte)?;
-        Ok((count > 0).then_some(byte[0]))
     }
 
     fn key(&mut self, byte: u8) -> Key {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
+        if self.escape.next(byte) {
+            return Key::Nothing;
+        }
         match byte {
             b'\n' if after_cr => Key::Nothing,
             b'\r' | b'\n' => Key::Enter,
             BACKSPACE | DELETE => Key::Erase,
-            CTRL_C => Key::Cancel,
+            ENQ => Key::Enquiry,
+            SUBSTITUTE => Key::Gap,
             b'\t' | b' '.. => Key::Byte(byte),
             _ => Key::Nothing,
         }
@@ -154,6 +190,11 @@ impl<S: Read + Write + ReadReady> Console<S> {
         Ok(())
     }
 
+    fn acknowledge(&mut self) -> Result<(), S::Error> {
+        self.serial.write_all(&[ACK])?;
+        self.serial.flush()
+    }
+
     fn echo_bytes(&mut self, bytes: &[u8]) -> Result<(), S::Error> {
         if !self.echo {
             return Ok(());
@@ -164,12 +205,12 @@ impl<S: Read + Write + ReadReady> Console<S> {
 }
 
 /// Carries an error of the port through `core::fmt`, which has room for none.
-struct Writer<'c, S: Write> {
+struct Writer<'c, S: Serial> {
     console: &'c mut Console<S>,
     result: Result<(), S::Error>,
 }
 
-impl<S: Read + Write + ReadReady> fmt::Write for Writer<'_, S> {
+impl<S: Serial> fmt::Write for Writer<'_, S> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.result = self.console.write_text(text);
         self.result.as_ref().map_err(|_| fmt::Error).copied()
@@ -185,13 +226,13 @@ mod tests {
     fn lines(typed: &[u8]) -> std::vec::Vec<String> {
         let mut console = Console::new(FakeSerial::typing(typed), false);
         let (mut line, mut lines) = (Vec::new(), vec![]);
-        loop {
-            match console.read_line(&mut line).unwrap() {
-                Input::Line(line) => lines.push(line.into()),
-                Input::Closed => return lines,
-                other => lines.push(format!("{other:?}")),
-            }
+        while let Ok(input) = console.read_line(&mut line) {
+            lines.push(match input {
+                Input::Line(line) => line.into(),
+                other => format!("{other:?}"),
+            });
         }
+        lines
     }
 
     #[test]
@@ -223,7 +264,16 @@ mod tests {
         assert_eq!(lines("aö\x08b\n".as_bytes()), ["ab"]);
         assert_eq!(lines("aö\x08b\x7f\x7f\x7f\x7fc\n".as_bytes()), ["c"]);
         assert_eq!(lines(b"gone\x03kept\n"), ["", "kept"]);
-        assert_eq!(lines(b"\0be\x1bll\x07\n"), ["bell"]);
+        assert_eq!(lines(b"\0bell\x07\n"), ["bell"]);
+    }
+
+    #[test]
+    fn keys_that_are_no_characters_are_left_out() {
+        let arrows = b"Once\x1b[D\x1b[C upon\x1b[A a\x1bOH time\x1b[1;5D\n";
+        assert_eq!(lines(arrows), ["Once upon a time"]);
+        let others = b"a\x1b[3~b\x1b[15~c\x1b[200~d\x1b[201~e\x1b[[Af\x1bxg\x1b\x1b[Bh\n";
+        assert_eq!(lines(others), ["abcdefgh"]);
+        assert_eq!(lines("[D \x1b\u{e9}\x1b\x7f\x1b[\nO\x1b\x03[D\n".as_bytes()), ["[D ", "", "[D"]);
     }
 
     #[test]
@@ -235,14 +285,34 @@ mod tests {
     }
 
     #[test]
+    fn an_enquiry_is_answered_in_its_turn() {
+        let mut console = Console::new(FakeSerial::typing(b"a\x05b\n\x05"), false);
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("ab")));
+        assert_eq!(console.serial.written(), "\x06");
+        assert!(console.read_line(&mut Vec::new()).is_err());
+        assert_eq!(console.serial.written(), "\x06\x06");
+    }
+
+    #[test]
     fn what_is_typed_ahead_is_kept() {
-        let long = "x".repeat(AHEAD_BYTES + 36);
-        let mut console = Console::new(FakeSerial::typing(format!("{long}\n").as_bytes()), false);
-        assert_eq!(console.interrupted(), Ok(false));
-        assert_eq!(console.ahead.len(), AHEAD_BYTES);
-        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line(long.as_str())));
-        console = Console::new(FakeSerial::typing(b"ahead\nof\n"), false);
-        assert_eq!(console.interrupted(), Ok(false));
+        let mut console = Console::new(FakeSerial::pasting(b"ahead\nof\n"), false);
+        assert!(!console.interrupted());
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("ahead")));
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("of")));
+    }
+
+    #[test]
+    fn a_line_of_which_a_part_was_lost_is_not_taken() {
+        let long = "x".repeat(FakeSerial::RECEIVED_BYTES);
+        // The paste ends before it is read, so that its end is missing …
+        let mut console = Console::new(FakeSerial::pasting(format!("first\n{long}\n").as_bytes()), false);
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("first")));
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
+        // … or goes on while it is read, so that its middle is.
+        console.serial.received().put(b'a');
+        console.serial.received().lose();
+        b"b\nwhole\n".iter().for_each(|&byte| console.serial.received().put(byte));
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("whole")));
     }
 }

@@ -1,59 +1,86 @@
 //! A serial port, a board and a model for the tests on the PC.
 
 use core::cell::{Cell, RefCell};
-use core::convert::Infallible;
+use core::sync::atomic::AtomicU8;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 
-use embedded_io::{ErrorType, Read, ReadReady, Write};
+use embedded_io::{ErrorKind, ErrorType, Write};
 use pipsqueak::Sampling;
 
-use crate::{Board, Clock, MemoryUse, TextSource};
+use crate::{Board, Clock, MemoryUse, Received, Serial, TextSource};
 
-/// Gives the bytes typed, then is closed; keeps the bytes written. Its clones are the same port.
+/// A port at which bytes are typed until it is closed; keeps the bytes written. Its clones are the same port.
 #[derive(Clone)]
 pub(crate) struct FakeSerial {
     typed: Rc<RefCell<VecDeque<u8>>>,
+    /// How many of them come each time that the prompt waits, and each time that it writes.
+    at_once: [usize; 2],
+    received: Rc<Received>,
     written: Rc<RefCell<Vec<u8>>>,
 }
 
 impl FakeSerial {
+    pub(crate) const RECEIVED_BYTES: usize = 64;
+
+    fn new(bytes: &[u8], at_once: [usize; 2]) -> FakeSerial {
+        let typed = Rc::new(RefCell::new(bytes.iter().copied().collect()));
+        let received = Rc::new(Received::<[AtomicU8; FakeSerial::RECEIVED_BYTES]>::new());
+        FakeSerial { typed, at_once, received, written: Rc::default() }
+    }
+
+    /// A person who waits for each answer.
     pub(crate) fn typing(bytes: &[u8]) -> FakeSerial {
-        FakeSerial { typed: Rc::new(RefCell::new(bytes.iter().copied().collect())), written: Rc::default() }
+        FakeSerial::new(bytes, [1, 0])
+    }
+
+    /// A person who goes on typing, `each_write` bytes for everything that the board prints.
+    pub(crate) fn typing_ahead(bytes: &[u8], each_write: usize) -> FakeSerial {
+        FakeSerial::new(bytes, [1, each_write])
+    }
+
+    /// All at once.
+    pub(crate) fn pasting(bytes: &[u8]) -> FakeSerial {
+        FakeSerial::new(bytes, [usize::MAX, usize::MAX])
     }
 
     pub(crate) fn written(&self) -> String {
         String::from_utf8(self.written.borrow().clone()).unwrap()
     }
-}
 
-impl ErrorType for FakeSerial {
-    type Error = Infallible;
-}
-
-impl Read for FakeSerial {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(byte) = self.typed.borrow_mut().pop_front() else { return Ok(0) };
-        bytes[0] = byte;
-        Ok(1)
+    /// What the interrupt handler of a real port does. Returns whether there was anything.
+    fn receive(&self, count: usize) -> bool {
+        let mut typed = self.typed.borrow_mut();
+        let count = count.min(typed.len());
+        typed.drain(..count).for_each(|byte| self.received.put(byte));
+        count > 0
     }
 }
 
-impl ReadReady for FakeSerial {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(!self.typed.borrow().is_empty())
+impl ErrorType for FakeSerial {
+    type Error = ErrorKind;
+}
+
+impl Serial for FakeSerial {
+    fn received(&mut self) -> &Received {
+        &self.received
+    }
+
+    fn wait(&mut self) -> Result<(), ErrorKind> {
+        if self.receive(self.at_once[0]) { Ok(()) } else { Err(ErrorKind::NotConnected) }
     }
 }
 
 impl Write for FakeSerial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        self.receive(self.at_once[1]);
         self.written.borrow_mut().extend(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
+    fn flush(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
 }

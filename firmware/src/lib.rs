@@ -15,6 +15,8 @@ mod console;
 mod decimal;
 #[macro_use]
 mod log;
+mod received;
+mod serial;
 mod session;
 mod settings;
 mod stats;
@@ -24,6 +26,8 @@ pub use board::{Board, Clock, MemoryUse};
 pub use command::{Command, Refusal};
 pub use console::{Console, Input, LINE_BYTES};
 pub use decimal::Decimal;
+pub use received::Received;
+pub use serial::Serial;
 pub use session::{Session, refuse};
 pub use settings::Settings;
 pub use stats::Answer;

@@ -1,11 +1,10 @@
 //! The prompt: reads a line, does what it says, reads the next.
 
-use embedded_io::{Read, ReadReady, Write};
 use heapless::Vec;
 
 use crate::command::HELP;
 use crate::stats::Answer;
-use crate::{Board, Command, Console, Input, LINE_BYTES, Settings, TextSource};
+use crate::{Board, Command, Console, Input, LINE_BYTES, Serial, Settings, TextSource};
 
 /// A board, its serial port and a model that writes.
 pub struct Session<B, S, T> {
@@ -29,7 +28,7 @@ enum Next {
     Quit,
 }
 
-impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
+impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     /// Takes a board that runs. The sizes are those of the model, in bytes, for `:stats`.
     pub fn new(board: B, serial: S, source: T, memory_bytes: usize, model_bytes: usize) -> Self {
         let settings = Settings::new(board.seed());
@@ -37,7 +36,10 @@ impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
         Session { board, console, source, settings, last: None, stopped: false, memory_bytes, model_bytes }
     }
 
-    /// Runs until `:quit` on a board that can exit, or until the serial port is closed or fails.
+    /// Runs until `:quit` on a board that can exit.
+    ///
+    /// # Errors
+    /// If the serial port is closed or fails.
     pub fn run(&mut self) -> Result<(), S::Error> {
         let name = B::NAME;
         self.console.print(format_args!("pipsqueak on {name}: type the beginning of a text, or :help\n"))?;
@@ -45,9 +47,9 @@ impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
         loop {
             self.console.print(format_args!("> "))?;
             match self.console.read_line(&mut line)? {
-                Input::Closed => return Ok(()),
                 Input::TooLong => self.print_too_long()?,
                 Input::NotText => self.print_no_text()?,
+                Input::Damaged => self.print_damaged()?,
                 Input::Line(line) if self.obey(line)? == Next::Quit => return Ok(()),
                 Input::Line(_) => {}
             }
@@ -91,7 +93,7 @@ impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
     /// Writes the model's text as it comes, and the numbers after it.
     fn answer(&mut self, prompt: &str) -> Result<(), S::Error> {
         let seed = self.settings.take_seed();
-        self.stopped = self.console.interrupted()?;
+        self.stopped = self.console.interrupted();
         let started = self.board.ticks();
         if let Err(error) = self.source.start(prompt, self.settings.sampling(), seed) {
             return self.console.print(format_args!("Refused: {error}.\n"));
@@ -124,7 +126,7 @@ impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
                 Some(piece) => self.console.print(format_args!("{piece}"))?,
                 None => self.stopped = true,
             }
-            self.stopped |= self.console.interrupted()?;
+            self.stopped |= self.console.interrupted();
         }
         Ok(ticks)
     }
@@ -167,6 +169,12 @@ impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
         self.console.print(format_args!("That line has more than {LINE_BYTES} bytes; type a shorter one.\n"))
     }
 
+    fn print_damaged(&mut self) -> Result<(), S::Error> {
+        self.console.print(format_args!(
+            "A part of that line is lost, because it came while nothing more could be kept; type it again.\n"
+        ))
+    }
+
     fn print_no_text(&mut self) -> Result<(), S::Error> {
         self.console.print(format_args!(
             "That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n"
@@ -175,7 +183,7 @@ impl<B: Board, S: Read + Write + ReadReady, T: TextSource> Session<B, S, T> {
 }
 
 /// Stands in for a session where there is no model: answers every line with the reason, so that nothing hangs.
-pub fn refuse<B: Board, S: Read + Write + ReadReady>(
+pub fn refuse<B: Board, S: Serial>(
     board: &B,
     serial: S,
     reason: impl core::fmt::Display,
@@ -183,9 +191,8 @@ pub fn refuse<B: Board, S: Read + Write + ReadReady>(
     let mut console = Console::new(serial, B::ECHO);
     let mut line = Vec::new();
     loop {
-        console.print(format_args!("No text: {reason}.\n"))?;
+        console.print(format_args!("No text: {reason}.\n> "))?;
         match console.read_line(&mut line)? {
-            Input::Closed => return Ok(()),
             Input::Line(":quit") if board.can_exit() => return Ok(()),
             _ => {}
         }
@@ -201,9 +208,13 @@ mod tests {
 
     /// Types into a session; returns all that it wrote, without the greeting and the prompts.
     fn typing(typed: &[u8]) -> String {
-        let serial = FakeSerial::typing(typed);
+        talking(FakeSerial::typing(typed))
+    }
+
+    fn talking(serial: FakeSerial) -> String {
         let mut session = Session::new(FakeBoard::default(), serial.clone(), Parrot::default(), 100, 1000);
-        session.run().unwrap();
+        // Ends with `:quit`, or with what is typed.
+        let _ = session.run();
         let written = serial.written();
         let (_, answers) = written.split_once("> ").unwrap();
         answers.replace("> ", "")
@@ -224,9 +235,27 @@ mod tests {
 
     #[test]
     fn ctrl_c_stops_a_text_and_nothing_else() {
-        let answer = typing(b"Polly\n\x03:seed 5\n");
-        assert!(answer.starts_with("\n[0 tokens, 0 instructions/token"), "{answer}");
+        let answer = talking(FakeSerial::typing_ahead(b"Polly\n\x03:seed 5\n", 1));
+        assert!(answer.starts_with("Polly \n[1 tokens, 0 instructions/token"), "{answer}");
         assert!(answer.contains("seed 5\n"), "{answer}");
+    }
+
+    #[test]
+    fn ctrl_c_is_seen_behind_more_than_the_board_keeps() {
+        let ahead = "x".repeat(10 * FakeSerial::RECEIVED_BYTES);
+        let typed = format!(":length 20000\nPolly\n{ahead}\x03:seed 5\n");
+        let answer = talking(FakeSerial::typing_ahead(typed.as_bytes(), 30));
+        let (_, end) = answer.rsplit_once("Polly \n[").unwrap();
+        assert!(!end.starts_with("20000") && end.contains("seed 5\n"), "{answer}");
+    }
+
+    #[test]
+    fn a_loss_gets_a_sentence() {
+        let pasted = format!(":seed 5\n{}\n", "x".repeat(2 * FakeSerial::RECEIVED_BYTES));
+        let answer = talking(FakeSerial::pasting(pasted.as_bytes()));
+        let (settings, sentence) = answer.split_once('\n').unwrap();
+        assert!(settings.ends_with("seed 5"), "{answer}");
+        assert!(sentence.starts_with("A part of that line is lost,"), "{answer}");
     }
 
     #[test]
@@ -251,7 +280,7 @@ mod tests {
         assert_eq!(typing(too_long.as_bytes()), "That line has more than 512 bytes; type a shorter one.\n");
         let no_text = "That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n";
         assert_eq!(typing(b"\xff\n"), no_text);
-        assert_eq!(typing(b":nonsense 1\n"), "There is no command :nonsense; :help lists those there are.\n");
+        assert!(typing(b":nonsense 1\n").starts_with("There is no command :nonsense; :help lists all."));
         assert_eq!(typing(b":echo 1\n"), ":echo takes on or off, not \"1\".\n");
         assert_eq!(typing(b"\n"), "");
     }
@@ -265,7 +294,7 @@ mod tests {
     fn quit_ends_what_can_end() {
         assert_eq!(typing(b":quit\n:help\n"), "");
         let serial = FakeSerial::typing(b":quit\n");
-        Session::new(FakeBoard::chip(), serial.clone(), Parrot::default(), 0, 0).run().unwrap();
+        assert!(Session::new(FakeBoard::chip(), serial.clone(), Parrot::default(), 0, 0).run().is_err());
         assert!(serial.written().contains("nothing to quit to"));
     }
 
@@ -291,19 +320,21 @@ mod tests {
 
     /// Colons, line ends and letters of the commands come often.
     fn random_byte(random: &mut SplitMix64) -> u8 {
-        let likely = b"\n\r:: 0123456789.topseedlngthkaure-\x03\x08";
+        let likely = b"\n\r:: 0123456789.topseedlngthkaure-\x03\x08\x1b\x1a[";
         if random.below(4) == 0 { random.below(256) as u8 } else { likely[random.below(likely.len())] }
     }
 
     fn typing_anything(typed: &[u8]) {
-        let serial = FakeSerial::typing(typed);
-        Session::new(FakeBoard::chip(), serial, Parrot::default(), 0, 0).run().unwrap();
+        for serial in [FakeSerial::typing(typed), FakeSerial::typing_ahead(typed, 3)] {
+            // The port is closed in the end.
+            assert!(Session::new(FakeBoard::chip(), serial, Parrot::default(), 0, 0).run().is_err());
+        }
     }
 
     #[test]
     fn without_a_model_every_line_gets_the_reason() {
         let serial = FakeSerial::typing(b"hello\n:quit\n");
         refuse(&FakeBoard::default(), serial.clone(), "there is no model").unwrap();
-        assert_eq!(serial.written(), "No text: there is no model.\nNo text: there is no model.\n");
+        assert_eq!(serial.written(), "No text: there is no model.\n> No text: there is no model.\n> ");
     }
 }

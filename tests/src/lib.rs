@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: small models to run, and the reference data where it is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::file::Provenance;
@@ -80,8 +80,7 @@ pub fn build(config: &Config, precision: Precision, parameters: &Parameters<f32>
 
 /// The model that comes with the project.
 pub fn pretrained() -> ModelFile {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pretrained/stories.pip");
-    ModelFile::read(&path).expect("the model comes with the project")
+    ModelFile::read(&xtask::paths::pretrained_model()).expect("the model comes with the project")
 }
 
 /// What a text came to.
@@ -111,7 +110,7 @@ pub fn generate(file: &ModelFile, prompt: &str, sampling: Sampling, seed: u64, l
 
 /// A folder of reference data, where there is one: beside the repository, or where `PIPSQUEAK_REFERENCE` says.
 pub fn reference(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let beside = xtask::paths::root().join("../shared/data");
     let root = std::env::var_os("PIPSQUEAK_REFERENCE").map_or(beside, PathBuf::from);
     let folder = root.join(name);
     if folder.exists() {

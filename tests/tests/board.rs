@@ -1,5 +1,5 @@
 //! The emulated boards against the PC: the same file, prompt, seed and sampler give the same tokens and logits' bits, and
-//! the image takes the flash and RAM that were foretold.
+//! the image takes the flash and RAM that `inspect` predicts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use pipsqueak_trainer::export::model_file::ModelFile;
 use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use xtask::board::Board;
 use xtask::firmware::{self, Options};
+use xtask::paths;
 use xtask::qemu::Session;
 
 /// An emulator that does not answer for so long is stuck; no test passes or fails by a shorter time.
@@ -17,13 +18,20 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// `inspect` foretells flash and RAM of the whole image to this.
 const FORETOLD_BYTES: u64 = 4096;
 
+/// A file in the target folder. Its place is not taken at compile time, because a checkout may move.
+fn temporary(name: &str) -> PathBuf {
+    let folder = paths::target().join("tmp");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join(name)
+}
+
 /// The board with a model, waiting at its prompt.
 struct Chip(Session);
 
 impl Chip {
     fn boot(board: Board, name: &str, file: &ModelFile) -> Chip {
         // A file of its own, since tests run side by side.
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.pip", board.name()));
+        let path = temporary(&format!("{name}-{}.pip", board.name()));
         file.save(&path).unwrap();
         let image = firmware::build(board, &path, Options::default()).unwrap();
         let mut session = Session::boot(board, &image).unwrap();
@@ -101,8 +109,7 @@ fn run_checks(board: Board, image: &Path, model: Option<&ModelFile>) -> String {
     let session = match model {
         None => Session::boot(board, image),
         Some(file) => {
-            let name = format!("checked-{}.pip", board.name());
-            let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+            let path = temporary(&format!("checked-{}.pip", board.name()));
             file.save(&path).unwrap();
             Session::boot_with_model(board, image, &path)
         }
@@ -140,6 +147,49 @@ fn every_chip_s_kernels_equal_the_portable_ones() {
         let count = printed.split_whitespace().skip_while(|&word| word != "checked").nth(1);
         let count: u32 = count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
         assert!(count > 1_000_000, "{}: {count} results compared", board.name());
+    }
+}
+
+/// Reads a text that has begun to its end; returns its tokens.
+fn end_of_text(chip: &mut Chip) -> u32 {
+    let text = chip.0.read_until(" tokens, ", PATIENCE).unwrap();
+    chip.0.read_until("\n> ", PATIENCE).unwrap();
+    text.rsplit_once('[').unwrap().1.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn nothing_typed_while_a_board_writes_is_lost_without_a_word() {
+    let file = random_model(&SMALL, Precision::Int8);
+    for board in Board::ALL {
+        let mut chip = Chip::boot(board, "typing", &file);
+        chip.ask(":length 300");
+        // A few lines are kept.
+        chip.0.send(b"Once\n:seed 7\n\x1b[A:len\x08\x08\x08top-k 9\n").unwrap();
+        assert_eq!(end_of_text(&mut chip), 300, "{}", board.name());
+        for setting in ["seed 7", "top-k 9,"] {
+            assert!(chip.0.read_until("\n> ", PATIENCE).unwrap().contains(setting), "{}", board.name());
+        }
+        // More than a board keeps is refused, and said.
+        chip.0.send(format!("Once\n{}\n", "x".repeat(3000)).as_bytes()).unwrap();
+        assert_eq!(end_of_text(&mut chip), 300, "{}", board.name());
+        let sentence = chip.0.read_until("\n> ", PATIENCE).unwrap();
+        assert!(sentence.starts_with("A part of that line is lost"), "{}: {sentence}", board.name());
+    }
+}
+
+#[test]
+fn ctrl_c_stops_every_board_however_much_was_typed_before_it() {
+    let file = random_model(&SMALL, Precision::Int8);
+    for board in Board::ALL {
+        let mut chip = Chip::boot(board, "stopping", &file);
+        chip.ask(":length 1000000");
+        for ahead in [0, 63, 64, 65, 5000] {
+            chip.0.send(b"Once\n").unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            chip.0.send(&[&vec![b'x'; ahead][..], b"\x03"].concat()).unwrap();
+            assert!(end_of_text(&mut chip) < 1_000_000, "{}, {ahead} bytes", board.name());
+        }
+        assert!(chip.ask(":seed 8").contains("seed 8"), "{}", board.name());
     }
 }
 

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_no_model_is_refused_by_name() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let path = paths::firmware().join("Cargo.toml");
         let error = image_name(Board::Mps2An386, &path, Options::default()).unwrap_err().to_string();
         assert!(error.contains("Cargo.toml can't be built in: this is not a Pipsqueak model"), "{error}");
     }

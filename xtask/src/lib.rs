@@ -17,5 +17,6 @@ pub mod paths;
 pub mod process;
 pub mod published;
 pub mod qemu;
+mod terminal;
 pub mod toolchain;
 mod trainer;

@@ -1,11 +1,23 @@
 //! Where things lie.
+//!
+//! A checkout may be moved or copied after it has been built, so no path is taken at compile time.
 
 use std::path::{Path, PathBuf};
 
 /// The workspace's folder.
 pub fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_path_buf()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let program = std::env::current_exe().ok();
+    let here = std::env::current_dir().ok();
+    // cargo names the package that it runs; a program that was started without cargo lies in the target folder.
+    let places = [package, program, here].into_iter().flatten();
+    let found =
+        places.filter_map(|place| place.ancestors().find(|folder| is_root(folder)).map(Path::to_path_buf));
+    found.into_iter().next().unwrap_or_else(|| ".".into())
+}
+
+fn is_root(folder: &Path) -> bool {
+    ["Cargo.toml", "firmware/Cargo.toml", "xtask/Cargo.toml"].iter().all(|file| folder.join(file).is_file())
 }
 
 /// The firmware's folder, a workspace of its own.
@@ -26,4 +38,9 @@ pub fn pretrained_model() -> PathBuf {
 /// Where cargo builds: CARGO_TARGET_DIR, else `target`.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// The lines that were typed at `cargo xtask run`.
+pub fn run_history() -> PathBuf {
+    target().join("run-history")
 }

@@ -27,6 +27,29 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command in this program's place; on Windows, where there is no such thing, waits for its end.
+pub fn replace_by(command: &mut Command) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let error = command.exec();
+        Err(error).with_context(|| format!("`{}` can't be started", shown(command)))
+    }
+    #[cfg(not(unix))]
+    run(command)
+}
+
+/// Keeps a command, when it is started, out of the reach of the terminal's Ctrl-C.
+pub fn set_apart(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(windows)]
+    {
+        const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+        std::os::windows::process::CommandExt::creation_flags(command, CREATE_NEW_PROCESS_GROUP);
+    }
+}
+
 /// Runs a `cargo build` of one program, and returns the program's path.
 pub fn build(command: &mut Command) -> Result<PathBuf> {
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());

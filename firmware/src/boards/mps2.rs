@@ -9,12 +9,17 @@
 use core::convert::Infallible;
 use core::fmt;
 use core::marker::PhantomData;
+use core::sync::atomic::AtomicU8;
 
 use cortex_m::peripheral::NVIC;
-use embedded_io::{ErrorType, Read, ReadReady, Write};
-use pipsqueak_firmware::{Board, Clock, MemoryUse};
+use cortex_m_rt::exception;
+use embedded_io::{ErrorType, Write};
+use pipsqueak_firmware::{Board, Clock, MemoryUse, Received, Serial};
 
-use super::stack;
+use super::{ThisBoard, stack};
+
+/// What has come over the prompt's UART; these boards have RAM enough for two lines.
+static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
 
 /// What tells one MPS2 board from another.
 ///
@@ -49,6 +54,7 @@ const UART_INTSTATUS: usize = 12;
 const UART_BAUDDIV: usize = 16;
 const UART_TX_FULL: u32 = 1 << 0;
 const UART_RX_FULL: u32 = 1 << 1;
+const UART_RX_OVERRUN: u32 = 1 << 3;
 const UART_TX_ENABLE: u32 = 1 << 0;
 const UART_RX_ENABLE: u32 = 1 << 1;
 const UART_RX_INTERRUPT: u32 = 1 << 3;
@@ -60,18 +66,15 @@ const BAUD_DIVISOR: u32 = 217;
 /// A board, started.
 pub(crate) struct Mps2<M>(PhantomData<M>);
 
-/// A CMSDK UART, by the address of its registers, and the interrupt that wakes a reader of it.
-pub(crate) struct Uart {
-    registers: usize,
-    received: Received,
-}
+/// A CMSDK UART, by the address of its registers.
+pub(crate) struct Uart(usize);
 
-/// The interrupt that a byte received raises.
+/// An interrupt, by its number.
 #[derive(Clone, Copy)]
-struct Received(u16);
+struct Interrupt(u16);
 
 // SAFETY: the number is a constant of a `Machine`, which promises that the chip has it.
-unsafe impl cortex_m::interrupt::InterruptNumber for Received {
+unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
     fn number(self) -> u16 {
         self.0
     }
@@ -94,31 +97,46 @@ impl<M: Machine> Mps2<M> {
         write(M::TIMER + TIMER_RELOAD, u32::MAX);
         write(M::TIMER + TIMER_VALUE, u32::MAX);
         write(M::TIMER + TIMER_CTRL, TIMER_ENABLE);
-        let serial = Uart::start(M::UART, M::RECEIVED);
-        wake_on_bytes(serial.received);
+        let serial = Uart::start(M::UART, UART_RX_ENABLE | UART_RX_INTERRUPT);
+        // SAFETY: it breaks no critical section that masks by priority, as there is none, and its handler is below.
+        unsafe { NVIC::unmask(Interrupt(M::RECEIVED)) };
         #[cfg(feature = "defmt")]
         start_log(M::LOG_UART);
         (Mps2(PhantomData), serial)
     }
 
+    /// Takes what has come over the UART. To be called from the interrupt handler.
+    fn receive() {
+        write(M::UART + UART_INTSTATUS, UART_RX_STATUS);
+        while read(M::UART + UART_STATE) & UART_RX_FULL != 0 {
+            RECEIVED.put(read(M::UART + UART_DATA) as u8);
+        }
+        if read(M::UART + UART_STATE) & UART_RX_OVERRUN != 0 {
+            write(M::UART + UART_STATE, UART_RX_OVERRUN);
+            RECEIVED.lose();
+        }
+    }
+
     /// Prints a sentence whatever state the program is in.
     pub(crate) fn print_last_words(sentence: fmt::Arguments<'_>) {
         // The port can't fail, and there would be nobody to tell.
-        let _ = writeln!(Uart::start(M::UART, M::RECEIVED), "\n{sentence}");
+        let _ = writeln!(Uart::start(M::UART, 0), "\n{sentence}");
     }
 }
 
-/// Lets a byte received wake the chip from `wfi`. Interrupts stay masked, so no handler ever runs.
-fn wake_on_bytes(received: Received) {
-    cortex_m::interrupt::disable();
-    // SAFETY: it breaks no critical section that masks by priority, as there is none, and no handler can run.
-    unsafe { NVIC::unmask(received) };
+/// Every interrupt's handler; one alone is unmasked.
+///
+/// # Safety
+///
+/// Called by the chip only. It uses the UART's receiver and the ring, which nothing else writes to.
+#[exception]
+unsafe fn DefaultHandler(_number: i16) {
+    ThisBoard::receive();
 }
 
 #[cfg(feature = "defmt")]
 fn start_log(registers: usize) {
     static LOG: static_cell::StaticCell<Uart> = static_cell::StaticCell::new();
-    // Nothing is read from it, so no interrupt is waited for.
     defmt_serial::defmt_serial(LOG.init(Uart::start(registers, 0)));
 }
 
@@ -146,10 +164,11 @@ impl<M: Machine> Board for Mps2<M> {
 }
 
 impl Uart {
-    fn start(registers: usize, received: u16) -> Uart {
+    /// Lets it transmit, and what else `enable` says.
+    fn start(registers: usize, enable: u32) -> Uart {
         write(registers + UART_BAUDDIV, BAUD_DIVISOR);
-        write(registers + UART_CTRL, UART_TX_ENABLE | UART_RX_ENABLE | UART_RX_INTERRUPT);
-        Uart { registers, received: Received(received) }
+        write(registers + UART_CTRL, UART_TX_ENABLE | enable);
+        Uart(registers)
     }
 }
 
@@ -157,30 +176,27 @@ impl ErrorType for Uart {
     type Error = Infallible;
 }
 
-impl ReadReady for Uart {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(read(self.registers + UART_STATE) & UART_RX_FULL != 0)
+impl Serial for Uart {
+    fn received(&mut self) -> &Received {
+        &RECEIVED
     }
-}
 
-impl Read for Uart {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = bytes.first_mut() else { return Ok(0) };
-        while !self.read_ready()? {
-            cortex_m::asm::wfi();
-        }
-        *first = read(self.registers + UART_DATA) as u8;
-        write(self.registers + UART_INTSTATUS, UART_RX_STATUS);
-        NVIC::unpend(self.received);
-        Ok(1)
+    fn wait(&mut self) -> Result<(), Infallible> {
+        // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
+        cortex_m::interrupt::free(|_| {
+            if RECEIVED.is_empty() {
+                cortex_m::asm::wfi();
+            }
+        });
+        Ok(())
     }
 }
 
 impl Write for Uart {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         for byte in bytes {
-            while read(self.registers + UART_STATE) & UART_TX_FULL != 0 {}
-            write(self.registers + UART_DATA, (*byte).into());
+            while read(self.0 + UART_STATE) & UART_TX_FULL != 0 {}
+            write(self.0 + UART_DATA, (*byte).into());
         }
         Ok(bytes.len())
     }

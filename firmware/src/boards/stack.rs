@@ -54,7 +54,7 @@ pub(crate) fn paint() {
 fn lowest_used(end: usize, top: usize) -> usize {
     let mut address = end;
     // SAFETY: the linker gives the whole range to the stack, its ends are word-aligned, and reading words of it
-    // disturbs nothing, since no other thread or interrupt handler runs.
+    // disturbs nothing; an interrupt handler that uses some of them has ended when the next one is read.
     while address < top && unsafe { (address as *const u32).read_volatile() } == STACK_PAINT_VALUE {
         address += 4;
     }

@@ -1,14 +1,16 @@
 //! `qemu-system-riscv32 -M virt -bios none`: RV32IMAC, a 16550 UART, and a counter of instructions.
 //!
-//! Addresses: QEMU's `hw/riscv/virt.c`, the table `virt_memmap`. Registers: PC16550D data sheet, "Registers"; `minstret`
-//! in The RISC-V Instruction Set Manual, volume II. The log's port would be a second UART, which the machine lacks.
+//! Addresses and the UART's interrupt: QEMU's `hw/riscv/virt.c` and `virt.h`. Registers: PC16550D data sheet,
+//! "Registers"; RISC-V Platform-Level Interrupt Controller Specification, "Memory Map", context 0; `minstret` in The
+//! RISC-V Instruction Set Manual, volume II. The log's port would be a second UART, which the machine lacks.
 #![allow(unsafe_code)]
 
 use core::convert::Infallible;
 use core::fmt;
+use core::sync::atomic::AtomicU8;
 
-use embedded_io::{ErrorType, Read, ReadReady, Write};
-use pipsqueak_firmware::{Board, Clock, MemoryUse};
+use embedded_io::{ErrorType, Write};
+use pipsqueak_firmware::{Board, Clock, MemoryUse, Received, Serial};
 
 use super::last_words::stop;
 use super::stack;
@@ -16,9 +18,23 @@ use super::stack;
 const UART: usize = 0x1000_0000;
 /// Receiver buffer when read, transmitter holding register when written.
 const UART_DATA: usize = UART;
+const UART_INTERRUPT_ENABLE: usize = UART + 1;
+const DATA_AVAILABLE: u8 = 1 << 0;
 const UART_LINE_STATUS: usize = UART + 5;
 const DATA_READY: u8 = 1 << 0;
+const OVERRUN: u8 = 1 << 1;
 const TRANSMITTER_EMPTY: u8 = 1 << 5;
+
+const PLIC: usize = 0x0c00_0000;
+const UART_INTERRUPT: usize = 10;
+const PLIC_PRIORITY: usize = PLIC + 4 * UART_INTERRUPT;
+const PLIC_ENABLE: usize = PLIC + 0x2000;
+const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
+/// Read, the interrupt that is to be handled; written, the one that has been.
+const PLIC_CLAIM: usize = PLIC + 0x20_0004;
+
+/// What has come over the UART; this board has RAM enough for two lines.
+static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
 
 /// The board, started.
 pub(crate) struct VirtRv32(());
@@ -27,7 +43,7 @@ pub(crate) struct VirtRv32(());
 pub(crate) struct Uart(());
 
 fn read(register: usize) -> u8 {
-    // SAFETY: only the constants above are passed: byte registers that are always there and lie outside all memory
+    // SAFETY: only the UART's registers above are passed: they are bytes, are always there, and lie outside all memory
     // that Rust knows of.
     unsafe { (register as *const u8).read_volatile() }
 }
@@ -37,10 +53,30 @@ fn write(register: usize, value: u8) {
     unsafe { (register as *mut u8).write_volatile(value) }
 }
 
+fn read_word(register: usize) -> u32 {
+    // SAFETY: only the PLIC's registers above are passed: they are words, are always there, and lie outside all memory
+    // that Rust knows of.
+    unsafe { (register as *const u32).read_volatile() }
+}
+
+fn write_word(register: usize, value: u32) {
+    // SAFETY: as in `read_word`; none of these registers can make the chip touch memory.
+    unsafe { (register as *mut u32).write_volatile(value) }
+}
+
 impl VirtRv32 {
-    /// Marks the stack, so that its depth can be told. The UART and the counter run from reset.
+    /// Marks the stack, so that its depth can be told, and lets the UART interrupt. The counter runs from reset.
     pub(crate) fn start() -> (VirtRv32, Uart) {
         stack::paint();
+        write(UART_INTERRUPT_ENABLE, DATA_AVAILABLE);
+        write_word(PLIC_PRIORITY, 1);
+        write_word(PLIC_ENABLE, 1 << UART_INTERRUPT);
+        write_word(PLIC_THRESHOLD, 0);
+        // SAFETY: the handler is below, and no critical section is open.
+        unsafe {
+            riscv::register::mie::set_mext();
+            riscv::interrupt::enable();
+        }
         (VirtRv32(()), Uart(()))
     }
 
@@ -49,6 +85,21 @@ impl VirtRv32 {
         // The port can't fail, and there would be nobody to tell.
         let _ = writeln!(Uart(()), "\n{sentence}");
     }
+}
+
+/// Takes what has come over the UART.
+#[riscv_rt::core_interrupt(riscv::interrupt::Interrupt::MachineExternal)]
+fn receive() {
+    let interrupt = read_word(PLIC_CLAIM);
+    let mut status = read(UART_LINE_STATUS);
+    while status & DATA_READY != 0 {
+        if status & OVERRUN != 0 {
+            RECEIVED.lose();
+        }
+        RECEIVED.put(read(UART_DATA));
+        status = read(UART_LINE_STATUS);
+    }
+    write_word(PLIC_CLAIM, interrupt);
 }
 
 /// What the chip does when it can't go on.
@@ -87,18 +138,19 @@ impl ErrorType for Uart {
     type Error = Infallible;
 }
 
-impl ReadReady for Uart {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(read(UART_LINE_STATUS) & DATA_READY != 0)
+impl Serial for Uart {
+    fn received(&mut self) -> &Received {
+        &RECEIVED
     }
-}
 
-impl Read for Uart {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
-        let Some(first) = bytes.first_mut() else { return Ok(0) };
-        while !self.read_ready()? {}
-        *first = read(UART_DATA);
-        Ok(1)
+    fn wait(&mut self) -> Result<(), Infallible> {
+        // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
+        riscv::interrupt::free(|| {
+            if RECEIVED.is_empty() {
+                riscv::asm::wfi();
+            }
+        });
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::board::Board;
 use crate::packages::Consent;
 use crate::toolchain::{Toolchain, own_cargo};
-use crate::{firmware, paths, process, qemu};
+use crate::{firmware, paths, process, qemu, terminal};
 
 /// Runs the same command again, with an xtask that can decode the log.
 fn run_with_log_decoder() -> Result<()> {
@@ -15,7 +15,7 @@ fn run_with_log_decoder() -> Result<()> {
     let mut cargo = own_cargo();
     cargo.args(["run", "--quiet", "--package", "xtask", "--features", "log", "--manifest-path"]);
     cargo.arg(paths::root().join("Cargo.toml")).arg("--").args(std::env::args_os().skip(1));
-    process::run(&mut cargo)
+    process::replace_by(&mut cargo)
 }
 
 /// Builds the firmware with `model`, or with the demo's last one, and boots it.
@@ -36,5 +36,5 @@ pub fn run(board: Board, model: Option<PathBuf>, log: bool) -> Result<()> {
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     qemu::find_or_install(board, Consent::new(false))?;
     let image = firmware::build_with(&toolchain, board, &model, firmware::Options { log })?;
-    qemu::interact(board, &image, log)
+    terminal::interact(board, &image, log)
 }

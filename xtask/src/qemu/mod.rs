@@ -1,0 +1,147 @@
+//! Booting an image in QEMU and talking to its serial port.
+
+mod session;
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+pub use self::session::Session;
+use crate::board::Board;
+use crate::packages::{self, Consent, Manager};
+use crate::process;
+
+/// Where a model lies that is not linked in, from the start of flash; as in `firmware/memory/`.
+const MODEL_OFFSET: u32 = 1 << 20;
+/// How often a starting QEMU is looked at.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// Makes sure that QEMU is there for `board`.
+pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
+    let program = board.qemu_program();
+    if process::exists(program) {
+        return Ok(());
+    }
+    let Some(manager) = Manager::find() else {
+        bail!("{program} is missing; install QEMU from https://www.qemu.org/download");
+    };
+    packages::install("QEMU", manager, &[manager.qemu(program)], consent)?;
+    if !process::exists(program) {
+        bail!("{program} is still missing; install QEMU from https://www.qemu.org/download");
+    }
+    Ok(())
+}
+
+/// What QEMU is to boot.
+pub(crate) struct Boot<'b> {
+    pub(crate) board: Board,
+    pub(crate) image: &'b Path,
+    /// A model to put in flash, `MODEL_OFFSET` beyond its start.
+    pub(crate) model: Option<&'b Path>,
+    /// Where the second serial port is listened to.
+    pub(crate) log: Option<SocketAddr>,
+    /// Whether QEMU is kept out of the reach of the terminal's Ctrl-C.
+    pub(crate) apart: bool,
+}
+
+impl<'b> Boot<'b> {
+    pub(crate) fn new(board: Board, image: &'b Path) -> Boot<'b> {
+        Boot { board, image, model: None, log: None, apart: false }
+    }
+
+    /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
+    fn command(&self, serial: SocketAddr) -> Command {
+        let mut command = Command::new(self.board.qemu_program());
+        command
+            .args(self.board.qemu_machine())
+            .args(["-display", "none", "-monitor", "none"])
+            .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
+            .arg("-kernel")
+            .arg(self.image);
+        for port in [Some(serial), self.log].into_iter().flatten() {
+            command.args(["-serial", &format!("tcp:{port},nodelay=on")]);
+        }
+        if let Some(model) = self.model {
+            let address = self.board.flash() + MODEL_OFFSET;
+            // A comma in QEMU's lists is typed twice.
+            let file = model.display().to_string().replace(',', ",,");
+            command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
+        }
+        if self.apart {
+            process::set_apart(&mut command);
+        }
+        command
+    }
+}
+
+/// A running QEMU and this program's end of the board's serial port. Dropping it ends QEMU.
+pub(crate) struct Emulator {
+    qemu: Child,
+    serial: TcpStream,
+}
+
+impl Emulator {
+    /// Starts QEMU. The board's serial port is a connection of its own, so that QEMU never touches the terminal that
+    /// this program runs in.
+    pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let mut command = boot.command(listener.local_addr()?);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let started = command.spawn();
+        let mut qemu = started.with_context(|| {
+            format!("`{}` can't be started; run: cargo xtask setup", process::shown(&command))
+        })?;
+        match accept(&listener, &mut qemu) {
+            Ok(serial) => Ok(Emulator { qemu, serial }),
+            Err(error) => {
+                end(&mut qemu);
+                Err(error)
+            }
+        }
+    }
+
+    /// Another handle of the serial port.
+    pub(crate) fn serial(&self) -> Result<TcpStream> {
+        Ok(self.serial.try_clone()?)
+    }
+
+    /// Waits until QEMU has ended by itself.
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.qemu.wait()?)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        end(&mut self.qemu);
+    }
+}
+
+fn end(qemu: &mut Child) {
+    // Fails only if it has ended.
+    let _ = qemu.kill();
+    let _ = qemu.wait();
+}
+
+/// Waits for QEMU to connect, as long as it runs.
+fn accept(listener: &TcpListener, qemu: &mut Child) -> Result<TcpStream> {
+    listener.set_nonblocking(true)?;
+    loop {
+        match listener.accept() {
+            Ok((serial, _)) => {
+                serial.set_nonblocking(false)?;
+                serial.set_nodelay(true)?;
+                return Ok(serial);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(GLANCE),
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(status) = qemu.try_wait()? {
+            bail!("QEMU ended before it had started the board ({status}); what it printed says why.");
+        }
+    }
+}

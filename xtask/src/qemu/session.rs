@@ -1,0 +1,111 @@
+//! A board that a program talks to.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Boot, Emulator};
+use crate::board::Board;
+
+/// A board running in QEMU, its serial port at this program's end. Dropping it ends QEMU.
+pub struct Session {
+    emulator: Emulator,
+    input: TcpStream,
+    output: Receiver<Vec<u8>>,
+    /// What has come from the board and has not been read.
+    unread: Vec<u8>,
+}
+
+impl Session {
+    /// Boots `image`.
+    pub fn boot(board: Board, image: &Path) -> Result<Session> {
+        Session::start(&Boot::new(board, image))
+    }
+
+    /// Boots `image` with the file `model` in flash, where the image looks for it.
+    pub fn boot_with_model(board: Board, image: &Path, model: &Path) -> Result<Session> {
+        Session::start(&Boot { model: Some(model), ..Boot::new(board, image) })
+    }
+
+    fn start(boot: &Boot) -> Result<Session> {
+        let emulator = Emulator::start(boot)?;
+        let (input, output) = (emulator.serial()?, receive(emulator.serial()?));
+        Ok(Session { emulator, input, output, unread: Vec::new() })
+    }
+
+    /// Types bytes.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.input.write_all(bytes).context("The board's serial port is closed")
+    }
+
+    /// Types a line and Enter.
+    pub fn send_line(&mut self, line: &str) -> Result<()> {
+        self.send(format!("{line}\n").as_bytes())
+    }
+
+    /// Waits until `wanted` has come; returns all that came since the last call, `wanted` at its end.
+    pub fn read_until(&mut self, wanted: &str, timeout: Duration) -> Result<String> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(start) = find(&self.unread, wanted.as_bytes()) {
+                return Ok(self.take(start + wanted.len()));
+            }
+            let patience = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(patience) {
+                Ok(bytes) => self.unread.extend(bytes),
+                Err(RecvTimeoutError::Timeout) => bail!(
+                    "The board has not printed {wanted:?} within {} s; it printed {:?}.",
+                    timeout.as_secs_f32(),
+                    String::from_utf8_lossy(&self.unread)
+                ),
+                Err(RecvTimeoutError::Disconnected) => bail!(
+                    "The board ended before it printed {wanted:?}; it printed {:?}.",
+                    String::from_utf8_lossy(&self.unread)
+                ),
+            }
+        }
+    }
+
+    /// Waits for the board to end by itself; returns its exit code, and what it printed last.
+    pub fn wait(mut self, timeout: Duration) -> Result<(i32, String)> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.unread.extend(bytes),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("The board has not ended within {} s.", timeout.as_secs_f32())
+                }
+            }
+        }
+        let status = self.emulator.wait()?;
+        let text = self.take(self.unread.len());
+        Ok((status.code().unwrap_or(-1), text))
+    }
+
+    fn take(&mut self, count: usize) -> String {
+        let taken: Vec<u8> = self.unread.drain(..count).collect();
+        String::from_utf8_lossy(&taken).into_owned()
+    }
+}
+
+fn receive(mut output: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}

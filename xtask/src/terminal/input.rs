@@ -1,0 +1,146 @@
+//! Lines for the board: from a person, through an editor with a history, or from a pipe.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use anyhow::Result;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{Config, Editor};
+
+use super::{CTRL_C, Event};
+use crate::paths;
+
+/// The most lines that are read from a pipe before the board asks for them.
+const AHEAD_LINES: usize = 1000;
+/// How long a reader that is so far ahead waits.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The most bytes of a line that are kept; the board takes half as many, and says so.
+const LINE_BYTES: usize = 1024;
+
+/// Where lines come from. The thread that reads them ends with the program, since reading can't be broken off.
+pub(super) struct Input {
+    /// Asks the editor for a line; a pipe is read as fast as it comes, since a Ctrl-C may follow.
+    ask: Option<Sender<()>>,
+    /// Lines that have been read and that the board has not been given.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Input {
+    /// A person at a terminal, with an editor.
+    pub(super) fn edited(events: Sender<Event>) -> Result<Input> {
+        let (ask, asks) = channel();
+        let mut editor = editor()?;
+        std::thread::spawn(move || edit_lines(&mut editor, &asks, &events));
+        Ok(Input { ask: Some(ask), waiting: Arc::default() })
+    }
+
+    /// Whatever stdin is.
+    pub(super) fn piped(events: Sender<Event>) -> Input {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let ours = waiting.clone();
+        std::thread::spawn(move || read_lines(&mut std::io::stdin().lock(), &ours, &events));
+        Input { ask: None, waiting }
+    }
+
+    /// Lets the person type a line.
+    pub(super) fn ask(&self) {
+        if let Some(ask) = &self.ask {
+            // Fails only if the editor has ended, which an event says.
+            let _ = ask.send(());
+        }
+    }
+
+    /// Says how many lines wait for the board.
+    pub(super) fn note_waiting(&self, lines: usize) {
+        self.waiting.store(lines, Ordering::Relaxed);
+    }
+}
+
+fn editor() -> Result<Editor<(), FileHistory>> {
+    let config = Config::builder().auto_add_history(true).bracketed_paste(false).build();
+    let mut editor = Editor::with_config(config)?;
+    // There is no history yet at the first start, and it is not worth a word where it can't be kept.
+    let _ = editor.load_history(&paths::run_history());
+    Ok(editor)
+}
+
+/// Reads a line each time that it is asked, until Ctrl-D.
+fn edit_lines(editor: &mut Editor<(), FileHistory>, asks: &Receiver<()>, events: &Sender<Event>) {
+    for () in asks {
+        let line = loop {
+            match editor.readline("> ") {
+                Ok(line) => break line,
+                // The line is taken back; it was never sent.
+                Err(ReadlineError::Interrupted) => {}
+                Err(_) => return drop(events.send(Event::EndOfInput)),
+            }
+        };
+        let _ = editor.append_history(&paths::run_history());
+        let _ = events.send(Event::Line(line.into_bytes()));
+    }
+}
+
+/// Reads lines to the end. A Ctrl-C among them takes back what was typed before it.
+fn read_lines(input: &mut impl Read, waiting: &AtomicUsize, events: &Sender<Event>) {
+    let mut line = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = input.read(&mut buffer) {
+        for &byte in &buffer[..count] {
+            match byte {
+                b'\n' => drop(events.send(Event::Line(std::mem::take(&mut line)))),
+                CTRL_C => {
+                    line.clear();
+                    let _ = events.send(Event::Stop);
+                }
+                byte if line.len() < LINE_BYTES => line.push(byte),
+                _ => {}
+            }
+        }
+        while waiting.load(Ordering::Relaxed) > AHEAD_LINES {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    if !line.is_empty() {
+        let _ = events.send(Event::Line(line));
+    }
+    let _ = events.send(Event::EndOfInput);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a pipe with these bytes brings about, in words.
+    fn piped(bytes: &[u8]) -> Vec<String> {
+        let (sender, events) = channel();
+        read_lines(&mut &*bytes, &AtomicUsize::new(0), &sender);
+        drop(sender);
+        let word = |event| match event {
+            Event::Line(line) => String::from_utf8(line).unwrap(),
+            Event::Stop => "STOP".into(),
+            Event::EndOfInput => "END".into(),
+            _ => unreachable!(),
+        };
+        events.into_iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_pipe_is_read_line_by_line() {
+        assert_eq!(piped(b"one\n\ntwo\nthree"), ["one", "", "two", "three", "END"]);
+        assert_eq!(piped(b""), ["END"]);
+    }
+
+    #[test]
+    fn ctrl_c_takes_back_what_is_no_line_yet() {
+        assert_eq!(piped(b"one\ntwo\x03three\n"), ["one", "STOP", "three", "END"]);
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory_without_end() {
+        assert_eq!(piped(&[b'x'; 100_000])[0].len(), LINE_BYTES);
+    }
+}

@@ -1,0 +1,262 @@
+//! `cargo xtask run` as a person meets it, at a pseudo-terminal, and as a script does, through a pipe.
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use nix::sys::termios::{Termios, tcgetattr};
+use pipsqueak::Precision;
+use pipsqueak_tests::{SMALL, random_model};
+use pty_process::blocking::{Pts, Pty};
+
+/// A program that has not answered by then is stuck; no test passes or fails by a shorter time.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// More than the serial port and the board keep of what is typed ahead.
+const AHEAD_BYTES: usize = 3000;
+
+/// xtask, which cargo builds beside the tests. Not by its path at compile time, because the checkout may have moved.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("xtask")
+}
+
+/// `xtask run` with a model of random weights, whose texts never end by themselves.
+fn arguments() -> [String; 3] {
+    static FILE: LazyLock<String> = LazyLock::new(|| {
+        let path = program().with_file_name("endless.pip");
+        std::fs::write(&path, random_model(&SMALL, Precision::Int8).bytes()).unwrap();
+        path.display().to_string()
+    });
+    ["run".into(), "--model".into(), FILE.clone()]
+}
+
+/// A person in front of a terminal, in which `xtask run` has been started.
+struct Person {
+    keyboard: Arc<Pty>,
+    screen: Receiver<Vec<u8>>,
+    /// What is on the screen and has not been looked at.
+    unseen: String,
+    program: Child,
+    terminal: Pts,
+    as_found: Termios,
+}
+
+impl Person {
+    fn sits_down() -> Person {
+        let (pty, terminal) = pty_process::blocking::open().unwrap();
+        let as_found = tcgetattr(&terminal).unwrap();
+        let mut command = pty_process::blocking::Command::new(program()).args(arguments());
+        let program = command.spawn_borrowed(&terminal).unwrap();
+        let keyboard = Arc::new(pty);
+        let screen = watch(keyboard.clone());
+        Person { keyboard, screen, unseen: String::new(), program, terminal, as_found }
+    }
+
+    fn types(&self, keys: &[u8]) {
+        (&*self.keyboard).write_all(keys).unwrap();
+    }
+
+    /// Waits until `wanted` is on the screen; returns all that has come up to it.
+    fn sees(&mut self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.unseen.contains(wanted) {
+            match self.screen.recv_timeout(Duration::from_secs(1)) {
+                Ok(more) => self.unseen += &String::from_utf8_lossy(&more),
+                Err(_) if Instant::now() < deadline && self.program.try_wait().unwrap().is_none() => {}
+                Err(_) => panic!("{wanted:?} does not come: {:?}", self.unseen),
+            }
+        }
+        let end = self.unseen.find(wanted).unwrap() + wanted.len();
+        self.unseen.drain(..end).collect()
+    }
+
+    /// Waits for the program's end, which must leave the terminal as it was; returns what is left on the screen.
+    fn leaves(mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline && self.program.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let status = self.program.try_wait().unwrap().expect("the program ends");
+        assert_eq!(tcgetattr(&self.terminal).unwrap(), self.as_found, "the terminal is not as it was found");
+        while let Ok(more) = self.screen.recv_timeout(Duration::from_millis(200)) {
+            self.unseen += &String::from_utf8_lossy(&more);
+        }
+        (status, std::mem::take(&mut self.unseen))
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        // Has ended, unless the test has failed.
+        let _ = self.program.kill();
+    }
+}
+
+/// All that comes to the screen.
+fn watch(pty: Arc<Pty>) -> Receiver<Vec<u8>> {
+    let (sender, screen) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = (&*pty).read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    screen
+}
+
+/// The number of tokens in the line that ends a text.
+fn tokens(text: &str) -> u32 {
+    let (_, numbers) = text.rsplit_once('[').unwrap();
+    numbers.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn every_line_typed_is_taken() {
+    let mut person = Person::sits_down();
+    person.sees("or :help");
+    person.types(b":length 5\r");
+    person.sees("length 5 tokens");
+    person.types(b"Once\r");
+    assert_eq!(tokens(&person.sees("tokens, ")), 5);
+    person.types("grüße\x7f\x7f\x7f\x7f\x7f:stats\r".as_bytes());
+    person.sees("last text: 5 tokens");
+    person.types(b":quit\r");
+    assert!(person.leaves().0.success());
+}
+
+#[test]
+fn lines_typed_ahead_are_taken_in_their_turn() {
+    let mut person = Person::sits_down();
+    person.types(b":length 6\rOnce\r:length 7\rOnce\r:stats\r");
+    person.sees("length 6 tokens");
+    assert_eq!(tokens(&person.sees("tokens, ")), 6);
+    person.sees("length 7 tokens");
+    assert_eq!(tokens(&person.sees("tokens, ")), 7);
+    person.sees("last text: 7 tokens");
+    person.types(b"\x04");
+    assert!(person.leaves().0.success());
+}
+
+#[test]
+fn ctrl_c_stops_the_text_and_the_session_goes_on() {
+    let mut person = Person::sits_down();
+    person.sees("or :help");
+    person.types(b":length 20000\r");
+    person.sees("length 20000 tokens");
+    person.types(b"Once\r");
+    person.sees("Once\r\n");
+    std::thread::sleep(Duration::from_secs(1));
+    person.types(&[b'x'; AHEAD_BYTES]);
+    person.types(b"\x03");
+    assert!(tokens(&person.sees("tokens, ")) < 20_000);
+    person.sees("fingerprint");
+    person.types(b":seed 3\r");
+    person.sees("seed 3\r\n");
+    person.types(b"taken back\x03");
+    person.types(b":seed 4\r");
+    person.sees("length 20000 tokens, seed 4");
+    // Typed while the board writes.
+    person.types(b":length 2000\rOnce\r\x04");
+    assert!(person.leaves().0.success());
+}
+
+#[test]
+fn arrow_keys_edit_the_line_and_fetch_earlier_ones() {
+    let mut person = Person::sits_down();
+    person.sees("or :help");
+    person.types(b":seed 14\x1b[D\x1b[D2\r");
+    person.sees("tokens, seed 214");
+    person.types(b":seed 5\r");
+    person.sees("tokens, seed 5");
+    person.types(b"\x1b[A\x1b[A0\r");
+    person.sees("tokens, seed 2140");
+    person.types(b":quit\r");
+    assert!(person.leaves().0.success());
+}
+
+#[test]
+fn a_signal_ends_all_of_it() {
+    let mut person = Person::sits_down();
+    person.sees("> ");
+    let qemu = child_of(person.program.id());
+    signal("TERM", person.program.id());
+    let (status, _) = person.leaves();
+    assert_eq!(status.signal(), Some(15));
+    assert!(!is_running(qemu), "QEMU {qemu} goes on");
+}
+
+#[test]
+fn a_board_that_dies_gets_a_sentence() {
+    for typed in ["", "half a line"] {
+        let mut person = Person::sits_down();
+        person.sees("> ");
+        person.types(typed.as_bytes());
+        person.sees(typed);
+        signal("KILL", child_of(person.program.id()));
+        let (status, seen) = person.leaves();
+        assert_eq!(status.code(), Some(1));
+        let sentence = "\nerror: QEMU has ended (signal: 9 (SIGKILL)), and the board with it.";
+        assert!(seen.contains(sentence), "{seen}");
+    }
+}
+
+fn signal(name: &str, process: u32) {
+    let kill = Command::new("kill").args(["-s", name, &process.to_string()]).status();
+    assert!(kill.unwrap().success());
+}
+
+fn is_running(process: u32) -> bool {
+    let ps = Command::new("ps").args(["-p", &process.to_string()]).stdout(Stdio::null()).status();
+    ps.unwrap().success()
+}
+
+/// The only process that a process has started.
+fn child_of(process: u32) -> u32 {
+    let ps = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap();
+    let table = String::from_utf8(ps.stdout).unwrap();
+    let numbers = |line: &str| line.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u32>>();
+    let children = table.lines().map(numbers).filter(|row| row[1] == process).map(|row| row[0]);
+    let [child] = children.collect::<Vec<_>>()[..] else { panic!("{process} has not one child: {table}") };
+    child
+}
+
+/// What `xtask run` prints when bytes are piped to it, some seconds between one part and the next.
+fn piped(parts: &[&[u8]]) -> String {
+    let mut command = Command::new(program());
+    let mut child = command.args(arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for (i, part) in parts.iter().enumerate() {
+        std::thread::sleep(Duration::from_secs(3 * i as u64));
+        input.write_all(part).unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_pipe_of_any_length_is_taken_line_by_line() {
+    let lines: String = (0..300).map(|i| format!(":seed {i}{}\n", " ".repeat(50))).collect();
+    let printed = piped(&[lines.as_bytes(), b":length 3\nOnce"]);
+    for i in 0..300 {
+        assert!(printed.contains(&format!("length 200 tokens, seed {i}\n")), "{i} is missing in {printed}");
+    }
+    assert!(printed.contains("\n[3 tokens, "), "{printed}");
+}
+
+#[test]
+fn ctrl_c_through_a_pipe_stops_a_text_too() {
+    let ahead = "x".repeat(AHEAD_BYTES) + "\n:seed 1\n";
+    let printed = piped(&[b":length 20000\nOnce\n", &[ahead.as_bytes(), b"half\x03:seed 2\n"].concat()]);
+    let (text, rest) = printed.split_once(", fingerprint ").unwrap();
+    assert!(tokens(text) < 20_000);
+    assert!(rest.contains("seed 2\n") && !rest.contains("seed 1\n"), "{rest}");
+}
