@@ -129,7 +129,7 @@ fn row(model: &Model<'_>, parameter: Parameter, layer: usize, row: usize) -> Vec
 /// The parameters that the model has, each with its last layer and row.
 fn last_rows(model: &Model<'_>) -> impl Iterator<Item = (Parameter, usize, usize)> {
     let shapes = Parameter::ALL.map(|parameter| (parameter, parameter.shape(model.config())));
-    let present = shapes.into_iter().filter(|(_, shape)| shape.len() > 0);
+    let present = shapes.into_iter().filter(|(_, shape)| !shape.is_empty());
     present.map(|(parameter, Shape { layers, rows, .. })| (parameter, layers - 1, rows - 1))
 }
 

@@ -74,7 +74,7 @@ impl Eval {
         let model = file.model()?;
         let corpus = source::read_text(&self.text, &self.reading)?;
         let Read { mut tokens, bytes, unseen } =
-            vocabulary::read(model.tokenizer(), &corpus, &Passes::new())?;
+            vocabulary::read(model.tokenizer(), &corpus, &Passes::default())?;
         self.report(corpus.name(), unseen)?;
         let bytes_per_token = bytes as f64 / tokens.len() as f64;
         tokens.truncate(self.tokens.unwrap_or(usize::MAX));

@@ -31,13 +31,15 @@ pub struct Passes {
     most_bytes: Cell<usize>,
 }
 
-impl Passes {
+impl Default for Passes {
     /// No pass has begun.
-    pub fn new() -> Passes {
+    fn default() -> Passes {
         let bar = RefCell::new(ProgressBar::hidden());
         Passes { bar, pending: Cell::new(0), portion: Cell::new(1), most_bytes: Cell::new(0) }
     }
+}
 
+impl Passes {
     /// What the passes so far took at most, beside the text.
     pub fn most_bytes(&self) -> usize {
         self.most_bytes.get()

@@ -100,7 +100,7 @@ impl Sweep {
         let stopped = stop_on_ctrl_c();
         let started = Instant::now();
         let material = self.source.read(self.recipe.seed)?;
-        let passes = Passes::new();
+        let passes = Passes::default();
         let vocabularies = self.vocabularies(&material.corpus, vocab, &passes)?;
         let size = |vocabulary: &OwnedVocabulary| VocabularySize {
             vocab: vocabulary.vocab(),

@@ -31,12 +31,14 @@ pub struct WordCounts<'t> {
     seen: [bool; 256],
 }
 
-impl<'t> WordCounts<'t> {
+impl Default for WordCounts<'_> {
     /// No words yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         WordCounts { counts: HashMap::new(), bytes: 0, seen: [false; 256] }
     }
+}
 
+impl<'t> WordCounts<'t> {
     /// Counts the words of a text; `progress` hears of the bytes that are done.
     pub fn add(&mut self, text: &'t str, words: Words, progress: impl Fn(usize)) {
         for word in words.split(text, false) {
@@ -226,7 +228,7 @@ mod tests {
     use crate::random::SplitMix64;
 
     fn learned(text: &str, merges: usize) -> Vec<String> {
-        let mut counts = WordCounts::new();
+        let mut counts = WordCounts::default();
         counts.add(text, Words::Runs, |_| ());
         let mut pieces: Vec<String> =
             counts.alphabet().into_iter().map(|byte| char::from(byte).into()).collect();
@@ -260,7 +262,7 @@ mod tests {
         for text in [&letters, &words] {
             let common = " the common words".repeat(1000);
             let text = format!("{common}{text}{common}\n");
-            let mut counts = WordCounts::new();
+            let mut counts = WordCounts::default();
             counts.add(&text, Words::Runs, |_| ());
             assert!(
                 counts.bytes <= WORDS_BYTES_MAX && counts.bytes > WORDS_BYTES_MAX / 4,

@@ -220,7 +220,7 @@ fn characters(corpus: &Corpus) -> OwnedPieces {
 /// Byte-level BPE over words as the core cuts them.
 fn merges(corpus: &Corpus, size: usize, specials: usize, progress: &dyn Progress) -> Result<OwnedPieces> {
     let words = Words::Runs;
-    let mut counts = WordCounts::new();
+    let mut counts = WordCounts::default();
     progress.begin("words", corpus.text_bytes() as u64);
     corpus.documents().for_each(|text| counts.add(text, words, |bytes| progress.advance(bytes as u64)));
     let alphabet = counts.alphabet();

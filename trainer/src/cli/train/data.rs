@@ -48,7 +48,7 @@ impl Train {
     pub(super) fn data(&self) -> Result<Data> {
         let material = self.source.read(self.recipe.seed)?;
         let corpus = &material.corpus;
-        let passes = Passes::new();
+        let passes = Passes::default();
         let (vocabulary, plan) =
             Plan::make(corpus, &self.chip, &self.shape, &self.tokens, self.precision, &passes)?;
         let context = plan.config.context;
