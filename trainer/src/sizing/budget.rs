@@ -348,7 +348,7 @@ mod tests {
         for smaller in [chip(64, 20), chip(256, 6)] {
             let message = refusal(smaller, &NONE);
             assert!(
-                message.starts_with("the firmware alone takes 72 KiB of flash and 6 KiB of RAM"),
+                message.starts_with("the firmware alone takes 79 KiB of flash and 6 KiB of RAM"),
                 "{message}"
             );
             assert!(message.ends_with("choose a larger board") && !message.contains("--vocab"), "{message}");
