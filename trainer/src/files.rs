@@ -1,7 +1,7 @@
 //! The files that a command reads and writes. Nothing is ever written over a file that is read, nor over one of another
 //! kind than what is written.
 //!
-//! [`Files`] is checked before a command begins its work; [`write`] looks once more before it replaces a file, since hours
+//! [`Files`] is checked before a command begins its work; [`write()`] looks once more before it replaces a file, since hours
 //! of training may lie between the two.
 
 use std::fs::{self, File, Metadata};

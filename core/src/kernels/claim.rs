@@ -19,7 +19,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// See the [module](self).
+/// A static that is handed out once: at most one caller gets it, and an uncontended first one always does.
 #[repr(C, align(4))]
 pub struct Claim<T: ?Sized> {
     last: AtomicUsize,
