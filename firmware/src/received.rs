@@ -47,6 +47,7 @@ pub(crate) enum Taken {
 
 impl<const N: usize> Received<[AtomicU8; N]> {
     /// An empty ring.
+    #[allow(clippy::new_without_default)] // for statics, which need a `const fn`
     pub const fn new() -> Self {
         const { assert!(N.is_power_of_two() && N > 1, "a ring has 2, 4, 8, … bytes") };
         Received {
