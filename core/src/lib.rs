@@ -98,3 +98,8 @@ pub mod internal {
         pub use crate::tokenizer::*;
     }
 }
+
+/// The README's program compiles and runs as it stands.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
