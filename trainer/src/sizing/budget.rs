@@ -342,7 +342,7 @@ mod tests {
             refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
         );
         assert!(
-            refusal(chip(80, 64), refusal(chip(73, 64), &NONE)NONE)
+            refusal(chip(80, 64), &NONE)
                 .contains("bytes of flash with the firmware, and the chip has 81,920")
         );
         for smaller in [chip(64, 20), chip(256, 6)] {
