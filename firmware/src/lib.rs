@@ -1,15 +1,16 @@
 //! A prompt at a serial port: what is typed is continued by the model, token by token.
 //!
-//! This library is the part that is the same on every board. It works over any [`embedded_io`] serial port, has no
-//! `unsafe`, allocates nothing, and no byte received can make it panic; its tests run on the PC. A board is one file
-//! in `src/boards/`, and the program in `src/main.rs` puts the two together.
+//! Everything but `boards` is the same on every board. It works over any serial port, has no `unsafe`, allocates
+//! nothing, and no byte received can make it panic; its tests run on the PC. A board is one file in `src/boards/`, and
+//! the program in `src/bin/firmware.rs` puts the two together.
 #![no_std]
-#![forbid(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;
 
 mod board;
+#[cfg(target_os = "none")]
+pub mod boards;
 mod command;
 mod console;
 mod decimal;

@@ -101,7 +101,7 @@ fn the_board_writes_what_the_pc_writes() {
     }
 }
 
-/// As in `firmware/src/checks.rs`, whose image takes any model.
+/// As in `firmware/src/bin/checks.rs`, whose image takes any model.
 const CHECKED: (&str, Sampling, u64, u32) = ("Once", SAMPLINGS[1], 5, 100);
 
 /// What the board's program that checks its arithmetic prints, with a model or without.

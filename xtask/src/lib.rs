@@ -10,8 +10,7 @@ pub mod firmware;
 #[cfg(feature = "log")]
 mod log;
 #[cfg(not(feature = "log"))]
-#[path = "no_log.rs"]
-mod log;
+mod no_log;
 pub mod packages;
 pub mod paths;
 pub mod process;
@@ -20,3 +19,6 @@ pub mod qemu;
 mod terminal;
 pub mod toolchain;
 mod trainer;
+
+#[cfg(not(feature = "log"))]
+use no_log as log;

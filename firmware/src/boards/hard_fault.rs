@@ -1,5 +1,4 @@
 //! What a Cortex-M does when it can't go on.
-#![allow(unsafe_code)]
 
 use cortex_m_rt::{ExceptionFrame, exception};
 

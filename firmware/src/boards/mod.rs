@@ -1,12 +1,14 @@
 //! The boards, one file each; a feature chooses which is built.
 //!
-//! A board is a type `ThisBoard` with `start() -> (ThisBoard, Serial)`, and `print_last_words`, which the handlers below
-//! use when all else has failed. `unsafe` is allowed here and nowhere else in the firmware: registers are memory, and
-//! the linker's symbols are addresses.
+//! A board is a type `ThisBoard` with `start() -> (ThisBoard, impl Serial)`, and `print_last_words`, which the handlers
+//! in [`last_words`] use when all else has failed. `unsafe` is allowed here and nowhere else in the firmware: registers
+//! are memory, and the linker's symbols are addresses.
+#![allow(unsafe_code)]
 
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
+mod model_region;
 #[cfg(target_arch = "arm")]
 mod mps2;
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
@@ -19,26 +21,31 @@ mod stack;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
+pub use model_region::model_region;
+
+/// The board that the image is for.
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
-pub(crate) type ThisBoard = mps2::Mps2<mps2_an385::An385>;
+pub type ThisBoard = mps2::Mps2<mps2_an385::An385>;
+/// The board that the image is for.
 #[cfg(feature = "mps2-an386")]
-pub(crate) type ThisBoard = mps2::Mps2<mps2_an386::An386>;
+pub type ThisBoard = mps2::Mps2<mps2_an386::An386>;
+/// The board that the image is for.
 #[cfg(feature = "mps2-an505")]
-pub(crate) type ThisBoard = mps2::Mps2<mps2_an505::An505>;
+pub type ThisBoard = mps2::Mps2<mps2_an505::An505>;
 #[cfg(feature = "virt-rv32")]
-pub(crate) use virt_rv32::VirtRv32 as ThisBoard;
+pub use virt_rv32::VirtRv32 as ThisBoard;
 
 /// The attribute of `main`.
 #[cfg(target_arch = "arm")]
-pub(crate) use cortex_m_rt::entry;
+pub use cortex_m_rt::entry;
 /// The attribute of `main`.
 #[cfg(target_arch = "riscv32")]
-pub(crate) use riscv_rt::entry;
+pub use riscv_rt::entry;
 
 /// An emulator's whole worth is that it repeats.
 const EMULATOR_SEED: u64 = 42;
 
 /// Ends QEMU.
-pub(crate) fn exit(succeeded: bool) -> ! {
+pub fn exit(succeeded: bool) -> ! {
     semihosting::process::exit(i32::from(!succeeded))
 }

@@ -1,5 +1,4 @@
 //! Flash beyond the program, where a model lies that is not linked in.
-#![allow(unsafe_code)]
 
 // The linker script of each board defines these; only their addresses mean something.
 unsafe extern "C" {
@@ -8,7 +7,7 @@ unsafe extern "C" {
 }
 
 /// The whole region; what lies behind the model in it means nothing.
-pub(crate) fn model_region() -> &'static [u8] {
+pub fn model_region() -> &'static [u8] {
     let start = &raw const _model_start;
     let length = (&raw const _model_end).addr() - start.addr();
     // SAFETY: the region is memory of the board from end to end, the program's own sections end below it, and nothing

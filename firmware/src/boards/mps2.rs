@@ -4,17 +4,16 @@
 //! `qemu-system-arm -icount shift=0 -semihosting-config enable=on,target=native`: an instruction then takes one
 //! nanosecond of the chip's time, and the timer's tick comes every so many instructions, the same on every run.
 //! Registers: Arm Cortex-M System Design Kit Technical Reference Manual, "APB timer" and "APB UART".
-#![allow(unsafe_code)]
 
 use core::convert::Infallible;
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU8;
 
+use crate::{Board, Clock, MemoryUse, Received, Serial};
 use cortex_m::peripheral::NVIC;
 use cortex_m_rt::exception;
 use embedded_io::{ErrorType, Write};
-use pipsqueak_firmware::{Board, Clock, MemoryUse, Received, Serial};
 
 use super::{ThisBoard, stack};
 
@@ -26,7 +25,7 @@ static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
 /// # Safety
 ///
 /// The addresses are those of such peripherals, and the interrupt's number is below the number that the chip has.
-pub(crate) unsafe trait Machine {
+pub unsafe trait Machine {
     /// As in [`Board::NAME`].
     const NAME: &'static str;
     /// Instructions, of a nanosecond each, in one tick of the timer's clock.
@@ -64,10 +63,10 @@ const UART_RX_STATUS: u32 = 1 << 1;
 const BAUD_DIVISOR: u32 = 217;
 
 /// A board, started.
-pub(crate) struct Mps2<M>(PhantomData<M>);
+pub struct Mps2<M>(PhantomData<M>);
 
 /// A CMSDK UART, by the address of its registers.
-pub(crate) struct Uart(usize);
+pub struct Uart(usize);
 
 /// An interrupt, by its number.
 #[derive(Clone, Copy)]
@@ -93,7 +92,7 @@ fn write(register: usize, value: u32) {
 
 impl<M: Machine> Mps2<M> {
     /// Starts the timer and the UARTs. The clocks run from reset.
-    pub(crate) fn start() -> (Self, Uart) {
+    pub fn start() -> (Self, Uart) {
         write(M::TIMER + TIMER_RELOAD, u32::MAX);
         write(M::TIMER + TIMER_VALUE, u32::MAX);
         write(M::TIMER + TIMER_CTRL, TIMER_ENABLE);

@@ -1,11 +1,10 @@
 //! `qemu-system-arm -M mps2-an385`: a Cortex-M3, which also runs the Cortex-M0's instructions (ARMv6-M), each as one.
 //! Addresses: Arm Application Note AN385, "Memory map" and "Interrupts".
-#![allow(unsafe_code)]
 
 use super::mps2::Machine;
 
 /// The board.
-pub(crate) enum An385 {}
+pub enum An385 {}
 
 // SAFETY: the constants are the application note's.
 unsafe impl Machine for An385 {

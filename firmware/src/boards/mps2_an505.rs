@@ -1,11 +1,10 @@
 //! `qemu-system-arm -M mps2-an505`: a Cortex-M33 with TrustZone. The program stays in the secure state that the chip
 //! boots in, and uses the peripherals' secure addresses. Addresses: Arm Application Note AN505, "Memory map" and "Interrupts".
-#![allow(unsafe_code)]
 
 use super::mps2::Machine;
 
 /// The board.
-pub(crate) enum An505 {}
+pub enum An505 {}
 
 // SAFETY: the constants are the application note's.
 unsafe impl Machine for An505 {

@@ -1,9 +1,8 @@
 //! What the linker and the stack's paint tell about memory, on any chip that `cortex-m-rt` or `riscv-rt` starts.
-#![allow(unsafe_code)]
 
+use crate::MemoryUse;
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::STACK_PAINT_VALUE;
-use pipsqueak_firmware::MemoryUse;
 
 /// `riscv-rt` does not paint; [`paint`] does.
 #[cfg(target_arch = "riscv32")]

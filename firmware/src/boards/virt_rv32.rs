@@ -3,14 +3,13 @@
 //! Addresses and the UART's interrupt: QEMU's `hw/riscv/virt.c` and `virt.h`. Registers: PC16550D data sheet,
 //! "Registers"; RISC-V Platform-Level Interrupt Controller Specification, "Memory Map", context 0; `minstret` in The
 //! RISC-V Instruction Set Manual, volume II. The log's port would be a second UART, which the machine lacks.
-#![allow(unsafe_code)]
 
 use core::convert::Infallible;
 use core::fmt;
 use core::sync::atomic::AtomicU8;
 
+use crate::{Board, Clock, MemoryUse, Received, Serial};
 use embedded_io::{ErrorType, Write};
-use pipsqueak_firmware::{Board, Clock, MemoryUse, Received, Serial};
 
 use super::last_words::stop;
 use super::stack;
@@ -37,10 +36,10 @@ const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
 
 /// The board, started.
-pub(crate) struct VirtRv32(());
+pub struct VirtRv32(());
 
 /// The machine's 16550 UART. It needs no set-up: QEMU's has no wire, hence no speed.
-pub(crate) struct Uart(());
+pub struct Uart(());
 
 fn read(register: usize) -> u8 {
     // SAFETY: only the UART's registers above are passed: they are bytes, are always there, and lie outside all memory
@@ -66,7 +65,7 @@ fn write_word(register: usize, value: u32) {
 
 impl VirtRv32 {
     /// Marks the stack, so that its depth can be told, and lets the UART interrupt. The counter runs from reset.
-    pub(crate) fn start() -> (VirtRv32, Uart) {
+    pub fn start() -> (VirtRv32, Uart) {
         stack::paint();
         write(UART_INTERRUPT_ENABLE, DATA_AVAILABLE);
         write_word(PLIC_PRIORITY, 1);

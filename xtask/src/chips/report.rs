@@ -15,7 +15,7 @@ pub(super) struct Report {
     pub(super) products: BTreeMap<[u64; 2], u64>,
 }
 
-/// As in `firmware/src/instructions.rs`.
+/// As in `firmware/src/bin/instructions.rs`.
 pub(super) const PRODUCTS: u64 = 16;
 
 impl Report {

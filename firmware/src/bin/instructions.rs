@@ -7,10 +7,6 @@
 #![no_std]
 #![no_main]
 
-mod boards;
-#[path = "boards/model_region.rs"]
-mod model_region;
-
 use core::hint::black_box;
 use core::ops::Range;
 
@@ -21,10 +17,9 @@ use pipsqueak::internal::matrix::Matrix;
 use pipsqueak::internal::sampler::argmax;
 use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::{Error, Memory, Model, Precision};
+use pipsqueak_firmware::boards::{self, ThisBoard};
 use pipsqueak_firmware::{Board, Clock};
 use static_cell::ConstStaticCell;
-
-use crate::boards::ThisBoard;
 
 const PROMPT: &str = "Once upon a time";
 /// Positions that the mean is over, from 0 on.
@@ -63,7 +58,7 @@ struct Words<const BYTES: usize>([i8; BYTES]);
 #[boards::entry]
 fn main() -> ! {
     let (board, mut serial) = ThisBoard::start();
-    let done = Model::load(model_region::model_region()).and_then(|model| {
+    let done = Model::load(boards::model_region()).and_then(|model| {
         count_products(&board, &mut serial, &model)?;
         count_tokens(&board, &mut serial, model)
     });

@@ -2,12 +2,9 @@
 #![no_std]
 #![no_main]
 
-mod boards;
-
 use pipsqueak::{Embedded, include_model};
+use pipsqueak_firmware::boards::{self, ThisBoard};
 use pipsqueak_firmware::{Board, Session, log_info, refuse};
-
-use crate::boards::ThisBoard;
 
 static MODEL: &Embedded = include_model!(env!(
     "PIPSQUEAK_MODEL",

@@ -6,16 +6,14 @@
 #![no_std]
 #![no_main]
 
-mod boards;
+#[path = "../kernel_checks.rs"]
 mod kernel_checks;
-#[path = "boards/model_region.rs"]
-mod model_region;
 
 use embedded_io::Write;
 use pipsqueak::{Error, Generator, Memory, Model, Sampling};
+use pipsqueak_firmware::boards::{self, ThisBoard};
 use static_cell::ConstStaticCell;
 
-use crate::boards::ThisBoard;
 use crate::kernel_checks::{Room, check};
 
 /// As in `tests/tests/board.rs`.
@@ -30,7 +28,7 @@ static MEMORY: ConstStaticCell<Memory<160_000>> = ConstStaticCell::new(Memory::n
 #[boards::entry]
 fn main() -> ! {
     let (_, mut serial) = ThisBoard::start();
-    let succeeded = match Model::load(model_region::model_region()) {
+    let succeeded = match Model::load(boards::model_region()) {
         Ok(model) => print_fingerprint(model, &mut serial),
         Err(Error::NotAModel) => print_checks(&mut serial),
         Err(error) => fail(error, &mut serial),
