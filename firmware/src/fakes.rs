@@ -8,7 +8,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use embedded_io::{ErrorKind, ErrorType, Write};
-use pipsqueak::Sampling;
+use pipsqueak::{Progress, Sampling};
 
 use crate::{Board, Clock, MemoryUse, Received, Serial, TextSource};
 
@@ -18,6 +18,8 @@ pub(crate) struct FakeSerial {
     typed: Rc<RefCell<VecDeque<u8>>>,
     /// How many of them come each time that the prompt waits, and each time that it writes.
     at_once: [usize; 2],
+    /// Whether there is no interrupt handler, so that a byte comes each time that the prompt looks.
+    polled: bool,
     received: Rc<Received>,
     written: Rc<RefCell<Vec<u8>>>,
 }
@@ -28,7 +30,7 @@ impl FakeSerial {
     fn new(bytes: &[u8], at_once: [usize; 2]) -> FakeSerial {
         let typed = Rc::new(RefCell::new(bytes.iter().copied().collect()));
         let received = Rc::new(Received::<[AtomicU8; FakeSerial::RECEIVED_BYTES]>::new());
-        FakeSerial { typed, at_once, received, written: Rc::default() }
+        FakeSerial { typed, at_once, polled: false, received, written: Rc::default() }
     }
 
     /// A person who waits for each answer.
@@ -39,6 +41,11 @@ impl FakeSerial {
     /// A person who goes on typing, `each_write` bytes for everything that the board prints.
     pub(crate) fn typing_ahead(bytes: &[u8], each_write: usize) -> FakeSerial {
         FakeSerial::new(bytes, [1, each_write])
+    }
+
+    /// A port without an interrupt handler.
+    pub(crate) fn polled(bytes: &[u8]) -> FakeSerial {
+        FakeSerial { polled: true, ..FakeSerial::typing(bytes) }
     }
 
     /// All at once.
@@ -65,6 +72,7 @@ impl ErrorType for FakeSerial {
 
 impl Serial for FakeSerial {
     fn received(&mut self) -> &Received {
+        self.receive(usize::from(self.polled));
         &self.received
     }
 
@@ -131,6 +139,8 @@ impl Board for FakeBoard {
 pub(crate) struct Parrot {
     words: String,
     tokens: u32,
+    /// A piece takes it two calls.
+    halfway: bool,
     ended: bool,
 }
 
@@ -138,15 +148,19 @@ impl TextSource for Parrot {
     type Error = &'static str;
 
     fn start(&mut self, prompt: &str, _: Sampling, _: u64) -> Result<(), &'static str> {
-        (self.words, self.tokens, self.ended) = (std::format!("{prompt} "), 0, false);
+        *self = Parrot { words: std::format!("{prompt} "), ..Parrot::default() };
         if prompt == "refuse" { Err("the parrot has no beak") } else { Ok(()) }
     }
 
-    fn next_piece(&mut self) -> Option<&str> {
+    fn advance(&mut self) -> Progress<'_> {
         assert!(!self.ended, "asked on after the end");
+        self.halfway = !self.halfway;
+        if self.halfway {
+            return Progress::Working;
+        }
         self.ended = self.words == "end " && self.tokens == 1;
         self.tokens += u32::from(!self.ended);
-        (!self.ended).then_some(&self.words)
+        if self.ended { Progress::Ended } else { Progress::Piece(&self.words) }
     }
 
     fn tokens(&self) -> u32 {

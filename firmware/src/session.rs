@@ -1,6 +1,7 @@
 //! The prompt: reads a line, does what it says, reads the next.
 
 use heapless::Vec;
+use pipsqueak::Progress;
 
 use crate::command::HELP;
 use crate::stats::Answer;
@@ -114,17 +115,18 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         self.console.print(format_args!("\n{answer}\n"))
     }
 
-    /// Writes until there are so many tokens, the model ends its text, or Ctrl-C. Returns the ticks that the model took,
-    /// without the serial port's; a token may take up to 2^32 of them.
+    /// Writes until there are `tokens`, the model ends its text, or Ctrl-C stops it, also in the midst of a token or
+    /// of a long prompt. Returns the ticks that the model took, without the serial port's.
     fn write_text(&mut self, tokens: u32) -> Result<u64, S::Error> {
         let mut ticks = 0;
         while !self.stopped && self.source.tokens() < tokens {
             let before = self.board.ticks();
-            let piece = self.source.next_piece();
+            let progress = self.source.advance();
             ticks += u64::from(self.board.ticks().wrapping_sub(before));
-            match piece {
-                Some(piece) => self.console.print(format_args!("{piece}"))?,
-                None => self.stopped = true,
+            match progress {
+                Progress::Working => {}
+                Progress::Piece(piece) => self.console.print(format_args!("{piece}"))?,
+                Progress::Ended => self.stopped = true,
             }
             self.stopped |= self.console.interrupted();
         }
@@ -225,7 +227,7 @@ mod tests {
         let answer = typing(b":length 3\nPolly\n");
         let (settings, answer) = answer.split_once('\n').unwrap();
         assert!(settings.contains("length 3 tokens"), "{settings}");
-        assert_eq!(answer, "Polly Polly Polly \n[3 tokens, 40 instructions/token, fingerprint 00000007]\n");
+        assert_eq!(answer, "Polly Polly Polly \n[3 tokens, 80 instructions/token, fingerprint 00000007]\n");
     }
 
     #[test]
@@ -237,6 +239,13 @@ mod tests {
     fn ctrl_c_stops_a_text_and_nothing_else() {
         let answer = talking(FakeSerial::typing_ahead(b"Polly\n\x03:seed 5\n", 1));
         assert!(answer.starts_with("Polly \n[1 tokens, 0 instructions/token"), "{answer}");
+        assert!(answer.contains("seed 5\n"), "{answer}");
+    }
+
+    #[test]
+    fn ctrl_c_is_seen_in_the_midst_of_a_token() {
+        let answer = talking(FakeSerial::polled(b"Polly\nx\x03:seed 5\n"));
+        assert!(answer.starts_with("\n[0 tokens, 0 instructions/token"), "{answer}");
         assert!(answer.contains("seed 5\n"), "{answer}");
     }
 
@@ -303,7 +312,7 @@ mod tests {
         assert!(typing(b":stats\n").starts_with("no text yet\nRAM: 2 bytes of statics, 100 of them"));
         let stats = typing(b":length 2\nPolly\n:stats\n");
         assert!(
-            stats.contains("last text: 2 tokens, 40 instructions/token, first token after 80 instructions"),
+            stats.contains("last text: 2 tokens, 80 instructions/token, first token after 120 instructions"),
             "{stats}"
         );
         assert!(stats.contains("flash: 1 bytes, 1000 of them the model\n"), "{stats}");
@@ -325,7 +334,9 @@ mod tests {
     }
 
     fn typing_anything(typed: &[u8]) {
-        for serial in [FakeSerial::typing(typed), FakeSerial::typing_ahead(typed, 3)] {
+        for serial in
+            [FakeSerial::typing(typed), FakeSerial::typing_ahead(typed, 3), FakeSerial::polled(typed)]
+        {
             // The port is closed in the end.
             assert!(Session::new(FakeBoard::chip(), serial, Parrot::default(), 0, 0).run().is_err());
         }

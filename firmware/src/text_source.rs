@@ -2,7 +2,7 @@
 
 use core::fmt::Display;
 
-use pipsqueak::{Error, Generator, Sampling};
+use pipsqueak::{Error, Generator, Progress, Sampling};
 
 /// The part of the core's [`Generator`] that the prompt uses; the tests on the PC put a parrot in its place.
 pub trait TextSource {
@@ -12,8 +12,8 @@ pub trait TextSource {
     /// Reads a prompt and forgets what was before.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
 
-    /// The next piece of text; `None` when the model ended its text.
-    fn next_piece(&mut self) -> Option<&str>;
+    /// Does a part of the work for the next piece of text.
+    fn advance(&mut self) -> Progress<'_>;
 
     /// Tokens generated since the start.
     fn tokens(&self) -> u32;
@@ -29,8 +29,8 @@ impl TextSource for &mut Generator<'_, '_> {
         (**self).start(prompt, sampling, seed)
     }
 
-    fn next_piece(&mut self) -> Option<&str> {
-        (**self).next_piece()
+    fn advance(&mut self) -> Progress<'_> {
+        (**self).advance()
     }
 
     fn tokens(&self) -> u32 {
