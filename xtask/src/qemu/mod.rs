@@ -2,13 +2,13 @@
 
 mod session;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 pub use self::session::Session;
 use crate::board::Board;
@@ -54,7 +54,7 @@ impl<'b> Boot<'b> {
     }
 
     /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
-    fn command(&self, serial: SocketAddr) -> Command {
+    fn command(&self, serial: Option<SocketAddr>) -> Command {
         let mut command = Command::new(self.board.qemu_program());
         command
             .args(self.board.qemu_machine())
@@ -62,8 +62,9 @@ impl<'b> Boot<'b> {
             .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
             .arg("-kernel")
             .arg(self.image);
-        for port in [Some(serial), self.log].into_iter().flatten() {
-            command.args(["-serial", &format!("tcp:{port},nodelay=on")]);
+        for port in [serial, self.log] {
+            let device = port.map_or("null".into(), |address| format!("tcp:{address},nodelay=on"));
+            command.args(["-serial", &device]);
         }
         if let Some(model) = self.model {
             let address = self.board.flash() + MODEL_OFFSET;
@@ -89,7 +90,7 @@ impl Emulator {
     /// this program runs in.
     pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut command = boot.command(listener.local_addr()?);
+        let mut command = boot.command(Some(listener.local_addr()?));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let started = command.spawn();
         let mut qemu = started.with_context(|| {
@@ -119,6 +120,27 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         end(&mut self.qemu);
     }
+}
+
+/// Runs an image that prints through the debugger (semihosting) until it ends by itself; returns whether it succeeded,
+/// and what it printed.
+pub fn run(board: Board, image: &Path, patience: Duration) -> Result<(bool, String)> {
+    let mut command = Boot::new(board, image).command(None);
+    let mut qemu = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut output = qemu.stdout.take().context("QEMU has no output")?;
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        output.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
+    });
+    let deadline = Instant::now() + patience;
+    while qemu.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            end(&mut qemu);
+        }
+        std::thread::sleep(GLANCE);
+    }
+    let text = reader.join().map_err(|_| anyhow!("QEMU's output can't be read"))??;
+    Ok((qemu.wait()?.success(), text))
 }
 
 fn end(qemu: &mut Child) {
