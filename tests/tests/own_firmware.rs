@@ -94,7 +94,7 @@ fn a_firmware_made_from_the_page_alone_tells_the_pc_s_story() {
 #[test]
 fn an_led_blinks_on_time_while_embassy_s_other_task_tells_a_story() {
     let board = Board::Mps2An386;
-    let image = build(&paths::firmware().join("embassy"), board, &[]);
+    let image = build(&paths::embassy(), board, &[]);
     let printed = run(board, &image);
     let (told, led) = printed.split_once("[the LED changed ").unwrap();
     assert_eq!(told, story(100));

@@ -25,6 +25,11 @@ pub fn firmware() -> PathBuf {
     root().join("firmware")
 }
 
+/// The example for embassy, a workspace of its own too.
+pub fn embassy() -> PathBuf {
+    firmware().join("embassy")
+}
+
 /// The model that the demo trained last.
 pub fn demo_model() -> PathBuf {
     root().join("models").join("demo.pip")

@@ -49,10 +49,11 @@ type Step = (String, Command);
 fn pc_steps() -> Result<Vec<Step>> {
     let host = host()?;
     let deny = ["--", "-D", "warnings"];
-    let firmware_tests = ["test", "--lib", "--release", "--quiet", "--target", &host];
+    let firmware_tests = ["test", "--release", "--quiet", "--target", &host];
     Ok(vec![
         step("format", &paths::root(), &["fmt", "--all", "--check"]),
         step("the firmware's format", &paths::firmware(), &["fmt", "--check"]),
+        step("the format of embassy's example", &paths::embassy(), &["fmt", "--check"]),
         step(
             "clippy",
             &paths::root(),
@@ -75,7 +76,7 @@ fn docs() -> Step {
     (name, command)
 }
 
-/// The firmware's own checks, where the toolchain has clippy; else the build alone must do.
+/// clippy for what runs on the board, where the toolchain has it; else the build alone must do.
 fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Consent) -> Vec<Step> {
     if !toolchain.find_or_install_clippy(consent) {
         eprintln!("This toolchain has no clippy for {}; its build alone is checked.", board.target());
@@ -85,7 +86,15 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
         let command = firmware::clippy(toolchain, board, model, Options { log });
         (format!("the firmware's clippy{}", if log { " with its log" } else { "" }), command)
     };
-    logs(board).map(clippy).collect()
+    logs(board).map(clippy).chain([embassy_clippy(toolchain)]).collect()
+}
+
+fn embassy_clippy(toolchain: &Toolchain) -> Step {
+    let mut command = toolchain.cargo("clippy", Board::Mps2An386.target());
+    // In the folder that its test builds it in.
+    command.args(["--release", "--quiet"]).env("CARGO_TARGET_DIR", paths::target().join("own-firmware"));
+    command.args(["--", "-D", "warnings"]).current_dir(paths::embassy());
+    ("clippy of embassy's example".into(), command)
 }
 
 /// Without the log; and with it, where the board has a port for it.
