@@ -83,6 +83,13 @@ pub fn pretrained() -> ModelFile {
     ModelFile::read(&xtask::paths::pretrained_model()).expect("the model comes with the project")
 }
 
+/// A file in the target folder. Its place is not taken at compile time, because a checkout may move.
+pub fn temporary(name: &str) -> PathBuf {
+    let folder = xtask::paths::target().join("tmp");
+    std::fs::create_dir_all(&folder).expect("the target folder can be written to");
+    folder.join(name)
+}
+
 /// What a text came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {

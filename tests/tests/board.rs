@@ -1,29 +1,21 @@
 //! The emulated boards against the PC: the same file, prompt, seed and sampler give the same tokens and logits' bits, and
 //! the image takes the flash and RAM that `inspect` predicts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use pipsqueak::{Config, Precision, Sampling};
-use pipsqueak_tests::{Generated, SMALL, generate, random_model, shapes};
+use pipsqueak_tests::{Generated, SMALL, generate, random_model, shapes, temporary};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use xtask::board::Board;
 use xtask::firmware::{self, Options};
-use xtask::paths;
 use xtask::qemu::Session;
 
 /// An emulator that does not answer for so long is stuck; no test passes or fails by a shorter time.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// `inspect` foretells flash and RAM of the whole image to this.
 const FORETOLD_BYTES: u64 = 4096;
-
-/// A file in the target folder. Its place is not taken at compile time, because a checkout may move.
-fn temporary(name: &str) -> PathBuf {
-    let folder = paths::target().join("tmp");
-    std::fs::create_dir_all(&folder).unwrap();
-    folder.join(name)
-}
 
 /// The board with a model, waiting at its prompt.
 struct Chip(Session);
@@ -157,39 +149,45 @@ fn end_of_text(chip: &mut Chip) -> u32 {
     text.rsplit_once('[').unwrap().1.split(' ').next().unwrap().parse().unwrap()
 }
 
-#[test]
-fn nothing_typed_while_a_board_writes_is_lost_without_a_word() {
-    let file = random_model(&SMALL, Precision::Int8);
-    for board in Board::ALL {
-        let mut chip = Chip::boot(board, "typing", &file);
-        chip.ask(":length 300");
-        // A few lines are kept.
-        chip.0.send(b"Once\n:seed 7\n\x1b[A:len\x08\x08\x08top-k 9\n").unwrap();
-        assert_eq!(end_of_text(&mut chip), 300, "{}", board.name());
-        for setting in ["seed 7", "top-k 9,"] {
-            assert!(chip.0.read_until("\n> ", PATIENCE).unwrap().contains(setting), "{}", board.name());
-        }
-        // More than a board keeps is refused, and said.
-        chip.0.send(format!("Once\n{}\n", "x".repeat(3000)).as_bytes()).unwrap();
-        assert_eq!(end_of_text(&mut chip), 300, "{}", board.name());
-        let sentence = chip.0.read_until("\n> ", PATIENCE).unwrap();
-        assert!(sentence.starts_with("A part of that line is lost"), "{}: {sentence}", board.name());
+/// A few lines typed while a board writes are kept.
+fn assert_typed_ahead_is_kept(chip: &mut Chip) {
+    chip.ask(":length 300");
+    chip.0.send(b"Once\n:seed 7\n\x1b[A:len\x08\x08\x08top-k 9\n").unwrap();
+    assert_eq!(end_of_text(chip), 300);
+    for setting in ["seed 7", "top-k 9,"] {
+        assert!(chip.0.read_until("\n> ", PATIENCE).unwrap().contains(setting));
     }
 }
 
+/// More than a board keeps is refused, and the board says so.
+fn assert_a_loss_is_said(chip: &mut Chip) {
+    chip.0.send(format!("Once\n{}\n", "x".repeat(3000)).as_bytes()).unwrap();
+    assert_eq!(end_of_text(chip), 300);
+    let sentence = chip.0.read_until("\n> ", PATIENCE).unwrap();
+    assert!(sentence.starts_with("A part of that line is lost"), "{sentence}");
+}
+
+/// Ctrl-C is seen behind anything.
+fn assert_ctrl_c_stops(chip: &mut Chip) {
+    chip.ask(":length 1000000");
+    for ahead in [0, 63, 64, 65, 5000] {
+        chip.0.send(b"Once\n").unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        chip.0.send(&[&vec![b'x'; ahead][..], b"\x03"].concat()).unwrap();
+        assert!(end_of_text(chip) < 1_000_000, "{ahead} bytes");
+    }
+    assert!(chip.ask(":seed 8").contains("seed 8"));
+}
+
 #[test]
-fn ctrl_c_stops_every_board_however_much_was_typed_before_it() {
+fn every_board_keeps_what_is_typed_while_it_writes() {
     let file = random_model(&SMALL, Precision::Int8);
     for board in Board::ALL {
-        let mut chip = Chip::boot(board, "stopping", &file);
-        chip.ask(":length 1000000");
-        for ahead in [0, 63, 64, 65, 5000] {
-            chip.0.send(b"Once\n").unwrap();
-            std::thread::sleep(Duration::from_millis(300));
-            chip.0.send(&[&vec![b'x'; ahead][..], b"\x03"].concat()).unwrap();
-            assert!(end_of_text(&mut chip) < 1_000_000, "{}, {ahead} bytes", board.name());
-        }
-        assert!(chip.ask(":seed 8").contains("seed 8"), "{}", board.name());
+        println!("{}", board.name());
+        let mut chip = Chip::boot(board, "typing", &file);
+        assert_typed_ahead_is_kept(&mut chip);
+        assert_a_loss_is_said(&mut chip);
+        assert_ctrl_c_stops(&mut chip);
     }
 }
 

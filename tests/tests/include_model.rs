@@ -1,12 +1,12 @@
 //! `include_model!` in a crate outside the workspace, which forbids `unsafe`: it runs, and what is no model of this
 //! version stops the compiler with a sentence.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use pipsqueak::file::{CRC, File, checksum};
 use pipsqueak::{Precision, Sampling};
-use pipsqueak_tests::{SMALL, generate, random_model};
+use pipsqueak_tests::{SMALL, generate, random_model, temporary};
 
 const MANIFEST: &str = r#"
 [package]
@@ -36,12 +36,12 @@ fn main() -> Result<(), pipsqueak::Error> {
 "#;
 
 fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    xtask::paths::root()
 }
 
 /// Writes the crate; returns its folder.
 fn own_crate() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own");
+    let folder = temporary("own");
     let core = project().join("core").canonicalize().unwrap();
     std::fs::create_dir_all(folder.join("src")).unwrap();
     std::fs::write(folder.join("Cargo.toml"), MANIFEST.replace("CORE", core.to_str().unwrap())).unwrap();

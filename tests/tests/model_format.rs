@@ -8,14 +8,14 @@ use pipsqueak::file::{Golden, Pieces, VERSION, Words, checksum};
 use pipsqueak::internal::packing::Format;
 use pipsqueak::internal::{Parameter, Shape};
 use pipsqueak::{Config, Model, Precision, Tokenizer};
-use pipsqueak_tests::{random_model, shapes};
+use pipsqueak_tests::{random_model, shapes, temporary};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use serde_json::{Value, json};
 
 const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
 
 fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    xtask::paths::root()
 }
 
 /// Python 3 runs everywhere that tests run for all; alone on a PC, the tests do without.
@@ -35,7 +35,7 @@ fn run_reader(model: &Path, rows: &[String]) -> Output {
 }
 
 fn write(name: &str, bytes: &[u8]) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = temporary(name);
     std::fs::write(&path, bytes).unwrap();
     path
 }

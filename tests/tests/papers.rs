@@ -1,14 +1,14 @@
 //! What the project's papers point to is there, and what they say twice is the same.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folders that a path in a paper begins with.
 const FOLDERS: [&str; 9] =
     ["benches", "core", "docs", "firmware", "pretrained", "scripts", "stories", "tests", "trainer"];
 
 fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    xtask::paths::root()
 }
 
 /// Every paper: Markdown files of the project, its documents and its crates.

@@ -4,9 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// The program, which cargo builds beside the tests. Its place is not taken at compile time, because a checkout may move.
+fn program() -> String {
+    let test = std::env::current_exe().unwrap();
+    let name = format!("pipsqueak{}", std::env::consts::EXE_SUFFIX);
+    test.parent().unwrap().with_file_name(name).to_str().unwrap().into()
+}
+
 /// A folder of its own for a test, empty at its start.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = Path::new(&program()).with_file_name("tmp").join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
     }
@@ -15,7 +22,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn pipsqueak(folder: &Path, arguments: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    let mut command = Command::new(program());
     command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
 }
 
@@ -159,11 +166,7 @@ fn every_pair_is_learned_unless_some_are_kept_back_by_name() {
                 "--prompt",
                 &format!("{thing} {state}"),
             ];
-            let answer = Command::new(env!("CARGO_BIN_EXE_pipsqueak"))
-                .current_dir(&folder)
-                .args(prompt)
-                .output()
-                .unwrap();
+            let answer = Command::new(program()).current_dir(&folder).args(prompt).output().unwrap();
             let expected = format!("{thing} {state}\n{} {number}\n", thing.to_uppercase());
             assert_eq!(String::from_utf8(answer.stdout).unwrap(), expected);
         }
@@ -286,7 +289,7 @@ fn a_run_takes_the_memory_that_it_says() {
     for (name, text) in texts {
         fs::write(folder.join("t.txt"), text).unwrap();
         let shape = "--width 32 --layers 2 --context 32 --steps 40";
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+        let mut command = Command::new(program());
         command
             .current_dir(&folder)
             .args(format!("train --text t.txt --out m.pip {shape}").split_whitespace());
@@ -469,7 +472,7 @@ fn an_interrupted_sweep_keeps_what_it_has_found() {
     succeed(&folder, "corpus --bytes 60K --out s.txt");
     let flash = flash_for(18);
     let options = format!("sweep --text s.txt --flash {flash} --ram 16K --vocab 100 --time 2h --steps 40");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    let mut command = Command::new(program());
     command.current_dir(&folder).args(options.split_whitespace()).stdout(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -608,7 +611,7 @@ fn every_number_is_told_its_range() {
 fn what_comes_next_can_be_copied_into_a_shell() {
     let folder = folder("my notes");
     succeed(&folder, "corpus --bytes 30K --out s.txt");
-    let program = env!("CARGO_BIN_EXE_pipsqueak");
+    let program = program();
     let shell = |command: &str| {
         let output = Command::new("sh").current_dir(&folder).args(["-c", command]).output().unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
@@ -796,7 +799,7 @@ fn a_full_disk_leaves_nothing_behind() {
     for command in
         ["corpus --bytes 60K --out new.txt", "train --text stories.txt --out m.pip --width 32 --steps 2"]
     {
-        let shell = format!("trap '' XFSZ; ulimit -f 8; exec {} {command}", env!("CARGO_BIN_EXE_pipsqueak"));
+        let shell = format!("trap '' XFSZ; ulimit -f 8; exec {} {command}", program());
         let output = Command::new("sh").current_dir(&folder).args(["-c", &shell]).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{message}");
@@ -813,7 +816,7 @@ const LONGER: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 600 -
 #[cfg(unix)]
 fn interrupt(folder: &Path, arguments: &str, signal: &str, milliseconds: u64) -> std::process::ExitStatus {
     use std::time::{Duration, Instant};
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    let mut command = Command::new(program());
     command.current_dir(folder).args(arguments.split_whitespace()).stdout(std::process::Stdio::null());
     let mut child = command.spawn().unwrap();
     let checkpoint = folder.join("m.checkpoint.safetensors");
@@ -876,7 +879,7 @@ fn a_full_disk_keeps_the_earlier_checkpoint() {
     let folder = trained("full-checkpoint");
     let old = fs::read(folder.join("m.checkpoint.safetensors")).unwrap();
     let before = names(&folder);
-    let program = env!("CARGO_BIN_EXE_pipsqueak");
+    let program = program();
     let shell = format!(
         "trap '' XFSZ; ulimit -f 16; exec {program} train --text stories.txt --out m.pip {TINY} --seed 3"
     );
