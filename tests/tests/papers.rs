@@ -46,7 +46,7 @@ fn links_to_code_find_what_they_name() {
     for (name, file) in links.into_iter().filter(|(name, _)| !name.ends_with(".rs")) {
         let code = fs::read_to_string(project().join("docs").join(file)).unwrap();
         let last = name.rsplit("::").next().unwrap();
-        let defined = ["fn", "struct", "enum", "trait", "mod", "static"].iter().any(|kind| {
+        let defined = ["fn", "struct", "enum", "trait", "macro_rules!"].iter().any(|kind| {
             between(&code, kind, '\n').any(|rest| {
                 let rest = rest.trim_start().strip_prefix(last);
                 rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
