@@ -72,6 +72,17 @@ fn is_path(name: &str) -> bool {
     name.chars().all(plain) && folder.is_some_and(|folder| FOLDERS.contains(&folder))
 }
 
+/// It is a test of the core's, which compiles and runs it.
+#[test]
+fn the_readme_has_the_core_s_program() {
+    let programs = ["README.md", "core/README.md"].map(|file| {
+        let text = fs::read_to_string(project().join(file)).unwrap();
+        let (_, program) = text.split_once("\n```rust\n").unwrap_or_else(|| panic!("{file} has no program"));
+        program.split_once("\n```").unwrap().0.to_string()
+    });
+    assert_eq!(programs[0], programs[1]);
+}
+
 #[test]
 fn one_oldest_rust() {
     let of = |file: &str, before: &'static str, after| {
