@@ -46,7 +46,7 @@ fn links_to_code_find_what_they_name() {
     for (name, file) in links.into_iter().filter(|(name, _)| !name.ends_with(".rs")) {
         let code = fs::read_to_string(project().join("docs").join(file)).unwrap();
         let last = name.rsplit("::").next().unwrap();
-        let defined = ["fn", "struct", "enum", "trait", "mod", "static"].iter().any(|kind| {
+        let defined = ["fn", "struct", "enum", "trait", "macro_rules!"].iter().any(|kind| {
             between(&code, kind, '\n').any(|rest| {
                 let rest = rest.trim_start().strip_prefix(last);
                 rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
@@ -70,6 +70,17 @@ fn is_path(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let folder = name.split_once('/').map(|(folder, _)| folder);
     name.chars().all(plain) && folder.is_some_and(|folder| FOLDERS.contains(&folder))
+}
+
+/// It is a test of the core's, which compiles and runs it.
+#[test]
+fn the_readme_has_the_core_s_program() {
+    let programs = ["README.md", "core/README.md"].map(|file| {
+        let text = fs::read_to_string(project().join(file)).unwrap();
+        let (_, program) = text.split_once("\n```rust\n").unwrap_or_else(|| panic!("{file} has no program"));
+        program.split_once("\n```").unwrap().0.to_string()
+    });
+    assert_eq!(programs[0], programs[1]);
 }
 
 #[test]
