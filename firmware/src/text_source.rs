@@ -15,6 +15,9 @@ pub trait TextSource {
     /// The next piece of text; `None` when the model ended its text.
     fn next_piece(&mut self) -> Option<&str>;
 
+    /// Generates the model's golden run; the error is what differs.
+    fn self_test(&mut self) -> Result<(), impl Display>;
+
     /// Tokens generated since the start.
     fn tokens(&self) -> u32;
 
@@ -31,6 +34,10 @@ impl TextSource for &mut Generator<'_, '_> {
 
     fn next_piece(&mut self) -> Option<&str> {
         (**self).next_piece()
+    }
+
+    fn self_test(&mut self) -> Result<(), impl Display> {
+        (**self).self_test()
     }
 
     fn tokens(&self) -> u32 {
