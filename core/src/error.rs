@@ -110,7 +110,7 @@ impl Error {
     pub(crate) const UNREADABLE: Error = Error::Damaged("its contents cannot be read");
 
     pub(crate) const fn sentence(&self) -> Sentence {
-        let mut sentence = Sentence { bytes: [0; SENTENCE_MAX], length: 0 };
+        let mut sentence = Sentence::new();
         let s = &mut sentence;
         match *self {
             Error::Dimension { name, value, max } => {
@@ -204,6 +204,10 @@ pub(crate) struct Sentence {
 }
 
 impl Sentence {
+    pub(crate) const fn new() -> Self {
+        Sentence { bytes: [0; SENTENCE_MAX], length: 0 }
+    }
+
     pub(crate) const fn as_str(&self) -> &str {
         match self.bytes.split_at_checked(self.length) {
             Some((text, _)) => match core::str::from_utf8(text) {
@@ -214,7 +218,7 @@ impl Sentence {
         }
     }
 
-    const fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) const fn text(&mut self, text: &str) -> &mut Self {
         let (bytes, mut i) = (text.as_bytes(), 0);
         while i < bytes.len() && self.length < SENTENCE_MAX {
             self.bytes[self.length] = bytes[i];
@@ -223,7 +227,7 @@ impl Sentence {
         self
     }
 
-    const fn number(&mut self, value: usize) -> &mut Self {
+    pub(crate) const fn number(&mut self, value: usize) -> &mut Self {
         if value > 9 {
             self.number(value / 10);
         }

@@ -29,6 +29,7 @@ mod prefix;
 mod random;
 mod sampler;
 mod scores;
+mod self_test;
 mod slices;
 mod text;
 mod tokenizer;
@@ -43,6 +44,7 @@ pub use memory::{Buffers, Memory};
 pub use model::Model;
 pub use prefix::Prefix;
 pub use sampler::Sampling;
+pub use self_test::Difference;
 pub use text::TokenBytes;
 pub use tokenizer::Tokenizer;
 

@@ -28,6 +28,8 @@ pub enum Command<'l> {
     Settings,
     /// `:stats`.
     Stats,
+    /// `:selftest`.
+    SelfTest,
     /// `:help`.
     Help,
     /// `:quit`.
@@ -50,6 +52,7 @@ Type the beginning of a text and press Enter; the model goes on from there, and 
 :echo on|off    print back what is typed, for a terminal that does not
 :settings       the present settings
 :stats          speed, RAM and flash
+:selftest       whether this chip computes what the model's file says; forgets the text
 :quit           end the emulator
 ";
 
@@ -111,6 +114,7 @@ impl<'l> Command<'l> {
             ":echo" => on_or_off(value).map(Command::Echo).ok_or(refusal("on or off")),
             ":settings" => Ok(Command::Settings),
             ":stats" => Ok(Command::Stats),
+            ":selftest" => Ok(Command::SelfTest),
             ":help" => Ok(Command::Help),
             ":quit" => Ok(Command::Quit),
             _ => Err(Refusal::Unknown(name)),

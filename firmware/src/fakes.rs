@@ -134,7 +134,7 @@ impl Board for FakeBoard {
     }
 }
 
-/// Says the prompt again and again; just once if it is `end`, and not at all if it is `refuse`.
+/// Says the prompt again and again; just once if it is `end`, and not at all if it is `refuse`. Is well until it has spoken.
 #[derive(Default)]
 pub(crate) struct Parrot {
     words: String,
@@ -161,6 +161,10 @@ impl TextSource for Parrot {
         self.ended = self.words == "end " && self.tokens == 1;
         self.tokens += u32::from(!self.ended);
         if self.ended { Progress::Ended } else { Progress::Piece(&self.words) }
+    }
+
+    fn self_test(&mut self) -> Result<(), impl Display> {
+        if self.tokens == 0 { Ok(()) } else { Err("the parrot is hoarse") }
     }
 
     fn tokens(&self) -> u32 {

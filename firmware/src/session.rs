@@ -65,6 +65,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             Ok(Command::Prompt(prompt)) => self.answer(prompt)?,
             Ok(Command::Help) => self.console.print(format_args!("{HELP}"))?,
             Ok(Command::Stats) => self.print_stats()?,
+            Ok(Command::SelfTest) => self.self_test()?,
             Ok(Command::Settings) => self.print_settings()?,
             Ok(setting) => self.set(setting)?,
         }
@@ -131,6 +132,13 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             self.stopped |= self.console.interrupted();
         }
         Ok(ticks)
+    }
+
+    fn self_test(&mut self) -> Result<(), S::Error> {
+        match self.source.self_test() {
+            Ok(()) => self.console.print(format_args!("ok\n")),
+            Err(difference) => self.console.print(format_args!("Not ok: {difference}.\n")),
+        }
     }
 
     fn quit(&mut self) -> Result<Next, S::Error> {
@@ -297,6 +305,12 @@ mod tests {
     #[test]
     fn a_refused_prompt_gets_its_reason() {
         assert_eq!(typing(b"refuse\n"), "Refused: the parrot has no beak.\n");
+    }
+
+    #[test]
+    fn a_self_test_says_ok_or_what_differs() {
+        assert_eq!(typing(b":selftest\n"), "ok\n");
+        assert!(typing(b":length 1\nPolly\n:selftest\n").ends_with("Not ok: the parrot is hoarse.\n"));
     }
 
     #[test]

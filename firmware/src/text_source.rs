@@ -15,6 +15,9 @@ pub trait TextSource {
     /// Does a part of the work for the next piece of text.
     fn advance(&mut self) -> Progress<'_>;
 
+    /// Generates the model's golden run; the error is what differs.
+    fn self_test(&mut self) -> Result<(), impl Display>;
+
     /// Tokens generated since the start.
     fn tokens(&self) -> u32;
 
@@ -31,6 +34,10 @@ impl TextSource for &mut Generator<'_, '_> {
 
     fn advance(&mut self) -> Progress<'_> {
         (**self).advance()
+    }
+
+    fn self_test(&mut self) -> Result<(), impl Display> {
+        (**self).self_test()
     }
 
     fn tokens(&self) -> u32 {

@@ -83,6 +83,7 @@ fn assert_identical(board: Board, name: &str, config: &Config) {
         assert_eq!(on_pc.tokens, length);
         assert_eq!(on_board.fingerprint, on_pc.fingerprint, "{what}: {on_board:?} is not {on_pc:?}");
         assert_eq!(on_board.tokens, on_pc.tokens, "{what}");
+        assert_eq!(chip.ask(":selftest"), "ok", "{what}");
     }
 }
 

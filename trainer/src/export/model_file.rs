@@ -114,7 +114,8 @@ pub fn write(file: File<'_>) -> Result<ModelFile> {
     serialize(File { golden: recording.golden(), ..file })
 }
 
-fn serialize(mut file: File<'_>) -> Result<ModelFile> {
+/// Writes `file` with its padding, whatever it had.
+pub fn serialize(mut file: File<'_>) -> Result<ModelFile> {
     pad(&mut file)?;
     Ok(ModelFile::from_bytes(&postcard::to_allocvec_crc32(&file, CRC.digest())?))
 }
@@ -129,6 +130,7 @@ fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &
 /// Gives each tensor the padding that puts it on its boundary.
 fn pad(file: &mut File<'_>) -> Result<()> {
     const ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
+    file.tensors.iter_mut().for_each(|tensor| tensor.padding = &[]);
     let unpadded = postcard::to_allocvec(file)?;
     let decoded: File<'_> = postcard::from_bytes(&unpadded)?;
     let start = unpadded.as_ptr().addr();
