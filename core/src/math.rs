@@ -6,6 +6,8 @@
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::kernels;
+
 /// f32, and f64 for checking gradients.
 pub trait Float:
     Copy
@@ -71,7 +73,7 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn sqrt(x: f32) -> f32 {
-        libm::sqrtf(x)
+        kernels::sqrt(x)
     }
     fn sin(x: f32) -> f32 {
         sin_cos(x)[0]
@@ -151,18 +153,6 @@ pub fn sigmoid<F: Float>(x: F) -> F {
 #[inline(always)]
 pub fn max<F: Float>(a: F, b: F) -> F {
     if a > b { a } else { b }
-}
-
-/// The larger of two.
-#[inline(always)]
-pub const fn max_u32(a: u32, b: u32) -> u32 {
-    if a > b { a } else { b }
-}
-
-/// The smaller of two.
-#[inline(always)]
-pub const fn min_u32(a: u32, b: u32) -> u32 {
-    if a < b { a } else { b }
 }
 
 /// The largest of all, or minus infinity.

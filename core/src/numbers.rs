@@ -5,8 +5,6 @@
 //! An f32 enters integer arithmetic as `|x| = mantissa * 2^(exponent - 141)`, its mantissa shortened to 15 bits: see
 //! [`mantissa`] and [`exponent`].
 
-use crate::math;
-
 /// The largest magnitude of an int8 value.
 pub const INT8_MAX: u32 = 127;
 
@@ -20,6 +18,18 @@ pub const fn bits(x: u32) -> u32 {
 #[inline(always)]
 pub const fn excess_bits(largest: u32, kept: u32) -> u32 {
     bits(largest).saturating_sub(kept)
+}
+
+/// The larger of two.
+#[inline(always)]
+pub const fn max_u32(a: u32, b: u32) -> u32 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two.
+#[inline(always)]
+pub const fn min_u32(a: u32, b: u32) -> u32 {
+    if a < b { a } else { b }
 }
 
 /// The magnitude in one's complement, `v ^ (v >> 31)`: at most one less than `abs(v)`, and never overflows.
@@ -176,7 +186,7 @@ impl<'a> ActivationTable<'a> {
     pub fn activate(&self, x: i32) -> i32 {
         let x = x >> self.shift;
         let step = (x * self.steps + ((ACTIVATION_STEPS as i32 / 2) << 16)) >> 16;
-        let step = if step < 0 { 0 } else { math::min_u32(step as u32, ACTIVATION_STEPS as u32 - 1) };
+        let step = if step < 0 { 0 } else { min_u32(step as u32, ACTIVATION_STEPS as u32 - 1) };
         (x * i32::from(self.table[step as usize])) >> 15
     }
 }

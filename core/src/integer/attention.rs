@@ -10,7 +10,7 @@
 //! the largest probability from the table. A loop over positions has no float in it and no division.
 
 use super::quantize::{exponent, mantissa, quantize};
-use crate::numbers::{ScoreScale, excess_bits, multiply_shift_16, power_of_two};
+use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, multiply_shift_16, power_of_two};
 use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -91,7 +91,7 @@ const fn head_bits(head: usize) -> u32 {
 fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
     let mut largest = [0, 0];
     for (&k, &v) in past.key_scales.iter().zip(past.value_scales) {
-        largest = [math::max_u32(largest[0], k.into()), math::max_u32(largest[1], v.into())];
+        largest = [max_u32(largest[0], k.into()), max_u32(largest[1], v.into())];
     }
     let [key, value] = largest.map(|largest| exponent(largest as u16));
     let key_shift = key_bits(head) as i32 - 8;
@@ -145,7 +145,7 @@ fn headroom(positions: usize) -> u32 {
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
     let shift = excess_bits(total, 16);
-    let reciprocal = math::min_u32((1 << 30) / math::max_u32(total >> shift, 1), 0x7fff) as i32;
+    let reciprocal = min_u32((1 << 30) / max_u32(total >> shift, 1), 0x7fff) as i32;
     let right = shift as i32 - headroom as i32;
     for out in out {
         let product = multiply_shift_16(*out, reciprocal);

@@ -4,7 +4,7 @@
 //! mean and the root are one f32 a vector, and become part of the scale.
 
 use crate::config::Norm;
-use crate::numbers::{add_f32, excess_bits, exponent, power_of_two};
+use crate::numbers::{add_f32, excess_bits, exponent, max_u32, power_of_two};
 use crate::{kernels, math};
 
 /// A vector, and what its numbers count.
@@ -49,7 +49,7 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
 /// Four at a time, which saves the loop's own instructions.
 #[cfg_attr(x86_vectors, inline(always))]
 fn largest_exponent(gain: &[f32]) -> i32 {
-    let larger = |so_far, gain: &f32| math::max_u32(gain.to_bits() << 1, so_far);
+    let larger = |so_far, gain: &f32| max_u32(gain.to_bits() << 1, so_far);
     let (fours, rest) = gain.as_chunks::<4>();
     let largest = fours.iter().fold(0, |so_far, four| four.iter().fold(so_far, larger));
     exponent(rest.iter().fold(largest, larger) >> 1)

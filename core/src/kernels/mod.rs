@@ -9,6 +9,7 @@ mod arm;
 pub mod cast;
 mod claim;
 pub mod portable;
+mod root;
 #[cfg(chip = "rv32m")]
 mod rv32m;
 #[cfg(any(chip = "rv32m", chip = "thumb2", chip = "v6m"))]
@@ -30,6 +31,7 @@ use rv32m as chip;
 use x86 as chip;
 
 pub use claim::Claim;
+pub use root::sqrt;
 
 pub use chip::{
     accumulate, activate, add_aligned, gain, gate, largest, matvec, or_of_magnitudes, prepare, quantize,

@@ -1,16 +1,15 @@
 //! The definition of every kernel's result, in safe Rust for any target.
 
-use crate::math;
 use crate::numbers::{
     ActivationTable, Alignment, FRACTION_BITS, Quantizer, ScoreScale, exponent, magnitude_bits, mantissa,
-    multiply_shift_16, scale_row,
+    max_u32, min_u32, multiply_shift_16, scale_row,
 };
 use crate::packing::{Format, Packed, ROWS};
 
 /// The largest [`magnitude_bits`] in `v`; 0 for none.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn largest(v: &[i32]) -> u32 {
-    v.iter().fold(0, |largest, &v| math::max_u32(magnitude_bits(v), largest))
+    v.iter().fold(0, |largest, &v| max_u32(magnitude_bits(v), largest))
 }
 
 /// All bits of the [`magnitude_bits`]s in `v`: a number as long as the largest of them.
@@ -71,8 +70,7 @@ pub fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> 
     for (x, gain) in x.iter_mut().zip(gains) {
         let (value, bits) = (*x >> shift, gain.to_bits());
         squares += u64::from((value * value) as u32);
-        let product =
-            (value * mantissa(bits)) >> math::min_u32((largest_exponent - exponent(bits)) as u32, 31);
+        let product = (value * mantissa(bits)) >> min_u32((largest_exponent - exponent(bits)) as u32, 31);
         *x = if bits >> 31 == 1 { -product } else { product };
     }
     squares
@@ -238,7 +236,7 @@ pub(super) const fn exp2_table() -> [u16; 256] {
 /// `2^(15 - distance / 256)`.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
-    let octaves = math::min_u32(distance >> FRACTION_BITS, 31);
+    let octaves = min_u32(distance >> FRACTION_BITS, 31);
     u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
 }
 

@@ -6,8 +6,7 @@
 use core::arch::naked_asm;
 
 use crate::kernels::portable;
-use crate::math;
-use crate::numbers::{ActivationTable, Alignment, Quantizer};
+use crate::numbers::{ActivationTable, Alignment, Quantizer, max_u32};
 
 /// See [`portable::largest`].
 pub fn largest(v: &[i32]) -> u32 {
@@ -17,7 +16,7 @@ pub fn largest(v: &[i32]) -> u32 {
         return last;
     }
     // SAFETY: there are so many fours, and at least one.
-    math::max_u32(last, unsafe { largest_of_fours(fours.as_ptr(), fours.len()) })
+    max_u32(last, unsafe { largest_of_fours(fours.as_ptr(), fours.len()) })
 }
 
 /// See [`portable::or_of_magnitudes`].
