@@ -118,113 +118,130 @@ struct QuantizeWalk {
     sum: i32,
 }
 
-/// Four values become upper bytes: cut by r2, times the reciprocal r3, with a half in lr.
+/// Four values become int8 in their upper bytes: `v = (v >> shift) * reciprocal + 2^23`.
 macro_rules! quantize_four {
-    ($a:literal, $b:literal, $c:literal, $d:literal) => {
-        concat!(
-            "asr ",
-            $a,
-            ", ",
-            $a,
-            ", r2\n asr ",
-            $b,
-            ", ",
-            $b,
-            ", r2\n asr ",
-            $c,
-            ", ",
-            $c,
-            ", r2\n asr ",
-            $d,
-            ", ",
-            $d,
-            ", r2\n",
-            "mla ",
-            $a,
-            ", ",
-            $a,
-            ", r3, lr\n mla ",
-            $b,
-            ", ",
-            $b,
-            ", r3, lr\n mla ",
-            $c,
-            ", ",
-            $c,
-            ", r3, lr\n mla ",
-            $d,
-            ", ",
-            $d,
-            ", r3, lr\n"
-        )
+    () => {
+        r"
+        .macro  quantize_four a, b, c, d
+            asr     \a, \a, r2
+            asr     \b, \b, r2
+            asr     \c, \c, r2
+            asr     \d, \d, r2
+            mla     \a, \a, r3, lr
+            mla     \b, \b, r3, lr
+            mla     \c, \c, r3, lr
+            mla     \d, \d, r3, lr
+        .endm
+        "
     };
 }
 
+/// Quantises four times `words` values, into what [`prepare`] makes of them for int8.
+///
+/// ```text
+/// r0  the next values       r3   reciprocal             r4 to r7   four values a, b, c, d
+/// r1  words left            r12  the next pairs         r8         256 a, 256 c
+/// r2  shift                 lr   2^23                   r9, r10    the two pairs
+///
+/// do {
+///     a, b, c, d = the next four values, quantised;
+///     *pairs++ = [b, d];
+///     *pairs++ = [256 a - b, 256 c - d];
+/// } while (--words);
+/// ```
 #[unsafe(naked)]
 unsafe extern "C" fn quantize_int8(_: &mut QuantizeWalk) {
     naked_asm!(
         dsp!(),
-        "push {{r4, r5, r6, r7, r8, r9, r10, lr}}
-         ldm r0, {{r0, r1, r2, r3, r12}}
-         mov lr, #0x800000
-         2:
-         ldm r0!, {{r4, r5, r6, r7}}",
-        quantize_four!("r4", "r5", "r6", "r7"),
-        "pkhtb r8, r6, r4, asr #16
-         pkhtb r9, r7, r5, asr #16
-         and r8, r8, #0xff00ff00
-         sxtb16 r9, r9, ror #8
-         ssub16 r10, r8, r9
-         stm r12!, {{r9, r10}}
-         subs r1, r1, #1
-         bne 2b
-         pop {{r4, r5, r6, r7, r8, r9, r10, pc}}"
+        quantize_four!(),
+        "
+            push    {r4, r5, r6, r7, r8, r9, r10, lr}
+            ldm     r0, {r0, r1, r2, r3, r12}
+            mov     lr, #0x800000
+        2:
+            ldm     r0!, {r4, r5, r6, r7}
+            quantize_four r4, r5, r6, r7
+            pkhtb   r8, r6, r4, asr #16
+            pkhtb   r9, r7, r5, asr #16
+            and     r8, r8, #0xff00ff00
+            sxtb16  r9, r9, ror #8
+            ssub16  r10, r8, r9
+            stm     r12!, {r9, r10}
+            subs    r1, r1, #1
+            bne     2b
+            pop     {r4, r5, r6, r7, r8, r9, r10, pc}
+
+        .purgem quantize_four
+        ",
+        options(raw)
     )
 }
 
-/// What [`prepare`] gives for eight values: r8 is the first that a word is multiplied by.
+/// Quantises eight times `words` values, into what [`prepare`] makes of them for int4, and adds up `16 x` of those whose
+/// nibbles have an offset.
+///
+/// ```text
+/// r0  the next values       r3    reciprocal            r4 to r7   values a, b, c, d, then 16 a, e; 256 b, f; 16 c, g
+/// r1  words left            r12   the next pairs        r8 to r11  values e, f, g, h, then the four pairs
+/// r2  shift                 [sp]  sum                   lr         2^23, then b, f
+///
+/// do {
+///     a, b, c, d, e, f, g, h = the next eight values, quantised;
+///     *pairs++ = [d, h];
+///     *pairs++ = [256 b - d, 256 f - h];
+///     *pairs++ = [16 c - d, 16 g - h];
+///     *pairs++ = [16 a - b, 16 e - f];
+///     sum += 16 * (a + e + c + g + b + f);
+/// } while (--words);
+/// ```
 #[unsafe(naked)]
 unsafe extern "C" fn quantize_int4(_: &mut QuantizeWalk) {
     naked_asm!(
         dsp!(),
-        "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-         ldm r0, {{r0, r1, r2, r3, r12}}
-         mov lr, #0
-         push {{lr}}
-         2:
-         ldm r0!, {{r4, r5, r6, r7}}
-         ldm r0!, {{r8, r9, r10, r11}}
-         mov lr, #0x800000",
-        quantize_four!("r4", "r5", "r6", "r7"),
-        quantize_four!("r8", "r9", "r10", "r11"),
-        "asr r8, r8, #4
-         asr r10, r10, #4
-         pkhtb r4, r8, r4, asr #20
-         pkhtb r5, r9, r5, asr #16
-         pkhtb r6, r10, r6, asr #20
-         pkhtb r7, r11, r7, asr #16
-         bic r4, r4, #0x000f000f
-         sxtb16 lr, r5, ror #8
-         and r5, r5, #0xff00ff00
-         bic r6, r6, #0x000f000f
-         sxtb16 r8, r7, ror #8
-         ssub16 r9, r5, r8
-         ssub16 r10, r6, r8
-         ssub16 r11, r4, lr
-         stm r12!, {{r8, r9, r10, r11}}
-         ldr r8, [sp]
-         mov r5, #0x00010001
-         smlad r8, r4, r5, r8
-         smlad r8, r6, r5, r8
-         mov r5, #0x00100010
-         smlad r8, lr, r5, r8
-         str r8, [sp]
-         subs r1, r1, #1
-         bne 2b
-         pop {{r1}}
-         pop {{r0}}
-         str r1, [r0, #20]
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        quantize_four!(),
+        "
+            push    {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            ldm     r0, {r0, r1, r2, r3, r12}
+            mov     lr, #0
+            push    {lr}
+        2:
+            ldm     r0!, {r4, r5, r6, r7}
+            ldm     r0!, {r8, r9, r10, r11}
+            mov     lr, #0x800000
+            quantize_four r4, r5, r6, r7
+            quantize_four r8, r9, r10, r11
+            asr     r8, r8, #4
+            asr     r10, r10, #4
+            pkhtb   r4, r8, r4, asr #20
+            pkhtb   r5, r9, r5, asr #16
+            pkhtb   r6, r10, r6, asr #20
+            pkhtb   r7, r11, r7, asr #16
+            bic     r4, r4, #0x000f000f
+            sxtb16  lr, r5, ror #8
+            and     r5, r5, #0xff00ff00
+            bic     r6, r6, #0x000f000f
+            sxtb16  r8, r7, ror #8
+            ssub16  r9, r5, r8
+            ssub16  r10, r6, r8
+            ssub16  r11, r4, lr
+            stm     r12!, {r8, r9, r10, r11}
+            ldr     r8, [sp]
+            mov     r5, #0x00010001
+            smlad   r8, r4, r5, r8
+            smlad   r8, r6, r5, r8
+            mov     r5, #0x00100010
+            smlad   r8, lr, r5, r8
+            str     r8, [sp]
+            subs    r1, r1, #1
+            bne     2b
+            pop     {r1}
+            pop     {r0}
+            str     r1, [r0, #20]
+            pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
+
+        .purgem quantize_four
+        ",
+        options(raw)
     )
 }
 
@@ -246,221 +263,241 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     matvec::matvec(out, matrix, prepared, kernel);
 }
 
-/// A word of each of four rows: 16 weights.
-macro_rules! int8_word {
+/// What the products share: each group of four rows is a call of `begin_group`, the format's sums, and `end_group`.
+///
+/// ```text
+/// r0  the next weights      r2  words of a row          r4 to r7  four rows' sums
+/// r1  the next pairs        product: where the address of the [`Product`] lies on the stack
+///
+/// do {
+///     sums of four rows = start;
+///     …                                        // the format's loop adds to them
+///     for each row
+///         *out++ = sum * *scales++ >> 16;
+/// } while (--groups);
+/// ```
+macro_rules! group {
     () => {
-        "ldm r0!, {{r8, r9, r10, r11}}
-         ldm r1!, {{r3, r12}}
-         smlad r4, r8, r3, r4
-         sxtb16 r8, r8
-         smlad r5, r9, r3, r5
-         sxtb16 r9, r9
-         smlad r6, r10, r3, r6
-         sxtb16 r10, r10
-         smlad r7, r11, r3, r7
-         sxtb16 r11, r11
-         smlad r4, r8, r12, r4
-         smlad r5, r9, r12, r5
-         smlad r6, r10, r12, r6
-         smlad r7, r11, r12, r7\n"
+        r"
+        .macro  begin_group product:vararg
+        1:
+            ldr     r3, \product
+            ldm     r3, {r0, r1, r2, r4}
+            mov     r5, r4
+            mov     r6, r4
+            mov     r7, r4
+        .endm
+
+        .macro  end_group product:vararg
+            ldr     r3, \product
+            str     r0, [r3], #16
+            ldm     r3, {r0, r1, r2}
+            ldr     r8, [r1], #4
+            ldr     r9, [r1], #4
+            smulwb  r4, r4, r8
+            smulwt  r5, r5, r8
+            smulwb  r6, r6, r9
+            smulwt  r7, r7, r9
+            stm     r2!, {r4, r5, r6, r7}
+            subs    r0, r0, #1
+            stm     r3, {r0, r1, r2}
+            bne     1b
+        .endm
+        "
     };
 }
 
-/// From weights r0, pairs r1, words r2: adds 256 times the sums to r4 to r7.
-macro_rules! int8_sums {
-    () => {
-        concat!(
-            "and lr, r2, #3
-             lsrs r2, r2, #2
-             cmp lr, #0
-             beq 3f
-             2:\n",
-            int8_word!(),
-            "subs lr, lr, #1
-             bne 2b
-             cmp r2, #0
-             beq 5f
-             3:\n",
-            int8_word!(),
-            int8_word!(),
-            int8_word!(),
-            int8_word!(),
-            "subs r2, r2, #1
-             bne 3b
-             5:\n"
-        )
-    };
-}
-
-/// A product, group by group: a kernel's `$sums`, begun with the start, times their rows' scales. `$enter` may push words
-/// that `$leave` takes off; `$product` is then the product's place.
-macro_rules! product {
-    ($enter:literal, $product:literal, $sums:expr, $leave:literal) => {
-        naked_asm!(
-            dsp!(),
-            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
-            $enter,
-            concat!("1:\n ldr r3, ", $product),
-            "ldm r3, {{r0, r1, r2, r4}}
-             mov r5, r4
-             mov r6, r4
-             mov r7, r4\n",
-            $sums,
-            concat!("ldr r3, ", $product),
-            "str r0, [r3], #16
-             ldm r3, {{r0, r1, r2}}
-             ldr r8, [r1], #4
-             ldr r9, [r1], #4
-             smulwb r4, r4, r8
-             smulwt r5, r5, r8
-             smulwb r6, r6, r9
-             smulwt r7, r7, r9
-             stm r2!, {{r4, r5, r6, r7}}
-             subs r0, r0, #1
-             stm r3, {{r0, r1, r2}}
-             bne 1b",
-            $leave,
-            "pop {{r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
-        )
-    };
-    ($sums:expr) => {
-        product!("", "[sp]", $sums, "")
-    };
-}
-
-/// At most 512 columns.
+/// int8, at most 512 columns: adds 256 times the sums.
+///
+/// ```text
+/// r2  fours of words left   r3   pair [b, d]                      r8 to r11  a word of each row
+/// lr  single words left     r12  pair [256 a - b, 256 c - d]
+///
+/// for (words % 4 times, then words / 4 times four in a row) {
+///     for each row {
+///         sum += upper and lower half of the row's word * [b, d];
+///         sum += lower bytes of the halves * [256 a - b, 256 c - d];
+///     }
+/// }
+/// ```
 #[unsafe(naked)]
 unsafe extern "C" fn int8_product(_: &mut Product) {
-    product!(int8_sums!())
-}
+    naked_asm!(
+        dsp!(),
+        group!(),
+        "
+        .macro  four_words
+            ldm     r0!, {r8, r9, r10, r11}
+            ldm     r1!, {r3, r12}
+            smlad   r4, r8, r3, r4
+            sxtb16  r8, r8
+            smlad   r5, r9, r3, r5
+            sxtb16  r9, r9
+            smlad   r6, r10, r3, r6
+            sxtb16  r10, r10
+            smlad   r7, r11, r3, r7
+            sxtb16  r11, r11
+            smlad   r4, r8, r12, r4
+            smlad   r5, r9, r12, r5
+            smlad   r6, r10, r12, r6
+            smlad   r7, r11, r12, r7
+        .endm
 
-/// One row's word of 8 nibbles in `$w`: 8 weights.
-macro_rules! int4_row {
-    ($w:literal, $sum:literal) => {
-        concat!(
-            "smlad ",
-            $sum,
-            ", ",
-            $w,
-            ", r8, ",
-            $sum,
-            "\n uxtb16 lr, ",
-            $w,
-            "\n",
-            "smlad ",
-            $sum,
-            ", lr, r9, ",
-            $sum,
-            "\n and lr, r2, ",
-            $w,
-            "\n",
-            "smlad ",
-            $sum,
-            ", lr, r10, ",
-            $sum,
-            "\n and lr, r2, ",
-            $w,
-            ", lsl #8\n",
-            "smlad ",
-            $sum,
-            ", lr, r11, ",
-            $sum,
-            "\n"
-        )
-    };
-}
+            push    {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            begin_group [sp]
+            and     lr, r2, #3
+            lsrs    r2, r2, #2
+            cmp     lr, #0
+            beq     3f
+        2:
+            four_words
+            subs    lr, lr, #1
+            bne     2b
+            cmp     r2, #0
+            beq     4f
+        3:
+            four_words
+            four_words
+            four_words
+            four_words
+            subs    r2, r2, #1
+            bne     3b
+        4:
+            end_group [sp]
+            pop     {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}
 
-/// A word of each of four rows: 32 weights.
-macro_rules! int4_word {
-    () => {
-        concat!(
-            "ldm r1!, {{r8, r9, r10, r11}}
-             ldm r0!, {{r3, r12}}\n",
-            int4_row!("r3", "r4"),
-            int4_row!("r12", "r5"),
-            "ldm r0!, {{r3, r12}}\n",
-            int4_row!("r3", "r6"),
-            int4_row!("r12", "r7"),
-        )
-    };
-}
-
-/// From weights r0, pairs r1 up to the end that was pushed, words r2: adds 4096 times the sums of nibbles to r4 to r7.
-macro_rules! int4_sums {
-    () => {
-        concat!(
-            "lsrs r2, r2, #1
-             mov r2, #0x0f000f00
-             bcs 3f
-             2:\n",
-            int4_word!(),
-            "3:\n",
-            int4_word!(),
-            "ldr lr, [sp]
-             cmp r1, lr
-             bne 2b\n"
-        )
-    };
-}
-
-/// At most 512 columns.
-#[unsafe(naked)]
-unsafe extern "C" fn int4_product(_: &mut Product) {
-    product!(
-        "ldrd r1, r2, [r0, #4]
-         add r1, r1, r2, lsl #4
-         push {{r1}}",
-        "[sp, #4]",
-        int4_sums!(),
-        "add sp, #4"
+        .purgem four_words
+        .purgem begin_group
+        .purgem end_group
+        ",
+        options(raw)
     )
 }
 
-/// Fields `$field` and `$field + 8` of four rows' words.
-macro_rules! ternary_fields {
-    ($shift:literal) => {
-        concat!(
-            "ldr r3, [r1], #4\n",
-            "and r12, lr, r8",
-            $shift,
-            "\n smlad r4, r12, r3, r4\n",
-            "and r12, lr, r9",
-            $shift,
-            "\n smlad r5, r12, r3, r5\n",
-            "and r12, lr, r10",
-            $shift,
-            "\n smlad r6, r12, r3, r6\n",
-            "and r12, lr, r11",
-            $shift,
-            "\n smlad r7, r12, r3, r7\n"
-        )
-    };
+/// int4, at most 512 columns: adds 4096 times the sums of nibbles. The end of the pairs is on the stack, in the place of a
+/// count.
+///
+/// ```text
+/// r2  mask 0x0f000f00       r3, r12  words of two rows            r8 to r11  the pairs of a word, as in `prepare`
+/// lr  fields of a word      [sp]     end of the pairs             [sp, #4]   the product
+///
+/// for (words % 2 times, then words / 2 times two in a row) {
+///     for each row {
+///         sum += halves * [d, h];
+///         sum += lower bytes of the halves * [256 b - d, 256 f - h];
+///         sum += 256 c, 256 g * [16 c - d, 16 g - h];
+///         sum += 256 a, 256 e * [16 a - b, 16 e - f];
+///     }
+/// }
+/// ```
+#[unsafe(naked)]
+unsafe extern "C" fn int4_product(_: &mut Product) {
+    naked_asm!(
+        dsp!(),
+        group!(),
+        r"
+        .macro  row word, sum
+            smlad   \sum, \word, r8, \sum
+            uxtb16  lr, \word
+            smlad   \sum, lr, r9, \sum
+            and     lr, r2, \word
+            smlad   \sum, lr, r10, \sum
+            and     lr, r2, \word, lsl #8
+            smlad   \sum, lr, r11, \sum
+        .endm
+
+        .macro  four_words
+            ldm     r1!, {r8, r9, r10, r11}
+            ldm     r0!, {r3, r12}
+            row     r3, r4
+            row     r12, r5
+            ldm     r0!, {r3, r12}
+            row     r3, r6
+            row     r12, r7
+        .endm
+
+            push    {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            ldrd    r1, r2, [r0, #4]
+            add     r1, r1, r2, lsl #4
+            push    {r1}
+            begin_group [sp, #4]
+            lsrs    r2, r2, #1
+            mov     r2, #0x0f000f00
+            bcs     3f
+        2:
+            four_words
+        3:
+            four_words
+            ldr     lr, [sp]
+            cmp     r1, lr
+            bne     2b
+            end_group [sp, #4]
+            add     sp, #4
+            pop     {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}
+
+        .purgem four_words
+        .purgem row
+        .purgem begin_group
+        .purgem end_group
+        ",
+        options(raw)
+    )
 }
 
-/// From weights r0, pairs r1, words r2: adds 256 times the sums of fields to r4 to r7.
-macro_rules! ternary_sums {
-    () => {
-        concat!(
-            "mov lr, #0x00030003
-             2:
-             ldm r0!, {{r8, r9, r10, r11}}\n",
-            ternary_fields!(""),
-            ternary_fields!(", lsr #2"),
-            ternary_fields!(", lsr #4"),
-            ternary_fields!(", lsr #6"),
-            ternary_fields!(", lsr #8"),
-            ternary_fields!(", lsr #10"),
-            ternary_fields!(", lsr #12"),
-            ternary_fields!(", lsr #14"),
-            "subs r2, r2, #1
-             bne 2b\n"
-        )
-    };
-}
-
+/// Ternary: adds 256 times the sums of fields.
+///
+/// ```text
+/// r2  words left            r3   pair of field i                  r8 to r11  a word of each row
+/// lr  mask 0x00030003       r12  fields i and i + 8 of a row
+///
+/// do {
+///     for (i = 0; i < 8; i++)
+///         for each row
+///             sum += fields i and i + 8 of the row's word * [256 x[i], 256 x[i + 8]];
+/// } while (--words);
+/// ```
 #[unsafe(naked)]
 unsafe extern "C" fn ternary_product(_: &mut Product) {
-    product!(ternary_sums!())
+    naked_asm!(
+        dsp!(),
+        group!(),
+        r"
+        .macro  fields bits
+            ldr     r3, [r1], #4
+            and     r12, lr, r8, lsr #\bits
+            smlad   r4, r12, r3, r4
+            and     r12, lr, r9, lsr #\bits
+            smlad   r5, r12, r3, r5
+            and     r12, lr, r10, lsr #\bits
+            smlad   r6, r12, r3, r6
+            and     r12, lr, r11, lsr #\bits
+            smlad   r7, r12, r3, r7
+        .endm
+
+            push    {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            begin_group [sp]
+            mov     lr, #0x00030003
+        2:
+            ldm     r0!, {r8, r9, r10, r11}
+            fields  0
+            fields  2
+            fields  4
+            fields  6
+            fields  8
+            fields  10
+            fields  12
+            fields  14
+            subs    r2, r2, #1
+            bne     2b
+            end_group [sp]
+            pop     {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}
+
+        .purgem fields
+        .purgem begin_group
+        .purgem end_group
+        ",
+        options(raw)
+    )
 }
 
 /// What the attention kernels walk over: rows `stride` bytes apart, two at a time.
@@ -511,33 +548,39 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
     portable::dots(&mut out[even..], queries, keys.get(even * stride..).unwrap_or_default(), stride);
 }
 
-/// The products of a word of a key, in r7, with both queries; added to `$a` and `$b`, or put there.
-macro_rules! dot_word {
-    ($first:literal, $a:literal, $b:literal, $begin_a:literal, $begin_b:literal) => {
-        concat!(
-            "sxtb16 lr, r7, ror #8\n sxtb16 r7, r7\n",
-            $first,
-            " ",
-            $a,
-            ", r7, r3",
-            $begin_a,
-            "\n",
-            $first,
-            " ",
-            $b,
-            ", r7, r5",
-            $begin_b,
-            "\n",
-            "smlad ",
-            $a,
-            ", lr, r4, ",
-            $a,
-            "\n smlad ",
-            $b,
-            ", lr, r6, ",
-            $b,
-            "\n"
-        )
+/// What the kernels for four channels of `2 * pairs` keys share.
+///
+/// ```text
+/// r0  the next sums         r3, r4  a's even and odd channels     r8, r9    sums of an even key
+/// r1  the next key          r5, r6  b's even and odd channels     r10, r11  sums of the odd key after it
+/// r2  pairs left            r7, lr  a key's even and odd channels
+/// r12 stride
+///
+/// do {
+///     for each of two keys {
+///         sums[a] (+)= even channels * a's even + odd channels * a's odd;
+///         sums[b] (+)= even channels * b's even + odd channels * b's odd;
+///     }
+/// } while (--pairs);
+/// ```
+macro_rules! dots {
+    () => {
+        r"
+        .macro  begin_dots
+            push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            ldm     r2, {r3, r4, r5, r6}
+            ldr     r2, [r1, #8]
+            ldr     r12, [r1, #4]
+            ldr     r1, [r1]
+        .endm
+
+        .macro  end_dots
+            stm     r0!, {r8, r9, r10, r11}
+            subs    r2, r2, #1
+            bne     2b
+            pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
+        .endm
+        "
     };
 }
 
@@ -546,21 +589,31 @@ macro_rules! dot_word {
 unsafe extern "C" fn first_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4]) {
     naked_asm!(
         dsp!(),
-        "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-         ldm r2, {{r3, r4, r5, r6}}
-         ldr r2, [r1, #8]
-         ldr r12, [r1, #4]
-         ldr r1, [r1]
-         2:
-         ldr r7, [r1]",
-        dot_word!("smuad", "r8", "r9", "", ""),
-        "ldr r7, [r1, r12]
-         add r1, r1, r12, lsl #1",
-        dot_word!("smuad", "r10", "r11", "", ""),
-        "stm r0!, {{r8, r9, r10, r11}}
-         subs r2, r2, #1
-         bne 2b
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        dots!(),
+        r"
+        .macro  multiply a, b
+            sxtb16  lr, r7, ror #8
+            sxtb16  r7, r7
+            smuad   \a, r7, r3
+            smuad   \b, r7, r5
+            smlad   \a, lr, r4, \a
+            smlad   \b, lr, r6, \b
+        .endm
+
+            begin_dots
+        2:
+            ldr     r7, [r1]
+            multiply r8, r9
+            ldr     r7, [r1, r12]
+            add     r1, r1, r12, lsl #1
+            multiply r10, r11
+            end_dots
+
+        .purgem multiply
+        .purgem begin_dots
+        .purgem end_dots
+        ",
+        options(raw)
     )
 }
 
@@ -569,22 +622,32 @@ unsafe extern "C" fn first_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4])
 unsafe extern "C" fn more_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4]) {
     naked_asm!(
         dsp!(),
-        "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-         ldm r2, {{r3, r4, r5, r6}}
-         ldr r2, [r1, #8]
-         ldr r12, [r1, #4]
-         ldr r1, [r1]
-         2:
-         ldm r0, {{r8, r9, r10, r11}}
-         ldr r7, [r1]",
-        dot_word!("smlad", "r8", "r9", ", r8", ", r9"),
-        "ldr r7, [r1, r12]
-         add r1, r1, r12, lsl #1",
-        dot_word!("smlad", "r10", "r11", ", r10", ", r11"),
-        "stm r0!, {{r8, r9, r10, r11}}
-         subs r2, r2, #1
-         bne 2b
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        dots!(),
+        r"
+        .macro  multiply_add a, b
+            sxtb16  lr, r7, ror #8
+            sxtb16  r7, r7
+            smlad   \a, r7, r3, \a
+            smlad   \b, r7, r5, \b
+            smlad   \a, lr, r4, \a
+            smlad   \b, lr, r6, \b
+        .endm
+
+            begin_dots
+        2:
+            ldm     r0, {r8, r9, r10, r11}
+            ldr     r7, [r1]
+            multiply_add r8, r9
+            ldr     r7, [r1, r12]
+            add     r1, r1, r12, lsl #1
+            multiply_add r10, r11
+            end_dots
+
+        .purgem multiply_add
+        .purgem begin_dots
+        .purgem end_dots
+        ",
+        options(raw)
     )
 }
 
@@ -618,50 +681,80 @@ pub fn accumulate<const N: usize>(
     super::accumulate_last(sums, weights, values, stride, positions);
 }
 
-/// Two channels of two positions with two heads' weights; `$turn` brings the channels to bytes 0 and 2.
+/// Adds up two channels of `pairs` pairs of positions, weighted for two heads: channels 0 and 2, or, with `turn` as
+/// `ror #8`, 1 and 3.
+///
+/// ```text
+/// r1  the next values       r4, r5  a's sums of both channels     r8, r9    two positions' values
+/// r2  the next weights      r6, r7  b's sums of both channels     lr, r9    both positions of channels 0, 2
+/// r3  stride                r12     pairs left                    r10, r11  both positions' weights of a, b
+///
+/// do {
+///     for each of two channels {
+///         a's sum += both positions of the channel * a's weights;
+///         b's sum += both positions of the channel * b's weights;
+///     }
+/// } while (--pairs);
+/// ```
 macro_rules! sum_channels {
-    ($turn:literal) => {
-        concat!(
-            "push {{r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-             ldm r1, {{r1, r3, r12}}
-             movs r4, #0
-             movs r5, #0
-             movs r6, #0
-             movs r7, #0
-             2:
-             ldr r8, [r1]
-             ldr r9, [r1, r3]
-             add r1, r1, r3, lsl #1
-             ldm r2!, {{r10, r11}}
-             sxtb16 r8, r8",
-            $turn,
-            "
-             sxtb16 r9, r9",
-            $turn,
-            "
-             pkhbt lr, r8, r9, lsl #16
-             pkhtb r9, r9, r8, asr #16
-             smlad r4, lr, r10, r4
-             smlad r5, r9, r10, r5
-             smlad r6, lr, r11, r6
-             smlad r7, r9, r11, r7
-             subs r12, r12, #1
-             bne 2b
-             pop {{r0}}
-             stm r0, {{r4, r5, r6, r7}}
-             pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
-        )
+    () => {
+        r"
+        .macro  sum_channels turn:vararg
+            push    {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            ldm     r1, {r1, r3, r12}
+            movs    r4, #0
+            movs    r5, #0
+            movs    r6, #0
+            movs    r7, #0
+        2:
+            ldr     r8, [r1]
+            ldr     r9, [r1, r3]
+            add     r1, r1, r3, lsl #1
+            ldm     r2!, {r10, r11}
+            sxtb16  r8, r8, \turn
+            sxtb16  r9, r9, \turn
+            pkhbt   lr, r8, r9, lsl #16
+            pkhtb   r9, r9, r8, asr #16
+            smlad   r4, lr, r10, r4
+            smlad   r5, r9, r10, r5
+            smlad   r6, lr, r11, r6
+            smlad   r7, r9, r11, r7
+            subs    r12, r12, #1
+            bne     2b
+            pop     {r0}
+            stm     r0, {r4, r5, r6, r7}
+            pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
+        .endm
+        "
     };
 }
 
 /// Channels 0 and 2 of head a, then of head b.
 #[unsafe(naked)]
 unsafe extern "C" fn even_channels(_: &mut [i32; 4], _: &Walk, _: *const i32) {
-    naked_asm!(dsp!(), sum_channels!(""))
+    naked_asm!(
+        dsp!(),
+        sum_channels!(),
+        "
+            sum_channels ror #0
+
+        .purgem sum_channels
+        ",
+        options(raw)
+    )
 }
 
 /// Channels 1 and 3 of head a, then of head b.
 #[unsafe(naked)]
 unsafe extern "C" fn odd_channels(_: &mut [i32; 4], _: &Walk, _: *const i32) {
-    naked_asm!(dsp!(), sum_channels!(", ror #8"))
+    naked_asm!(
+        dsp!(),
+        sum_channels!(),
+        "
+            sum_channels ror #8
+
+        .purgem sum_channels
+        ",
+        options(raw)
+    )
 }

@@ -9,7 +9,7 @@ macro_rules! dsp {
         ".cpu cortex-m33"
     };
 }
-#[cfg(not(arm_v8m))]
+#[cfg(not(any(arm_v8m, chip = "v6m")))]
 macro_rules! dsp {
     () => {
         ""
