@@ -1,12 +1,11 @@
-//! Attention's scores and weights for Arm's Thumb-2, two heads at a time: Cortex-M3, M4, M7, M33.
+//! Attention's scores and weights in Thumb-2, two heads at a time: Cortex-M3, M4, M7, M33.
 //!
-//! The functions in assembly are sound for the lengths that their callers make sure of. They keep to the procedure call
-//! standard (AAPCS), and touch no memory but what their arguments point to.
+//! The functions in assembly keep to the procedure call standard (AAPCS), and read and write only what their arguments
+//! point to. Each call is sound because the caller has checked the lengths, as its SAFETY comment says.
 
 use core::arch::naked_asm;
 
-use crate::kernels::portable;
-use crate::kernels::portable::EXP2;
+use crate::kernels::portable::{self, EXP2};
 use crate::numbers::ScoreScale;
 
 /// See [`portable::scale_products`].
@@ -26,11 +25,13 @@ pub(super) fn scale_products<const N: usize>(
         mantissas: scale.mantissas.as_ptr(),
         shift: scale.shift,
     };
-    // SAFETY: there are `positions` pairs of products and as many scales; two mantissas, and room for two maxima.
+    // SAFETY: there are two products and a scale for each of `positions` positions, of which there is at least one; two
+    // mantissas, and room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
     largest
 }
 
+/// Positions and their scales, as [`scale_two`] reads them.
 #[repr(C)]
 struct ScoreWalk {
     positions: usize,
@@ -114,13 +115,14 @@ pub fn weights<const N: usize>(
         table: EXP2.as_ptr(),
         totals: totals.as_mut_ptr(),
     };
-    // SAFETY: there are scores and scales for `pairs` pairs of positions; two maxima, and room for two totals. The
-    // table has an entry for each byte.
+    // SAFETY: there are two scores and a scale for each of twice `pairs` positions, and `pairs` is not 0; two maxima, and
+    // room for two totals. The table has an entry for each of the 256 values of a byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk) };
     super::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
+/// Positions and their scales, as [`weigh_two`] reads them.
 #[repr(C)]
 struct WeightWalk {
     pairs: usize,

@@ -1,18 +1,22 @@
-//! Kernels for the DSP extension of Arm's M profile: Cortex-M4, M7, M33. `smlad` adds two products of 16 bits.
+//! Kernels for the DSP extension of Arm's M profile: Cortex-M4, M7, M33. One instruction, `smlad`, multiplies two pairs of
+//! 16-bit numbers and adds both products to a sum.
 //!
-//! **int8.** A half of a word is `256 odd + even`. Multiplied whole by `x[odd]`, and its lower byte (`sxtb16`) by
-//! `256 x[even] - x[odd]`, it gives 256 times what is wanted: three instructions for four weights, none of which takes
-//! bytes apart. Sums of 512 columns stay exact.
+//! **int8.** A 16-bit half of a word is the number `256 odd + even` of two weights. Taking the bytes apart would cost more
+//! than multiplying, so the half is multiplied whole by `x[odd]`, which gives `256 odd x[odd] + even x[odd]`, and its lower
+//! byte, which `sxtb16` extracts, by `256 x[even] - x[odd]`. The sum is `256 (odd x[odd] + even x[even])`: three
+//! instructions for four weights. Sums of 512 columns stay exact: `256 * 512 * 127 * 127 < 2^31`.
 //!
-//! **int4.** A half is `4096 d + 256 c + 16 b + a`: `d` has a sign, the others are nibbles without one. The half is
-//! multiplied whole by `x[d]`, its lower byte by `256 x[b] - x[d]`, `256 c` by `16 x[c] - x[d]`, and `256 a` by
-//! `16 x[a] - x[b]`: seven instructions for eight weights, which give 4096 times what is wanted. Sums begin with
-//! `-4096 * 8 Σ x` over `a`, `b` and `c`: the nibbles' offset. Sums of 512 columns stay exact.
+//! **int4.** A half is `4096 d + 256 c + 16 b + a`: `d` is signed, the others are nibbles `weight + 8`. In the same way
+//! the half is multiplied whole by `x[d]`, its lower byte by `256 x[b] - x[d]`, `256 c` by `16 x[c] - x[d]`, and `256 a` by
+//! `16 x[a] - x[b]`: seven instructions for eight weights. What is left over cancels out, and the sum is 4096 times the
+//! one wanted, plus `4096 * 8 (x[a] + x[b] + x[c])` from the offset of the nibbles, which the start of the sum takes off.
+//! Sums of 512 columns stay exact.
 //!
-//! **ternary.** Fields are shifted and masked in one instruction, and multiplied by `256 x`; sums begin with `-256 Σ x`.
+//! **ternary.** Two fields are shifted and masked in one instruction, and multiplied by `256 x`. A field is `weight + 1`,
+//! so sums start at `-256 Σ x`.
 //!
-//! The functions in assembly are sound for the lengths that their callers below make sure of. They keep to the
-//! procedure call standard (AAPCS), and touch no memory but what their arguments point to.
+//! The functions in assembly keep to the procedure call standard (AAPCS), and read and write only what their arguments
+//! point to. Each call is sound because the caller has checked the lengths, as its SAFETY comment says.
 
 use core::arch::naked_asm;
 
@@ -21,12 +25,13 @@ use super::matvec::{self, Kernel, Product};
 use crate::kernels::portable;
 use crate::numbers::{Quantizer, ScoreScale};
 use crate::packing::{Format, Packed};
+use crate::slices::{copy, first_mut, split_mut};
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 
-/// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then
-/// pairs of 16 bits.
+/// Brings an int8 vector into the form that the products read: first the amount that the weights' offset adds to a sum,
+/// then pairs of 16-bit factors.
 pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((offset, pairs)) = prepared.split_first_mut() else { return };
     *offset = 0;
@@ -62,59 +67,76 @@ pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     }
 }
 
-/// See [`portable::quantize`]: straight into the form that [`prepare`] gives.
+/// See [`portable::quantize`]; int8 and int4 are quantised straight into the form that [`prepare`] gives.
 pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
-    let (values_of_word, pairs_of_word) = match format {
-        Format::Int8 => (4, 2),
-        Format::Int4 => (8, 4),
-        _ => {
-            quantize_to(quantized, v, quantizer);
-            return prepare(format, prepared, quantized);
-        }
-    };
-    let words = v.len() / values_of_word;
-    let (whole, rest) = v.split_at(words * values_of_word);
+    let length = quantized.len();
     let Some((offset, pairs)) = prepared.split_first_mut() else { return };
-    let used = quantized.len() / values_of_word * pairs_of_word;
-    if used > pairs.len() || whole.len() > quantized.len() {
-        return;
-    }
-    let pairs = &mut pairs[..used];
-    pairs[words * pairs_of_word..].fill(0);
-    let mut sum = 0;
-    let mut blocks = [(whole, words), (&[], 0)];
-    let mut last = [0; 8];
-    if !rest.is_empty() {
-        last[..rest.len()].copy_from_slice(rest);
-        blocks[1] = (&last, 1);
-    }
-    let mut place = 0;
-    for (v, words) in blocks {
-        let Some(out) = pairs.get_mut(place..place + words * pairs_of_word).filter(|out| !out.is_empty())
-        else {
-            continue;
-        };
-        let mut walk = QuantizeWalk { v: v.as_ptr(), words, quantizer, out: out.as_mut_ptr(), sum: 0 };
-        // SAFETY: there are values for so many words, and room for the pairs of as many; at least one.
-        unsafe {
-            match format {
-                Format::Int8 => quantize_int8(&mut walk),
-                _ => quantize_int4(&mut walk),
-            }
+    match format {
+        Format::Int8 => {
+            quantize_words::<4, 2>(pairs, length, v, quantizer, quantize_int8);
+            *offset = 0;
         }
-        sum += walk.sum;
-        place += words * pairs_of_word;
+        Format::Int4 => *offset = quantize_words::<8, 4>(pairs, length, v, quantizer, quantize_int4) >> 1,
+        Format::Ternary => {
+            quantize_to(quantized, v, quantizer);
+            prepare(format, prepared, quantized);
+        }
     }
-    *offset = if format == Format::Int4 { sum >> 1 } else { 0 };
 }
 
+/// Quantises `length` values, of which those beyond `v` are zero, `VALUES` at a time to `PAIRS` pairs. Returns the sum that
+/// the kernel adds up.
+fn quantize_words<const VALUES: usize, const PAIRS: usize>(
+    pairs: &mut [i32],
+    length: usize,
+    v: &[i32],
+    quantizer: Quantizer,
+    kernel: QuantizeKernel,
+) -> i32 {
+    let (whole, rest) = v.as_chunks::<VALUES>();
+    let (out, _) = pairs.as_chunks_mut::<PAIRS>();
+    let (out, padding) = split_mut(first_mut(out, length / VALUES), whole.len().min(length / VALUES));
+    padding.as_flattened_mut().fill(0);
+    let sum = quantize_whole(out, whole, quantizer, kernel);
+    if rest.is_empty() {
+        return sum;
+    }
+    let mut last = [0; VALUES];
+    copy(&mut last, rest);
+    sum + quantize_whole(first_mut(padding, 1), &[last], quantizer, kernel)
+}
+
+fn quantize_whole<const VALUES: usize, const PAIRS: usize>(
+    out: &mut [[i32; PAIRS]],
+    v: &[[i32; VALUES]],
+    quantizer: Quantizer,
+    kernel: QuantizeKernel,
+) -> i32 {
+    let words = out.len().min(v.len());
+    if words == 0 {
+        return 0;
+    }
+    let (v, out) = (v.as_ptr().cast(), out.as_mut_ptr().cast());
+    let mut walk = QuantizeWalk { v, words, quantizer, out, sum: 0 };
+    // SAFETY: `v` has `VALUES` values for each of `words` words, `out` has room for `PAIRS` pairs each, and `words` is not
+    // 0.
+    unsafe { kernel(&mut walk) };
+    walk.sum
+}
+
+/// Reads and writes as [`QuantizeWalk`] says; at least one word.
+type QuantizeKernel = unsafe extern "C" fn(&mut QuantizeWalk);
+
+/// A vector to quantise, as the assembly reads it.
 #[repr(C)]
 struct QuantizeWalk {
+    /// Four values a word in int8, eight in int4.
     v: *const i32,
     words: usize,
     quantizer: Quantizer,
+    /// Two pairs a word in int8, four in int4.
     out: *mut i32,
-    /// `16 Σ x` over those whose nibbles have an offset, of int4.
+    /// Of int4: `16 Σ x` over the values whose nibbles have an offset.
     sum: i32,
 }
 
@@ -136,7 +158,7 @@ macro_rules! quantize_four {
     };
 }
 
-/// Quantises four times `words` values, into what [`prepare`] makes of them for int8.
+/// Quantises four times `words` values into the pairs that [`prepare`] makes for int8.
 ///
 /// ```text
 /// r0  the next values       r3   reciprocal             r4 to r7   four values a, b, c, d
@@ -177,8 +199,8 @@ unsafe extern "C" fn quantize_int8(_: &mut QuantizeWalk) {
     )
 }
 
-/// Quantises eight times `words` values, into what [`prepare`] makes of them for int4, and adds up `16 x` of those whose
-/// nibbles have an offset.
+/// Quantises eight times `words` values into the pairs that [`prepare`] makes for int4, and adds up `16 x` of the values
+/// whose nibbles have an offset: all but `d` and `h`.
 ///
 /// ```text
 /// r0  the next values       r3    reciprocal            r4 to r7   values a, b, c, d, then 16 a, e; 256 b, f; 16 c, g
@@ -263,7 +285,8 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     matvec::matvec(out, matrix, prepared, kernel);
 }
 
-/// What the products share: each group of four rows is a call of `begin_group`, the format's sums, and `end_group`.
+/// The loop over groups of four rows, which all products share: `begin_group`, then the format's own loop over the words of
+/// the rows, then `end_group`.
 ///
 /// ```text
 /// r0  the next weights      r2  words of a row          r4 to r7  four rows' sums
@@ -271,7 +294,7 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
 ///
 /// do {
 ///     sums of four rows = start;
-///     …                                        // the format's loop adds to them
+///     …                                        // the format's loop adds its products
 ///     for each row
 ///         *out++ = sum * *scales++ >> 16;
 /// } while (--groups);
@@ -374,8 +397,8 @@ unsafe extern "C" fn int8_product(_: &mut Product) {
     )
 }
 
-/// int4, at most 512 columns: adds 4096 times the sums of nibbles. The end of the pairs is on the stack, in the place of a
-/// count.
+/// int4, at most 512 columns: adds 4096 times the sums of nibbles. There is no register for a count: the loop ends where
+/// the pairs end.
 ///
 /// ```text
 /// r2  mask 0x0f000f00       r3, r12  words of two rows            r8 to r11  the pairs of a word, as in `prepare`
@@ -383,10 +406,10 @@ unsafe extern "C" fn int8_product(_: &mut Product) {
 ///
 /// for (words % 2 times, then words / 2 times two in a row) {
 ///     for each row {
-///         sum += halves * [d, h];
+///         sum += halves of the row's word * [d, h];
 ///         sum += lower bytes of the halves * [256 b - d, 256 f - h];
-///         sum += 256 c, 256 g * [16 c - d, 16 g - h];
-///         sum += 256 a, 256 e * [16 a - b, 16 e - f];
+///         sum += third nibbles * 256 * [16 c - d, 16 g - h];
+///         sum += first nibbles * 256 * [16 a - b, 16 e - f];
 ///     }
 /// }
 /// ```
@@ -500,10 +523,12 @@ unsafe extern "C" fn ternary_product(_: &mut Product) {
     )
 }
 
-/// What the attention kernels walk over: rows `stride` bytes apart, two at a time.
+/// Rows of keys or values, as the assembly reads them: two at a time.
 #[repr(C)]
 struct Walk {
+    /// Four channels of the first row.
     rows: *const i8,
+    /// Bytes from a row to the next.
     stride: usize,
     /// Pairs of rows; not 0.
     pairs: usize,
@@ -535,9 +560,9 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
     for (i, (a, b)) in words.enumerate() {
         let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a.map(i32::from), b.map(i32::from));
         let query = [pair(a0, a2), pair(a1, a3), pair(b0, b2), pair(b1, b3)];
-        let walk = Walk { rows: keys[4 * i..].as_ptr(), stride, pairs: even / 2 };
-        // SAFETY: `out` has `even` pairs of sums; the last word read ends at most `head` bytes into the last of `even`
-        // keys, which the length of `keys` covers.
+        let walk = Walk { rows: keys.as_ptr().wrapping_add(4 * i), stride, pairs: even / 2 };
+        // SAFETY: `out` has two sums for each of `even` keys. The last word read ends at most `head` bytes into the last
+        // of these keys, and `keys` has `(even - 1) * stride + head` bytes.
         unsafe {
             match i {
                 0 => first_dots(out.as_mut_ptr().cast(), &walk, &query),
@@ -545,10 +570,10 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
             }
         }
     }
-    portable::dots(&mut out[even..], queries, keys.get(even * stride..).unwrap_or_default(), stride);
+    portable::dots(split_mut(out, even).1, queries, keys.get(even * stride..).unwrap_or_default(), stride);
 }
 
-/// What the kernels for four channels of `2 * pairs` keys share.
+/// The loop over `2 * pairs` keys, of which four channels are multiplied with those of two queries.
 ///
 /// ```text
 /// r0  the next sums         r3, r4  a's even and odd channels     r8, r9    sums of an even key
@@ -558,8 +583,8 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
 ///
 /// do {
 ///     for each of two keys {
-///         sums[a] (+)= even channels * a's even + odd channels * a's odd;
-///         sums[b] (+)= even channels * b's even + odd channels * b's odd;
+///         a's sum = even channels * a's even + odd channels * a's odd;
+///         b's sum = even channels * b's even + odd channels * b's odd;
 ///     }
 /// } while (--pairs);
 /// ```
@@ -584,7 +609,8 @@ macro_rules! dots {
     };
 }
 
-/// `out[t] = [Σ query a, Σ query b]` over four channels of `2 * pairs` keys. Queries: even channels, odd, twice.
+/// `out[t] = [Σ query a, Σ query b]` over the first four channels of a key. A query comes as its even channels, then its
+/// odd ones.
 #[unsafe(naked)]
 unsafe extern "C" fn first_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4]) {
     naked_asm!(
@@ -617,7 +643,7 @@ unsafe extern "C" fn first_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4])
     )
 }
 
-/// As [`first_dots`], added to what is in `out`.
+/// As [`first_dots`], of the next four channels: adds to the sums in `out`.
 #[unsafe(naked)]
 unsafe extern "C" fn more_dots(_: *mut i32, _: *const Walk, _: *const [i32; 4]) {
     naked_asm!(
@@ -668,10 +694,10 @@ pub fn accumulate<const N: usize>(
     let (first, second) = sums.split_at_mut(head);
     let words = first.as_chunks_mut::<4>().0.iter_mut().zip(second.as_chunks_mut::<4>().0);
     for (i, (a, b)) in words.enumerate() {
-        let walk = Walk { rows: values[4 * i..].as_ptr(), stride, pairs };
+        let walk = Walk { rows: values.as_ptr().wrapping_add(4 * i), stride, pairs };
         let (mut even, mut odd) = ([0; 4], [0; 4]);
-        // SAFETY: there are weights for `pairs` pairs of positions; the last word read ends at most `head` bytes into
-        // the last of their values, which the length of `values` covers.
+        // SAFETY: there are two words of weights for each of `pairs` pairs of positions. The last word of values read ends
+        // at most `head` bytes into the last of these positions, and `values` has `(2 * pairs - 1) * stride + head` bytes.
         unsafe {
             even_channels(&mut even, &walk, weights.as_ptr().cast());
             odd_channels(&mut odd, &walk, weights.as_ptr().cast());
@@ -681,8 +707,8 @@ pub fn accumulate<const N: usize>(
     super::accumulate_last(sums, weights, values, stride, positions);
 }
 
-/// Adds up two channels of `pairs` pairs of positions, weighted for two heads: channels 0 and 2, or, with `turn` as
-/// `ror #8`, 1 and 3.
+/// Adds up two channels over `pairs` pairs of positions, weighted for two heads: channels 0 and 2 with `turn` as `ror #0`,
+/// 1 and 3 with `ror #8`.
 ///
 /// ```text
 /// r1  the next values       r4, r5  a's sums of both channels     r8, r9    two positions' values

@@ -1,13 +1,15 @@
-//! What is done to each value of a vector, for Arm's Thumb-2: Cortex-M3, M4, M7, M33. Four values at a time.
+//! The kernels on each value of a vector, in Thumb-2: Cortex-M3, M4, M7, M33. Four values at a time, or two where registers
+//! are short; portable code does the rest.
 //!
-//! The functions in assembly are sound for the lengths that their callers make sure of. They keep to the procedure call
-//! standard (AAPCS), and touch no memory but what their arguments point to.
+//! The functions in assembly keep to the procedure call standard (AAPCS), and read and write only what their arguments
+//! point to. Each call is sound because the caller has checked the lengths, as its SAFETY comment says.
 
 use core::arch::naked_asm;
 
 use crate::kernels::portable;
 use crate::math;
 use crate::numbers::{ActivationTable, Alignment, Quantizer};
+use crate::slices::{first, first_mut};
 
 /// See [`portable::largest`].
 pub fn largest(v: &[i32]) -> u32 {
@@ -16,7 +18,7 @@ pub fn largest(v: &[i32]) -> u32 {
     if fours.is_empty() {
         return last;
     }
-    // SAFETY: there are so many fours, and at least one.
+    // SAFETY: there are `fours.len()` times four values, and at least four.
     math::max_u32(last, unsafe { largest_of_fours(fours.as_ptr(), fours.len()) })
 }
 
@@ -27,7 +29,7 @@ pub fn or_of_magnitudes(v: &[i32]) -> u32 {
     if fours.is_empty() {
         return last;
     }
-    // SAFETY: there are so many fours, and at least one.
+    // SAFETY: there are `fours.len()` times four values, and at least four.
     last | unsafe { or_of_fours(fours.as_ptr(), fours.len()) }
 }
 
@@ -121,10 +123,10 @@ unsafe extern "C" fn or_of_fours(_: *const [i32; 4], _fours: usize) -> u32 {
 /// See [`portable::quantize_to`].
 pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
     let (q_fours, v_fours) = (q.as_chunks_mut::<4>().0, v.as_chunks::<4>().0);
-    let fours = if q_fours.len() < v_fours.len() { q_fours.len() } else { v_fours.len() };
+    let fours = q_fours.len().min(v_fours.len());
     if fours > 0 {
         let walk = QuantizeWalk { v: v.as_ptr(), fours, quantizer };
-        // SAFETY: there are so many fours of values, and room for as many bytes; at least one.
+        // SAFETY: there are `fours` times four values, room for as many bytes, and at least four.
         unsafe { quantize_fours(q_fours.as_mut_ptr(), &walk) };
     }
     if let (Some(q), Some(v)) = (q.get_mut(4 * fours..), v.get(4 * fours..)) {
@@ -132,6 +134,7 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
     }
 }
 
+/// A vector to quantise, as [`quantize_fours`] reads it.
 #[repr(C)]
 struct QuantizeWalk {
     v: *const i32,
@@ -191,15 +194,15 @@ pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
         sums.iter_mut().for_each(|sum| *sum >>= down);
     }
     let alignment = Alignment { down: 0, ..alignment };
-    let length = if sums.len() < v.len() { sums.len() } else { v.len() };
-    let (fours, rest) = sums[..length].as_chunks_mut::<4>();
-    portable::add_aligned(rest, &v[4 * fours.len()..length], alignment);
+    let length = sums.len().min(v.len());
+    let (fours, rest) = first_mut(sums, length).as_chunks_mut::<4>();
+    portable::add_aligned(rest, first(v, length).as_chunks::<4>().1, alignment);
     if fours.is_empty() {
         return;
     }
     let walk =
         AddWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.abs() as u32, mantissa: mantissa << 16 };
-    // SAFETY: there are so many fours of sums and at least as many values, and at least one.
+    // SAFETY: there are `fours.len()` times four sums, as many values, and at least four.
     unsafe {
         match shift {
             0.. => add_shifted_right(fours.as_mut_ptr(), &walk),
@@ -208,12 +211,13 @@ pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
     }
 }
 
+/// A vector to add, as [`add_fours`] reads it.
 #[repr(C)]
 struct AddWalk {
     v: *const i32,
     fours: usize,
     shift: u32,
-    /// In the upper half.
+    /// In the upper half of the word.
     mantissa: i32,
 }
 
@@ -317,25 +321,28 @@ pub fn activate(x: &mut [i32], table: ActivationTable<'_>) {
     portable::activate(rest, table);
     if !pairs.is_empty() {
         let walk = ActivationWalk::new(table, pairs.len(), &[], 0);
-        // SAFETY: there are so many pairs, and at least one; the table has a number for each step.
+        // SAFETY: there are `pairs.len()` times two values, and at least two; the table has an entry for each of the 1024
+        // steps that `usat` limits to.
         unsafe { activate_pairs(pairs.as_mut_ptr(), &walk) };
     }
 }
 
 /// See [`portable::gate`].
 pub fn gate(x: &mut [i32], up: &[i32], up_shift: u32, table: ActivationTable<'_>) {
-    let length = if x.len() < up.len() { x.len() } else { up.len() };
-    let (pairs, rest) = x[..length].as_chunks_mut::<2>();
-    portable::gate(rest, &up[2 * pairs.len()..length], up_shift, table);
+    let length = x.len().min(up.len());
+    let (pairs, rest) = first_mut(x, length).as_chunks_mut::<2>();
+    portable::gate(rest, first(up, length).as_chunks::<2>().1, up_shift, table);
     if !pairs.is_empty() {
         let walk = ActivationWalk::new(table, pairs.len(), up, up_shift);
-        // SAFETY: as for `activate`; `up` has as many pairs.
+        // SAFETY: as for `activate`, and `up` is as long.
         unsafe { gate_pairs(pairs.as_mut_ptr(), &walk) };
     }
 }
 
+/// A vector to activate, as [`activate_pairs`] and [`gate_pairs`] read it.
 #[repr(C)]
 struct ActivationWalk {
+    /// Of [`gate_pairs`] alone.
     up: *const i32,
     pairs: usize,
     shift: u32,
@@ -445,17 +452,19 @@ unsafe extern "C" fn gate_pairs(_: *mut [i32; 2], _: &ActivationWalk) {
 
 /// See [`portable::gain`].
 pub fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> u64 {
-    let length = if x.len() < gains.len() { x.len() } else { gains.len() };
-    let (pairs, rest) = x[..length].as_chunks_mut::<2>();
-    let squares = portable::gain(rest, shift, &gains[2 * pairs.len()..length], largest_exponent);
+    let length = x.len().min(gains.len());
+    let (pairs, rest) = first_mut(x, length).as_chunks_mut::<2>();
+    let rest_gains = first(gains, length).as_chunks::<2>().1;
+    let squares = portable::gain(rest, shift, rest_gains, largest_exponent);
     if pairs.is_empty() {
         return squares;
     }
     let walk = GainWalk { gains: gains.as_ptr(), pairs: pairs.len(), shift, largest_exponent };
-    // SAFETY: there are so many pairs of values and at least as many of gains, and at least one.
+    // SAFETY: there are `pairs.len()` times two values, as many gains, and at least two.
     squares + unsafe { gain_pairs(pairs.as_mut_ptr(), &walk) }
 }
 
+/// Gains, as [`gain_pairs`] reads them.
 #[repr(C)]
 struct GainWalk {
     gains: *const f32,

@@ -1,14 +1,16 @@
-//! Kernels for Arm's Thumb-2 without the DSP extension: Cortex-M3.
+//! Kernels for Thumb-2 without the DSP extension: Cortex-M3.
 //!
-//! **int8.** As on a DSP, a half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
-//! `256 x[even] - x[odd]`: four extractions and four `mla` for four weights, and 256 times the sum.
+//! **int8.** As on a DSP, a 16-bit half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
+//! `256 x[even] - x[odd]`; see `dsp.rs`. Four extractions and four `mla` for four weights.
 //!
-//! **int4, ternary.** Two fields 16 bits apart, without a sign (which one instruction takes off int4's), times two
-//! values 16 bits apart: the upper half of the product is the sum of two products, the lower half stays below it. What
-//! one word adds, `8 * 15 * 127 < 2^15`, still fits a half, which is then taken off.
+//! **int4.** One instruction makes every nibble `weight + 8`. Two nibbles 16 bits apart are multiplied, as one number, by two
+//! values 16 bits apart: the upper half of the product is the sum of two products, and the lower half stays below it. The
+//! products of a word, at most `8 * 15 * 127 < 2^15`, fit a half, which is then added to the sum.
 //!
-//! The functions in assembly keep to the procedure call standard (AAPCS), and touch no memory but what their arguments
-//! point to.
+//! **ternary** is [`scalar32`]'s.
+//!
+//! The functions in assembly keep to the procedure call standard (AAPCS), and read and write only what their arguments
+//! point to. Each call is sound because the caller has checked the lengths, as its SAFETY comment says.
 
 use core::arch::naked_asm;
 
@@ -22,7 +24,7 @@ pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
 pub use crate::kernels::scalar32::prepare;
 
-/// See [`portable::quantize`].
+/// See [`portable::quantize`]; int8 is quantised straight into the form that [`prepare`] gives.
 pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     if format == Format::Int8 {
         return scalar32::quantize_int8(prepared, quantized.len(), v, quantizer, scalar32::int8_factors);
@@ -41,7 +43,8 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     matvec::matvec(out, matrix, prepared, kernel);
 }
 
-/// What the products share: each group of four rows is a call of `begin_group`, the format's sums, and `end_group`.
+/// The loop over groups of four rows, which the products share: `begin_group`, then the format's own loop over the words of
+/// the rows, then `end_group`.
 ///
 /// ```text
 /// r0  the next weights      r2   words of a row         r4 to r7  four rows' sums
@@ -49,7 +52,7 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
 ///
 /// do {
 ///     sums of four rows = start;
-///     …                                        // the format's loop adds to them
+///     …                                        // the format's loop adds its products
 ///     for each row
 ///         *out++ = sum * *scales++ >> 16;
 /// } while (--groups);
@@ -162,8 +165,7 @@ unsafe extern "C" fn int8_product(_: &mut Product) {
     )
 }
 
-/// int4: adds 4096 times the sums of nibbles, which are taken two rows at a time, so that the four factors stay in
-/// registers.
+/// int4: adds 4096 times the sums of nibbles. Two rows at a time, so that a word's four factors stay in registers.
 ///
 /// ```text
 /// r2  pairs of words left   r6  mask 0x000f000f         r8 to r11  factors of a word's four pairs of nibbles
@@ -249,17 +251,19 @@ unsafe extern "C" fn int4_product(_: &mut Product) {
     )
 }
 
-/// What the attention kernels walk over: rows `stride` bytes apart, up to `end`.
+/// Rows of keys or values, as the assembly reads them.
 #[repr(C)]
 struct Walk {
     rows: *const i8,
+    /// Bytes from a row to the next.
     stride: usize,
+    /// Where the row after the last would begin.
     end: *const i8,
-    /// Words of a row that are read.
+    /// Words to read of a row.
     words: usize,
 }
 
-/// Whether whole words can be read from `positions` rows.
+/// Whether `head` bytes can be read, in words, at each of `positions` rows that begin `stride` bytes apart.
 fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
     positions > 0
         && head > 0
@@ -269,7 +273,7 @@ fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
         && rows.len() >= (positions - 1) * stride + head
 }
 
-/// The longest head whose queries are taken apart on the stack.
+/// The longest head whose queries have room, a word a channel, on the stack.
 const HEAD_MAX: usize = 128;
 
 /// See [`portable::scores`].
@@ -300,8 +304,8 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
     }
     let rows = keys.as_ptr();
     let walk = Walk { rows, stride, end: rows.wrapping_add(positions * stride), words: head / 4 };
-    // SAFETY: `out` has `positions` pairs; the last word read ends `head` bytes into the last key, as checked; `apart` has
-    // eight numbers for each word of a key.
+    // SAFETY: `out` has two sums for each of `positions` keys. The last word read ends `head` bytes into the last key,
+    // which `walkable` has checked. `apart` has eight numbers for each of the `head / 4` words of a key.
     unsafe { dot_two(out.as_mut_ptr().cast(), &walk, apart.as_ptr()) };
 }
 
@@ -386,11 +390,11 @@ pub fn accumulate<const N: usize>(
     let (first, second) = sums.split_at_mut(head);
     let words = first.as_chunks_mut::<4>().0.iter_mut().zip(second.as_chunks_mut::<4>().0);
     for (i, (a, b)) in words.enumerate() {
-        let rows = values[4 * i..].as_ptr();
+        let rows = values.as_ptr().wrapping_add(4 * i);
         let walk = Walk { rows, stride, end: rows.wrapping_add(2 * pairs * stride), words: 1 };
         let mut both = [0; 8];
-        // SAFETY: there are two weights for `pairs` pairs of positions; the last word read ends at most `head` bytes
-        // into the last of their values, as checked.
+        // SAFETY: there are two words of weights for each of `pairs` pairs of positions. The last word of values read ends
+        // at most `head` bytes into the last of these positions, which `walkable` has checked.
         unsafe { four_channels(weights.as_ptr().cast(), &walk, &mut both) };
         let [a0, a1, a2, a3, b0, b1, b2, b3] = both;
         (*a, *b) = ([a0, a1, a2, a3], [b0, b1, b2, b3]);

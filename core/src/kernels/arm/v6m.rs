@@ -1,16 +1,21 @@
-//! Kernels for ARMv6-M: Cortex-M0, M0+, M1; and ARMv8-M's baseline, Cortex-M23.
+//! Kernels for ARMv6-M: Cortex-M0, M0+, M1; and for ARMv8-M's baseline, Cortex-M23. Products have 32 bits, most instructions
+//! take registers r0 to r7 alone, and unaligned words can't be read.
 //!
-//! **int8.** As on a DSP, a half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
-//! `256 x[even] - x[odd]`: four extractions and four products for four weights, in steps of 512 columns.
+//! **int8.** As on a DSP, a 16-bit half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
+//! `256 x[even] - x[odd]`; see `dsp.rs`. Four extractions and four products for four weights.
 //!
-//! **int4.** Two nibbles 16 bits apart, without a sign, times two values 16 bits apart: the upper half of the product is
-//! the sum of two products, the lower half stays below it. Four words' products are added to what the nibbles' offset
-//! takes off them, `4 * 8 * 8 * 127 < 2^15`, before the upper half is taken.
+//! **int4.** One instruction makes every nibble `weight + 8`. Two nibbles 16 bits apart are multiplied, as one number, by two
+//! values 16 bits apart: the upper half of the product is the sum of two products, and the lower half stays below it. The
+//! products of [`INT4_BLOCK`] words are added up before the upper half is taken. They begin with the amount that the
+//! nibbles' offset will add, negative, so that only the weights' own products must fit a half: `4 * 8 * 8 * 127 < 2^15`.
 //!
-//! **Attention.** Two heads' queries 16 bits apart times a channel of the key: one multiplication for two products.
+//! **ternary** is [`scalar32`]'s.
 //!
-//! The functions in assembly are sound for the lengths that their callers make sure of. They keep to the procedure call
-//! standard (AAPCS), and touch no memory but what their arguments point to.
+//! **Attention.** The queries of two heads, 16 bits apart, are multiplied as one number by a channel of the key: one
+//! multiplication for two products.
+//!
+//! The functions in assembly keep to the procedure call standard (AAPCS), and read and write only what their arguments
+//! point to. Each call is sound because the caller has checked the lengths, as its SAFETY comment says.
 
 use core::arch::naked_asm;
 
@@ -24,11 +29,11 @@ pub use crate::kernels::portable::{
     activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to,
 };
 
-/// Words of an int4 row whose products are added before the upper half is taken.
+/// Words of an int4 row whose products are added up before the upper half is taken.
 const INT4_BLOCK: usize = 4;
 
-/// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then the
-/// factors of each word.
+/// Brings an int8 vector into the form that the products read: first the amount that the weights' offset adds to a sum, then
+/// the factors of each word; in int4, each block of factors begins with the start of its sums.
 pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((offset, factors)) = prepared.split_first_mut() else { return };
     *offset = 0;
@@ -52,7 +57,7 @@ pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     }
 }
 
-/// See [`portable::quantize`].
+/// See [`portable::quantize`]; int8 is quantised straight into the form that [`prepare`] gives.
 pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     if format == Format::Int8 {
         return scalar32::quantize_int8(prepared, quantized.len(), v, quantizer, int8_factors);
@@ -78,7 +83,8 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     matvec::matvec(out, matrix, prepared, kernel);
 }
 
-/// `push` and `pop` of r8 to r11 as well, by way of r4 to r7: ARMv6-M's own take only the lower registers.
+/// Pushes and pops r8 to r11 by way of r4 to r7, which must be on the stack already: ARMv6-M's own `push` and `pop` take
+/// only the lower registers.
 macro_rules! high_registers {
     () => {
         r"
@@ -101,8 +107,8 @@ macro_rules! high_registers {
     };
 }
 
-/// What the products share: each group of four rows is the format's sums, from the [`Product`] at r3 to four registers,
-/// and `end_group`.
+/// The loop over groups of four rows, which the products share: `begin_group`, which leaves the [`Product`] in r3, then the
+/// format's own loop over the words of the rows, then `end_group`, which takes the sums from the registers `a` to `d`.
 ///
 /// ```text
 /// r0  the next weights      r3     the next results     r5, r6  lower half of a sum, scale
@@ -110,7 +116,7 @@ macro_rules! high_registers {
 /// r2  the next scales       product: where the product's address lies on the stack
 ///
 /// do {
-///     …                                        // the format's loop: sums of four rows, from `start` on
+///     …                                        // the format's loop: the sums of four rows, begun with `start`
 ///     for each row
 ///         *out++ = (sum >> 16) * *scales + ((sum & 0xffff) * *scales++ >> 16);
 /// } while (--groups);
@@ -401,11 +407,11 @@ pub fn scores<const N: usize>(
     let (first, second) = queries.split_at(head);
     let words = first.as_chunks::<4>().0.iter().zip(second.as_chunks::<4>().0);
     for (i, (a, b)) in words.enumerate() {
-        let rows = keys[4 * i..].as_ptr();
+        let rows = keys.as_ptr().wrapping_add(4 * i);
         let walk = Walk { rows, stride, end: rows.wrapping_add(positions * stride) };
         let lanes: [i32; 4] = core::array::from_fn(|i| i32::from(a[i]) + (i32::from(b[i]) << 16));
-        // SAFETY: `out` has `positions` pairs; the last word read ends at most `head` bytes into the last key, as checked,
-        // and all are aligned.
+        // SAFETY: `out` has two sums for each of `positions` keys. The last word read ends at most `head` bytes into the
+        // last key, and all words are aligned: `walkable` has checked both.
         unsafe {
             match i {
                 0 => first_dots(out.as_mut_ptr().cast(), &walk, &lanes),
@@ -419,23 +425,25 @@ pub fn scores<const N: usize>(
         end: out.as_ptr_range().end.cast(),
         mantissas: [scale.mantissas[0], scale.mantissas[N - 1]],
         shift: scale.shift,
-        // Each word of a key has added it twice.
+        // Each of the `head / 4` words of a key has added 0x8000 twice.
         rounding: (head as i32 / 4) << 16,
     };
-    // SAFETY: there are pairs of sums up to `end`, and as many scales; room for two maxima.
+    // SAFETY: there are two sums and a scale for each position up to `end`, and at least one; room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
     largest
 }
 
-/// What the attention kernels walk over: rows `stride` bytes apart, up to `end`.
+/// Rows of keys or values, as the assembly reads them.
 #[repr(C)]
 struct Walk {
     rows: *const i8,
+    /// Bytes from a row to the next.
     stride: usize,
+    /// Where the row after the last would begin.
     end: *const i8,
 }
 
-/// Whether whole aligned words can be read from `positions` rows.
+/// Whether `head` bytes can be read, in aligned words, at each of `positions` rows that begin `stride` bytes apart.
 fn walkable(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
     positions > 0
         && head > 0
@@ -566,12 +574,15 @@ unsafe extern "C" fn more_dots(_: *mut i32, _: &Walk, _: &[i32; 4]) {
     )
 }
 
+/// Positions and their scales, as [`scale_two`] reads them.
 #[repr(C)]
 struct ScoreWalk {
     scales: *const i32,
+    /// Of the sums.
     end: *const i32,
     mantissas: [i32; 2],
     shift: u32,
+    /// The amount that rounding has added to the sum of all products.
     rounding: i32,
 }
 
@@ -668,20 +679,22 @@ pub fn weights<const N: usize>(
     let walk = WeightWalk {
         scales: scales.as_ptr(),
         table: EXP2.as_ptr(),
-        end: scores[2 * pairs..].as_ptr().cast(),
+        end: scores.as_ptr().wrapping_add(2 * pairs).cast(),
         largest: [largest[0], largest[N - 1]],
     };
-    // SAFETY: there are scores and scales for `pairs` pairs of positions, up to `end`; room for two totals. The table
-    // has an entry for each byte.
+    // SAFETY: there are two scores and a scale for each of the twice `pairs` positions up to `end`, and at least two; room
+    // for two totals. The table has an entry for each of the 256 values of a byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk, totals.as_mut_ptr()) };
     super::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
+/// Positions and their scales, as [`weigh_two`] reads them.
 #[repr(C)]
 struct WeightWalk {
     scales: *const i32,
     table: *const u16,
+    /// Of the scores.
     end: *const i32,
     largest: [i32; 2],
 }
@@ -791,11 +804,11 @@ pub fn accumulate<const N: usize>(
     let (first, second) = sums.split_at_mut(head);
     let channels = first.as_chunks_mut::<2>().0.iter_mut().zip(second.as_chunks_mut::<2>().0);
     for (i, (a, b)) in channels.enumerate() {
-        let rows = values[2 * i..].as_ptr();
+        let rows = values.as_ptr().wrapping_add(2 * i);
         let walk = Walk { rows, stride, end: rows.wrapping_add(2 * pairs * stride) };
         let mut both = [0; 4];
-        // SAFETY: there are two weights for `pairs` pairs of positions; the last values read are at most `head` bytes
-        // into the last row, as checked.
+        // SAFETY: there are two words of weights for each of `pairs` pairs of positions. The last values read are at most
+        // `head` bytes into the last of these positions, which `walkable` has checked.
         unsafe { two_channels(weights.as_ptr().cast(), &walk, &mut both) };
         let [a0, b0, a1, b1] = both;
         (*a, *b) = ([a0, a1], [b0, b1]);
