@@ -1,31 +1,36 @@
 //! The definition of every kernel's result, in safe Rust for any target.
+//!
+//! Slices that belong together are as long as each other; where one is shorter, the rest of the others is left alone.
 
 use crate::numbers::{
     ActivationTable, Alignment, FRACTION_BITS, Quantizer, ScoreScale, exponent, magnitude_bits, mantissa,
     max_u32, min_u32, multiply_shift_16, scale_row,
 };
 use crate::packing::{Format, Packed, ROWS};
+use crate::slices::{first, first_mut};
 
-/// The largest [`magnitude_bits`] in `v`; 0 for none.
+/// The largest [magnitude](magnitude_bits) in `v`; 0 for an empty one.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn largest(v: &[i32]) -> u32 {
     v.iter().fold(0, |largest, &v| max_u32(magnitude_bits(v), largest))
 }
 
-/// All bits of the [`magnitude_bits`]s in `v`: a number as long as the largest of them.
+/// The bitwise OR of all [magnitudes](magnitude_bits) in `v`: has the same bit length as the largest, and is cheaper than a
+/// maximum.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn or_of_magnitudes(v: &[i32]) -> u32 {
     v.iter().fold(0, |bits, &v| bits | magnitude_bits(v))
 }
 
-/// Quantises `v` to int8 by `quantizer`, zeroes what `quantized` has beyond it, and [prepares](prepare) all of it.
+/// [`quantize_to`] and [`prepare`] in one: a kernel may go from the values to the prepared form without `quantized`, whose
+/// bytes are then undefined.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     quantize_to(quantized, v, quantizer);
     prepare(format, prepared, quantized);
 }
 
-/// Quantises `v` to int8 by `quantizer`, and zeroes what `q` has beyond it.
+/// Quantises `v` to int8, and zeroes the bytes of `q` beyond the length of `v`.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
     let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
@@ -35,7 +40,7 @@ pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
     padding.fill(0);
 }
 
-/// `sums = (sums >> down) + (v shifted * mantissa) >> 16`; see [`Alignment`].
+/// `sums = (sums >> down) + ((v >> shift) * mantissa >> 16)`; a negative `shift` shifts left. See [`Alignment`].
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
     let Alignment { down, shift, mantissa } = alignment;
@@ -76,16 +81,17 @@ pub fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> 
     squares
 }
 
-/// Brings an int8 vector into the form that this kernel multiplies by: here, a word a value.
+/// Brings an int8 vector into the form in which this chip's [`matvec`] reads it: here, a word for each value.
 ///
-/// `x` is as long as a packed row; `prepared` has at least [`prepared_len`](super::prepared_len) words.
+/// `x` is as long as a packed row, and `prepared` has at least [`prepared_len`](super::prepared_len) words.
 pub fn prepare(_: Format, prepared: &mut [i32], x: &[i8]) {
     for (prepared, &x) in prepared.iter_mut().zip(x) {
         *prepared = x.into();
     }
 }
 
-/// `out[r] = (Σ weights[r][c] x[c] * 2^sum_shift) * scales[r] / 2^16`, rounded down, for as many rows as `out` has.
+/// `out[r] = (Σ weights[r][c] x[c] * 2^sum_shift) * scales[r] / 2^16`, rounded down, for each row that `out` has room for.
+/// `prepared` is `x`, [prepared](prepare) for the matrix's format.
 ///
 /// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
@@ -104,7 +110,7 @@ pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     }
 }
 
-/// `Σ weights[r][c] x[c]` of the rows whose words alternate in `group`.
+/// `Σ weights[r][c] x[c]` of the four rows whose words alternate in `group`, with `weights` weights in a word.
 #[inline(always)]
 fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weights: usize) -> [i32; ROWS] {
     let mut sums = [0; ROWS];
@@ -117,15 +123,18 @@ fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weigh
     sums
 }
 
-/// The exact sum of a row, weight by weight: what the tests hold every kernel to.
+/// The exact sum of a row, weight by weight. Tests compare every kernel with it.
 pub fn row_sum(matrix: Packed<'_>, row: usize, x: &[i8]) -> i32 {
     let weights = matrix.format.weights_of_word();
     let place = |column: usize| crate::packing::place(matrix.words_of_row, row, column / weights);
-    let weight = |column: usize| matrix.format.unpack(matrix.words[place(column)], column % weights);
+    let weight = |column: usize| {
+        let word = matrix.words.get(place(column)).copied().unwrap_or_default();
+        matrix.format.unpack(word, column % weights)
+    };
     x.iter().enumerate().map(|(column, &x)| weight(column) * i32::from(x)).sum()
 }
 
-/// `out[t][n] = Σ queries[n][c] keys[t][c]`: `N` query heads against the one key head that they share.
+/// `out[t][n] = Σ queries[n][c] keys[t][c]`: `N` query heads times the one key head that they share.
 ///
 /// `queries` is `[N, head]`; position `t`'s key begins at `t * stride`.
 pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
@@ -140,8 +149,8 @@ pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], s
 
 /// `sums[n][c] = Σ weights[t][n] values[t][c]`, with two positions' weights in one word: the even one's in the low half.
 ///
-/// `sums` is `[N, head]`; position `t`'s values begin at `t * stride`. The weights are at most 32,767, and so many
-/// that the sums fit 31 bits.
+/// `sums` is `[N, head]`; position `t`'s values begin at `t * stride`. Weights are at most 32,767, and their headroom keeps
+/// the sums within 31 bits; see [`weights`].
 pub fn accumulate<const N: usize>(
     sums: &mut [i32],
     weights: &[[i32; N]],
@@ -162,10 +171,10 @@ pub fn accumulate<const N: usize>(
     }
 }
 
-/// `out[t][n] = (queries[n] · keys[t] * key >> 12) * mantissas[n] >> shift`, where the lower half of `scales[t]` is the key's
-/// scale. Returns the largest of each head.
+/// `out[t][n] = (queries[n] · keys[t] * key >> 12) * mantissas[n] >> shift`, where `key` is the lower half of `scales[t]`, and
+/// the rest is a [`ScoreScale`]. Returns the largest score of each head.
 ///
-/// As for [`dots`]; a product with its key's scale fits 31 bits.
+/// Slices are as for [`dots`]. A product of a query and a key, times the key's scale, fits 31 bits.
 pub fn scores<const N: usize>(
     out: &mut [[i32; N]],
     queries: &[i8],
@@ -178,7 +187,7 @@ pub fn scores<const N: usize>(
     scale_products(out, scales, scale)
 }
 
-/// From products to scores, in place; see [`scores`].
+/// Turns products into scores, in place; see [`scores`].
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn scale_products<const N: usize>(
     out: &mut [[i32; N]],
@@ -195,9 +204,11 @@ pub fn scale_products<const N: usize>(
     largest
 }
 
-/// Turns scores into weights `p[t] value[t] / 2^(16 + headroom)` of 15 bits, two positions' in a word: those of `2t` and
-/// `2t + 1` at `t`. Here `p[t] = 2^(15 + score - largest)`, and the upper half of `scales[t]` is the value's scale.
-/// Returns `Σ p[t]` of each head.
+/// Turns scores into weights of 15 bits, `p[t] * value / 2^(16 + headroom)`, where `p[t] = 2^(15 + score - largest)`, and
+/// `value` is the upper half of `scales[t]`. The weights of positions `2t` and `2t + 1` share a word, at `t`. Returns `Σ p[t]`
+/// of each head.
+///
+/// `headroom` is the number of bits that the weights give up so that [`accumulate`]'s sums fit.
 pub fn weights<const N: usize>(
     scores: &mut [[i32; N]],
     scales: &[i32],
@@ -205,8 +216,10 @@ pub fn weights<const N: usize>(
     headroom: u32,
 ) -> [u32; N] {
     let mut totals = [0; N];
+    let positions = scores.len().min(scales.len());
+    let (scores, scales) = (first_mut(scores, positions), first(scales, positions));
     for (n, (total, largest)) in totals.iter_mut().zip(largest).enumerate() {
-        for t in 0..scales.len() {
+        for t in 0..positions {
             let power = power(largest.wrapping_sub(scores[t][n]) as u32);
             *total += power;
             let weight = ((power * (scales[t] as u32 >> 16)) >> (16 + headroom)) as i32;
@@ -217,9 +230,10 @@ pub fn weights<const N: usize>(
     totals
 }
 
-/// `round(2^15 * 2^(-i / 256))`.
+/// `EXP2[i] = round(2^15 * 2^(-i / 256))`.
 pub(super) static EXP2: [u16; 256] = exp2_table();
 
+/// Each entry is the one before times `2^(-1/256)`, with 62 fractional bits.
 pub(super) const fn exp2_table() -> [u16; 256] {
     const ROOT: u128 = 4_599_216_278_082_138_665; // 2^62 * 2^(-1/256)
     let mut table = [0; 256];
@@ -233,7 +247,7 @@ pub(super) const fn exp2_table() -> [u16; 256] {
     table
 }
 
-/// `2^(15 - distance / 256)`.
+/// `2^(15 - distance / 256)`: the fraction of the exponent by the table, its whole octaves by a shift.
 #[inline(always)]
 fn power(distance: u32) -> u32 {
     let octaves = min_u32(distance >> FRACTION_BITS, 31);

@@ -9,7 +9,7 @@ pub use super::portable::{
 };
 pub use super::scalar32::{matvec, prepare};
 
-/// See [`portable::quantize`](super::portable::quantize): int8 straight into the form that [`prepare`] gives.
+/// See [`portable::quantize`](super::portable::quantize); int8 is quantised straight into the form that [`prepare`] gives.
 pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
     if format == Format::Int8 {
         return scalar32::quantize_int8(prepared, quantized.len(), v, quantizer, scalar32::int8_factors);

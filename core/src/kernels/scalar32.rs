@@ -1,23 +1,24 @@
-//! Products without assembly, for chips whose multiplier takes 32 bits: RV32IM, and what Arm's others lack.
+//! Products in Rust, for chips that multiply 32 bits at a time: RV32IM uses all of them, Arm's smaller chips some.
 //!
-//! **int8.** A half of a word is `256 odd + even`; multiplied whole by `x[odd]`, and its lower byte by
-//! `256 x[even] - x[odd]`, it gives 256 times what is wanted.
+//! **int8.** A 16-bit half of a word, `256 odd + even`, is multiplied whole by `x[odd]`, and its lower byte by
+//! `256 x[even] - x[odd]`, which gives `256 (odd x[odd] + even x[even])`: no byte but the lower one is taken out.
 //!
-//! **int4, ternary.** Two fields 16 bits apart, without a sign (which is taken off int4's), times two values 16 bits apart:
-//! the upper half of the product is the sum of two products, the lower half stays below it. What one word adds,
-//! `8 * 15 * 127 < 2^15`, still fits a half, which is then taken off.
+//! **int4, ternary.** Two fields 16 bits apart, as one number, are multiplied by two values 16 bits apart. The upper half of
+//! the product is the sum of two products, and the lower half stays below it. Fields are `weight` plus an offset, so that
+//! none is negative. The products of one word, at most `8 * 15 * 127 < 2^15`, fit a half, which is then added to the sum.
 
 #![allow(unreachable_pub)] // each chip hands on other parts
 
 use super::cast;
 use crate::numbers::{Quantizer, scale_row};
 use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
+use crate::slices::copy;
 
-/// Words of an int8 row whose sum, times 256, fits 32 bits.
+/// Words of an int8 row whose sum, times 256, fits 32 bits: `256 * 4 * 128 * 127 * 127 < 2^31`.
 const INT8_BLOCK: usize = 128;
 
-/// Brings an int8 vector into the form that this kernel multiplies by: what the weights' offset adds to a sum, then the
-/// factors of each word.
+/// Brings an int8 vector into the form that the products read: first the amount that the weights' offset adds to a sum,
+/// then the factors of each word.
 pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     let Some((offset, factors)) = prepared.split_first_mut() else { return };
     *offset = 0;
@@ -39,13 +40,13 @@ pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
     }
 }
 
-/// What four values multiply a word's halves and their lower bytes by.
+/// The factors of a word of four weights: those of its lower half and of that half's lower byte, then of the upper.
 #[inline(always)]
 pub(super) fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
     [b, (a << 8) - b, d, (c << 8) - d]
 }
 
-/// Values `i` and `i + HALF`, so that they meet fields `i` and `i + HALF` in the product's upper half.
+/// Pairs values `i` and `i + HALF`, the first in the upper half: so each meets its own field in the product's upper half.
 fn pairs<const HALF: usize, const ALL: usize>(factors: &mut [[i32; HALF]], x: &[[i8; ALL]]) {
     for (factors, x) in factors.iter_mut().zip(x) {
         for (i, factor) in factors.iter_mut().enumerate() {
@@ -54,7 +55,8 @@ fn pairs<const HALF: usize, const ALL: usize>(factors: &mut [[i32; HALF]], x: &[
     }
 }
 
-/// The factors of `length` values, those beyond `v` being zero.
+/// Quantises `length` values, of which those beyond `v` are zero, straight into the factors that `factors_of` four values
+/// make.
 #[inline(always)]
 pub(super) fn quantize_int8(
     prepared: &mut [i32],
@@ -71,7 +73,7 @@ pub(super) fn quantize_int8(
         *place = factors_of(v.map(|v| quantizer.quantize(v)));
     }
     let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
+    copy(&mut last, rest);
     let padding = places.iter_mut().take(length / 4).skip(fours.len());
     for (i, place) in padding.enumerate() {
         *place = if i == 0 { factors_of(last.map(|v| quantizer.quantize(v))) } else { [0; 4] };
@@ -105,7 +107,7 @@ fn int8_rows(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
     sums
 }
 
-/// 256 times the sums: halves and lower bytes are loaded with their signs, so that nothing is taken apart.
+/// 256 times the sums. Halves and their lower bytes are loaded from memory with their signs, which saves extracting them.
 #[inline(always)]
 fn int8_block(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
     let mut sums = [0i32; ROWS];
@@ -125,8 +127,8 @@ fn int8_block(group: &[u32], factors: &[i32]) -> [i32; ROWS] {
     sums
 }
 
-/// The sums of fields without their offset; `PAIRS` pairs of them in a word, whose bits are as they should be but for
-/// those in `signs`.
+/// The sums of fields times values, with `PAIRS` pairs of fields in a word. The bits in `signs` are flipped first, which
+/// makes each field its weight plus the offset.
 #[inline(always)]
 fn pair_rows<const PAIRS: usize>(group: &[u32], factors: &[i32], signs: u32) -> [i32; ROWS] {
     let mut sums = [0i32; ROWS];

@@ -1,12 +1,11 @@
-//! Attention's scores and weights for Arm's Thumb-2, two heads at a time: Cortex-M3, M4, M7, M33.
+//! Attention's scores and weights in Thumb-2, two heads at a time: Cortex-M3, M4, M7, M33.
 //!
-//! The functions in assembly are sound for the lengths that their callers make sure of. They keep to the procedure call
-//! standard (AAPCS), and touch no memory but what their arguments point to.
+//! The functions in assembly keep to the procedure call standard (AAPCS), and read and write only what their arguments
+//! point to. Each call is sound because the caller has checked the lengths, as its SAFETY comment says.
 
 use core::arch::naked_asm;
 
-use crate::kernels::portable;
-use crate::kernels::portable::EXP2;
+use crate::kernels::portable::{self, EXP2};
 use crate::numbers::ScoreScale;
 
 /// See [`portable::scale_products`].
@@ -26,11 +25,13 @@ pub(super) fn scale_products<const N: usize>(
         mantissas: scale.mantissas.as_ptr(),
         shift: scale.shift,
     };
-    // SAFETY: there are `positions` pairs of products and as many scales; two mantissas, and room for two maxima.
+    // SAFETY: there are two products and a scale for each of `positions` positions, of which there is at least one; two
+    // mantissas, and room for two maxima.
     unsafe { scale_two(out.as_mut_ptr().cast(), &walk, largest.as_mut_ptr()) };
     largest
 }
 
+/// Positions and their scales, as [`scale_two`] reads them.
 #[repr(C)]
 struct ScoreWalk {
     positions: usize,
@@ -39,69 +40,59 @@ struct ScoreWalk {
     shift: u32,
 }
 
-/// A larger score than `$largest` takes the way round by `$update`.
-macro_rules! scale_score {
-    ($score:literal, $mantissa:literal, $largest:literal, $update:literal, $back:literal) => {
-        concat!(
-            "mul ",
-            $score,
-            ", ",
-            $score,
-            ", r7\n",
-            "asr ",
-            $score,
-            ", ",
-            $score,
-            ", #12\n mul ",
-            $score,
-            ", ",
-            $score,
-            ", ",
-            $mantissa,
-            "\n",
-            "asr ",
-            $score,
-            ", ",
-            $score,
-            ", r12\n",
-            "cmp ",
-            $score,
-            ", ",
-            $largest,
-            "\n bgt ",
-            $update,
-            "f\n",
-            $back,
-            ":\n"
-        )
-    };
-}
-
+/// Turns the products of two heads' queries with `positions` keys into scores; writes the largest of each head.
+///
+/// ```text
+/// r0  the next products     r3, r4  mantissas          r8, r9  two products, then scores
+/// r1  positions left        r5, r6  largest scores     r12     shift
+/// r2  the next scale        r7      key's scale
+///
+/// do {
+///     for each head {
+///         score = ((product * key) >> 12) * mantissa >> shift;
+///         if (score > largest) largest = score;        // rarely: out of line
+///     }
+/// } while (--positions);
+/// ```
 #[unsafe(naked)]
 unsafe extern "C" fn scale_two(_: *mut i32, _: &ScoreWalk, _: *mut i32) {
     naked_asm!(
-        "push {{r2, r4, r5, r6, r7, r8, r9, lr}}
-         mov r5, #0x80000000
-         mov r6, r5
-         ldm r1, {{r1, r2, r3, r12}}
-         ldm r3, {{r3, r4}}
-         2:
-         ldrh r7, [r2], #4
-         ldm r0, {{r8, r9}}",
-        scale_score!("r8", "r3", "r5", "10", "20"),
-        scale_score!("r9", "r4", "r6", "11", "21"),
-        "stm r0!, {{r8, r9}}
-         subs r1, r1, #1
-         bne 2b
-         pop {{r2}}
-         stm r2, {{r5, r6}}
-         pop {{r4, r5, r6, r7, r8, r9, pc}}
-         10:
-         mov r5, r8
-         b 20b
-         11:
-         mov r6, r9
-         b 21b"
+        r"
+        .macro  scale_one score, mantissa, largest
+            mul     \score, \score, r7
+            asr     \score, \score, #12
+            mul     \score, \score, \mantissa
+            asr     \score, \score, r12
+            cmp     \score, \largest
+            bgt     .Llarger\@
+        .Lnot_larger\@:
+            .subsection 1
+        .Llarger\@:
+            mov     \largest, \score
+            b       .Lnot_larger\@
+            .previous
+        .endm
+
+            push    {r2, r4, r5, r6, r7, r8, r9, lr}
+            mov     r5, #0x80000000
+            mov     r6, r5
+            ldm     r1, {r1, r2, r3, r12}
+            ldm     r3, {r3, r4}
+        2:
+            ldrh    r7, [r2], #4
+            ldm     r0, {r8, r9}
+            scale_one r8, r3, r5
+            scale_one r9, r4, r6
+            stm     r0!, {r8, r9}
+            subs    r1, r1, #1
+            bne     2b
+            pop     {r2}
+            stm     r2, {r5, r6}
+            pop     {r4, r5, r6, r7, r8, r9, pc}
+
+        .purgem scale_one
+        ",
+        options(raw)
     )
 }
 
@@ -124,13 +115,14 @@ pub fn weights<const N: usize>(
         table: EXP2.as_ptr(),
         totals: totals.as_mut_ptr(),
     };
-    // SAFETY: there are scores and scales for `pairs` pairs of positions; two maxima, and room for two totals. The
-    // table has an entry for each byte.
+    // SAFETY: there are two scores and a scale for each of twice `pairs` positions, and `pairs` is not 0; two maxima, and
+    // room for two totals. The table has an entry for each of the 256 values of a byte.
     unsafe { weigh_two(scores.as_mut_ptr().cast(), &walk) };
     super::weigh_last(&mut totals, scores, scales, largest);
     totals
 }
 
+/// Positions and their scales, as [`weigh_two`] reads them.
 #[repr(C)]
 struct WeightWalk {
     pairs: usize,
@@ -140,83 +132,97 @@ struct WeightWalk {
     totals: *mut u32,
 }
 
-/// The score in `$score` becomes its power times the value's scale in lr; the power joins `$total`. Scores
-/// are below 2^30 in size, so that their differences fit 31 bits.
-macro_rules! weigh {
-    ($score:literal, $largest:literal, $total:literal) => {
-        concat!(
-            "sub ",
-            $score,
-            ", ",
-            $largest,
-            ", ",
-            $score,
-            "\n uxtb r12, ",
-            $score,
-            "\n",
-            "usat ",
-            $score,
-            ", #5, ",
-            $score,
-            ", asr #8\n ldrh r12, [r4, r12, lsl #1]\n",
-            "lsr r12, r12, ",
-            $score,
-            "\n add ",
-            $total,
-            ", ",
-            $total,
-            ", r12\n",
-            "mul ",
-            $score,
-            ", r12, lr\n"
-        )
-    };
-}
-
-/// The upper halves of two words: `$second`'s stays, `$first`'s goes below it.
+/// The upper halves of two words: `second`'s stays, `first`'s goes below it.
 #[cfg(chip = "dsp")]
-macro_rules! pack {
-    ($second:literal, $first:literal) => {
-        concat!("pkhtb ", $second, ", ", $second, ", ", $first, ", asr #16\n")
+macro_rules! pack_upper {
+    () => {
+        r"
+        .macro  pack_upper second, first
+            pkhtb   \second, \second, \first, asr #16
+        .endm
+        "
     };
 }
+/// The upper halves of two words: `second`'s stays, `first`'s goes below it.
 #[cfg(chip = "thumb2")]
-macro_rules! pack {
-    ($second:literal, $first:literal) => {
-        concat!("lsr ", $first, ", ", $first, ", #16\n bfi ", $second, ", ", $first, ", #0, #16\n")
+macro_rules! pack_upper {
+    () => {
+        r"
+        .macro  pack_upper second, first
+            lsr     \first, \first, #16
+            bfi     \second, \first, #0, #16
+        .endm
+        "
     };
 }
 
+/// Turns two heads' scores at twice `pairs` positions into weights, two positions' in a word, and adds up the powers of
+/// each head. Scores are below 2^30 in size, so that their differences fit 31 bits.
+///
+/// ```text
+/// r1  pairs left            r4      table EXP2          r0, r9    scores of an even position, then powers * scale
+/// r2  the next scales       r5, r6  largest scores      r10, r11  scores of the odd position after it, likewise
+/// r3  the next scores       r7, r8  totals              r12       power
+/// lr  value's scale         [sp]    the next weights
+///
+/// do {
+///     for each of two positions, each head {
+///         distance = largest - score;
+///         power = exp2[distance & 0xff] >> min(distance >> 8, 31);
+///         total += power;
+///         product[position] = power * scale;
+///     }
+///     for each head
+///         *weights++ = product[odd] & 0xffff0000 | product[even] >> 16;
+/// } while (--pairs);
+/// ```
 #[unsafe(naked)]
 unsafe extern "C" fn weigh_two(_: *mut i32, _: &WeightWalk) {
     naked_asm!(
         dsp!(),
-        "push {{r1, r4, r5, r6, r7, r8, r9, r10, r11, lr}}
-         ldm r1, {{r1, r2, r3, r4}}
-         ldm r3, {{r5, r6}}
-         movs r7, #0
-         mov r8, #0
-         push {{r0}}
-         mov r3, r0
-         2:
-         ldm r3!, {{r0, r9, r10, r11}}
-         ldrh lr, [r2, #2]",
-        weigh!("r0", "r5", "r7"),
-        weigh!("r9", "r6", "r8"),
-        "ldrh lr, [r2, #6]
-         add r2, r2, #8",
-        weigh!("r10", "r5", "r7"),
-        weigh!("r11", "r6", "r8"),
-        pack!("r10", "r0"),
-        pack!("r11", "r9"),
-        "ldr r0, [sp]
-         stm r0!, {{r10, r11}}
-         str r0, [sp]
-         subs r1, r1, #1
-         bne 2b
-         pop {{r0, r1}}
-         ldr r1, [r1, #16]
-         stm r1, {{r7, r8}}
-         pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}"
+        pack_upper!(),
+        r"
+        .macro  weigh_one score, largest, total
+            sub     \score, \largest, \score
+            uxtb    r12, \score
+            usat    \score, #5, \score, asr #8
+            ldrh    r12, [r4, r12, lsl #1]
+            lsr     r12, r12, \score
+            add     \total, \total, r12
+            mul     \score, r12, lr
+        .endm
+
+            push    {r1, r4, r5, r6, r7, r8, r9, r10, r11, lr}
+            ldm     r1, {r1, r2, r3, r4}
+            ldm     r3, {r5, r6}
+            movs    r7, #0
+            mov     r8, #0
+            push    {r0}
+            mov     r3, r0
+        2:
+            ldm     r3!, {r0, r9, r10, r11}
+            ldrh    lr, [r2, #2]
+            weigh_one r0, r5, r7
+            weigh_one r9, r6, r8
+            ldrh    lr, [r2, #6]
+            add     r2, r2, #8
+            weigh_one r10, r5, r7
+            weigh_one r11, r6, r8
+            pack_upper r10, r0
+            pack_upper r11, r9
+            ldr     r0, [sp]
+            stm     r0!, {r10, r11}
+            str     r0, [sp]
+            subs    r1, r1, #1
+            bne     2b
+            pop     {r0, r1}
+            ldr     r1, [r1, #16]
+            stm     r1, {r7, r8}
+            pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
+
+        .purgem weigh_one
+        .purgem pack_upper
+        ",
+        options(raw)
     )
 }

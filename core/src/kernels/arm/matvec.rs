@@ -1,84 +1,91 @@
-//! What the products in assembly share: rows in groups of four, their scales, and rows too long for 32 bits.
+//! What the products in assembly share: rows in groups of four, their scales, and rows whose sums would not fit 32 bits.
 
 use crate::numbers::scale_row;
 use crate::packing::{Format, Packed, ROWS};
+use crate::slices::copy;
 
-/// A chip's kernel for one format: multiplies whole groups of rows.
+/// A chip's kernel for one format.
 #[derive(Clone, Copy)]
 pub(super) struct Kernel {
-    /// Reads what the fields of a [`Product`] say, of at least one group and one word a row.
+    /// Reads and writes as [`Product`] says, for at least one group and one word a row.
     pub(super) product: unsafe extern "C" fn(&mut Product),
-    /// Words of the prepared vector for so many words of a row.
+    /// Words of the prepared vector, without its offset, for a row of this many words.
     pub(super) factors: fn(usize) -> usize,
 }
 
-/// A product as the assembly reads it, which counts groups down and moves the pointers on. Writes
-/// `(start + shifted sum) * scale >> 16` for each row.
+/// A product as the assembly reads it: for each row of `groups` groups of four,
+/// `out = (start + 2^sum_shift * sum) * scale >> 16`, with the format's [`sum_shift`](Format::sum_shift). The assembly
+/// counts `groups` down and moves the pointers on.
 #[repr(C)]
 pub(super) struct Product {
+    /// `[groups, words, 4]`.
     weights: *const u32,
+    /// `[Kernel::factors(words)]`.
     factors: *const i32,
     words: usize,
     start: i32,
     groups: usize,
+    /// `[groups, 4]`.
     scales: *const u16,
+    /// `[groups, 4]`.
     out: *mut i32,
 }
 
-/// See [`portable::matvec`](crate::kernels::portable::matvec). `prepared` begins with what the weights' offset adds to a sum.
+/// See [`portable::matvec`](crate::kernels::portable::matvec). `prepared` begins with the amount that the weights' offset
+/// adds to a sum.
 pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernel: Kernel) {
     let words = matrix.words_of_row;
     let Some((&offset, factors)) = prepared.split_first() else { return };
-    let groups = out.len().div_ceil(ROWS);
-    let covered = matrix.words.len() >= groups * ROWS * words
-        && matrix.scales.len() >= groups * ROWS
+    let rows = out.len().next_multiple_of(ROWS);
+    let covered = matrix.words.len() >= rows * words
+        && matrix.scales.len() >= rows
         && factors.len() >= (kernel.factors)(words);
     if words == 0 || !covered {
         return;
     }
-    if matrix.sum_shift() < matrix.format.sum_shift() {
+    let sum_shift = matrix.format.sum_shift();
+    if matrix.sum_shift() < sum_shift {
         return long_rows(out, matrix, offset, factors, kernel);
     }
+    let (whole, rest) = out.as_chunks_mut::<ROWS>();
     let mut product = Product {
         weights: matrix.words.as_ptr(),
         factors: factors.as_ptr(),
         words,
-        start: offset.wrapping_shl(matrix.format.sum_shift()).wrapping_neg(),
-        groups: out.len() / ROWS,
+        start: offset.wrapping_shl(sum_shift).wrapping_neg(),
+        groups: whole.len(),
         scales: matrix.scales.as_ptr(),
-        out: out.as_mut_ptr(),
+        out: whole.as_mut_ptr().cast(),
     };
-    let whole = product.groups * ROWS;
-    if whole > 0 {
-        // SAFETY: as just checked, there are `words` words and a scale for each row of `groups` groups of four, `out` has
-        // room for the whole ones, and the factors are as many as a row takes.
+    if !whole.is_empty() {
+        // SAFETY: as just checked, there are `words` words and a scale for each of `rows` rows, and the factors of a row;
+        // `out` has room for the whole groups, of which there is at least one.
         unsafe { (kernel.product)(&mut product) };
     }
-    if whole < out.len() {
+    if !rest.is_empty() {
         let mut last = [0; ROWS];
         (product.groups, product.out) = (1, last.as_mut_ptr());
-        // SAFETY: as above, for the last group; `last` has room for it.
+        // SAFETY: as above, for the last group, at which the pointers have arrived; `last` has room for its rows.
         unsafe { (kernel.product)(&mut product) };
-        out[whole..].iter_mut().zip(last).for_each(|(out, last)| *out = last);
+        copy(rest, &last);
     }
 }
 
-/// Rows whose sums would not fit as the kernels count them: block by block.
+/// Rows whose sums would not fit 32 bits once they are shifted as the kernels do: block by block.
 #[inline(never)]
 fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], kernel: Kernel) {
-    let sum_shift = matrix.sum_shift();
-    // Words of which sums fit, the weights' offset included.
+    // Words of which the shifted sums fit, the weights' offset included.
     let block = match matrix.format {
         Format::Int8 => 128,
         Format::Int4 => 64,
         Format::Ternary => 512,
     };
-    // A kernel's sums, shifted right by 16, become those of the weights themselves.
+    // Undoes the kernel's shift: its result is the sum itself.
     let scales = [1 << (16 - matrix.format.sum_shift()); ROWS];
-    let groups = matrix.words.chunks_exact(matrix.words_of_row * ROWS);
+    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
     for ((out, row_scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
         let mut sums = [-offset; ROWS];
-        let blocks = group.chunks(ROWS * block).zip(factors.chunks((kernel.factors)(block)));
+        let blocks = group.chunks(ROWS * block).zip(factors.chunks((kernel.factors)(block).max(1)));
         for (words, factors) in blocks {
             let mut part = [0; ROWS];
             let mut product = Product {
@@ -90,13 +97,13 @@ fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], 
                 scales: scales.as_ptr(),
                 out: part.as_mut_ptr(),
             };
-            // SAFETY: a block has words of four rows and at least as many factors as they take; the scales are four,
-            // and `part` has room for four.
+            // SAFETY: the caller has checked that all words of a row have their factors, so a block's words have theirs;
+            // there are four scales, and room for four results.
             unsafe { (kernel.product)(&mut product) };
             sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
         for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(row_scales) {
-            *out = scale_row(sum, sum_shift, scale);
+            *out = scale_row(sum, matrix.sum_shift(), scale);
         }
     }
 }

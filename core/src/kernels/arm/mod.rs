@@ -1,15 +1,15 @@
-//! Arm's M profile, a file a chip: [`dsp`] for Cortex-M4, M7 and M33, [`thumb2`] for M3, [`v6m`] for M0, M0+, M1 and M23;
-//! and what several of them share.
+//! Arm's M profile. A file for each chip lists its kernels: `dsp` for Cortex-M4, M7 and M33, `thumb2` for M3, `v6m` for M0,
+//! M0+, M1 and M23. The other files hold the kernels that several of them share.
 
-/// Begins assembly of Thumb-2: on chips with the DSP extension, its instructions may stand there. ARMv8-M's targets don't
-/// promise the extension, so that the assembler must be told.
+/// Begins a function that uses the DSP extension where the chip has it. The names of ARMv8-M's targets don't promise the
+/// extension, so the assembler must be told.
 #[cfg(arm_v8m)]
 macro_rules! dsp {
     () => {
         ".cpu cortex-m33"
     };
 }
-#[cfg(not(arm_v8m))]
+#[cfg(not(any(arm_v8m, chip = "v6m")))]
 macro_rules! dsp {
     () => {
         ""
@@ -30,7 +30,8 @@ pub(super) mod v6m;
 
 use super::portable;
 
-/// Adds the last of an odd number of positions, for kernels that take two at a time; see [`portable::accumulate`].
+/// Adds the last of an odd number of positions, which kernels that take two at a time leave over; see
+/// [`portable::accumulate`].
 fn accumulate_last<const N: usize>(
     sums: &mut [i32],
     weights: &[[i32; N]],
@@ -48,8 +49,8 @@ fn accumulate_last<const N: usize>(
     }
 }
 
-/// The weight of the last of an odd number of positions, without headroom, for kernels that take two at a time; see
-/// [`portable::weights`].
+/// Computes the weight of the last of an odd number of positions, without headroom, which kernels that take two at a time
+/// leave over; see [`portable::weights`].
 fn weigh_last<const N: usize>(
     totals: &mut [u32; N],
     scores: &mut [[i32; N]],
@@ -57,9 +58,11 @@ fn weigh_last<const N: usize>(
     largest: [i32; N],
 ) {
     let pairs = scales.len() / 2;
-    let (Some(&score), [scale]) = (scores.get(2 * pairs), &scales[2 * pairs..]) else { return };
+    let (Some(&score), Some(scale @ [_])) = (scores.get(2 * pairs), scales.get(2 * pairs..)) else { return };
     let mut last = [score];
-    let more = portable::weights(&mut last, core::slice::from_ref(scale), largest, 0);
+    let more = portable::weights(&mut last, scale, largest, 0);
     totals.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-    scores[pairs] = last[0];
+    if let Some(place) = scores.get_mut(pairs) {
+        [*place] = last;
+    }
 }
