@@ -82,6 +82,7 @@ fn recipe() -> HyperParameters {
         schedule: Schedule { maximum: 1e-3, minimum: 1e-4, decay: Decay::Cosine, warmup: 100, steps },
         optimizer: Optimizer::AdamW(AdamW::DEFAULT),
         clip: 1.0,
+        dropout: 0.0,
     }
 }
 

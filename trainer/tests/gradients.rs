@@ -5,6 +5,7 @@ use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
 use pipsqueak_trainer::data::batches::{Batch, Windows};
 use pipsqueak_trainer::network::Network;
+use pipsqueak_trainer::network::dropout::Dropout;
 use pipsqueak_trainer::network::gradients::{Gradients, Mode};
 use pipsqueak_trainer::network::weights::Weights;
 use pipsqueak_trainer::random::{SplitMix64, normal};
@@ -50,19 +51,26 @@ fn batch(config: &Config) -> Batch {
     Batch { tokens, weights, length }
 }
 
-fn loss(network: &mut Network<f64>, parameters: &Parameters<f64>, windows: Windows<'_>) -> f64 {
-    network.forward(Weights::exact(parameters), windows);
+fn loss(network: &mut Network<f64>, weights: Weights<'_, f64>, windows: Windows<'_>) -> f64 {
+    network.forward(weights, windows);
     network.loss(windows, 1.0 / windows.weight()) / windows.weight()
 }
 
 fn check(what: &str, config: &Config) {
+    check_with(what, config, Dropout::NONE);
+}
+
+fn check_with(what: &str, config: &Config, dropout: Dropout) {
     assert_eq!(config.check(), Ok(()), "{what}");
     let (mut parameters, batch) = (parameters(config), batch(config));
     let mut network = Network::new(config);
     let mut gradients = Parameters::zeros(config);
-    loss(&mut network, &parameters, batch.windows());
+    fn with(dropout: Dropout, values: &Parameters<f64>) -> Weights<'_, f64> {
+        Weights { dropout, ..Weights::exact(values) }
+    }
+    loss(&mut network, with(dropout, &parameters), batch.windows());
     let into = Gradients { into: &mut gradients, mode: Mode::Write };
-    network.backward(into, Weights::exact(&parameters), batch.windows());
+    network.backward(into, with(dropout, &parameters), batch.windows());
     let present: Vec<_> = gradients.walk().map(|(parameter, _, _)| parameter).collect();
     for parameter in present {
         let gradient = gradients.get(parameter);
@@ -70,8 +78,9 @@ fn check(what: &str, config: &Config) {
         assert!(largest > 1e-6, "{what}: no gradient reaches {}", parameter.name());
         let mut worst = (0.0, 0, 0.0);
         for (i, gradient) in gradient.iter().enumerate() {
-            let difference =
-                difference(&mut parameters, parameter, i, |p| loss(&mut network, p, batch.windows()));
+            let difference = difference(&mut parameters, parameter, i, |p| {
+                loss(&mut network, with(dropout, p), batch.windows())
+            });
             let error = (gradient - difference).abs() / largest.max(1e-2);
             worst = if error > worst.0 { (error, i, difference) } else { worst };
         }
@@ -140,6 +149,13 @@ fn activations() {
 fn residuals() {
     check("no residuals", &Config { residual: false, ..BASE });
     check("no residuals, no norm", &Config { residual: false, norm: Norm::None, ..BASE });
+}
+
+#[test]
+fn dropped_activations() {
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    check_with("dropout", &BASE, dropout);
+    check_with("dropout without residuals", &Config { residual: false, ..BASE }, dropout);
 }
 
 #[test]

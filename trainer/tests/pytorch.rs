@@ -117,7 +117,7 @@ fn one_pass<F: Float>(config: &Config, vectors: &Vectors, comparison: &Compariso
     let Comparison { prefix, rounding, .. } = *comparison;
     let expected = |name: &str| vectors.get(&format!("{prefix}{name}"));
     let (parameters, batch) = (vectors.parameters::<F>(config), vectors.batch(config));
-    let weights = Weights { values: &parameters, transposed: None, rounding };
+    let weights = Weights { rounding, ..Weights::exact(&parameters) };
     let (windows, mut network) = (batch.windows(), Network::new(config));
     compare("logits", network.forward(weights, windows), expected("logits"), comparison.logits);
     let loss = network.loss(windows, F::of(1.0 / windows.weight())) / windows.weight();
@@ -135,6 +135,7 @@ fn ten_steps(config: &Config, vectors: &Vectors) {
         schedule: Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Cosine, warmup: 3, steps: 10 },
         optimizer: Optimizer::AdamW(AdamW::DEFAULT),
         clip: 0.5,
+        dropout: 0.0,
     };
     let mut training = Training::new(config, hyper_parameters, 0).expect("the shape makes sense");
     training.parameters = vectors.parameters(config);

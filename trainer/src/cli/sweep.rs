@@ -29,7 +29,7 @@ use crate::files::{self, Files, Kind};
 use crate::optimizer::schedule::Schedule;
 use crate::sizing::budget::{Budget, weights};
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
-use crate::training::{HyperParameters, Quantization, Training, parallel};
+use crate::training::{HyperParameters, Training, parallel};
 
 /// Trials are compared on this much of the kept-back text.
 const VALIDATION_BYTES: f64 = 16_384.0;
@@ -177,6 +177,12 @@ impl Sweep {
 }
 
 impl Text {
+    /// Tokens to learn from; `None` of pairs.
+    fn tokens(&self) -> Option<usize> {
+        let Split { tokens, starts, .. } = &self.encoded.training;
+        starts.is_empty().then_some(tokens.len())
+    }
+
     fn of(vocabulary: OwnedVocabulary, material: &Material, context: usize, passes: &Passes) -> Result<Text> {
         let mut encoded = material.encode(&vocabulary, context, passes)?;
         let Split { tokens, starts, .. } = &mut encoded.validation;
@@ -207,7 +213,8 @@ impl Search<'_> {
         for round in 0..rounds {
             let seconds = self.seconds_left();
             let running: Vec<Candidate> = order.iter().map(|&i| candidates[i].clone()).collect();
-            let steps = sweep::steps(&running, seconds, rounds - round, self.command.recipe.steps);
+            let most = running.iter().map(|candidate| self.steps(candidate)).max().unwrap_or(1);
+            let steps = sweep::steps(&running, seconds, rounds - round, most);
             if steps <= before {
                 println!("\nthere is no time for a longer round");
                 return Ok(());
@@ -240,7 +247,8 @@ impl Search<'_> {
                 break;
             }
             let candidate = &mut candidates[i];
-            let (mut training, mut batches) = self.begin(candidate, self.command.recipe.steps)?;
+            let steps = self.steps(candidate);
+            let (mut training, mut batches) = self.begin(candidate, steps)?;
             training.step(&batches.next().context("batches never end")?);
             let first = Instant::now();
             for batch in batches.take(TIMED_STEPS as usize) {
@@ -275,20 +283,16 @@ impl Search<'_> {
     fn begin(&self, candidate: &Candidate, steps: u64) -> Result<(Training, Batches<'_>)> {
         let Recipe { batch, seed, .. } = self.command.recipe;
         let text = &self.texts[candidate.vocabulary];
-        let full = self.command.recipe.hyper_parameters();
-        let warmup = full.schedule.warmup.min(steps / WARMUP_SHARE);
-        let hyper_parameters =
-            HyperParameters { schedule: Schedule { warmup, steps, ..full.schedule }, ..full };
         let context = candidate.config.context;
+        let run = self.command.recipe.run_of(steps, text.tokens(), context);
+        let warmup = run.hyper_parameters.schedule.warmup.min(steps / WARMUP_SHARE);
+        let schedule = Schedule { warmup, ..run.hyper_parameters.schedule };
+        let hyper_parameters = HyperParameters { schedule, ..run.hyper_parameters };
         let batches = Batches::of(&text.encoded.training, batch, context, seed).with_context(|| {
             format!("the text is shorter than the context of {context}; use a longer text")
         })?;
         let mut training = Training::new(&candidate.config, hyper_parameters, seed)?;
-        training.quantization = self
-            .command
-            .recipe
-            .quantization(self.precision)
-            .map(|of_all| Quantization { from: of_all.from * steps / self.command.recipe.steps, ..of_all });
+        training.quantization = run.quantization(self.precision);
         Ok((training, batches))
     }
 
@@ -315,6 +319,12 @@ impl Search<'_> {
         let loss = decoding::loss_over(&file.model()?, &text.encoded.validation, |_| ())?;
         candidate.seconds_to_measure = started.elapsed().as_secs_f64();
         Ok(loss / text.encoded.bytes_per_token / std::f64::consts::LN_2)
+    }
+
+    /// Steps of a whole training.
+    fn steps(&self, candidate: &Candidate) -> u64 {
+        let text = &self.texts[candidate.vocabulary];
+        self.command.recipe.run(text.tokens(), candidate.config.context).steps()
     }
 
     fn is_stopped(&self) -> bool {

@@ -11,6 +11,8 @@ use pipsqueak::Error;
 use pipsqueak::file::{Pieces, Vocabulary, Words};
 use pipsqueak::internal::tokenizer::{WORD_MAX, Word};
 
+use crate::random::{SplitMix64, uniform};
+
 /// Words that are remembered; then all are forgotten.
 const REMEMBERED_MAX: usize = 1 << 16;
 /// What remembered words take at most beside the text, in bytes.
@@ -23,6 +25,17 @@ pub struct Encoder<'v, 't> {
     /// Where the tokens of each word lie in `tokens`.
     remembered: HashMap<Word<'t>, Range<u32>>,
     tokens: Vec<u16>,
+    dropout: Option<&'t mut BpeDropout>,
+}
+
+/// BPE-dropout (Provilkov, Emelianenko and Voita 2020): each time that a merge could be made, it is left out with this
+/// probability. A word is then cut in another way each time it comes, and the model learns how its parts are spelled.
+#[derive(Debug, Clone)]
+pub struct BpeDropout {
+    /// Probability that a merge is left out.
+    pub probability: f64,
+    /// Decides which.
+    pub random: SplitMix64,
 }
 
 /// A vocabulary's pieces, as they are looked up.
@@ -68,7 +81,12 @@ impl<'v, 't> Encoder<'v, 't> {
     /// An encoder that has seen no words yet.
     pub fn new(vocabulary: Vocabulary<'v>) -> Self {
         let (pieces, prefix_space) = (Lookup::of(vocabulary.pieces), vocabulary.prefix_space);
-        Encoder { pieces, prefix_space, remembered: HashMap::new(), tokens: Vec::new() }
+        Encoder { pieces, prefix_space, remembered: HashMap::new(), tokens: Vec::new(), dropout: None }
+    }
+
+    /// An encoder that leaves out merges, where the vocabulary has any.
+    pub fn with_dropout(vocabulary: Vocabulary<'v>, dropout: &'t mut BpeDropout) -> Self {
+        Encoder { dropout: Some(dropout), ..Encoder::new(vocabulary) }
     }
 
     /// What is remembered, in bytes.
@@ -120,6 +138,11 @@ impl<'v, 't> Encoder<'v, 't> {
 
     /// Appends the tokens of a word, which it remembers.
     fn append(&mut self, word: Word<'t>, ids: &mut Vec<u16>) -> Result<(), Error> {
+        if let Some(dropout) = self.dropout.take() {
+            ids.extend(self.merge_some(word, dropout)?);
+            self.dropout = Some(dropout);
+            return Ok(());
+        }
         if let Some(Range { start, end }) = self.remembered.get(&word) {
             ids.extend(&self.tokens[*start as usize..*end as usize]);
             return Ok(());
@@ -134,6 +157,21 @@ impl<'v, 't> Encoder<'v, 't> {
         self.tokens.append(&mut merged);
         self.remembered.insert(word, start as u32..self.tokens.len() as u32);
         Ok(())
+    }
+
+    /// The tokens of a word whose merges are left out at random: the earliest merge that is not left out first, until none is
+    /// left.
+    fn merge_some(&self, word: Word<'_>, dropout: &mut BpeDropout) -> Result<Vec<u16>, Error> {
+        let mut ids = Vec::with_capacity(WORD_MAX);
+        self.cut(&word.bytes().collect::<Vec<u8>>(), &mut ids)?;
+        loop {
+            let merges = ids.windows(2).zip(0..).map(|(pair, at)| (self.merged(pair[0], pair[1]), at));
+            let possible = merges.filter(|&(id, _)| id != NONE);
+            let kept = possible.filter(|_| uniform(&mut dropout.random) > dropout.probability);
+            let Some((id, at)) = kept.min() else { return Ok(ids) };
+            ids[at] = id;
+            ids.remove(at + 1);
+        }
     }
 
     /// The tokens of a word: the earliest merge first, as their ids go up, wherever its pair stands.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::data::Progress;
 use crate::data::batches::Split;
+use crate::data::encoder::BpeDropout;
 use crate::data::pairs::{self, Pair, Purpose};
 use crate::data::text::{Corpus, file_name};
 use crate::data::vocabulary::OwnedVocabulary;
@@ -91,6 +92,26 @@ impl Material {
         }
     }
 
+    /// Appends the text that is learned from to its own `tokens` again, cut in other ways: as often as a run that goes through
+    /// it `passes` times has use for. Pairs stay as they are, since a prompt will be cut in one way only.
+    ///
+    /// # Errors
+    /// None that [`Material::encode`] has not met.
+    pub fn vary(
+        &self,
+        training: &mut Split,
+        vocabulary: &OwnedVocabulary,
+        passes: f64,
+        mut dropout: BpeDropout,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let Parts::Text { training: corpus, .. } = &self.parts else { return Ok(()) };
+        for _ in 1..passes.clamp(1.0, VARIANTS_MAX) as usize {
+            training.tokens.extend(vocabulary.encode_with(corpus, &mut dropout, progress)?);
+        }
+        Ok(())
+    }
+
     /// The tokens of both parts, for a model of this context.
     ///
     /// # Errors
@@ -113,6 +134,9 @@ impl Material {
         }
     }
 }
+
+/// Ways to cut the text for [`Material::vary`]: beyond this many, more do not help.
+const VARIANTS_MAX: f64 = 8.0;
 
 fn encode_text(
     training: &Corpus,

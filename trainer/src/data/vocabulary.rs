@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::data::Progress;
 use crate::data::bpe::{self, WordCounts};
-use crate::data::encoder::Encoder;
+use crate::data::encoder::{BpeDropout, Encoder};
 use crate::data::text::Corpus;
 use crate::data::unseen::{Found, Unseen, readable};
 
@@ -151,7 +151,21 @@ impl OwnedVocabulary {
     /// As [`encode`].
     pub fn encode(&self, corpus: &Corpus, progress: &dyn Progress) -> Result<Vec<u16>> {
         let texts: Vec<&str> = corpus.documents().collect();
-        encode_texts(self.borrow(), &texts, progress)
+        encode_texts(self.borrow(), &texts, None, progress)
+    }
+
+    /// As [`OwnedVocabulary::encode`], with merges left out at random; `dropout` goes on from where it then is.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn encode_with(
+        &self,
+        corpus: &Corpus,
+        dropout: &mut BpeDropout,
+        progress: &dyn Progress,
+    ) -> Result<Vec<u16>> {
+        let texts: Vec<&str> = corpus.documents().collect();
+        encode_texts(self.borrow(), &texts, Some(dropout), progress)
     }
 }
 
@@ -161,7 +175,7 @@ impl OwnedVocabulary {
 /// A character that the vocabulary has no token for.
 pub fn encode(tokenizer: &Tokenizer<'_>, corpus: &Corpus) -> Result<Vec<u16>> {
     let texts: Vec<&str> = corpus.documents().collect();
-    encode_texts(*tokenizer.vocabulary(), &texts, &())
+    encode_texts(*tokenizer.vocabulary(), &texts, None, &())
 }
 
 /// A text as a model reads it that was not made for it.
@@ -185,20 +199,24 @@ pub fn read(tokenizer: &Tokenizer<'_>, corpus: &Corpus, progress: &dyn Progress)
     let knows = |c| encoder.knows(c);
     let texts: Vec<Cow<'_, str>> = corpus.documents().map(|text| readable(text, knows, &mut found)).collect();
     let bytes = texts.iter().map(|text| text.len()).sum();
-    let tokens = encode_texts(vocabulary, &texts, progress)?;
+    let tokens = encode_texts(vocabulary, &texts, None, progress)?;
     Ok(Read { tokens, bytes, unseen: found.into_values().collect() })
 }
 
 fn encode_texts<T: AsRef<str>>(
     vocabulary: Vocabulary<'_>,
     texts: &[T],
+    dropout: Option<&mut BpeDropout>,
     progress: &dyn Progress,
 ) -> Result<Vec<u16>> {
     let Vocabulary { begin, end, .. } = vocabulary;
     let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
     progress.begin("tokens", bytes as u64);
     let mut ids = Vec::new();
-    let mut encoder = Encoder::new(vocabulary);
+    let mut encoder = match dropout {
+        Some(dropout) => Encoder::with_dropout(vocabulary, dropout),
+        None => Encoder::new(vocabulary),
+    };
     for text in texts {
         ids.extend(begin);
         encoder.encode(text.as_ref(), &mut ids, |bytes| progress.advance(bytes as u64))?;

@@ -7,6 +7,7 @@ use pipsqueak::internal::math::Float;
 use super::activation::{activate, backward_activate};
 use super::activations::{Activations, Layer};
 use super::attention::{Heads, Saved, attention, backward_attention};
+use super::dropout::{Dropout, Place};
 use super::gradients::Gradients;
 use super::linear::Linear;
 use super::norm::Norm;
@@ -19,6 +20,7 @@ pub(super) struct Block<'a, F> {
     config: &'a Config,
     rotations: &'a Rotations<F>,
     rounding: Rounding,
+    dropout: Dropout,
     layer: usize,
     attention_norm: Norm<'a, F>,
     qkv: Linear<'a, F>,
@@ -40,6 +42,7 @@ impl<'a, F: Float> Block<'a, F> {
             config,
             rotations,
             rounding: weights.rounding,
+            dropout: weights.dropout,
             layer,
             attention_norm: weights.norm(config, AttentionNormGain, layer),
             qkv: weights.linear(Qkv, layer),
@@ -61,7 +64,7 @@ impl<'a, F: Float> Block<'a, F> {
         self.rounding.round_rows(&mut a.attention_normed, width);
         self.qkv.forward(&mut a.qkv, &a.attention_normed);
         self.attend(a, scratch, *length);
-        let attended = self.rounding.rounded_rows(rounded, &a.attended, width);
+        let attended = self.output_reads(rounded, &a.attended);
         self.add_to_residual(&mut a.middle, &a.input, &self.output, attended);
 
         self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
@@ -69,6 +72,7 @@ impl<'a, F: Float> Block<'a, F> {
         self.up.forward(&mut a.up, &a.mlp_normed);
         activate(&mut a.active, &mut a.up, self.config);
         self.rounding.round_rows(&mut a.active, hidden);
+        self.dropout.drop(&mut a.active, Place::Active(self.layer));
         self.add_to_residual(out, &a.middle, &self.down, &a.active);
     }
 
@@ -80,20 +84,34 @@ impl<'a, F: Float> Block<'a, F> {
         let (layer, a) = (self.layer, &mut layers[self.layer]);
 
         self.down.backward(&mut a.active, gradients.linear(Down, layer), dstream);
+        self.dropout.drop(&mut a.active, Place::Active(layer));
         backward_activate(&mut a.up, &a.active, self.config);
         self.up.backward(&mut a.mlp_normed, gradients.linear(Up, layer), &a.up);
         self.backward_add_to_residual(dstream);
         let dnorm = gradients.norm(MlpNormGain, layer);
         self.mlp_norm.backward(dstream, dnorm, &mut a.mlp_normed, &a.middle, &a.mlp_norm);
 
-        let attended = self.rounding.rounded_rows(rounded, &a.attended, self.config.width);
+        let attended = self.output_reads(rounded, &a.attended);
         self.output.backward_weight(gradients.linear(Output, layer), dstream, attended);
         self.output.backward_input(dattended, dstream);
+        self.dropout.drop(dattended, Place::Attended(layer));
         self.backward_attend(a, dattended, scratch, *length);
         self.qkv.backward(&mut a.attention_normed, gradients.linear(Qkv, layer), &a.qkv);
         self.backward_add_to_residual(dstream);
         let dnorm = gradients.norm(AttentionNormGain, layer);
         self.attention_norm.backward(dstream, dnorm, &mut a.attention_normed, &a.input, &a.attention_norm);
+    }
+
+    /// The heads' results as attention's output matrix reads them: in `copy` where rounding or dropout changes them, since the
+    /// backward pass needs them unchanged.
+    fn output_reads<'b>(&self, copy: &'b mut [F], attended: &'b [F]) -> &'b [F] {
+        if self.rounding == Rounding::None && self.dropout.is_none() {
+            return attended;
+        }
+        copy.copy_from_slice(attended);
+        self.rounding.round_rows(copy, self.config.width);
+        self.dropout.drop(copy, Place::Attended(self.layer));
+        copy
     }
 
     /// Attention, sequence by sequence.

@@ -15,6 +15,7 @@ pub mod attention;
 mod block;
 #[cfg(test)]
 pub(crate) mod differences;
+pub mod dropout;
 pub mod embed;
 pub mod gradients;
 mod head;
@@ -36,6 +37,7 @@ use crate::data::batches::Windows;
 use crate::training::parameters::Parameters;
 use activations::Activations;
 use block::Block;
+use dropout::Place;
 use embed::{backward_embed, embed, sinusoids};
 use gradients::Gradients;
 use head::{Head, head_matrix};
@@ -85,7 +87,7 @@ impl<F: Float> Network<F> {
         assert!(length <= context, "{length} positions; the context is {context}");
         let mut activations = core::mem::take(&mut self.activations);
         activations.fit(&self.config, windows.sequences(), length);
-        self.embed(&mut activations, weights.values, windows);
+        self.embed(&mut activations, weights, windows);
         for layer in 0..self.config.layers {
             Block::new(&self.config, &self.rotations, weights, layer).forward(&mut activations);
         }
@@ -116,6 +118,7 @@ impl<F: Float> Network<F> {
             Block::new(&self.config, &self.rotations, weights, layer)
                 .backward(&mut gradients, &mut activations);
         }
+        weights.dropout.drop(&mut activations.dstream, Place::Embedding);
         self.backward_embed(gradients.into, &activations, windows);
         self.activations = activations;
     }
@@ -126,7 +129,8 @@ impl<F: Float> Network<F> {
         matches!(parameter, Qkv | Output | Up | Down) || parameter == head_matrix(&self.config)
     }
 
-    fn embed(&self, activations: &mut Activations<F>, parameters: &Parameters<F>, windows: Windows<'_>) {
+    fn embed(&self, activations: &mut Activations<F>, weights: Weights<'_, F>, windows: Windows<'_>) {
+        let Weights { values: parameters, dropout, .. } = weights;
         let width = self.config.width;
         let positions = self.position_vectors(parameters);
         let stream = &mut activations.layers[0].input;
@@ -134,6 +138,7 @@ impl<F: Float> Network<F> {
             embed(stream, window.inputs, parameters.get(Parameter::Embedding), width);
             add(stream, positions);
         }
+        dropout.drop(&mut activations.layers[0].input, Place::Embedding);
     }
 
     fn backward_embed(

@@ -28,18 +28,6 @@ impl Rounding {
         }
     }
 
-    /// As [`Rounding::round_rows`], in `copy` where that changes `x`: for what a backward pass needs unrounded.
-    pub fn rounded_rows<'a, F: Float>(self, copy: &'a mut [F], x: &'a [F], columns: usize) -> &'a [F] {
-        match self {
-            Rounding::None => x,
-            Rounding::Int8 => {
-                copy.copy_from_slice(x);
-                round_rows(copy, columns);
-                copy
-            }
-        }
-    }
-
     /// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query with a scale of its own; the keys
     /// of a position with one, and its values with another, both rounded up to bfloat16 as the cache holds them.
     pub fn round_qkv<F: Float>(self, qkv: &mut [F], config: &Config) {

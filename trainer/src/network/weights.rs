@@ -1,15 +1,16 @@
-//! The weights that a pass reads, and how it rounds the activations that they multiply.
+//! The weights that a pass reads, and how it changes the activations that they multiply.
 
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::Float;
 
+use super::dropout::Dropout;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rounding::Rounding;
 use crate::training::parameters::Parameters;
 
-/// The weights of a pass, and how it rounds activations.
+/// The weights of a pass, and how it changes activations.
 #[derive(Debug, Clone, Copy)]
 pub struct Weights<'a, F> {
     /// The weights themselves.
@@ -18,12 +19,14 @@ pub struct Weights<'a, F> {
     pub transposed: Option<&'a Parameters<F>>,
     /// How activations are rounded before a matrix or attention reads them.
     pub rounding: Rounding,
+    /// Which activations are dropped.
+    pub dropout: Dropout,
 }
 
 impl<'a, F: Float> Weights<'a, F> {
-    /// These weights with unrounded activations, and no transposed copy.
+    /// These weights with activations as they are, and no transposed copy.
     pub fn exact(values: &'a Parameters<F>) -> Weights<'a, F> {
-        Weights { values, transposed: None, rounding: Rounding::None }
+        Weights { values, transposed: None, rounding: Rounding::None, dropout: Dropout::NONE }
     }
 
     /// The linear map of one layer's `matrix`, with its bias.

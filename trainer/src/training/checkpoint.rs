@@ -253,7 +253,7 @@ mod tests {
         let config = Config { context: 8, width: 16, layers: 2, hidden: 12, vocab: 11, ..STORIES_260K };
         let schedule =
             Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 4, steps: STEPS };
-        let hyper_parameters = HyperParameters { schedule, optimizer, clip: 1.0 };
+        let hyper_parameters = HyperParameters { schedule, optimizer, clip: 1.0, dropout: 0.1 };
         let mut training = Training::new(&config, hyper_parameters, 1).unwrap();
         training.quantization = Some(Quantization { precision: Precision::Int4, from: STEPS / 2 });
         training

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::batches::{Batch, Split, Windows, consecutive};
 use crate::export::quantize::round_to;
+use crate::network::dropout::Dropout;
 use crate::network::gradients::{Gradients, Mode};
 use crate::network::rounding::Rounding;
 use crate::network::transpose::transpose_all;
@@ -44,6 +45,8 @@ pub struct HyperParameters {
     pub optimizer: Optimizer,
     /// Largest norm of the gradient; 0 does not clip.
     pub clip: f64,
+    /// Probability with which an activation is dropped; see [`crate::network::dropout`].
+    pub dropout: f64,
 }
 
 /// Quantisation-aware training: from a step on, each pass sees the weights as a model file holds them, and activations, keys
@@ -99,6 +102,7 @@ pub struct Training {
     pub steps: u64,
     /// Threads to use; changes no result.
     pub threads: usize,
+    seed: u64,
     shards: Vec<Shard>,
     networks: Networks,
     /// The weights that passes see, where these are rounded.
@@ -153,6 +157,7 @@ impl Training {
             moments: Moments::zeros(config),
             steps: 0,
             threads: parallel::available(),
+            seed,
             shards: Vec::new(),
             networks: Networks::new(config),
             rounded: None,
@@ -220,14 +225,18 @@ impl Training {
             values: self.rounded.as_ref().unwrap_or(&self.parameters),
             transposed: Some(&self.transposed),
             rounding: self.rounding(),
+            dropout: Dropout::NONE,
         };
         let new_shard = || Shard { gradients: Parameters::zeros(&self.config), loss: 0.0 };
         self.shards.resize_with(parts.len().max(self.shards.len()), new_shard);
         let shards = &mut self.shards[..parts.len()];
         let networks = &self.networks;
-        let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, windows.part(part.clone())));
-        parallel::for_each(self.threads, work, |(shard, windows)| {
-            networks.with(|network| shard.run(network, weights, windows, weight));
+        let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, part.clone()));
+        let (probability, seed, step) = (self.hyper_parameters.dropout, self.seed, self.steps);
+        parallel::for_each(self.threads, work, |(shard, part)| {
+            let dropout = |pass| Dropout::new(probability, [seed, step, part.start as u64, pass]);
+            let windows = windows.part(part.clone());
+            networks.with(|network| shard.run(network, weights, dropout, windows, weight));
         });
         shards.iter().map(|shard| shard.loss).sum::<f64>() / weight
     }
@@ -258,7 +267,7 @@ impl Training {
         };
         ensure!(split.weight() > 0.0, "nothing to predict");
         let values = &*self.weights();
-        let weights = Weights { values, transposed: None, rounding };
+        let weights = Weights { rounding, ..Weights::exact(values) };
         Ok(losses(&self.config, weights, &batches, self.threads) / split.weight())
     }
 }
@@ -269,12 +278,15 @@ impl Shard {
         &mut self,
         network: &mut Network<f32>,
         weights: Weights<'_, f32>,
+        dropout: impl Fn(u64) -> Dropout,
         windows: Windows<'_>,
         weight: f64,
     ) {
         self.loss = 0.0;
         let modes = iter::once(Mode::Write).chain(iter::repeat(Mode::Add));
-        for (pass, mode) in windows.chunks(pass_sequences(windows.length)).zip(modes) {
+        let passes = windows.chunks(pass_sequences(windows.length));
+        for ((number, pass), mode) in (0..).zip(passes).zip(modes) {
+            let weights = Weights { dropout: dropout(number), ..weights };
             network.forward(weights, pass);
             self.loss += network.loss(pass, (1.0 / weight) as f32);
             network.backward(Gradients { into: &mut self.gradients, mode }, weights, pass);
@@ -352,7 +364,7 @@ mod tests {
 
     fn hyper_parameters(optimizer: Optimizer) -> HyperParameters {
         let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 40 };
-        HyperParameters { schedule, optimizer, clip: 1.0 }
+        HyperParameters { schedule, optimizer, clip: 1.0, dropout: 0.1 }
     }
 
     fn small(config: &Config) -> Config {
@@ -435,7 +447,7 @@ mod tests {
         training.quantization = Some(Quantization { precision: Precision::Int4, from: 0 });
         let mut network = Network::new(&config);
         let (windows, values) = (batch.windows(), training.weights().into_owned());
-        let weights = Weights { values: &values, transposed: None, rounding: Rounding::Int8 };
+        let weights = Weights { rounding: Rounding::Int8, ..Weights::exact(&values) };
         let mut gradients = Parameters::zeros(&config);
         network.forward(weights, windows);
         let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();

@@ -5,9 +5,12 @@ use anyhow::{Result, bail, ensure};
 use super::super::plan::Plan;
 use super::super::progress::Passes;
 use super::Train;
+use super::recipe::Run;
 use crate::data::batches::Split;
+use crate::data::encoder::BpeDropout;
 use crate::data::material::Encoded;
 use crate::data::vocabulary::OwnedVocabulary;
+use crate::random::SplitMix64;
 
 /// Fewer tokens teach nothing.
 const TOKENS_MIN: usize = 16;
@@ -16,6 +19,8 @@ const TOKENS_MIN: usize = 16;
 pub(super) struct Data {
     pub(super) vocabulary: OwnedVocabulary,
     pub(super) training: Split,
+    /// Tokens of what there is to learn, each part of it counted once.
+    pub(super) tokens: usize,
     pub(super) validation: Split,
     /// Whether the validation is of what is not learned.
     pub(super) held_out: bool,
@@ -27,6 +32,8 @@ pub(super) struct Data {
     pub(super) crc: u32,
     /// Of the model that is to learn it.
     pub(super) plan: Plan,
+    /// How it is to be learned.
+    pub(super) run: Run,
     /// An example of a prompt.
     pub(super) prompt: String,
     /// What reading took at most, in bytes.
@@ -52,7 +59,7 @@ impl Train {
         let (vocabulary, plan) =
             Plan::make(corpus, &self.chip, &self.shape, &self.tokens, self.precision, &passes)?;
         let context = plan.config.context;
-        let Encoded { training, validation, bytes_per_token } =
+        let Encoded { mut training, validation, bytes_per_token } =
             material.encode(&vocabulary, context, &passes)?;
         check_length(corpus.name(), training.tokens.len(), context)?;
         ensure!(
@@ -60,8 +67,17 @@ impl Train {
             "{}: the part that is kept back is less than two tokens; use a longer text",
             corpus.name()
         );
+        let tokens = training.tokens.len();
+        let run = self.recipe.run(material.pairs().is_none().then_some(tokens), context);
+        if run.bpe_dropout > 0.0 {
+            let dropout =
+                BpeDropout { probability: run.bpe_dropout, random: SplitMix64::new(self.recipe.seed) };
+            material.vary(&mut training, &vocabulary, run.passes, dropout, &passes)?;
+        }
         Ok(Data {
             training,
+            tokens,
+            run,
             validation,
             prompt: material.example_prompt(),
             held_out: material.keeps_some_back(),

@@ -54,11 +54,12 @@ impl Train {
         let first = training.steps;
         let glance = glance(&data.validation);
         let tokens_a_step = (recipe.batch * training.config.context) as f64;
-        let bar = progress::steps(recipe.steps);
+        let steps = data.run.steps();
+        let bar = progress::steps(steps);
         let started = Instant::now();
-        while training.steps < recipe.steps && !stopped.load(Ordering::Relaxed) {
+        while training.steps < steps && !stopped.load(Ordering::Relaxed) {
             let report = training.step(&batches.next().context("batches never end")?);
-            let loss = curve.note(training.steps, recipe.steps, report.loss);
+            let loss = curve.note(training.steps, steps, report.loss);
             if let Some(problem) = divergence(training, report, loss) {
                 bar.abandon();
                 bail!("{problem}; {}", self.advice(checkpoints.path.as_deref()));
@@ -66,7 +67,7 @@ impl Train {
             let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
             bar.set_position(training.steps);
-            if training.steps.is_multiple_of(recipe.steps.div_ceil(GLANCES)) {
+            if training.steps.is_multiple_of(steps.div_ceil(GLANCES)) {
                 let validation = training.loss_over_split(&glance, training.rounding())?;
                 curve.validation.push((training.steps, validation));
                 let report = self.report(training, data, [loss, validation], speed)?;
@@ -80,8 +81,8 @@ impl Train {
         if training.steps > first {
             checkpoints.save(training, &batches, &curve);
         }
-        if training.steps < recipe.steps {
-            println!("stopped after {} of {} steps; --resume goes on", training.steps, recipe.steps);
+        if training.steps < steps {
+            println!("stopped after {} of {steps} steps; --resume goes on", training.steps);
         }
         Ok(curve)
     }
@@ -106,7 +107,7 @@ impl Train {
     fn report(&self, training: &Training, data: &Data, losses: [f64; 2], speed: f64) -> Result<String> {
         let [loss, validation] = losses;
         let (steps, tokens_a_step) = (training.steps, self.recipe.batch * training.config.context);
-        let left = human::seconds((self.recipe.steps - steps) as f64 * tokens_a_step as f64 / speed);
+        let left = human::seconds((data.run.steps() - steps) as f64 * tokens_a_step as f64 / speed);
         let speed = human::count(speed as u64);
         let sample = self.glimpse(training, data, GLIMPSE_TOKENS)?;
         let sample = sample.trim().replace('\n', " ");
@@ -207,8 +208,12 @@ mod tests {
     #[test]
     fn divergence_is_told_from_a_hard_beginning() {
         let schedule = Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Linear, warmup: 2, steps: 400 };
-        let hyper_parameters =
-            HyperParameters { schedule, optimizer: Optimizer::AdamW(AdamW::DEFAULT), clip: 1.0 };
+        let hyper_parameters = HyperParameters {
+            schedule,
+            optimizer: Optimizer::AdamW(AdamW::DEFAULT),
+            clip: 1.0,
+            dropout: 0.0,
+        };
         let mut training = Training::new(&GPT, hyper_parameters, 1).unwrap();
         let report = |loss| StepReport { loss, gradient_norm: 1.0, learning_rate: 1e-2 };
         training.steps = 10;

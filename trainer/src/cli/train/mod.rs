@@ -16,7 +16,6 @@ use super::options;
 use super::shape::{Chip, PrecisionName, Shape};
 use super::source::{Source, TokenOptions};
 use crate::cli::human;
-use crate::data::batches::Split;
 use crate::files::{self, Files, Kind};
 use crate::training::parameters::Parameters;
 use crate::training::{Training, parallel};
@@ -94,8 +93,8 @@ impl Train {
         self.files().check()?;
         let data = self.data()?;
         let config = &data.plan.config;
-        let mut training = Training::new(config, self.recipe.hyper_parameters(), self.recipe.seed)?;
-        training.quantization = self.recipe.quantization(data.plan.precision);
+        let mut training = Training::new(config, data.run.hyper_parameters, self.recipe.seed)?;
+        training.quantization = data.run.quantization(data.plan.precision);
         self.announce(config, &data);
 
         let started = Instant::now();
@@ -145,13 +144,12 @@ impl Train {
     }
 
     fn announce(&self, config: &Config, data: &Data) {
-        let tokens = |split: &Split| human::count(split.tokens.len() as u64);
         let validation = if data.held_out {
-            format!("{} to validate with", tokens(&data.validation))
+            format!("{} to validate with", human::count(data.validation.tokens.len() as u64))
         } else {
             "none kept back: the losses called validation are of the same tokens".into()
         };
-        println!("{}: {} tokens to learn from, {validation}", data.name, tokens(&data.training));
+        println!("{}: {} tokens to learn from, {validation}", data.name, human::count(data.tokens as u64));
         println!("{}", data.plan.describe());
         let training = Training::bytes(config, self.recipe.batch, config.context, parallel::available());
         let besides = SAVED_TENSORS * Parameters::<f32>::bytes(config) + data.bytes();

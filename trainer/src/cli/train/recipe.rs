@@ -6,15 +6,21 @@ use pipsqueak::Precision;
 use super::super::options::{number, whole};
 use crate::optimizer::schedule::{Decay, Schedule};
 use crate::optimizer::{AdamW, Muon, Optimizer};
+use crate::sizing::amount;
 use crate::training::{HyperParameters, Quantization};
+
+/// Steps of a run over pairs.
+const STEPS_OF_PAIRS: u64 = 3000;
+/// Steps of the warm-up, where a tenth of the run is not less.
+const WARMUP_MAX: u64 = 100;
 
 /// How the model learns.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Recipe")]
 pub(in super::super) struct Recipe {
-    /// Steps of the optimiser
-    #[arg(long, default_value_t = 3000, value_parser = whole::<u64>(1..=1_000_000_000))]
-    pub(in super::super) steps: u64,
+    /// Steps of the optimiser [default: what suits the amount of text, at most 3,000]
+    #[arg(long, value_parser = whole::<u64>(1..=1_000_000_000))]
+    steps: Option<u64>,
     /// Windows of text in each step
     #[arg(long, value_name = "WINDOWS", default_value_t = 8, value_parser = whole::<usize>(1..=65_536))]
     pub(in super::super) batch: usize,
@@ -30,9 +36,9 @@ pub(in super::super) struct Recipe {
     /// Learning rate to which it falls
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = number::<f64>(0.0..=10.0))]
     final_learning_rate: f64,
-    /// Steps of linear warm-up
-    #[arg(long, value_name = "STEPS", default_value_t = 100, value_parser = whole::<u64>(0..=1_000_000_000))]
-    warmup: u64,
+    /// Steps of linear warm-up [default: 100, but at most a tenth of all]
+    #[arg(long, value_name = "STEPS", value_parser = whole::<u64>(0..=1_000_000_000))]
+    warmup: Option<u64>,
     /// Weight decay of the matrices
     #[arg(long, value_name = "RATE", default_value_t = 0.1, value_parser = number::<f64>(0.0..=10.0))]
     weight_decay: f64,
@@ -42,6 +48,14 @@ pub(in super::super) struct Recipe {
     /// Largest norm of the gradient; 0 does not clip
     #[arg(long, value_name = "NORM", default_value_t = 1.0, value_parser = number::<f64>(0.0..=1e6))]
     clip: f64,
+    /// Share of the activations that each step drops, so that a text that comes by often is not learned by heart
+    /// [default: what suits the amount of text]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=0.9))]
+    dropout: Option<f64>,
+    /// Share of the merges that are left out when the text is cut into tokens, each time in another way
+    /// [default: what suits the amount of text]
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=0.9))]
+    bpe_dropout: Option<f64>,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
     /// [default: int8 0, int4 0.15, ternary 0.4]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=1.0))]
@@ -80,31 +94,45 @@ impl From<DecayName> for Decay {
     }
 }
 
+/// The recipe for a certain text: what the options leave open follows from the amount of it.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Run {
+    pub(in super::super) hyper_parameters: HyperParameters,
+    /// See [`Recipe::bpe_dropout`].
+    pub(in super::super) bpe_dropout: f64,
+    /// How often the run goes through the text.
+    pub(in super::super) passes: f64,
+    quantize_last: Option<f64>,
+}
+
 impl Recipe {
-    pub(in super::super) fn hyper_parameters(&self) -> HyperParameters {
-        HyperParameters {
-            schedule: Schedule {
-                maximum: self.learning_rate,
-                minimum: self.final_learning_rate,
-                decay: self.decay.into(),
-                warmup: self.warmup,
-                steps: self.steps,
-            },
-            optimizer: self.optimizer(),
-            clip: self.clip,
-        }
+    /// The run over a text of `tokens`, or over pairs where there are none, by a model of this `context`.
+    pub(in super::super) fn run(&self, tokens: Option<usize>, context: usize) -> Run {
+        let suitable = || tokens.map_or(STEPS_OF_PAIRS, |tokens| amount::steps(tokens, self.batch * context));
+        self.run_of(self.steps.unwrap_or_else(suitable), tokens, context)
     }
 
-    /// The step from which on weights are rounded to `precision`; `None` if they never are.
-    pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
-        let default = match precision {
-            Precision::F32 | Precision::Int8 => 0.0,
-            Precision::Int4 => 0.15,
-            Precision::Ternary => 0.4,
-        };
-        let last = (self.quantize_last.unwrap_or(default) * self.steps as f64).round() as u64;
-        let rounds = precision != Precision::F32 && last > 0;
-        rounds.then(|| Quantization { precision, from: self.steps - last.min(self.steps) })
+    /// The same with this many `steps`.
+    pub(in super::super) fn run_of(&self, steps: u64, tokens: Option<usize>, context: usize) -> Run {
+        let tokens_a_step = self.batch * context;
+        let passes = tokens.map_or(0.0, |tokens| (steps * tokens_a_step as u64) as f64 / tokens as f64);
+        Run {
+            hyper_parameters: HyperParameters {
+                schedule: Schedule {
+                    maximum: self.learning_rate,
+                    minimum: self.final_learning_rate,
+                    decay: self.decay.into(),
+                    warmup: self.warmup.unwrap_or(WARMUP_MAX.min(steps / 10)),
+                    steps,
+                },
+                optimizer: self.optimizer(),
+                clip: self.clip,
+                dropout: self.dropout.unwrap_or(amount::dropout(passes)),
+            },
+            bpe_dropout: self.bpe_dropout.unwrap_or(amount::bpe_dropout(passes)),
+            passes,
+            quantize_last: self.quantize_last,
+        }
     }
 
     fn optimizer(&self) -> Optimizer {
@@ -116,5 +144,24 @@ impl Recipe {
             OptimizerName::Muon => muon(Muon::PLAIN),
             OptimizerName::Normuon => muon(Muon::NORMUON),
         }
+    }
+}
+
+impl Run {
+    pub(in super::super) fn steps(&self) -> u64 {
+        self.hyper_parameters.schedule.steps
+    }
+
+    /// The step from which on weights are rounded to `precision`; `None` if they never are.
+    pub(in super::super) fn quantization(&self, precision: Precision) -> Option<Quantization> {
+        let default = match precision {
+            Precision::F32 | Precision::Int8 => 0.0,
+            Precision::Int4 => 0.15,
+            Precision::Ternary => 0.4,
+        };
+        let steps = self.steps();
+        let last = (self.quantize_last.unwrap_or(default) * steps as f64).round() as u64;
+        let rounds = precision != Precision::F32 && last > 0;
+        rounds.then(|| Quantization { precision, from: steps - last.min(steps) })
     }
 }
