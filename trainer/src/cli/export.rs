@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
+use super::train::recipe::Keep;
 use crate::export::model_file::{self, ModelFile};
 use crate::files::{Files, Kind};
 use crate::training::checkpoint::{self, TrainedModel};
@@ -37,6 +38,9 @@ pub struct Export {
     /// Number format [default: the one that the model was trained for, or int8]
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
+    /// Which of the checkpoint's weights to write
+    #[arg(long, value_enum, default_value_t = Keep::Best)]
+    keep: Keep,
 }
 
 impl Export {
@@ -45,7 +49,7 @@ impl Export {
         files.reads("--checkpoint", &self.checkpoint);
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
-        let model = checkpoint::read_model(&self.checkpoint)?;
+        let model = checkpoint::read_model(&self.checkpoint, self.keep == Keep::Last)?;
         let trained_for = model.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
         let precision = self.precision.map_or(trained_for, Precision::from);
         let file = build(&model, precision)?;

@@ -184,13 +184,13 @@ impl Text {
     }
 
     fn of(vocabulary: OwnedVocabulary, material: &Material, context: usize, passes: &Passes) -> Result<Text> {
-        let mut encoded = material.encode(&vocabulary, context, passes)?;
-        let Split { tokens, starts, .. } = &mut encoded.validation;
+        let encoded = material.encode(&vocabulary, context, passes)?;
         let context_min = encoded.training.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(1);
-        if starts.is_empty() {
-            tokens.truncate((VALIDATION_BYTES / encoded.bytes_per_token) as usize);
-        }
-        ensure!(tokens.len() >= 2, "{} is too short to learn from", material.corpus.name());
+        ensure!(
+            encoded.validation.tokens.len() >= 2,
+            "{} is too short to learn from",
+            material.corpus.name()
+        );
         Ok(Text { vocabulary, encoded, context_min })
     }
 }
@@ -316,7 +316,9 @@ impl Search<'_> {
             provenance,
             |parameter| weights.get(parameter),
         )?;
-        let loss = decoding::loss_over(&file.model()?, &text.encoded.validation, |_| ())?;
+        let tokens = (VALIDATION_BYTES / text.encoded.bytes_per_token) as usize;
+        let validation = text.encoded.validation.spread(tokens, candidate.config.context);
+        let loss = decoding::loss_over(&file.model()?, &validation, |_| ())?;
         candidate.seconds_to_measure = started.elapsed().as_secs_f64();
         Ok(loss / text.encoded.bytes_per_token / std::f64::consts::LN_2)
     }

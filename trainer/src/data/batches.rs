@@ -112,16 +112,40 @@ impl Split {
         }
     }
 
-    /// Windows of at most `length + 1` tokens in which each token but the first is predicted exactly once: from start to
-    /// start where there are starts, else one behind the other.
+    /// Windows of at most `length + 1` tokens in which each token but the first is predicted exactly once, one behind the
+    /// other. Where there are starts, a window begins at each of them.
     pub fn windows(&self, length: usize) -> Vec<Range<usize>> {
         let targets = self.tokens.len().saturating_sub(1);
-        let starts: Vec<usize> = match self.starts.as_slice() {
-            [] => (0..targets).step_by(length).collect(),
-            starts => starts.to_vec(),
-        };
+        let starts = if self.starts.is_empty() { &[0] } else { self.starts.as_slice() };
         let ends = starts.iter().skip(1).copied().chain([targets]);
-        starts.iter().zip(ends).map(|(&start, end)| start..end + 1).collect()
+        let window = |start: usize, end: usize| start..end.min(start + length) + 1;
+        let windows = |(&start, end)| (start..end).step_by(length).map(move |start| window(start, end));
+        starts.iter().zip(ends).flat_map(windows).collect()
+    }
+
+    /// About `tokens` of the split, or all of it where that is less: whole windows of `length`, spread evenly over it.
+    pub fn spread(&self, tokens: usize, length: usize) -> Split {
+        if self.tokens.len() <= tokens {
+            return self.clone();
+        }
+        let windows = self.windows(length);
+        let count = (windows.len() * tokens / self.tokens.len()).max(1);
+        let mut few = Split::default();
+        for i in 0..count {
+            let window = &windows[i * windows.len() / count];
+            // The last token of a window is also the first of the next, and counts there.
+            let range = window.start..window.end - 1;
+            few.starts.push(few.tokens.len());
+            few.tokens.extend(&self.tokens[range.clone()]);
+            if self.starts.is_empty() {
+                // Nothing foretells the first token: what comes before it in the split is not what came before it in the text.
+                few.weights.push(0.0);
+                few.weights.resize(few.tokens.len(), 1.0);
+            } else {
+                few.weights.extend(&self.weights[range]);
+            }
+        }
+        few
     }
 }
 
@@ -244,8 +268,28 @@ mod tests {
         }
         assert_eq!(split.windows(3), [0..4, 3..8]);
         assert_eq!(split.weight(), 3.75);
+        assert_eq!(split.windows(2), [0..3, 2..4, 3..6, 5..8]);
         assert_eq!(Split::of_text((0..8).collect()).windows(3), [0..4, 3..7, 6..8]);
         assert!(Batches::of(&split, 2, 5, 1).is_none());
+    }
+
+    #[test]
+    fn a_glance_at_a_split_sees_all_of_it() {
+        let text = Split::of_text((0..1000).collect());
+        let few = text.spread(100, 10);
+        assert_eq!(few.tokens.len(), 100);
+        assert_eq!(few.starts, (0..100).step_by(10).collect::<Vec<_>>());
+        assert!(few.starts.iter().map(|&start| few.tokens[start]).eq((0..10).map(|i| 100 * i)));
+        assert!(few.windows(10).iter().all(|window| window.len() <= 11));
+        assert_eq!(few.weight(), 90.0);
+        assert_eq!(text.spread(1000, 10), text);
+
+        let (starts, weights) = ((0..100).step_by(5).collect(), [0.0, 0.0, 1.0, 1.0, 0.5].repeat(20));
+        let pairs = Split { tokens: (0..100).collect(), weights, starts };
+        let few = pairs.spread(50, 8);
+        assert_eq!((few.tokens.len(), few.starts.len()), (50, 10));
+        assert_eq!(few.tokens[..10], [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+        assert_eq!(few.weight(), 25.0);
     }
 
     #[test]

@@ -30,7 +30,7 @@ enum Parts {
 pub struct Encoded {
     /// To learn from.
     pub training: Split,
-    /// To validate with: what is kept back, or else the beginning of what is learned from.
+    /// To validate with: what is kept back, or else what is learned from; of a long text some, spread over all of it.
     pub validation: Split,
     /// Of the validation.
     pub bytes_per_token: f64,
@@ -124,7 +124,7 @@ impl Material {
     ) -> Result<Encoded> {
         match &self.parts {
             Parts::Text { training, validation } => {
-                encode_text(training, validation.as_ref(), vocabulary, progress)
+                encode_text(training, validation.as_ref(), vocabulary, context, progress)
             }
             Parts::Pairs { training, kept } => {
                 let validation = if kept.is_empty() { training } else { kept };
@@ -142,17 +142,17 @@ fn encode_text(
     training: &Corpus,
     validation: Option<&Corpus>,
     vocabulary: &OwnedVocabulary,
+    context: usize,
     progress: &dyn Progress,
 ) -> Result<Encoded> {
     let tokens = vocabulary.encode(training, progress)?;
-    let (validated, mut validation) = match validation {
+    let (validated, validation) = match validation {
         Some(corpus) => (corpus, vocabulary.encode(corpus, progress)?),
         None => (training, tokens.clone()),
     };
     let bytes_per_token = validated.text_bytes() as f64 / validation.len() as f64;
-    validation.truncate(VALIDATION_TOKENS_MAX);
-    validation.shrink_to_fit();
-    Ok(Encoded { training: Split::of_text(tokens), validation: Split::of_text(validation), bytes_per_token })
+    let validation = Split::of_text(validation).spread(VALIDATION_TOKENS_MAX, context);
+    Ok(Encoded { training: Split::of_text(tokens), validation, bytes_per_token })
 }
 
 fn encode_pairs(

@@ -2,8 +2,8 @@
 //! read too.
 //!
 //! The file holds a tensor for each parameter, under its name, and two more for its moments, with `first.` and `second.`
-//! before the name. The metadata hold one key, `pipsqueak`, with JSON: the version, the run's identity (corpus, vocabulary,
-//! shape, recipe), its progress, and a CRC-32 of all tensors.
+//! before the name; and one more with `best.`, where some weights have been found to be the best. The metadata hold one key, `pipsqueak`, with JSON: the version, the run's identity (corpus, vocabulary,
+//! shape, recipe), its progress, which weights are the best, and a CRC-32 of all tensors.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,9 +22,10 @@ use crate::files::{self, CHECKPOINT_HEADER_MAX, CHECKPOINT_KEY, Kind};
 use crate::optimizer::Moments;
 use crate::training::curve::Curve;
 use crate::training::parameters::Parameters;
-use crate::training::{Quantization, Training, rounded};
+use crate::training::{Best, Quantization, Training, rounded};
 
-const VERSION: u32 = 1;
+/// Version 1 had no best weights.
+const VERSION: u32 = 2;
 /// Limit while the shape is not yet known: more parameters than any microcontroller's model has.
 const PARAMETERS_MAX: usize = 1 << 28;
 
@@ -47,7 +48,16 @@ struct Metadata {
     version: u32,
     run: Identity,
     progress: Progress,
+    #[serde(default)]
+    best: Option<BestNote>,
     crc: u32,
+}
+
+/// A [`Best`] without its weights.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct BestNote {
+    steps: u64,
+    loss: f64,
 }
 
 /// Writes a checkpoint as a whole or not at all: until it is complete, an earlier one of that name stays.
@@ -55,9 +65,11 @@ struct Metadata {
 /// # Errors
 /// If the file cannot be written, or training has diverged.
 pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Training) -> Result<()> {
-    let tensors = tensors(&training.parameters, &training.moments);
+    let best = training.best.as_ref();
+    let tensors = tensors(&training.parameters, &training.moments, best.map(|best| &best.parameters));
+    let best = best.map(|&Best { steps, loss, .. }| BestNote { steps, loss });
     let progress = Progress { steps: training.steps, ..progress.clone() };
-    let metadata = Metadata { version: VERSION, run: run.clone(), progress, crc: checksum(&tensors) };
+    let metadata = Metadata { version: VERSION, run: run.clone(), progress, best, crc: checksum(&tensors) };
     let metadata = HashMap::from([(CHECKPOINT_KEY.to_string(), serde_json::to_string(&metadata)?)]);
     let views = tensors
         .iter()
@@ -77,10 +89,12 @@ pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Prog
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
         let metadata = metadata(&bytes)?;
         compare(&metadata.run, run)?;
-        fill(&mut training.parameters, &mut training.moments, &tensors, metadata.crc)?;
+        training.best = fill(&mut training.parameters, &mut training.moments, &tensors, &metadata)?;
         training.steps = metadata.progress.steps;
         let steps = training.hyper_parameters.schedule.steps;
         ensure!(training.steps <= steps, damaged(&format!("it is at step {} of {steps}", training.steps)));
+        let best_steps = training.best.as_ref().map_or(0, |best| best.steps);
+        ensure!(best_steps <= training.steps, damaged(&format!("its best weights are of step {best_steps}")));
         metadata.progress.curve.check(training.steps).map_err(|error| damaged(&error.to_string()))?;
         Ok(metadata.progress)
     };
@@ -92,7 +106,7 @@ pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Prog
 pub struct TrainedModel {
     /// Identity of its run.
     pub run: Identity,
-    /// Steps done.
+    /// Steps after which it had these weights.
     pub steps: u64,
     /// The model's shape.
     pub config: Config,
@@ -111,24 +125,30 @@ impl TrainedModel {
     }
 }
 
-/// Reads the model in a checkpoint, whatever its run.
+/// Reads the model in a checkpoint, whatever its run: the best weights that it holds, or the `last`.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged or is no checkpoint.
-pub fn read_model(path: &Path) -> Result<TrainedModel> {
+pub fn read_model(path: &Path, last: bool) -> Result<TrainedModel> {
     let read_model = || -> Result<TrainedModel> {
         let bytes = read(path, PARAMETERS_MAX)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
-        let Metadata { run, progress, crc, .. } = metadata(&bytes)?;
-        let config: Config = named(&run, None)?;
+        let metadata = metadata(&bytes)?;
+        let run = &metadata.run;
+        let config: Config = named(run, None)?;
         config.check()?;
         let needs = 3 * Parameters::<f32>::bytes(&config);
         ensure!(needs <= bytes.len(), damaged("it is shorter than its tensors"));
         let (mut parameters, mut moments) = (Parameters::zeros(&config), Moments::zeros(&config));
-        fill(&mut parameters, &mut moments, &tensors, crc)?;
-        let vocabulary = named::<OwnedVocabulary>(&run, Some("vocabulary"))?.of_size(config.vocab);
-        let quantization = named(&run, Some("quantisation"))?;
-        Ok(TrainedModel { run, steps: progress.steps, config, vocabulary, quantization, parameters })
+        let best = fill(&mut parameters, &mut moments, &tensors, &metadata)?;
+        let vocabulary = named::<OwnedVocabulary>(run, Some("vocabulary"))?.of_size(config.vocab);
+        let quantization = named(run, Some("quantisation"))?;
+        let steps = metadata.progress.steps;
+        let (steps, parameters) = match best.filter(|_| !last) {
+            Some(best) => (best.steps, best.parameters),
+            None => (steps, parameters),
+        };
+        Ok(TrainedModel { run: metadata.run, steps, config, vocabulary, quantization, parameters })
     };
     read_model().with_context(|| format!("cannot read the model in {}", path.display()))
 }
@@ -151,10 +171,10 @@ fn checksum(tensors: &[Tensor]) -> u32 {
     digest.finalize()
 }
 
-/// Parameters, then first and second moments.
-fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
+/// Parameters, then first and second moments, then the best parameters.
+fn tensors(parameters: &Parameters<f32>, moments: &Moments, best: Option<&Parameters<f32>>) -> Vec<Tensor> {
     let all = [("", parameters), ("first.", &moments.first), ("second.", &moments.second)];
-    let named = all.into_iter().flat_map(|(prefix, tensors)| {
+    let named = all.into_iter().chain(best.map(|best| ("best.", best))).flat_map(|(prefix, tensors)| {
         tensors.walk().map(move |(parameter, shape, values)| {
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             (prefix.to_string() + parameter.name(), vec![shape.layers, shape.rows, shape.columns], bytes)
@@ -165,7 +185,7 @@ fn tensors(parameters: &Parameters<f32>, moments: &Moments) -> Vec<Tensor> {
 
 /// Reads a file no larger than a checkpoint of this many parameters can be.
 fn read(path: &Path, parameters: usize) -> Result<Vec<u8>> {
-    let largest = (3 * parameters * size_of::<f32>() + CHECKPOINT_HEADER_MAX) as u64;
+    let largest = (4 * parameters * size_of::<f32>() + CHECKPOINT_HEADER_MAX) as u64;
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 <= largest, "it is larger than a checkpoint of this model can be");
@@ -178,8 +198,8 @@ fn metadata(bytes: &[u8]) -> Result<Metadata> {
     let json = json.context("it is no checkpoint of Pipsqueak's: its metadata lack the key «pipsqueak»")?;
     let value: Value = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
     ensure!(
-        value["version"] == VERSION,
-        "its version is {}, and this program knows {VERSION} only; begin anew without --resume",
+        value["version"].as_u64().is_some_and(|version| (1..=VERSION.into()).contains(&version)),
+        "its version is {}, and this program knows 1 to {VERSION}; begin anew without --resume",
         value["version"]
     );
     serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
@@ -201,16 +221,22 @@ fn fill(
     parameters: &mut Parameters<f32>,
     moments: &mut Moments,
     saved: &SafeTensors<'_>,
-    crc: u32,
-) -> Result<()> {
+    metadata: &Metadata,
+) -> Result<Option<Best>> {
     fill_one("", parameters, saved)?;
     fill_one("first.", &mut moments.first, saved)?;
     fill_one("second.", &mut moments.second, saved)?;
-    let tensors = tensors(parameters, moments);
+    let mut best = None;
+    if let Some(BestNote { steps, loss }) = metadata.best {
+        let mut parameters = parameters.clone();
+        fill_one("best.", &mut parameters, saved)?;
+        best = Some(Best { steps, loss, parameters });
+    }
+    let tensors = tensors(parameters, moments, best.as_ref().map(|best| &best.parameters));
     let (has, needs) = (saved.len(), tensors.len());
     ensure!(has == needs, damaged(&format!("it has {has} tensors, not {needs}")));
-    ensure!(checksum(&tensors) == crc, damaged("its checksum does not fit"));
-    Ok(())
+    ensure!(checksum(&tensors) == metadata.crc, damaged("its checksum does not fit"));
+    Ok(best)
 }
 
 fn fill_one(prefix: &str, into: &mut Parameters<f32>, saved: &SafeTensors<'_>) -> Result<()> {
@@ -275,6 +301,9 @@ mod tests {
         while training.steps < end {
             let report = training.step(&batches.next().unwrap());
             progress.curve.note(training.steps, STEPS, report.loss);
+            if training.steps.is_multiple_of(4) {
+                training.note_validation(if training.steps == 12 { 0.5 } else { 1.0 });
+            }
         }
         Progress { steps: end, random: batches.random.state(), curve: progress.curve }
     }
@@ -313,6 +342,8 @@ mod tests {
                 assert_eq!(advance(&mut resumed, progress, STEPS), end);
                 assert_eq!(resumed.parameters, straight.parameters);
                 assert_eq!(resumed.moments, straight.moments);
+                assert_eq!(resumed.best, straight.best);
+                assert_eq!(resumed.best.unwrap().steps, 12);
             }
         }
     }

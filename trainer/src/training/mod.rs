@@ -85,6 +85,17 @@ pub struct StepReport {
     pub learning_rate: f64,
 }
 
+/// The weights of the step at which held-out text was predicted best.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// Steps that had been done.
+    pub steps: u64,
+    /// Loss on held-out text, in nats per token.
+    pub loss: f64,
+    /// The weights, unrounded.
+    pub parameters: Parameters<f32>,
+}
+
 /// A model in training. Its public fields are what a checkpoint holds.
 #[derive(Debug)]
 pub struct Training {
@@ -100,6 +111,8 @@ pub struct Training {
     pub moments: Moments,
     /// Steps done.
     pub steps: u64,
+    /// The best weights so far, once any were looked at; see [`Training::note_validation`].
+    pub best: Option<Best>,
     /// Threads to use; changes no result.
     pub threads: usize,
     seed: u64,
@@ -156,6 +169,7 @@ impl Training {
             parameters: Parameters::init(config, seed),
             moments: Moments::zeros(config),
             steps: 0,
+            best: None,
             threads: parallel::available(),
             seed,
             shards: Vec::new(),
@@ -188,6 +202,23 @@ impl Training {
         rule.update(&self.config, &mut self.parameters, &mut self.moments, gradients, step, self.threads);
         self.steps += 1;
         StepReport { loss, gradient_norm, learning_rate }
+    }
+
+    /// Hears of the loss on held-out text, and keeps the weights if it is the lowest so far. Weights from before rounding began
+    /// are given up as soon as it has begun: they have not learned to bear it.
+    pub fn note_validation(&mut self, loss: f64) {
+        let rounds = |steps| self.quantization.and_then(|quantization| quantization.at(steps));
+        let comparable = self.best.as_ref().filter(|best| rounds(best.steps) == rounds(self.steps));
+        if comparable.is_none_or(|best| loss < best.loss) {
+            self.best = Some(Best { steps: self.steps, loss, parameters: self.parameters.clone() });
+        }
+    }
+
+    /// Goes back to the best weights that were seen.
+    pub fn return_to_best(&mut self) {
+        if let Some(best) = self.best.take() {
+            (self.steps, self.parameters) = (best.steps, best.parameters);
+        }
     }
 
     /// Precision that the next step rounds the weights to, if any.
@@ -359,6 +390,7 @@ mod tests {
     use crate::optimizer::schedule::Decay;
     use crate::optimizer::{AdamW, Muon};
     use crate::sizing::presets::{GPT, STORIES_260K};
+    use pipsqueak::internal::Parameter;
 
     const RULES: [Optimizer; 2] = [Optimizer::AdamW(AdamW::DEFAULT), Optimizer::Muon(Muon::NORMUON)];
 
@@ -484,6 +516,26 @@ mod tests {
         assert_eq!(shards(12), [0..3, 3..6, 6..9, 9..12]);
         assert_eq!(shards(5), [0..1, 1..2, 2..3, 3..5]);
         assert_eq!(shards(2), [0..1, 1..2]);
+    }
+
+    #[test]
+    fn the_best_weights_are_kept_and_those_from_before_rounding_are_not() {
+        let config = small(&GPT);
+        let mut training = Training::new(&config, hyper_parameters(RULES[0]), 1).unwrap();
+        training.quantization = Some(Quantization { precision: Precision::Int4, from: 30 });
+        let mut note = |steps, loss| {
+            training.steps = steps;
+            training.parameters.get_mut(Parameter::Embedding)[0] = steps as f32;
+            training.note_validation(loss);
+            training.best.as_ref().map(|best| (best.steps, best.loss))
+        };
+        assert_eq!(note(10, 2.0), Some((10, 2.0)));
+        assert_eq!(note(20, 2.5), Some((10, 2.0)));
+        assert_eq!(note(30, 3.0), Some((30, 3.0)));
+        assert_eq!(note(35, 2.8), Some((35, 2.8)));
+        assert_eq!(note(40, 2.9), Some((35, 2.8)));
+        training.return_to_best();
+        assert_eq!((training.steps, training.parameters.get(Parameter::Embedding)[0]), (35, 35.0));
     }
 
     #[test]

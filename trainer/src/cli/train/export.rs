@@ -55,8 +55,9 @@ impl Train {
             let bits = loss / data.bytes_per_token / std::f64::consts::LN_2;
             println!("  {name:<12} {loss:>12.4}   {bits:>13.4}");
         }
-        curve.validation.retain(|&(step, _)| step < training.steps);
-        curve.validation.push((training.steps, loss_f32));
+        if curve.validation.last().is_none_or(|&(step, _)| step < training.steps) {
+            curve.validation.push((training.steps, loss_f32));
+        }
         self.draw(&curve, data)?;
         let model = file.model()?;
         println!("\nwritten        {}", self.out.display());

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::super::interrupt::stop_on_ctrl_c;
+use super::recipe::Keep;
 use super::{Data, Train};
 use crate::cli::{export, human, progress};
-use crate::data::batches::{Batches, Split};
+use crate::data::batches::Batches;
 use crate::random::SplitMix64;
 use crate::training::checkpoint::{self, Identity, Progress};
 use crate::training::curve::Curve;
@@ -18,7 +19,13 @@ use crate::training::{StepReport, Training};
 /// While training, this much of the kept-back text is validated with.
 const GLANCE_TOKENS: usize = 16_384;
 /// How often a run looks at the validation loss.
-const GLANCES: u64 = 10;
+const LOOKS: u64 = 30;
+/// How many looks it reports once.
+const LOOKS_A_REPORT: u64 = 3;
+/// A run stops when for this share of its steps it has got no better,
+const PATIENCE: f64 = 0.3;
+/// and is worse than its best by this factor, so that chance alone does not stop it.
+const WORSE: f64 = 1.01;
 /// Tokens of the sample that it then writes.
 const GLIMPSE_TOKENS: u32 = 30;
 /// Without --checkpoint-every, checkpoints are this far apart.
@@ -26,6 +33,27 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 /// A running loss this many times that of knowing nothing is one that has diverged, once the first steps are done.
 const DIVERGED: f64 = 1.5;
 const FIRST_STEPS: u64 = 50;
+
+/// When a run looks at the validation loss.
+struct Looks {
+    /// Steps from one to the next.
+    interval: u64,
+    steps: u64,
+}
+
+impl Looks {
+    fn of(steps: u64) -> Looks {
+        Looks { interval: steps.div_ceil(LOOKS), steps }
+    }
+
+    fn are_due(&self, step: u64) -> bool {
+        step.is_multiple_of(self.interval) || step == self.steps
+    }
+
+    fn are_reported(&self, step: u64) -> bool {
+        step.is_multiple_of(LOOKS_A_REPORT * self.interval) || step == self.steps
+    }
+}
 
 /// Where and when a run is saved.
 struct Checkpoints {
@@ -52,12 +80,13 @@ impl Train {
             last: Instant::now(),
         };
         let first = training.steps;
-        let glance = glance(&data.validation);
+        let glance = data.validation.spread(GLANCE_TOKENS, training.config.context);
+        let looks = Looks::of(data.run.steps());
         let tokens_a_step = (recipe.batch * training.config.context) as f64;
         let steps = data.run.steps();
         let bar = progress::steps(steps);
         let started = Instant::now();
-        while training.steps < steps && !stopped.load(Ordering::Relaxed) {
+        while training.steps < steps && !stopped.load(Ordering::Relaxed) && !stalls(training, &curve) {
             let report = training.step(&batches.next().context("batches never end")?);
             let loss = curve.note(training.steps, steps, report.loss);
             if let Some(problem) = divergence(training, report, loss) {
@@ -67,11 +96,16 @@ impl Train {
             let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
             bar.set_position(training.steps);
-            if training.steps.is_multiple_of(steps.div_ceil(GLANCES)) {
+            if looks.are_due(training.steps) {
                 let validation = training.loss_over_split(&glance, training.rounding())?;
                 curve.validation.push((training.steps, validation));
-                let report = self.report(training, data, [loss, validation], speed)?;
-                bar.suspend(|| println!("{report}"));
+                if self.keeps_best(data) {
+                    training.note_validation(validation);
+                }
+                if looks.are_reported(training.steps) {
+                    let report = self.report(training, data, [loss, validation], speed)?;
+                    bar.suspend(|| println!("{report}"));
+                }
             }
             if checkpoints.are_due(training.steps) {
                 bar.suspend(|| checkpoints.save(training, &batches, &curve));
@@ -81,10 +115,20 @@ impl Train {
         if training.steps > first {
             checkpoints.save(training, &batches, &curve);
         }
-        if training.steps < steps {
+        if stalls(training, &curve) {
+            println!(
+                "stopped after {} of {steps} steps: it was long ago that the held-out text was predicted best (--keep last goes on)",
+                training.steps
+            );
+        } else if training.steps < steps {
             println!("stopped after {} of {steps} steps; --resume goes on", training.steps);
         }
         Ok(curve)
+    }
+
+    /// Whether the best weights are kept: there must be a text to find out which these are.
+    fn keeps_best(&self, data: &Data) -> bool {
+        self.recipe.keep == Keep::Best && data.held_out
     }
 
     /// Fresh, or where the checkpoint left off.
@@ -123,11 +167,14 @@ impl Train {
         let mut note = |name: &str, value| run.insert(name.to_string(), value);
         let schedule = training.hyper_parameters.schedule;
         note("batch", self.recipe.batch.into());
+        note("BPE-dropout", data.run.bpe_dropout.into());
         note("clip", training.hyper_parameters.clip.into());
         note("corpus checksum", data.crc.into());
         note("decay", serde_json::to_value(schedule.decay)?);
+        note("dropout", training.hyper_parameters.dropout.into());
         note("documents", format!("{:?}", self.source.reading.documents).into());
         note("final learning rate", schedule.minimum.into());
+        note("keeps the best", self.keeps_best(data).into());
         note("learning rate", schedule.maximum.into());
         note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
         note("quantisation", serde_json::to_value(training.quantization)?);
@@ -157,15 +204,11 @@ impl Train {
     }
 }
 
-/// The beginning of what to validate with.
-fn glance(validation: &Split) -> Split {
-    let length = validation.tokens.len().min(GLANCE_TOKENS);
-    let starts = validation.starts.iter().copied().filter(|&start| start + 1 < length).collect();
-    Split {
-        tokens: validation.tokens[..length].to_vec(),
-        weights: validation.weights[..validation.weights.len().min(length)].to_vec(),
-        starts,
-    }
+/// Whether held-out text has for long been predicted no better, and is now predicted worse.
+fn stalls(training: &Training, curve: &Curve) -> bool {
+    let (Some(best), Some(&(step, loss))) = (&training.best, curve.validation.last()) else { return false };
+    let patience = PATIENCE * training.hyper_parameters.schedule.steps as f64;
+    step.saturating_sub(best.steps) as f64 > patience && loss > WORSE * best.loss
 }
 
 /// What shows that training has gone wrong.
@@ -204,6 +247,39 @@ mod tests {
     use crate::optimizer::{AdamW, Optimizer};
     use crate::sizing::presets::GPT;
     use crate::training::HyperParameters;
+
+    #[test]
+    fn a_run_stops_when_it_has_long_got_worse() {
+        let schedule = Schedule { maximum: 1e-2, minimum: 0.0, decay: Decay::Linear, warmup: 2, steps: 100 };
+        let hyper_parameters = HyperParameters {
+            schedule,
+            optimizer: Optimizer::AdamW(AdamW::DEFAULT),
+            clip: 1.0,
+            dropout: 0.0,
+        };
+        let mut training = Training::new(&GPT, hyper_parameters, 1).unwrap();
+        let mut curve = Curve::default();
+        let mut look = |step, loss| {
+            training.steps = step;
+            training.note_validation(loss);
+            curve.validation.push((step, loss));
+            stalls(&training, &curve)
+        };
+        let looks = [(10, 2.0), (20, 2.1), (40, 2.2), (50, 2.01), (60, 2.2), (70, 1.9), (100, 2.0)];
+        let stopped = looks.map(|(step, loss)| look(step, loss));
+        assert_eq!(stopped, [false, false, false, false, true, false, false]);
+    }
+
+    #[test]
+    fn the_last_step_is_always_looked_at_and_reported() {
+        for steps in [1, 2, 29, 30, 31, 700, 3000] {
+            let looks = Looks::of(steps);
+            let due: Vec<u64> = (1..=steps).filter(|&step| looks.are_due(step)).collect();
+            let reported: Vec<u64> = (1..=steps).filter(|&step| looks.are_reported(step)).collect();
+            assert!(due.len() as u64 <= LOOKS + 1 && due.last() == Some(&steps), "{due:?}");
+            assert!(reported.iter().all(|step| due.contains(step)) && reported.last() == Some(&steps));
+        }
+    }
 
     #[test]
     fn divergence_is_told_from_a_hard_beginning() {

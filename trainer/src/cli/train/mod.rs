@@ -84,9 +84,9 @@ pub struct Train {
 
 /// What the program itself takes, with its threads.
 const PROGRAM_BYTES: usize = 12 << 20;
-/// Copies of the weights that are made besides those of the steps: a checkpoint's three tensors of each parameter, first by
-/// themselves and then as a file, and the weights as they are rounded.
-const SAVED_TENSORS: usize = 7;
+/// Copies of the weights that are made besides those of the steps: a checkpoint's four tensors of each parameter, first by
+/// themselves and then as a file, the best weights, and the weights as they are rounded.
+const SAVED_TENSORS: usize = 10;
 
 impl Train {
     pub(super) fn run(self) -> Result<()> {
@@ -100,13 +100,21 @@ impl Train {
         let started = Instant::now();
         let curve = parallel::with_pool(training.threads, || self.learn(&mut training, &data))?;
         let seconds = started.elapsed().as_secs_f64();
-        let tokens = training.steps * (self.recipe.batch * config.context) as u64;
+        let steps = training.steps;
+        let tokens = steps * (self.recipe.batch * config.context) as u64;
         println!(
             "\nlearned {} tokens in {} steps and {}",
             human::count(tokens),
-            human::count(training.steps),
+            human::count(steps),
             human::seconds(seconds)
         );
+        training.return_to_best();
+        if training.steps < steps {
+            println!(
+                "the weights that are kept are those after {} steps, which predicted the held-out text best (--keep last)",
+                human::count(training.steps)
+            );
+        }
         self.export(&training, &data, curve)
     }
 

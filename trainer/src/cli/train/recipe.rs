@@ -56,6 +56,10 @@ pub(in super::super) struct Recipe {
     /// [default: what suits the amount of text]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=0.9))]
     bpe_dropout: Option<f64>,
+    /// The weights to write: of the step that predicted the held-out text best, or of the last. A run also stops by itself
+    /// when it has long got no better, unless the last are asked for
+    #[arg(long, value_enum, default_value_t = Keep::Best)]
+    pub(in super::super) keep: Keep,
     /// Share of the steps, at the end, that train the weights as the model file's --precision rounds them
     /// [default: int8 0, int4 0.15, ternary 0.4]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=1.0))]
@@ -63,6 +67,15 @@ pub(in super::super) struct Recipe {
     /// Random seed of the first weights and of the order of the text: the same seed gives the same model, bit for bit
     #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX))]
     pub(in super::super) seed: u64,
+}
+
+/// The weights that a run leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in super::super) enum Keep {
+    /// Those of the step with the lowest loss on held-out text
+    Best,
+    /// Those of the last step
+    Last,
 }
 
 /// See [`Optimizer`].
