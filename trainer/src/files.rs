@@ -212,6 +212,11 @@ pub fn is_special(path: &Path) -> bool {
     matches!(special(path), Ok(Some(_)))
 }
 
+/// Whether there is a file of this kind at `path`.
+pub fn holds(path: &Path, kind: Kind) -> bool {
+    File::open(path).is_ok_and(|mut file| kind.is_in(&mut file).unwrap_or(false))
+}
+
 /// Nothing is at `path`, or an empty file, or one of this kind.
 fn check_kind(path: &Path, kind: Kind) -> Result<()> {
     let metadata = match fs::metadata(path) {

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use pipsqueak::internal::Parameter;
 use pipsqueak::{Model, Precision};
 
 use super::options::whole;
@@ -18,10 +17,9 @@ use crate::data::batches::Split;
 use crate::data::unseen::{self, Unseen};
 use crate::data::vocabulary::{self, OwnedVocabulary, Read};
 use crate::data::{clean, text};
-use crate::export::decoding;
 use crate::export::model_file::{self, ModelFile};
+use crate::export::{decoding, dequantize};
 use crate::files;
-use crate::training::parameters::Parameters;
 
 /// Measure how well a model predicts a text, with the code and the numbers that the board runs.
 ///
@@ -136,7 +134,7 @@ fn print_all(model: &Model<'_>, split: &Split, bytes_per_token: f64) -> Result<(
         "the model is {name}, and only an f32 model can be given every precision: \
          `pipsqueak train --f32-out` writes one"
     );
-    let parameters = parameters(model);
+    let parameters = dequantize::parameters(model);
     let vocabulary = OwnedVocabulary::of_model(model);
     println!("tokens         {}\n", human::count(split.weight() as u64));
     println!("precision   nats a token   bits per byte   perplexity   against f32     tokens/s");
@@ -157,15 +155,4 @@ fn print_all(model: &Model<'_>, split: &Split, bytes_per_token: f64) -> Result<(
         );
     }
     Ok(())
-}
-
-/// The weights of an f32 model.
-fn parameters(model: &Model<'_>) -> Parameters<f32> {
-    let mut parameters = Parameters::zeros(model.config());
-    for parameter in Parameter::ALL {
-        let bytes = model.bytes(parameter).as_chunks().0;
-        let values = parameters.get_mut(parameter).iter_mut().zip(bytes);
-        values.for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
-    }
-    parameters
 }

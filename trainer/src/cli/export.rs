@@ -50,8 +50,7 @@ impl Export {
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
         let model = checkpoint::read_model(&self.checkpoint, self.keep == Keep::Last)?;
-        let trained_for = model.quantization.map_or(Precision::Int8, |quantization| quantization.precision);
-        let precision = self.precision.map_or(trained_for, Precision::from);
+        let precision = self.precision.map_or(model.precision(), Precision::from);
         let file = build(&model, precision)?;
         file.save(&self.out)?;
         println!("written        {}", self.out.display());

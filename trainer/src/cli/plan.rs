@@ -59,6 +59,13 @@ impl Plan {
         Plan::of(budget, shape, vocab, budget::MERGE_BYTES * vocab as u64, precision)
     }
 
+    /// The plan to go on with a model as it is.
+    pub(super) fn to_continue(config: &Config, precision: Precision, vocabulary_bytes: u64) -> Plan {
+        let bytes = budget::file_bytes(config, precision, vocabulary_bytes);
+        let footprint = Footprint::of(config, precision, bytes);
+        Plan { config: config.clone(), precision, budget: None, footprint }
+    }
+
     fn of(
         budget: Option<Budget>,
         shape: &Shape,

@@ -7,10 +7,13 @@ use clap::Args;
 
 use super::human::{self, ByteCount};
 use super::options;
+use super::words;
+use crate::data::encoder::Encoder;
 use crate::data::material::Material;
-use crate::data::pairs::Pair;
-use crate::data::text::{Change, Corpus, Documents, Reading};
-use crate::data::vocabulary::Tokens;
+use crate::data::pairs::{self, Pair};
+use crate::data::text::{Change, Corpus, Documents, Reading, file_name};
+use crate::data::unseen::{Found, Unseen};
+use crate::data::vocabulary::{OwnedVocabulary, Tokens};
 use crate::files::Files;
 
 /// Of a text, what is kept back to validate with.
@@ -95,16 +98,36 @@ impl Source {
         self.validation.unwrap_or(if self.pairs.is_some() { 0.0 } else { SHARE_OF_TEXT })
     }
 
-    /// Reads it, and says what of it is kept back by `seed` or changed.
+    /// Reads it, and says what of it is kept back by `seed` or changed. If its `vocabulary` is given, characters that have no
+    /// token are replaced or left out.
     ///
     /// # Errors
     /// If it cannot be learned from.
-    pub(super) fn read(&self, seed: u64) -> Result<Material> {
-        let material = match (&self.pairs, &self.text) {
-            (Some(pairs), _) => Material::of_pairs(pairs, self.share(), seed)?,
-            (None, Some(text)) => Material::of_text(read_text(text, &self.reading)?, self.share())?,
-            (None, None) => Material::of_text(Corpus::built_in(1, self.corpus_bytes.0)?, self.share())?,
+    pub(super) fn read(&self, seed: u64, vocabulary: Option<&OwnedVocabulary>) -> Result<Material> {
+        let encoder = vocabulary.map(|vocabulary| Encoder::new(vocabulary.borrow()));
+        let mut found = Found::new();
+        let material = if let Some(path) = &self.pairs {
+            let pairs = match &encoder {
+                Some(encoder) => pairs::readable(pairs::read(path)?, |c| encoder.knows(c), &mut found),
+                None => pairs::read(path)?,
+            };
+            Material::of_pairs(pairs, &file_name(path), self.share(), seed)?
+        } else {
+            let corpus = match &self.text {
+                Some(text) => read_text(text, &self.reading)?,
+                None => Corpus::built_in(1, self.corpus_bytes.0)?,
+            };
+            let corpus = match &encoder {
+                Some(encoder) => corpus.readable(|c| encoder.knows(c), &mut found),
+                None => corpus,
+            };
+            Material::of_text(corpus, self.share())?
         };
+        if !found.is_empty() {
+            let unseen: Vec<Unseen> = found.into_values().collect();
+            let name = material.corpus.name();
+            println!("{name} has characters that the model has no token for: {}", words::list(&unseen));
+        }
         if let Some((learned, kept)) = material.pairs() {
             println!("{}: {}", material.corpus.name(), describe_pairs(learned, kept));
         }

@@ -16,7 +16,7 @@ use super::progress::Passes;
 use super::shape::{Chip, PrecisionName, Shape};
 use super::shell::quoted;
 use super::source::{Source, TokenOptions};
-use super::train::recipe::Recipe;
+use super::train::recipe::{Amount, Recipe};
 use crate::cli::human::{self, Seconds};
 use crate::cli::{progress, sweep_chart};
 use crate::data::batches::{Batches, Split};
@@ -99,7 +99,7 @@ impl Sweep {
         let (vocab, precision) = settle(Some(&budget), &self.shape, self.tokens.vocab, self.precision);
         let stopped = stop_on_ctrl_c();
         let started = Instant::now();
-        let material = self.source.read(self.recipe.seed)?;
+        let material = self.source.read(self.recipe.seed, None)?;
         let passes = Passes::default();
         let vocabularies = self.vocabularies(&material.corpus, vocab, &passes)?;
         let size = |vocabulary: &OwnedVocabulary| VocabularySize {
@@ -177,10 +177,10 @@ impl Sweep {
 }
 
 impl Text {
-    /// Tokens to learn from; `None` of pairs.
-    fn tokens(&self) -> Option<usize> {
+    /// How much there is to learn.
+    fn amount(&self) -> Amount {
         let Split { tokens, starts, .. } = &self.encoded.training;
-        starts.is_empty().then_some(tokens.len())
+        Amount { tokens: starts.is_empty().then_some(tokens.len()), goes_on: false }
     }
 
     fn of(vocabulary: OwnedVocabulary, material: &Material, context: usize, passes: &Passes) -> Result<Text> {
@@ -284,7 +284,7 @@ impl Search<'_> {
         let Recipe { batch, seed, .. } = self.command.recipe;
         let text = &self.texts[candidate.vocabulary];
         let context = candidate.config.context;
-        let run = self.command.recipe.run_of(steps, text.tokens(), context);
+        let run = self.command.recipe.run_of(steps, text.amount(), context);
         let warmup = run.hyper_parameters.schedule.warmup.min(steps / WARMUP_SHARE);
         let schedule = Schedule { warmup, ..run.hyper_parameters.schedule };
         let hyper_parameters = HyperParameters { schedule, ..run.hyper_parameters };
@@ -326,7 +326,7 @@ impl Search<'_> {
     /// Steps of a whole training.
     fn steps(&self, candidate: &Candidate) -> u64 {
         let text = &self.texts[candidate.vocabulary];
-        self.command.recipe.run(text.tokens(), candidate.config.context).steps()
+        self.command.recipe.run(text.amount(), candidate.config.context).steps()
     }
 
     fn is_stopped(&self) -> bool {

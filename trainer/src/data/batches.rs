@@ -266,7 +266,7 @@ mod tests {
                 assert_eq!(window.weights, expected);
             }
         }
-        assert_eq!(split.windows(3), [0..4, 3..8]);
+        assert_eq!(split.windows(4), [0..4, 3..8]);
         assert_eq!(split.weight(), 3.75);
         assert_eq!(split.windows(2), [0..3, 2..4, 3..6, 5..8]);
         assert_eq!(Split::of_text((0..8).collect()).windows(3), [0..4, 3..7, 6..8]);

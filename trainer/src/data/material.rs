@@ -1,14 +1,12 @@
 //! What a run learns from, and what it is validated with.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 
 use crate::data::Progress;
 use crate::data::batches::Split;
 use crate::data::encoder::BpeDropout;
 use crate::data::pairs::{self, Pair, Purpose};
-use crate::data::text::{Corpus, file_name};
+use crate::data::text::Corpus;
 use crate::data::vocabulary::OwnedVocabulary;
 
 /// No more is validated with, so that it does not take longer than the training.
@@ -51,13 +49,12 @@ impl Material {
         Ok(Material { corpus, parts: Parts::Text { training, validation } })
     }
 
-    /// A file of pairs of which about `share` is kept back, chosen by `seed`; none where that is 0.
+    /// Pairs of which about `share` is kept back, chosen by `seed`; none where that is 0.
     ///
     /// # Errors
-    /// If it cannot be read, or a line is no pair.
-    pub fn of_pairs(path: &Path, share: f64, seed: u64) -> Result<Material> {
-        let pairs = pairs::read(path)?;
-        let corpus = pairs::corpus(&pairs, &file_name(path))?;
+    /// None that [`pairs::read`] has not met.
+    pub fn of_pairs(pairs: Vec<Pair>, name: &str, share: f64, seed: u64) -> Result<Material> {
+        let corpus = pairs::corpus(&pairs, name)?;
         let (training, kept) = pairs::keep_back(pairs, share, seed);
         Ok(Material { corpus, parts: Parts::Pairs { training, kept } })
     }

@@ -11,6 +11,7 @@ use anyhow::{Result, bail, ensure};
 use crate::data::batches::Split;
 use crate::data::clean;
 use crate::data::text::{Corpus, Documents, read_text};
+use crate::data::unseen::{self, Found};
 use crate::data::vocabulary::OwnedVocabulary;
 use crate::random::SplitMix64;
 use pipsqueak_stories::END_OF_STORY;
@@ -35,6 +36,13 @@ pub struct Pair {
 /// If it cannot be read, has no lines, or one is not a prompt, a tab and an answer; the message tells its number.
 pub fn read(path: &Path) -> Result<Vec<Pair>> {
     parse(read_text(path)?, &path.display().to_string())
+}
+
+/// The same pairs as a model reads them that `knows` some characters; notes the others in `found`.
+pub fn readable(pairs: Vec<Pair>, knows: impl Fn(char) -> bool, found: &mut Found) -> Vec<Pair> {
+    let mut read = |text: String| unseen::readable(&text, &knows, found).into_owned();
+    let pair = |Pair { line, prompt, answer }| Pair { line, prompt: read(prompt), answer: read(answer) };
+    pairs.into_iter().map(pair).collect()
 }
 
 /// Chooses about `share` of the pairs by chance, at least one and not all; none where `share` is 0. Returns the others and

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, ensure};
 use pipsqueak_stories::END_OF_STORY;
 
+use crate::data::unseen::{Found, readable};
 use crate::data::{clean, paragraphs};
 
 /// How documents are told apart in a text; the model learns to begin and to end each.
@@ -116,6 +117,14 @@ impl Corpus {
         let document = self.documents().next()?;
         let start = document.as_ptr().addr() - self.text.as_ptr().addr();
         Some(start..start + document.len())
+    }
+
+    /// The same text as a model reads it that `knows` some characters; notes the others in `found`.
+    pub fn readable(&self, knows: impl Fn(char) -> bool, found: &mut Found) -> Corpus {
+        let part = &self.text[self.part.clone()];
+        let documents = part.split(END_OF_STORY).map(|document| readable(document, &knows, found));
+        let text = documents.collect::<Vec<_>>().join(END_OF_STORY);
+        Corpus { part: 0..text.len(), text: Arc::new(text), ..self.clone() }
     }
 
     /// What messages call it.

@@ -2,6 +2,7 @@
 //! evaluation with the core's own decoder.
 
 pub mod decoding;
+pub mod dequantize;
 pub mod equalize;
 pub mod golden;
 pub mod llama2c;

@@ -11,8 +11,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use pipsqueak::Config;
 use pipsqueak::file::CRC;
+use pipsqueak::{Config, Precision};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -119,6 +119,11 @@ pub struct TrainedModel {
 }
 
 impl TrainedModel {
+    /// The number format that it was trained for.
+    pub fn precision(&self) -> Precision {
+        self.quantization.map_or(Precision::Int8, |quantization| quantization.precision)
+    }
+
     /// The weights to export: rounded, where training has rounded them.
     pub fn weights(&self) -> Cow<'_, Parameters<f32>> {
         rounded(&self.parameters, self.quantization.and_then(|quantization| quantization.at(self.steps)))
@@ -261,8 +266,6 @@ fn damaged(how: &str) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
-    use pipsqueak::{Config, Precision};
-
     use super::*;
     use crate::data::batches::Batches;
     use crate::optimizer::schedule::{Decay, Schedule};

@@ -475,7 +475,8 @@ mod tests {
         let tokens = tokens();
         let batch = Batches::new(&tokens, 3, config.context, 2).unwrap().next().unwrap();
         let rule = Optimizer::AdamW(AdamW { weight_decay: 0.0, ..AdamW::DEFAULT });
-        let mut training = Training::new(&config, hyper_parameters(rule), 1).unwrap();
+        let hyper_parameters = HyperParameters { dropout: 0.0, ..hyper_parameters(rule) };
+        let mut training = Training::new(&config, hyper_parameters, 1).unwrap();
         training.quantization = Some(Quantization { precision: Precision::Int4, from: 0 });
         let mut network = Network::new(&config);
         let (windows, values) = (batch.windows(), training.weights().into_owned());

@@ -5,7 +5,8 @@ use anyhow::{Result, bail, ensure};
 use super::super::plan::Plan;
 use super::super::progress::Passes;
 use super::Train;
-use super::recipe::Run;
+use super::recipe::{Amount, Run};
+use super::start::Start;
 use crate::data::batches::Split;
 use crate::data::encoder::BpeDropout;
 use crate::data::material::Encoded;
@@ -32,6 +33,8 @@ pub(super) struct Data {
     pub(super) crc: u32,
     /// Of the model that is to learn it.
     pub(super) plan: Plan,
+    /// The model that it is to go on from, if any.
+    pub(super) start: Option<Start>,
     /// How it is to be learned.
     pub(super) run: Run,
     /// An example of a prompt.
@@ -53,11 +56,15 @@ impl Data {
 impl Train {
     /// Reads what there is to learn, makes its vocabulary, and plans the model.
     pub(super) fn data(&self) -> Result<Data> {
-        let material = self.source.read(self.recipe.seed)?;
+        let start = self.from.as_deref().map(Start::read).transpose()?;
+        let known = start.as_ref().map(|start| &start.vocabulary);
+        let material = self.source.read(self.recipe.seed, known)?;
         let corpus = &material.corpus;
         let passes = Passes::default();
-        let (vocabulary, plan) =
-            Plan::make(corpus, &self.chip, &self.shape, &self.tokens, self.precision, &passes)?;
+        let (vocabulary, plan) = match &start {
+            Some(start) => (start.vocabulary.clone(), start.plan(self.precision)),
+            None => Plan::make(corpus, &self.chip, &self.shape, &self.tokens, self.precision, &passes)?,
+        };
         let context = plan.config.context;
         let Encoded { mut training, validation, bytes_per_token } =
             material.encode(&vocabulary, context, &passes)?;
@@ -68,7 +75,9 @@ impl Train {
             corpus.name()
         );
         let tokens = training.tokens.len();
-        let run = self.recipe.run(material.pairs().is_none().then_some(tokens), context);
+        let amount =
+            Amount { tokens: material.pairs().is_none().then_some(tokens), goes_on: start.is_some() };
+        let run = self.recipe.run(amount, context);
         if run.bpe_dropout > 0.0 {
             let dropout =
                 BpeDropout { probability: run.bpe_dropout, random: SplitMix64::new(self.recipe.seed) };
@@ -78,6 +87,7 @@ impl Train {
             training,
             tokens,
             run,
+            start,
             validation,
             prompt: material.example_prompt(),
             held_out: material.keeps_some_back(),

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::super::interrupt::stop_on_ctrl_c;
 use super::recipe::Keep;
+use super::start::Start;
 use super::{Data, Train};
 use crate::cli::{export, human, progress};
 use crate::data::batches::Batches;
@@ -91,7 +92,7 @@ impl Train {
             let loss = curve.note(training.steps, steps, report.loss);
             if let Some(problem) = divergence(training, report, loss) {
                 bar.abandon();
-                bail!("{problem}; {}", self.advice(checkpoints.path.as_deref()));
+                bail!("{problem}; {}", Self::advice(data, checkpoints.path.as_deref()));
             }
             let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
@@ -175,6 +176,7 @@ impl Train {
         note("documents", format!("{:?}", self.source.reading.documents).into());
         note("final learning rate", schedule.minimum.into());
         note("keeps the best", self.keeps_best(data).into());
+        note("from", data.start.as_ref().map(Start::checksum).into());
         note("learning rate", schedule.maximum.into());
         note("optimizer", serde_json::to_value(training.hyper_parameters.optimizer)?);
         note("quantisation", serde_json::to_value(training.quantization)?);
@@ -197,8 +199,8 @@ impl Train {
         run
     }
 
-    fn advice(&self, checkpoint: Option<&Path>) -> String {
-        let rate = self.recipe.learning_rate;
+    fn advice(data: &Data, checkpoint: Option<&Path>) -> String {
+        let rate = data.run.hyper_parameters.schedule.maximum;
         let kept = if checkpoint.is_some_and(Path::exists) { "; the last checkpoint is kept" } else { "" };
         format!("lower --learning-rate, which is {rate}, or raise --warmup{kept}")
     }

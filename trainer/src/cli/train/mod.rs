@@ -4,6 +4,7 @@ mod data;
 mod export;
 mod learn;
 pub(super) mod recipe;
+mod start;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -35,6 +36,7 @@ Examples:
   pipsqueak train --text diary.txt --out diary.pip --board 'Raspberry Pi Pico'
   pipsqueak train --text diary.txt --out diary.pip --flash 256K --ram 64K
   pipsqueak train --pairs orders.tsv --out obey.pip
+  pipsqueak train --text diary.txt --from pretrained/stories.pip --out diary.pip
   pipsqueak train --text notes.txt --tokens characters --width 64 --layers 3 --out notes.pip
 
 Documents in the text may be divided by lines that say <|endoftext|>, or with --documents blank-lines by blank
@@ -47,6 +49,10 @@ pub struct Train {
     source: Source,
     #[command(flatten)]
     tokens: TokenOptions,
+
+    /// Go on from this model, with its shape and vocabulary: a model file, or a checkpoint
+    #[arg(long, value_name = "MODEL", conflicts_with_all = FIXED_BY_A_MODEL)]
+    from: Option<PathBuf>,
 
     /// The model file to write
     #[arg(long, value_name = "FILE")]
@@ -82,6 +88,27 @@ pub struct Train {
     resume: bool,
 }
 
+/// The options that a model to go on from has decided about.
+const FIXED_BY_A_MODEL: [&str; 17] = [
+    "tokens",
+    "vocab",
+    "board",
+    "flash",
+    "ram",
+    "context",
+    "width",
+    "layers",
+    "heads",
+    "kv_heads",
+    "hidden",
+    "position",
+    "norm",
+    "mlp",
+    "bias",
+    "untied",
+    "no_residual",
+];
+
 /// What the program itself takes, with its threads.
 const PROGRAM_BYTES: usize = 12 << 20;
 /// Copies of the weights that are made besides those of the steps: a checkpoint's four tensors of each parameter, first by
@@ -94,6 +121,9 @@ impl Train {
         let data = self.data()?;
         let config = &data.plan.config;
         let mut training = Training::new(config, data.run.hyper_parameters, self.recipe.seed)?;
+        if let Some(start) = &data.start {
+            training.parameters.clone_from(&start.parameters);
+        }
         training.quantization = data.run.quantization(data.plan.precision);
         self.announce(config, &data);
 
@@ -121,6 +151,9 @@ impl Train {
     fn files(&self) -> Files {
         let mut files = Files::default();
         self.source.note(&mut files);
+        if let Some(path) = &self.from {
+            files.reads("--from", path);
+        }
         files.writes("--out", &self.out, Kind::Model);
         if let Some(path) = &self.f32_out {
             files.writes("--f32-out", path, Kind::Model);

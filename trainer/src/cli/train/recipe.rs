@@ -9,6 +9,10 @@ use crate::optimizer::{AdamW, Muon, Optimizer};
 use crate::sizing::amount;
 use crate::training::{HyperParameters, Quantization};
 
+/// Learning rate of a model that begins with random weights,
+const LEARNING_RATE: f64 = 1e-2;
+/// and of one that goes on from what it has learned.
+const LEARNING_RATE_ON: f64 = 3e-3;
 /// Steps of a run over pairs.
 const STEPS_OF_PAIRS: u64 = 3000;
 /// Steps of the warm-up, where a tenth of the run is not less.
@@ -27,9 +31,9 @@ pub(in super::super) struct Recipe {
     /// The update rule
     #[arg(long, value_enum, default_value_t = OptimizerName::Normuon)]
     optimizer: OptimizerName,
-    /// Learning rate after the warm-up
-    #[arg(long, value_name = "RATE", default_value_t = 1e-2, value_parser = number::<f64>(0.0..=10.0))]
-    pub(in super::super) learning_rate: f64,
+    /// Learning rate after the warm-up [default: 0.01, with --from 0.003]
+    #[arg(long, value_name = "RATE", value_parser = number::<f64>(0.0..=10.0))]
+    learning_rate: Option<f64>,
     /// How the learning rate falls after the warm-up
     #[arg(long, value_enum, default_value_t = DecayName::Linear)]
     decay: DecayName,
@@ -107,6 +111,15 @@ impl From<DecayName> for Decay {
     }
 }
 
+/// What there is to learn.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Amount {
+    /// Of a text; `None` of pairs.
+    pub(in super::super) tokens: Option<usize>,
+    /// Whether the model has learned something before.
+    pub(in super::super) goes_on: bool,
+}
+
 /// The recipe for a certain text: what the options leave open follows from the amount of it.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Run {
@@ -119,20 +132,23 @@ pub(in super::super) struct Run {
 }
 
 impl Recipe {
-    /// The run over a text of `tokens`, or over pairs where there are none, by a model of this `context`.
-    pub(in super::super) fn run(&self, tokens: Option<usize>, context: usize) -> Run {
-        let suitable = || tokens.map_or(STEPS_OF_PAIRS, |tokens| amount::steps(tokens, self.batch * context));
-        self.run_of(self.steps.unwrap_or_else(suitable), tokens, context)
+    /// The run over this much, by a model of this `context`.
+    pub(in super::super) fn run(&self, amount: Amount, context: usize) -> Run {
+        let suitable =
+            || amount.tokens.map_or(STEPS_OF_PAIRS, |tokens| amount::steps(tokens, self.batch * context));
+        self.run_of(self.steps.unwrap_or_else(suitable), amount, context)
     }
 
     /// The same with this many `steps`.
-    pub(in super::super) fn run_of(&self, steps: u64, tokens: Option<usize>, context: usize) -> Run {
+    pub(in super::super) fn run_of(&self, steps: u64, amount: Amount, context: usize) -> Run {
         let tokens_a_step = self.batch * context;
-        let passes = tokens.map_or(0.0, |tokens| (steps * tokens_a_step as u64) as f64 / tokens as f64);
+        let passes =
+            amount.tokens.map_or(0.0, |tokens| (steps * tokens_a_step as u64) as f64 / tokens as f64);
+        let suitable_rate = if amount.goes_on { LEARNING_RATE_ON } else { LEARNING_RATE };
         Run {
             hyper_parameters: HyperParameters {
                 schedule: Schedule {
-                    maximum: self.learning_rate,
+                    maximum: self.learning_rate.unwrap_or(suitable_rate),
                     minimum: self.final_learning_rate,
                     decay: self.decay.into(),
                     warmup: self.warmup.unwrap_or(WARMUP_MAX.min(steps / 10)),
