@@ -37,7 +37,7 @@ impl Plan {
         precision: Option<PrecisionName>,
         progress: &dyn Progress,
     ) -> Result<(OwnedVocabulary, Plan)> {
-        let budget = chip.budget()?;
+        let budget = chip.budget(corpus.text_bytes() as u64)?;
         let (vocab, precision) = settle(budget.as_ref(), shape, tokens.vocab, precision);
         let vocabulary = OwnedVocabulary::of_corpus(corpus, tokens.tokens, vocab, progress)?;
         let plan = Plan::of(budget, shape, vocabulary.vocab(), vocabulary.bytes(), precision)?;
@@ -54,7 +54,7 @@ impl Plan {
         vocab: Option<usize>,
         precision: Option<PrecisionName>,
     ) -> Result<Plan> {
-        let budget = chip.budget()?;
+        let budget = chip.budget(u64::MAX)?;
         let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
         Plan::of(budget, shape, vocab, budget::MERGE_BYTES * vocab as u64, precision)
     }

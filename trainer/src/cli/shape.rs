@@ -70,15 +70,15 @@ pub(super) struct Chip {
 }
 
 impl Chip {
-    /// The flash and the RAM of the chip, if one is named.
+    /// The flash and the RAM of the chip, if one is named, for a text of `text_bytes`.
     ///
     /// # Errors
     /// A board that is not known, or one that the firmware alone does not fit.
-    pub(super) fn budget(&self) -> Result<Option<Budget>> {
+    pub(super) fn budget(&self, text_bytes: u64) -> Result<Option<Budget>> {
         let budget = match (&self.board, self.flash, self.ram) {
-            (Some(name), _, _) => Budget::of(boards::find(name)?),
+            (Some(name), _, _) => Budget { text_bytes, ..Budget::of(boards::find(name)?) },
             (None, Some(ByteCount(flash_bytes)), Some(ByteCount(ram_bytes))) => {
-                Budget { name: "the chip".into(), flash_bytes, ram_bytes }
+                Budget { name: "the chip".into(), flash_bytes, ram_bytes, text_bytes }
             }
             _ => return Ok(None),
         };

@@ -94,12 +94,13 @@ struct Search<'a> {
 impl Sweep {
     pub(super) fn run(self) -> Result<()> {
         self.check_files()?;
-        let budget =
-            self.chip.budget()?.context("name the board with --board, or a chip with --flash and --ram")?;
-        let (vocab, precision) = settle(Some(&budget), &self.shape, self.tokens.vocab, self.precision);
+        let chip = "name the board with --board, or a chip with --flash and --ram";
+        self.chip.budget(u64::MAX)?.context(chip)?;
         let stopped = stop_on_ctrl_c();
         let started = Instant::now();
         let material = self.source.read(self.recipe.seed, None)?;
+        let budget = self.chip.budget(material.corpus.text_bytes() as u64)?.context(chip)?;
+        let (vocab, precision) = settle(Some(&budget), &self.shape, self.tokens.vocab, self.precision);
         let passes = Passes::default();
         let vocabularies = self.vocabularies(&material.corpus, vocab, &passes)?;
         let size = |vocabulary: &OwnedVocabulary| VocabularySize {

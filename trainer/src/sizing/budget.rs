@@ -1,8 +1,8 @@
 //! Choosing a model's shape for a chip, by the rule that `docs/budgets.md` derives from experiments.
 //!
 //! 1. The number format is int4 where that allows at least [`INT4_ADVANTAGE_MIN`] times the weights of int8, else int8.
-//! 2. The vocabulary follows from the number of weights that flash can hold.
-//! 3. The weights fill the flash, up to [`PARAMETERS_MAX`].
+//! 2. The vocabulary follows from the number of weights that flash can hold, and from the text that there is to learn.
+//! 3. The weights fill the flash, up to [`PARAMETERS_MAX`], and up to what the text suffices for.
 //! 4. Of the shapes that fill it, the one is taken whose width over its layers is nearest to [`ASPECT`].
 //! 5. The context is the longest of [`CONTEXTS`] with which RAM still allows a share of [`WEIGHTS_KEPT_MIN`] of the weights
 //!    that flash could hold, in a shape with a width of at most [`ASPECT_MAX`] times its layers. Before the context is
@@ -15,6 +15,7 @@ use pipsqueak::internal::packing::Format;
 use pipsqueak::{Config, Precision};
 
 use crate::cli::human;
+use crate::sizing::amount;
 use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use crate::sizing::shape::{PartialConfig, Sizes};
 
@@ -52,6 +53,8 @@ pub struct Budget {
     pub flash_bytes: u64,
     /// RAM, including the firmware's part.
     pub ram_bytes: u64,
+    /// The text that is to be learned; `u64::MAX` where that is not known yet.
+    pub text_bytes: u64,
 }
 
 /// The fixed part of a choice: given sizes, vocabulary and number format.
@@ -67,7 +70,7 @@ impl Budget {
     /// The memory of a board.
     pub fn of(board: &Board) -> Budget {
         let Board { name, flash_bytes, ram_bytes, .. } = *board;
-        Budget { name: name.to_string(), flash_bytes, ram_bytes }
+        Budget { name: name.to_string(), flash_bytes, ram_bytes, text_bytes: u64::MAX }
     }
 
     /// Flash that is left for a model file.
@@ -96,7 +99,12 @@ impl Budget {
             _ => 2048,
         };
         let logits = usize::try_from(self.ram_bytes / 8).unwrap_or(usize::MAX) / size_of::<f32>();
-        vocab.min(1 << logits.max(1).ilog2())
+        vocab.min(1 << logits.max(1).ilog2()).min(amount::vocab(self.text_bytes))
+    }
+
+    /// More weights would take too long to train, or learn the text by heart.
+    fn parameters_max(&self) -> usize {
+        PARAMETERS_MAX.min(amount::parameters(self.text_bytes))
     }
 
     /// The largest sensible shape that fits, with the given sizes kept.
@@ -150,7 +158,7 @@ impl Budget {
     /// # Errors
     /// One sentence, with the bytes it takes and those there are.
     pub fn check(&self, footprint: &Footprint) -> Result<()> {
-        let Budget { name, flash_bytes, ram_bytes } = self;
+        let Budget { name, flash_bytes, ram_bytes, .. } = self;
         for (what, needs, has) in
             [("flash", footprint.flash_bytes(), *flash_bytes), ("RAM", footprint.ram_bytes(), *ram_bytes)]
         {
@@ -198,7 +206,7 @@ impl Budget {
     fn fits(&self, task: Task<'_>, config: &Config) -> bool {
         let chosen = task.partial.layers.is_some() && task.partial.width.is_some();
         let footprint = task.footprint(config);
-        (chosen || weights(config) <= PARAMETERS_MAX)
+        (chosen || weights(config) <= self.parameters_max())
             && config.check().is_ok()
             && footprint.flash_bytes() <= self.flash_bytes
             && footprint.ram_bytes() <= self.ram_bytes
@@ -218,7 +226,7 @@ impl Budget {
         let Err(lack) = self.check(&task.footprint(&config)) else {
             return anyhow!(
                 "no model of at most {} parameters has these sizes",
-                human::count(PARAMETERS_MAX as u64)
+                human::count(self.parameters_max() as u64)
             );
         };
         let Config { vocab, context, .. } = config;
@@ -265,7 +273,12 @@ mod tests {
     const PRECISIONS: [Precision; 3] = [Precision::Int8, Precision::Int4, Precision::Ternary];
 
     fn chip(flash_kib: u64, ram_kib: u64) -> Budget {
-        Budget { name: "the chip".into(), flash_bytes: flash_kib << 10, ram_bytes: ram_kib << 10 }
+        Budget {
+            name: "the chip".into(),
+            flash_bytes: flash_kib << 10,
+            ram_bytes: ram_kib << 10,
+            text_bytes: u64::MAX,
+        }
     }
 
     fn footprint(config: &Config, precision: Precision) -> Footprint {
@@ -300,6 +313,20 @@ mod tests {
             let filled = footprint(&config, Precision::Int8).flash_bytes() as f64 / (flash_kib << 10) as f64;
             assert!(filled > 0.9, "{flash_kib} KiB: {filled} of {config:?}");
         }
+    }
+
+    #[test]
+    fn a_short_text_gets_a_small_model_and_few_tokens() {
+        let pico = Budget::of(BOARDS.iter().find(|board| board.name == "Raspberry Pi Pico").unwrap());
+        let of = |text_bytes| {
+            let budget = Budget { text_bytes, ..pico.clone() };
+            let vocab = budget.vocab(Precision::Int8);
+            (weights(&budget.choose(&NONE, vocab, 2048, Precision::Int8).unwrap()), vocab)
+        };
+        let sizes = [20_000, 60_000, 150_000, 1_000_000, u64::MAX].map(of);
+        assert!(sizes.is_sorted(), "{sizes:?}");
+        assert!(sizes[0].0 < 200_000 && sizes[1].0 < 500_000 && sizes[2].1 == 512, "{sizes:?}");
+        assert!(sizes[4].0 > 900_000 && sizes[4].1 == 2048, "{sizes:?}");
     }
 
     #[test]

@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn candidates_fit_and_the_one_that_the_rule_chooses_comes_first() {
-        let budget = Budget { name: String::new(), flash_bytes: 256 << 10, ram_bytes: 64 << 10 };
+        let budget =
+            Budget { name: String::new(), flash_bytes: 256 << 10, ram_bytes: 64 << 10, text_bytes: u64::MAX };
         let sizes = [512, 256, 1024].map(|vocab| VocabularySize { vocab, bytes: 4 * vocab as u64 });
         let all = candidates(&budget, &NONE, &sizes, Precision::Int8);
         assert!(all.len() >= 9, "{all:?}");
