@@ -101,7 +101,92 @@ fn a_run_tells_how_it_goes_and_draws_it() {
         assert!(said.contains(part), "no «{part}» in {said}");
     }
     let svg = fs::read_to_string(folder.join("m.svg")).unwrap();
-    assert!(svg.contains("m.pip: stories.txt") && svg.matches("<circle").count() == 10, "{svg}");
+    assert!(svg.contains("m.pip: stories.txt") && svg.matches("<circle").count() == 20, "{svg}");
+}
+
+/// A text that is too short for the model: the losses fall, and rise again.
+#[test]
+fn the_best_weights_are_written_and_a_run_that_gets_no_better_stops() {
+    let folder = folder("best");
+    succeed(&folder, "corpus --bytes 12K --out stories.txt");
+    let options =
+        "--text stories.txt --width 64 --layers 2 --context 32 --steps 600 --dropout 0 --bpe-dropout 0";
+    let said = succeed(&folder, &format!("train --out best.pip {options}"));
+    assert!(said.contains("it was long ago that the held-out text was predicted best"), "{said}");
+    assert!(said.contains("the weights that are kept are those after "), "{said}");
+    let last = succeed(&folder, &format!("train --out last.pip {options} --keep last"));
+    assert!(last.contains("in 600 steps") && !last.contains("the weights that are kept"), "{last}");
+    let loss = |said: &str| -> f64 {
+        let line = said.lines().find(|line| line.starts_with("  int8 ")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    assert!(loss(&said) < 0.9 * loss(&last), "{said} {last}");
+    let least =
+        said.lines().filter_map(|line| line.split("validation ").nth(1)?.split(' ').next()?.parse().ok());
+    assert!(loss(&said) < 1.005 * least.fold(f64::INFINITY, f64::min), "{said}");
+    // A checkpoint holds both.
+    for (keep, file) in [("best", "best.pip"), ("last", "stopped.pip")] {
+        succeed(
+            &folder,
+            &format!("export --checkpoint best.checkpoint.safetensors --out {keep}.out --keep {keep}"),
+        );
+        let measured = succeed(&folder, &format!("eval --model {keep}.out --text stories.txt"));
+        if keep == "best" {
+            assert_eq!(
+                measured.lines().nth(2),
+                succeed(&folder, &format!("eval --model {file} --text stories.txt")).lines().nth(2)
+            );
+        }
+    }
+    let resumed = succeed(&folder, &format!("train --out best.pip {options} --resume"));
+    assert!(resumed.contains("it was long ago"), "{resumed}");
+}
+
+#[test]
+fn a_run_goes_on_from_another_model() {
+    let folder = folder("from");
+    succeed(&folder, "corpus --bytes 60K --out stories.txt");
+    succeed(&folder, "corpus --bytes 20K --seed 2 --out more.txt");
+    let long = "--width 32 --layers 2 --context 32 --vocab 256 --batch 4 --steps 300";
+    succeed(&folder, &format!("train --text stories.txt --out m.pip --f32-out f32.pip {long}"));
+    let bits = |said: &str| -> f64 {
+        let line = said.lines().find(|line| line.starts_with("  int8 ")).unwrap();
+        line.split_whitespace().nth(2).unwrap().parse().unwrap()
+    };
+    let few = "--text more.txt --out n.pip --batch 4 --steps 30";
+    let anew =
+        bits(&succeed(&folder, &format!("train {few} --width 32 --layers 2 --context 32 --vocab 256")));
+    for from in ["m.pip", "f32.pip", "m.checkpoint.safetensors"] {
+        let said = succeed(&folder, &format!("train {few} --from {from}"));
+        assert!(said.contains("2 layers of width 32") && bits(&said) < 0.8 * anew, "{anew} {said}");
+    }
+    let straight = fs::read(folder.join("n.pip")).unwrap();
+    let stopped = format!("train {few} --from m.checkpoint.safetensors --checkpoint-every 5");
+    succeed(&folder, &stopped);
+    succeed(&folder, &format!("{stopped} --resume"));
+    assert!(fs::read(folder.join("n.pip")).unwrap() == straight);
+    let message = fail(&folder, &format!("train {few} --from m.pip --resume"));
+    assert!(message.contains("it is of another run: there from is"), "{message}");
+
+    fs::write(folder.join("odd.txt"), "\u{201c}Zo\u{eb} ran\u{201d} \u{1f42d} home. ".repeat(60)).unwrap();
+    let said = succeed(&folder, "train --text odd.txt --from m.pip --out odd.pip --steps 2");
+    for part in [
+        "characters that the model has no token for",
+        "'\u{eb}' 60 times (read as 'e')",
+        "'\u{1f42d}' 60 times (left out)",
+    ] {
+        assert!(said.contains(part), "no «{part}» in {said}");
+    }
+    fs::write(folder.join("odd.tsv"), "Zo\u{eb}\tcame\nhome\twent\n").unwrap();
+    let said = succeed(&folder, "train --pairs odd.tsv --from m.pip --out odd.pip --steps 2");
+    assert!(said.contains("'\u{eb}' (read as 'e')"), "{said}");
+    let both = pipsqueak(&folder, &format!("train {few} --from m.pip --width 64"));
+    let message = String::from_utf8(both.stderr).unwrap();
+    assert!(message.contains("'--from <MODEL>' cannot be used with '--width <CHANNELS>'"), "{message}");
+    let message = fail(&folder, "train --text more.txt --from m.pip --out m.pip");
+    assert!(message.contains("--out would write over m.pip, which --from reads"), "{message}");
+    let message = fail(&folder, "train --text more.txt --from stories.txt --out n.pip");
+    assert!(message.contains("stories.txt"), "{message}");
 }
 
 #[test]

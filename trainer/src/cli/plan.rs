@@ -37,10 +37,11 @@ impl Plan {
         precision: Option<PrecisionName>,
         progress: &dyn Progress,
     ) -> Result<(OwnedVocabulary, Plan)> {
-        let budget = chip.budget(corpus.text_bytes() as u64)?;
+        let text_bytes = corpus.text_bytes() as u64;
+        let budget = chip.budget(text_bytes)?;
         let (vocab, precision) = settle(budget.as_ref(), shape, tokens.vocab, precision);
         let vocabulary = OwnedVocabulary::of_corpus(corpus, tokens.tokens, vocab, progress)?;
-        let plan = Plan::of(budget, shape, vocabulary.vocab(), vocabulary.bytes(), precision)?;
+        let plan = Plan::of(budget, shape, text_bytes, vocabulary.vocab(), vocabulary.bytes(), precision)?;
         Ok((vocabulary, plan))
     }
 
@@ -56,7 +57,7 @@ impl Plan {
     ) -> Result<Plan> {
         let budget = chip.budget(u64::MAX)?;
         let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
-        Plan::of(budget, shape, vocab, budget::MERGE_BYTES * vocab as u64, precision)
+        Plan::of(budget, shape, u64::MAX, vocab, budget::MERGE_BYTES * vocab as u64, precision)
     }
 
     /// The plan to go on with a model as it is.
@@ -69,13 +70,14 @@ impl Plan {
     fn of(
         budget: Option<Budget>,
         shape: &Shape,
+        text_bytes: u64,
         vocab: usize,
         vocabulary_bytes: u64,
         precision: Precision,
     ) -> Result<Plan> {
         let config = match &budget {
             Some(budget) => budget.choose(&shape.partial(), vocab, vocabulary_bytes, precision)?,
-            None => shape.config(vocab)?,
+            None => shape.config(vocab, text_bytes)?,
         };
         let bytes = budget::file_bytes(&config, precision, vocabulary_bytes);
         let footprint = Footprint::of(&config, precision, bytes);

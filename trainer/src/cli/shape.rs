@@ -10,7 +10,7 @@ use crate::cli::human::ByteCount;
 use crate::sizing::boards;
 use crate::sizing::budget::Budget;
 use crate::sizing::presets::STORIES_260K;
-use crate::sizing::shape::{DEFAULT, PartialConfig};
+use crate::sizing::shape::PartialConfig;
 
 /// A model's shape and choices.
 #[derive(Debug, Args)]
@@ -19,10 +19,10 @@ pub(super) struct Shape {
     /// Positions that attention sees at once [default: 128, or less where a --board lacks RAM]
     #[arg(long, value_name = "TOKENS", value_parser = whole::<usize>(1..=65_535))]
     context: Option<usize>,
-    /// Length of the vector that stands for a token [default: 96, or what a --board has flash for]
+    /// Length of the vector that stands for a token [default: 96, less for a short text, or what a --board has flash for]
     #[arg(long, value_name = "CHANNELS", value_parser = whole::<usize>(1..=65_535))]
     width: Option<usize>,
-    /// Number of layers [default: 4, or what a --board has flash for]
+    /// Number of layers [default: 4, less for a short text, or what a --board has flash for]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=256))]
     layers: Option<usize>,
     /// Number of attention heads [default: about one for every 16 of the width]
@@ -147,12 +147,12 @@ impl From<PrecisionName> for Precision {
 }
 
 impl Shape {
-    /// The shape that these options give, without regard to a board.
+    /// The shape that these options give, for a text of this size, without regard to a board.
     ///
     /// # Errors
     /// A shape that makes no sense.
-    pub(super) fn config(&self, vocab: usize) -> Result<Config> {
-        Ok(self.partial().config(vocab, DEFAULT)?)
+    pub(super) fn config(&self, vocab: usize, text_bytes: u64) -> Result<Config> {
+        Ok(self.partial().config_for_text(vocab, text_bytes)?)
     }
 
     /// The sizes and choices that these options give.

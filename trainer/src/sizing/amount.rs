@@ -1,4 +1,4 @@
-//! What suits an amount of text: the vocabulary, the model's size, the length of training, and how hard it is kept from
+//! What suits an amount of text: the vocabulary, the model's size, the length of training, and how hard the model is kept from
 //! learning the text by heart. `docs/quality.md` has the experiments behind the numbers.
 
 /// The most tokens that a BPE vocabulary should have for this many bytes of text: rarer tokens come too seldom to be learned.
@@ -10,29 +10,62 @@ pub fn vocab(bytes: u64) -> usize {
     }
 }
 
+/// Weights that a byte of text suffices for.
+const PARAMETERS_A_BYTE: u64 = 4;
+/// A smaller model is worse, however short the text.
+const PARAMETERS_MIN: usize = 100_000;
+
 /// The most weights that this many bytes of text should be learned with.
 pub fn parameters(bytes: u64) -> usize {
     usize::try_from(PARAMETERS_A_BYTE.saturating_mul(bytes)).unwrap_or(usize::MAX).max(PARAMETERS_MIN)
 }
 
-const PARAMETERS_A_BYTE: u64 = 6;
-/// A smaller model is worse, however short the text.
-const PARAMETERS_MIN: usize = 100_000;
+/// The longest run that is chosen without being asked for.
+pub const STEPS_MAX: u64 = 3000;
+
+/// Tokens that a run learns for the square root of those that there are: a longer text takes a longer run, but goes by less
+/// often.
+const TOKENS_A_ROOT: f64 = 5000.0;
 
 /// Steps of this many tokens each, for a text of `tokens`.
 pub fn steps(tokens: usize, tokens_a_step: usize) -> u64 {
-    _ = (tokens, tokens_a_step);
-    3000
+    let steps = TOKENS_A_ROOT * (tokens as f64).sqrt() / tokens_a_step.max(1) as f64;
+    (steps.round() as u64).clamp(1, STEPS_MAX)
 }
 
-/// Probability of dropping an activation, for a run that goes through its text this many times.
-pub fn dropout(passes: f64) -> f64 {
-    _ = passes;
-    0.0
+/// How hard a model is kept from learning its text by heart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Regularization {
+    /// Probability of dropping an activation.
+    pub dropout: f64,
+    /// Probability of leaving out a merge when the text is cut into tokens.
+    pub bpe_dropout: f64,
+    /// Weight decay of the matrices.
+    pub weight_decay: f64,
 }
 
-/// Probability of leaving out a merge, for a run that goes through its text this many times.
-pub fn bpe_dropout(passes: f64) -> f64 {
-    _ = passes;
-    0.0
+/// What suits a run that goes through its text this many times.
+pub fn regularization(passes: f64) -> Regularization {
+    let (dropout, bpe_dropout, weight_decay) = match passes {
+        ..4.0 => (0.0, 0.0, 0.1),
+        ..12.0 => (0.1, 0.1, 0.1),
+        _ => (0.2, 0.2, 0.3),
+    };
+    Regularization { dropout, bpe_dropout, weight_decay }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_text_takes_longer_and_goes_by_less_often() {
+        let tokens = [1, 1_000, 10_000, 30_000, 100_000, 1_000_000, 100_000_000];
+        let steps = tokens.map(|tokens| steps(tokens, 1024));
+        assert!(steps.is_sorted() && steps[0] >= 1 && steps[6] == STEPS_MAX, "{steps:?}");
+        let passes = |i: usize| (steps[i] * 1024) as f64 / tokens[i] as f64;
+        assert!((1..tokens.len()).all(|i| passes(i) < passes(i - 1)));
+        assert_eq!(super::steps(100_000, 2048), steps[4].div_ceil(2));
+        assert!(regularization(passes(3)).dropout > regularization(passes(6)).dropout);
+    }
 }

@@ -3,6 +3,9 @@
 use pipsqueak::config::{Mlp, Position};
 use pipsqueak::{Config, Error};
 
+use crate::sizing::amount;
+use crate::sizing::budget::weights;
+
 /// A model's shape of which only some sizes are given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartialConfig {
@@ -35,10 +38,27 @@ pub struct Sizes {
     pub one_kv_head: bool,
 }
 
-/// The defaults where no board is named.
-pub const DEFAULT: Sizes = Sizes { context: 128, width: 96, layers: 4, one_kv_head: false };
+/// The defaults where no board is named, the largest first.
+pub const DEFAULTS: [Sizes; 3] = [
+    Sizes { context: 128, width: 96, layers: 4, one_kv_head: false },
+    Sizes { context: 128, width: 64, layers: 4, one_kv_head: false },
+    Sizes { context: 128, width: 48, layers: 3, one_kv_head: false },
+];
 
 impl PartialConfig {
+    /// The full shape where no board is named: with the largest of [`DEFAULTS`] that this many bytes of text suffice for.
+    ///
+    /// # Errors
+    /// A shape that makes no sense.
+    pub fn config_for_text(&self, vocab: usize, text_bytes: u64) -> Result<Config, Error> {
+        let configs = DEFAULTS.map(|defaults| self.config(vocab, defaults));
+        let suits = |config: &Result<Config, Error>| {
+            config.as_ref().is_ok_and(|config| weights(config) <= amount::parameters(text_bytes))
+        };
+        let [.., smallest] = &configs;
+        configs.iter().find(|config| suits(config)).unwrap_or(smallest).clone()
+    }
+
     /// The full shape, with `defaults` for sizes that are not given. Heads then have at least 16 channels, and the MLP has as
     /// many weights as a plain one with `4 width` hidden units.
     ///
@@ -101,12 +121,24 @@ pub(crate) mod tests {
 
     #[test]
     fn given_sizes_come_first_and_the_rest_follows_from_the_width() {
-        let config = NONE.config(300, DEFAULT).unwrap();
+        let config = NONE.config(300, DEFAULTS[0]).unwrap();
         assert_eq!((config.vocab, config.context, config.layers), (300, 128, 4));
         assert_eq!((config.width, config.heads, config.kv_heads, config.hidden), (96, 6, 3, 256));
         let partial = PartialConfig { width: Some(64), kv_heads: Some(4), hidden: Some(100), ..NONE };
-        let config = partial.config(300, Sizes { one_kv_head: true, ..DEFAULT }).unwrap();
+        let config = partial.config(300, Sizes { one_kv_head: true, ..DEFAULTS[0] }).unwrap();
         assert_eq!((config.width, config.heads, config.kv_heads, config.hidden), (64, 4, 4, 100));
+    }
+
+    #[test]
+    fn a_short_text_gets_a_smaller_default() {
+        let width = |partial: &PartialConfig, bytes| partial.config_for_text(512, bytes).unwrap().width;
+        assert_eq!(
+            [u64::MAX, 150_000, 60_000, 20_000, 0].map(|bytes| width(&NONE, bytes)),
+            [96, 96, 64, 48, 48]
+        );
+        let wide = PartialConfig { width: Some(200), ..NONE };
+        assert_eq!(width(&wide, 10_000), 200);
+        assert!(PartialConfig { width: Some(3), ..NONE }.config_for_text(512, 10_000).is_err());
     }
 
     #[test]

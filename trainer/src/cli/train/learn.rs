@@ -19,9 +19,9 @@ use crate::training::{StepReport, Training};
 
 /// While training, this much of the kept-back text is validated with.
 const GLANCE_TOKENS: usize = 16_384;
-/// How often a run looks at the validation loss.
-const LOOKS: u64 = 30;
-/// How many looks it reports once.
+/// How often a run reports the validation loss.
+const REPORTS: u64 = 10;
+/// How often it looks at that loss from one report to the next.
 const LOOKS_A_REPORT: u64 = 3;
 /// A run stops when for this share of its steps it has got no better,
 const PATIENCE: f64 = 0.3;
@@ -37,22 +37,25 @@ const FIRST_STEPS: u64 = 50;
 
 /// When a run looks at the validation loss.
 struct Looks {
-    /// Steps from one to the next.
+    /// Steps from one look to the next,
     interval: u64,
+    /// and from one report to the next.
+    report_interval: u64,
     steps: u64,
 }
 
 impl Looks {
     fn of(steps: u64) -> Looks {
-        Looks { interval: steps.div_ceil(LOOKS), steps }
+        let report_interval = steps.div_ceil(REPORTS);
+        Looks { interval: report_interval.div_ceil(LOOKS_A_REPORT), report_interval, steps }
     }
 
     fn are_due(&self, step: u64) -> bool {
-        step.is_multiple_of(self.interval) || step == self.steps
+        step.is_multiple_of(self.interval) || self.are_reported(step)
     }
 
     fn are_reported(&self, step: u64) -> bool {
-        step.is_multiple_of(LOOKS_A_REPORT * self.interval) || step == self.steps
+        step.is_multiple_of(self.report_interval) || step == self.steps
     }
 }
 
@@ -278,7 +281,8 @@ mod tests {
             let looks = Looks::of(steps);
             let due: Vec<u64> = (1..=steps).filter(|&step| looks.are_due(step)).collect();
             let reported: Vec<u64> = (1..=steps).filter(|&step| looks.are_reported(step)).collect();
-            assert!(due.len() as u64 <= LOOKS + 1 && due.last() == Some(&steps), "{due:?}");
+            assert!(due.len() as u64 <= (LOOKS_A_REPORT + 1) * REPORTS, "{due:?}");
+            assert!(due.last() == Some(&steps) && reported.len() as u64 <= REPORTS, "{reported:?}");
             assert!(reported.iter().all(|step| due.contains(step)) && reported.last() == Some(&steps));
         }
     }

@@ -14,7 +14,7 @@ const LEARNING_RATE: f64 = 1e-2;
 /// and of one that goes on from what it has learned.
 const LEARNING_RATE_ON: f64 = 3e-3;
 /// Steps of a run over pairs.
-const STEPS_OF_PAIRS: u64 = 3000;
+const STEPS_OF_PAIRS: u64 = amount::STEPS_MAX;
 /// Steps of the warm-up, where a tenth of the run is not less.
 const WARMUP_MAX: u64 = 100;
 
@@ -43,9 +43,9 @@ pub(in super::super) struct Recipe {
     /// Steps of linear warm-up [default: 100, but at most a tenth of all]
     #[arg(long, value_name = "STEPS", value_parser = whole::<u64>(0..=1_000_000_000))]
     warmup: Option<u64>,
-    /// Weight decay of the matrices
-    #[arg(long, value_name = "RATE", default_value_t = 0.1, value_parser = number::<f64>(0.0..=10.0))]
-    weight_decay: f64,
+    /// Weight decay of the matrices [default: what suits the amount of text, 0.1 or 0.3]
+    #[arg(long, value_name = "RATE", value_parser = number::<f64>(0.0..=10.0))]
+    weight_decay: Option<f64>,
     /// AdamW's decay of the mean square of the gradient
     #[arg(long, value_name = "DECAY", default_value_t = 0.99, value_parser = number::<f64>(0.0..=0.999_999))]
     beta2: f64,
@@ -144,6 +144,7 @@ impl Recipe {
         let tokens_a_step = self.batch * context;
         let passes =
             amount.tokens.map_or(0.0, |tokens| (steps * tokens_a_step as u64) as f64 / tokens as f64);
+        let suitable = amount::regularization(passes);
         let suitable_rate = if amount.goes_on { LEARNING_RATE_ON } else { LEARNING_RATE };
         Run {
             hyper_parameters: HyperParameters {
@@ -154,18 +155,17 @@ impl Recipe {
                     warmup: self.warmup.unwrap_or(WARMUP_MAX.min(steps / 10)),
                     steps,
                 },
-                optimizer: self.optimizer(),
+                optimizer: self.optimizer(self.weight_decay.unwrap_or(suitable.weight_decay)),
                 clip: self.clip,
-                dropout: self.dropout.unwrap_or(amount::dropout(passes)),
+                dropout: self.dropout.unwrap_or(suitable.dropout),
             },
-            bpe_dropout: self.bpe_dropout.unwrap_or(amount::bpe_dropout(passes)),
+            bpe_dropout: self.bpe_dropout.unwrap_or(suitable.bpe_dropout),
             passes,
             quantize_last: self.quantize_last,
         }
     }
 
-    fn optimizer(&self) -> Optimizer {
-        let weight_decay = self.weight_decay;
+    fn optimizer(&self, weight_decay: f64) -> Optimizer {
         let adamw = AdamW { beta2: self.beta2, weight_decay, ..AdamW::DEFAULT };
         let muon = |rule: Muon| Optimizer::Muon(Muon { weight_decay, rest: adamw, ..rule });
         match self.optimizer {
