@@ -21,11 +21,11 @@ pub fn parameters(bytes: u64) -> usize {
 }
 
 /// The longest run that is chosen without being asked for.
-pub const STEPS_MAX: u64 = 3000;
+pub const STEPS_MAX: u64 = 4000;
 
 /// Tokens that a run learns for the square root of those that there are: a longer text takes a longer run, but goes by less
 /// often.
-const TOKENS_A_ROOT: f64 = 5000.0;
+const TOKENS_A_ROOT: f64 = 8000.0;
 
 /// Steps of this many tokens each, for a text of `tokens`.
 pub fn steps(tokens: usize, tokens_a_step: usize) -> u64 {

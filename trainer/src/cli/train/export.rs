@@ -21,6 +21,8 @@ use crate::training::Training;
 use crate::training::curve::Curve;
 use crate::training::parameters::Parameters;
 
+/// A text that has gone by this often has little more to teach.
+const OFTEN: f64 = 10.0;
 /// Tokens of the sample in the summary.
 const SAMPLE_TOKENS: u32 = 120;
 
@@ -102,8 +104,11 @@ impl Train {
         println!("\nnext           pipsqueak generate --model {model} --prompt {prompt}");
         println!("               pipsqueak eval --model {model} --text another.txt");
         println!("               cargo xtask run --model {model}   (on an emulated board)");
-        if data.training.tokens.len() < 100_000 {
-            println!("               more text, or fewer --layers and less --width, would help it most");
+        let passes = data.run.passes;
+        if passes >= OFTEN {
+            println!(
+                "               more text would help it most: this one went by {passes:.0} times (or --from a trained model)"
+            );
         } else {
             println!(
                 "               more --steps, or a larger --width where the board has room, would help it most"

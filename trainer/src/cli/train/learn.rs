@@ -24,9 +24,9 @@ const REPORTS: u64 = 10;
 /// How often it looks at that loss from one report to the next.
 const LOOKS_A_REPORT: u64 = 3;
 /// A run stops when for this share of its steps it has got no better,
-const PATIENCE: f64 = 0.3;
+const PATIENCE: f64 = 0.4;
 /// and is worse than its best by this factor, so that chance alone does not stop it.
-const WORSE: f64 = 1.01;
+const WORSE: f64 = 1.02;
 /// Tokens of the sample that it then writes.
 const GLIMPSE_TOKENS: u32 = 30;
 /// Without --checkpoint-every, checkpoints are this far apart.

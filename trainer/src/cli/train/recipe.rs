@@ -22,7 +22,7 @@ const WARMUP_MAX: u64 = 100;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Recipe")]
 pub(in super::super) struct Recipe {
-    /// Steps of the optimiser [default: what suits the amount of text, at most 3,000]
+    /// Steps of the optimiser [default: what suits the amount of text, at most 4,000]
     #[arg(long, value_parser = whole::<u64>(1..=1_000_000_000))]
     steps: Option<u64>,
     /// Windows of text in each step
