@@ -65,7 +65,7 @@ mod tests {
         assert!(steps.is_sorted() && steps[0] >= 1 && steps[6] == STEPS_MAX, "{steps:?}");
         let passes = |i: usize| (steps[i] * 1024) as f64 / tokens[i] as f64;
         assert!((1..tokens.len()).all(|i| passes(i) < passes(i - 1)));
-        assert_eq!(super::steps(100_000, 2048), steps[4].div_ceil(2));
+        assert!(super::steps(100_000, 2048).abs_diff(steps[4] / 2) <= 1);
         assert!(regularization(passes(3)).dropout > regularization(passes(6)).dropout);
     }
 }
