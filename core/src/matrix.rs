@@ -2,11 +2,10 @@
 
 use crate::config::Precision;
 use crate::kernels::{self, cast};
-use crate::math;
 use crate::numbers::power_of_two;
 use crate::packing::{Packed, ROWS, place};
 use crate::parameter::Shape;
-use crate::slices::part;
+use crate::slices::{first, part};
 
 /// A view of `[rows, columns]` weights in one of the formats of a model file.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +83,6 @@ impl<'a> Matrix<'a> {
     }
 
     /// Copies row `row` of an integer matrix to `out` `[columns]`; returns what its numbers, below 2^22, count.
-    #[cfg_attr(x86_vectors, inline(always))]
     pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
         let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
         let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
@@ -98,18 +96,14 @@ impl<'a> Matrix<'a> {
     }
 
     /// `out = self x` of an f32 matrix: `x` `[columns]`, `out` `[rows]`.
-    #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec_f32(&self, out: &mut [f32], x: &[f32]) {
         if let Matrix::F32 { columns, weights, .. } = *self {
-            for (out, row) in out.iter_mut().zip(weights.chunks_exact(columns.max(1))) {
-                *out = math::dot(row, x);
-            }
+            kernels::matvec_f32(out, weights, first(x, columns));
         }
     }
 
     /// `out = self x` of an integer matrix: `out` has as many rows as are wanted, `x` is
     /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
-    #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);

@@ -16,6 +16,12 @@ pub(crate) fn first_mut<T>(values: &mut [T], length: usize) -> &mut [T] {
     &mut values[..length]
 }
 
+/// The values from `start` on; none if there are not so many.
+#[inline(always)]
+pub(crate) fn from<T>(values: &[T], start: usize) -> &[T] {
+    values.get(start..).unwrap_or_default()
+}
+
 /// The `length` values from `start` on; none if there are not so many.
 #[inline(always)]
 pub(crate) fn part<T>(values: &[T], start: usize, length: usize) -> &[T] {

@@ -44,7 +44,6 @@ const fn exp_of_minus(x: f64) -> f64 {
 
 /// Applies the MLP's non-linearity in place, to numbers that count `scale`; returns what the first `hidden` numbers
 /// then count. As for [`activate`](crate::float::activation::activate): plain over `[hidden]`, gated over `[2, hidden]`.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> f32 {
     let hidden = if matches!(mlp, Mlp::Gated) { x.len() / 2 } else { x.len() };
     let (x, up) = x.split_at_mut(hidden);

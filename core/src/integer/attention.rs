@@ -9,8 +9,8 @@
 //! of 256 entries and a shift, with a relative error of at most 0.14 % from the rounding of the score and of `2^-15` of
 //! the largest probability from the table. A loop over positions has no float in it and no division.
 
-use super::quantize::{exponent, mantissa, quantize};
-use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, multiply_shift_16, power_of_two};
+use super::quantize::quantize;
+use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
 use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -50,7 +50,6 @@ struct Exponents {
 
 /// One position's attention: `query` and `out` are `[heads, head]`; `group` query heads share a key and value head.
 /// The numbers in `query` count `query_scale` each; returns what those in `out` count.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn attention(
     out: &mut [i32],
     query: &[i32],
@@ -87,24 +86,13 @@ const fn head_bits(head: usize) -> u32 {
 }
 
 /// Writes the scale of each position's key, and in the upper half of the value, as integers.
-#[cfg_attr(x86_vectors, inline(always))]
 fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
-    let mut largest = [0, 0];
-    for (&k, &v) in past.key_scales.iter().zip(past.value_scales) {
-        largest = [max_u32(largest[0], k.into()), max_u32(largest[1], v.into())];
-    }
-    let [key, value] = largest.map(|largest| exponent(largest as u16));
-    let key_shift = key_bits(head) as i32 - 8;
-    for ((scale, &k), &v) in scales.iter_mut().zip(past.key_scales).zip(past.value_scales) {
-        let k_aligned = (mantissa(k) << key_shift) >> (key - exponent(k)).min(31);
-        let v_aligned = (mantissa(v) << 8) >> (value - exponent(v)).min(31);
-        *scale = k_aligned | v_aligned << 16;
-    }
-    Exponents { keys: key - 134 - key_shift, values: value - 134 - 7 }
+    let key_shift = key_bits(head) - 8;
+    let [keys, values] = kernels::align_scales(scales, past.key_scales, past.value_scales, [key_shift, 8]);
+    Exponents { keys: keys - 134 - key_shift as i32, values: values - 134 - 7 }
 }
 
 /// `N` heads that share a key head.
-#[cfg_attr(x86_vectors, inline(always))]
 fn heads<const N: usize>(
     out: &mut [i32],
     query: &[i32],
@@ -141,16 +129,11 @@ fn headroom(positions: usize) -> u32 {
 }
 
 /// `out = out * 2^(14 + headroom) / total`: below 2^21.
-#[cfg_attr(x86_vectors, inline(always))]
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
     let shift = excess_bits(total, 16);
     let reciprocal = min_u32((1 << 30) / max_u32(total >> shift, 1), 0x7fff) as i32;
-    let right = shift as i32 - headroom as i32;
-    for out in out {
-        let product = multiply_shift_16(*out, reciprocal);
-        *out = if right >= 0 { product >> right.min(31) } else { product << (-right).min(31) };
-    }
+    kernels::rescale(out, reciprocal, shift as i32 - headroom as i32);
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ use crate::slices::{copy, first_mut, split_mut};
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+pub use crate::kernels::portable::{
+    accumulate_f32, add_f32, align_scales, largest_exponent, matvec_f32, rescale, scores_f32, to_f32,
+};
 
 /// Brings an int8 vector into the form that the products read: first the amount that the weights' offset adds to a sum,
 /// then pairs of 16-bit factors.
