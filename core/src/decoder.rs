@@ -14,6 +14,7 @@ use crate::matrix::Matrix;
 use crate::memory::Buffers;
 use crate::model::{Linear, Model, NormWeights};
 use crate::packing::ROWS;
+use crate::slices::from;
 
 /// A model and the memory it runs in.
 pub struct Decoder<'a, 'm> {
@@ -141,7 +142,7 @@ impl<'a, 'm> Decoder<'a, 'm> {
                     each(self);
                 }
             }
-            (tokens, position) = (tokens.get(begun..).unwrap_or_default(), position + begun);
+            (tokens, position) = (from(tokens, begun), position + begun);
         }
         Ok(())
     }

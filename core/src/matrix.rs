@@ -5,7 +5,7 @@ use crate::kernels::{self, cast};
 use crate::numbers::power_of_two;
 use crate::packing::{Packed, ROWS, place};
 use crate::parameter::Shape;
-use crate::slices::{first, part};
+use crate::slices::{copy, first, from, part, split};
 
 /// A view of `[rows, columns]` weights in one of the formats of a model file.
 #[derive(Debug, Clone, Copy)]
@@ -64,11 +64,11 @@ impl<'a> Matrix<'a> {
         let rows = self.rows().saturating_sub(row);
         match *self {
             Matrix::F32 { columns, weights, .. } => {
-                Matrix::F32 { rows, columns, weights: weights.get(row * columns..).unwrap_or_default() }
+                Matrix::F32 { rows, columns, weights: from(weights, row * columns) }
             }
             Matrix::Integer { packed, unit, .. } => {
-                let words = packed.words.get(row * packed.words_of_row..).unwrap_or_default();
-                let scales = packed.scales.get(row..).unwrap_or_default();
+                let words = from(packed.words, row * packed.words_of_row);
+                let scales = from(packed.scales, row);
                 Matrix::Integer { rows, packed: Packed { words, scales, ..packed }, unit }
             }
         }
@@ -77,8 +77,7 @@ impl<'a> Matrix<'a> {
     /// Copies row `row` of an f32 matrix to `out` `[columns]`.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         if let Matrix::F32 { columns, weights, .. } = *self {
-            let row = part(weights, row * columns, columns);
-            out.iter_mut().zip(row).for_each(|(out, &weight)| *out = weight);
+            copy(out, part(weights, row * columns, columns));
         }
     }
 
@@ -109,10 +108,6 @@ impl<'a> Matrix<'a> {
         kernels::matvec(out, packed, x);
         unit * power_of_two(16 - packed.sum_shift() as i32)
     }
-}
-
-fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
-    bytes.split_at(at.min(bytes.len()))
 }
 
 #[cfg(test)]

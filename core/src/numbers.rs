@@ -114,7 +114,7 @@ impl Quantizer {
     /// Maps numbers of [magnitudes](magnitude_bits) up to `largest` to -127..=127.
     pub const fn to_fit(largest: u32) -> Quantizer {
         let shift = excess_bits(largest, 16);
-        Quantizer { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
+        Quantizer { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift & 0xffff) + 1)) as i32 }
     }
 
     /// The quantised value.

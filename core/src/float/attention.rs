@@ -5,7 +5,7 @@
 //! `heads / kv_heads` query heads share a key and value head (Ainslie et al. 2023).
 
 use super::softmax::softmax;
-use crate::slices::from;
+use crate::slices::{from, rows, rows_mut};
 use crate::{kernels, math};
 
 /// Keys and values of one layer, each `[positions, kv_heads, head]`, up to and including the present position.
@@ -29,7 +29,7 @@ pub fn attention(
     group: usize,
     scores: &mut [f32],
 ) {
-    let heads = out.chunks_exact_mut(head.max(1)).zip(query.chunks_exact(head.max(1)));
+    let heads = rows_mut(out, head).zip(rows(query, head));
     for (h, (out, query)) in heads.enumerate() {
         let offset = h / group.max(1) * head;
         one_head(out, query, past, offset, scores);

@@ -11,6 +11,7 @@
 
 use super::quantize::quantize;
 use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
+use crate::slices::{first, first_mut, from, rows, rows_mut};
 use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -60,13 +61,14 @@ pub fn attention(
     scratch: &mut Scratch<'_>,
 ) -> f32 {
     let exponents = align_scales(scratch.scales, past, head);
-    let groups = out.chunks_exact_mut(group * head).zip(query.chunks_exact(group * head));
+    let at_once = (HEADS_AT_ONCE * head).max(1);
+    let groups = rows_mut(out, group * head).zip(rows(query, group * head));
     for (kv_head, (out, query)) in groups.enumerate() {
         let offset = kv_head * head;
-        let past = Past { keys: &past.keys[offset..], values: &past.values[offset..], ..past };
-        let several = out.chunks_mut(HEADS_AT_ONCE * head).zip(query.chunks(HEADS_AT_ONCE * head));
+        let past = Past { keys: from(past.keys, offset), values: from(past.values, offset), ..past };
+        let several = out.chunks_mut(at_once).zip(query.chunks(at_once));
         for (out, query) in several {
-            if query.len() == HEADS_AT_ONCE * head {
+            if query.len() == at_once {
                 heads::<HEADS_AT_ONCE>(out, query, query_scale, past, exponents, scratch);
             } else {
                 heads::<1>(out, query, query_scale, past, exponents, scratch);
@@ -103,22 +105,20 @@ fn heads<const N: usize>(
 ) {
     let head = query.len() / N;
     let positions = scratch.scales.len();
-    let queries = &mut scratch.queries[..N * head];
+    let queries = first_mut(scratch.queries, N * head);
     let mut query_scales = [0.0; N];
-    for ((scale, q), query) in
-        query_scales.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
-    {
+    for ((scale, q), query) in query_scales.iter_mut().zip(rows_mut(queries, head)).zip(rows(query, head)) {
         *scale = quantize(q, query) * query_scale;
     }
     let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
     let score_scale = ScoreScale::of(query_scales, to_log2, exponents.keys);
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
-    let scores = &mut scores[..positions];
+    let scores = first_mut(scores, positions);
     let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, score_scale);
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
-    kernels::accumulate(out, &scores[..positions.div_ceil(2)], past.values, past.stride, positions);
-    for (out, total) in out.chunks_exact_mut(head).zip(totals) {
+    kernels::accumulate(out, first(scores, positions.div_ceil(2)), past.values, past.stride, positions);
+    for (out, total) in rows_mut(out, head).zip(totals) {
         normalise(out, total, headroom);
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::config::Norm;
 use crate::numbers::{excess_bits, power_of_two};
+use crate::slices::copy;
 use crate::{kernels, math};
 
 /// A vector, and what its numbers count.
@@ -24,7 +25,7 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
     let cut = excess_bits(x.magnitudes, kept);
     let scale = x.scale * power_of_two(cut as i32);
-    out.copy_from_slice(x.values);
+    copy(out, x.values);
     let gain_cut = match kind {
         Norm::None => {
             out.iter_mut().for_each(|x| *x >>= cut);

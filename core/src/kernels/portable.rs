@@ -8,7 +8,7 @@ use crate::numbers::{
     magnitude_bits, mantissa, mantissa_bf16, max_u32, min_u32, multiply_shift_16, scale_row,
 };
 use crate::packing::{Format, Packed, ROWS};
-use crate::slices::{first, first_mut, part};
+use crate::slices::{first, first_mut, part, rows, rows_mut, split_mut};
 
 /// The largest [magnitude](magnitude_bits) in `v`; 0 for an empty one.
 #[cfg_attr(chip = "x86", inline(always))]
@@ -34,7 +34,7 @@ pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &
 /// Quantises `v` to int8, and zeroes the bytes of `q` beyond the length of `v`.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
-    let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
+    let (quantized, padding) = split_mut(q, v.len().min(q.len()));
     for (q, &v) in quantized.iter_mut().zip(v) {
         *q = quantizer.quantize(v) as i8;
     }
@@ -146,7 +146,7 @@ pub fn prepare(_: Format, prepared: &mut [i32], x: &[i8]) {
 /// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let sum_shift = matrix.sum_shift();
-    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
+    let groups = rows(matrix.words, matrix.words_of_row * ROWS);
     let outs = out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS));
     for ((out, scales), group) in outs.zip(groups) {
         let sums = match matrix.format {
@@ -176,7 +176,7 @@ fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weigh
 /// `out[r] = Σ weights[r][c] x[c]` in f32.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn matvec_f32(out: &mut [f32], weights: &[f32], x: &[f32]) {
-    for (out, row) in out.iter_mut().zip(weights.chunks_exact(x.len().max(1))) {
+    for (out, row) in out.iter_mut().zip(rows(weights, x.len())) {
         *out = math::dot(row, x);
     }
 }
@@ -235,7 +235,7 @@ pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], s
     let head = queries.len() / N;
     for (out, key) in out.iter_mut().zip(keys.chunks(stride.max(1))) {
         *out = [0; N];
-        for (out, query) in out.iter_mut().zip(queries.chunks_exact(head.max(1))) {
+        for (out, query) in out.iter_mut().zip(rows(queries, head)) {
             *out = query.iter().zip(key).map(|(&q, &k)| i32::from(q) * i32::from(k)).sum();
         }
     }
@@ -256,7 +256,7 @@ pub fn accumulate<const N: usize>(
     let head = sums.len() / N;
     for (t, values) in values.chunks(stride.max(1)).take(positions).enumerate() {
         let Some(pair) = weights.get(t / 2) else { return };
-        for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(pair) {
+        for (sums, word) in rows_mut(sums, head).zip(pair) {
             let weight = if t % 2 == 0 { word & 0xffff } else { word >> 16 };
             for (sum, &value) in sums.iter_mut().zip(values) {
                 *sum += weight * i32::from(value);

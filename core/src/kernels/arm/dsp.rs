@@ -25,7 +25,7 @@ use super::matvec::{self, Kernel, Product};
 use crate::kernels::portable;
 use crate::numbers::{Quantizer, ScoreScale};
 use crate::packing::{Format, Packed};
-use crate::slices::{copy, first_mut, split_mut};
+use crate::slices::{copy, first_mut, from, split_mut};
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
@@ -573,7 +573,7 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
             }
         }
     }
-    portable::dots(split_mut(out, even).1, queries, keys.get(even * stride..).unwrap_or_default(), stride);
+    portable::dots(split_mut(out, even).1, queries, from(keys, even * stride), stride);
 }
 
 /// The loop over `2 * pairs` keys, of which four channels are multiplied with those of two queries.
