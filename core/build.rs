@@ -21,14 +21,10 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(chip, values(\"portable\", {names}))");
     println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
     println!("cargo::rustc-check-cfg=cfg(soft_float)");
-    println!("cargo::rustc-check-cfg=cfg(x86_vectors)");
 
     let target = env::var("TARGET").unwrap_or_default();
     let chip = chip(&target);
     println!("cargo::rustc-cfg=chip={chip:?}");
-    if chip == "x86" {
-        println!("cargo::rustc-cfg=x86_vectors");
-    }
     // The assembler must be told that the chip has the extension.
     if target.starts_with("thumbv8m") && chip == "dsp" {
         println!("cargo::rustc-cfg=arm_v8m");

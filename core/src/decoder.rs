@@ -10,11 +10,11 @@ use crate::Error;
 use crate::config::Config;
 use crate::float::FloatStep;
 use crate::integer::IntegerStep;
-use crate::kernels::{Work, vectorised};
 use crate::matrix::Matrix;
 use crate::memory::Buffers;
 use crate::model::{Linear, Model, NormWeights};
 use crate::packing::ROWS;
+use crate::slices::from;
 
 /// A model and the memory it runs in.
 pub struct Decoder<'a, 'm> {
@@ -120,12 +120,10 @@ impl<'a, 'm> Decoder<'a, 'm> {
     /// The same slices in the same order make the same bits, whatever happens between them.
     pub fn advance(&mut self) -> Option<Slice> {
         let Decoder { model, numbers, pass } = self;
-        let mut slice = None;
         match numbers {
-            Numbers::Float(step) => vectorised(Advance { pass, model, step, slice: &mut slice }),
-            Numbers::Integer(step) => vectorised(Advance { pass, model, step, slice: &mut slice }),
+            Numbers::Float(step) => pass.advance(model, step),
+            Numbers::Integer(step) => pass.advance(model, step),
         }
-        slice
     }
 
     /// Reads all of `tokens`, with a call of `each` after each token whose logits are wanted.
@@ -144,7 +142,7 @@ impl<'a, 'm> Decoder<'a, 'm> {
                     each(self);
                 }
             }
-            (tokens, position) = (tokens.get(begun..).unwrap_or_default(), position + begun);
+            (tokens, position) = (from(tokens, begun), position + begun);
         }
         Ok(())
     }
@@ -193,24 +191,9 @@ enum Stage {
     Done,
 }
 
-struct Advance<'x, 'a, S> {
-    pass: &'x mut Pass,
-    model: &'x Model<'a>,
-    step: &'x mut S,
-    slice: &'x mut Option<Slice>,
-}
-
-impl<S: Forward> Work for Advance<'_, '_, S> {
-    #[inline(always)]
-    fn run(self) {
-        *self.slice = self.pass.advance(self.model, self.step);
-    }
-}
-
 impl Pass {
     const IDLE: Pass = Pass { next: Stage::Done, tokens: 0, wants_logits: false };
 
-    #[inline(always)]
     fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward) -> Option<Slice> {
         let Config { layers, vocab, .. } = *model.config();
         self.next = match self.next {
@@ -247,7 +230,6 @@ impl Pass {
 /// The transformer's operations, each on all tokens of a batch, whose vectors the implementation keeps.
 pub(crate) trait Forward {
     /// The attention half of a layer; with `only_kv`, as much of it as later tokens look back at.
-    #[inline(always)]
     fn attention(&mut self, model: &Model<'_>, layer: usize, only_kv: bool) {
         let (config, block) = (model.config(), model.block(layer));
         self.norm(block.attention_norm());
@@ -260,7 +242,6 @@ pub(crate) trait Forward {
     }
 
     /// The MLP half of a layer.
-    #[inline(always)]
     fn mlp(&mut self, model: &Model<'_>, layer: usize) {
         let (config, block) = (model.config(), model.block(layer));
         self.norm(block.mlp_norm());

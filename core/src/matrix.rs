@@ -2,11 +2,10 @@
 
 use crate::config::Precision;
 use crate::kernels::{self, cast};
-use crate::math;
 use crate::numbers::power_of_two;
 use crate::packing::{Packed, ROWS, place};
 use crate::parameter::Shape;
-use crate::slices::part;
+use crate::slices::{copy, first, from, part, split};
 
 /// A view of `[rows, columns]` weights in one of the formats of a model file.
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +64,11 @@ impl<'a> Matrix<'a> {
         let rows = self.rows().saturating_sub(row);
         match *self {
             Matrix::F32 { columns, weights, .. } => {
-                Matrix::F32 { rows, columns, weights: weights.get(row * columns..).unwrap_or_default() }
+                Matrix::F32 { rows, columns, weights: from(weights, row * columns) }
             }
             Matrix::Integer { packed, unit, .. } => {
-                let words = packed.words.get(row * packed.words_of_row..).unwrap_or_default();
-                let scales = packed.scales.get(row..).unwrap_or_default();
+                let words = from(packed.words, row * packed.words_of_row);
+                let scales = from(packed.scales, row);
                 Matrix::Integer { rows, packed: Packed { words, scales, ..packed }, unit }
             }
         }
@@ -78,13 +77,11 @@ impl<'a> Matrix<'a> {
     /// Copies row `row` of an f32 matrix to `out` `[columns]`.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         if let Matrix::F32 { columns, weights, .. } = *self {
-            let row = part(weights, row * columns, columns);
-            out.iter_mut().zip(row).for_each(|(out, &weight)| *out = weight);
+            copy(out, part(weights, row * columns, columns));
         }
     }
 
     /// Copies row `row` of an integer matrix to `out` `[columns]`; returns what its numbers, below 2^22, count.
-    #[cfg_attr(x86_vectors, inline(always))]
     pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
         let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
         let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
@@ -98,27 +95,19 @@ impl<'a> Matrix<'a> {
     }
 
     /// `out = self x` of an f32 matrix: `x` `[columns]`, `out` `[rows]`.
-    #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec_f32(&self, out: &mut [f32], x: &[f32]) {
         if let Matrix::F32 { columns, weights, .. } = *self {
-            for (out, row) in out.iter_mut().zip(weights.chunks_exact(columns.max(1))) {
-                *out = math::dot(row, x);
-            }
+            kernels::matvec_f32(out, weights, first(x, columns));
         }
     }
 
     /// `out = self x` of an integer matrix: `out` has as many rows as are wanted, `x` is
     /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
-    #[cfg_attr(x86_vectors, inline(always))]
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
         kernels::matvec(out, packed, x);
         unit * power_of_two(16 - packed.sum_shift() as i32)
     }
-}
-
-fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
-    bytes.split_at(at.min(bytes.len()))
 }
 
 #[cfg(test)]

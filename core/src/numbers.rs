@@ -55,6 +55,18 @@ pub const fn exponent(bits: u32) -> i32 {
     (bits >> 23 & 0xff) as i32
 }
 
+/// The integer 128..=255 in `scale = mantissa * 2^(exponent - 134)`.
+#[inline(always)]
+pub const fn mantissa_bf16(scale_bf16: u16) -> i32 {
+    (scale_bf16 & 0x7f | 0x80) as i32
+}
+
+/// The exponent in `scale = mantissa * 2^(exponent - 134)`, 0..=255.
+#[inline(always)]
+pub const fn exponent_bf16(scale_bf16: u16) -> i32 {
+    (scale_bf16 >> 7) as i32
+}
+
 /// `(a * b) >> 16` for `b` from 0 to 32,767: one instruction of a DSP.
 #[cfg(not(chip = "v6m"))]
 #[inline(always)]
@@ -102,7 +114,7 @@ impl Quantizer {
     /// Maps numbers of [magnitudes](magnitude_bits) up to `largest` to -127..=127.
     pub const fn to_fit(largest: u32) -> Quantizer {
         let shift = excess_bits(largest, 16);
-        Quantizer { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift) + 1)) as i32 }
+        Quantizer { shift, reciprocal: ((INT8_MAX << 24) / ((largest >> shift & 0xffff) + 1)) as i32 }
     }
 
     /// The quantised value.
@@ -226,69 +238,9 @@ impl<const N: usize> ScoreScale<N> {
     }
 }
 
-/// `v[i] += x[i] / scale`, saturating.
-#[cfg_attr(chip = "x86", inline(always))]
-pub fn add_f32(v: &mut [i32], x: &[f32], scale: f32) {
-    if x.is_empty() {
-        return;
-    }
-    let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
-    for (v, &x) in v.iter_mut().zip(x) {
-        *v = v.saturating_add((x * inverse) as i32);
-    }
-}
-
-/// `out[i] = v[i] * scale`, with the scale cut to the 15 bits of its mantissa and to at most 2^98; numbers are below 2^30.
-/// What a chip without an FPU would take long for, the product of two floats, is one of integers.
-#[cfg_attr(chip = "x86", inline(always))]
-pub fn to_f32(out: &mut [f32], v: &[i32], scale: f32) {
-    let bits = scale.to_bits();
-    // v * scale = (v * mantissa / 2^16) * 2^(exponent - 125)
-    let (mantissa, up) = (mantissa(bits), (exponent(bits) - 125).min(98));
-    for (out, &v) in out.iter_mut().zip(v) {
-        *out = shifted(multiply_shift_16(v, mantissa) as f32, up);
-    }
-}
-
-/// `x * 2^up`, where both are normal numbers, or `x` is 0.
-#[cfg(not(soft_float))]
-#[inline(always)]
-fn shifted(x: f32, up: i32) -> f32 {
-    x * power_of_two(up)
-}
-
-/// `x * 2^up`, where both are normal numbers, or `x` is 0.
-#[cfg(soft_float)]
-#[inline(always)]
-fn shifted(x: f32, up: i32) -> f32 {
-    let bits = x.to_bits();
-    f32::from_bits(if bits == 0 { 0 } else { bits.wrapping_add_signed(up << 23) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn logits_are_close_and_finite() {
-        let v = [0, 1 << 29, -(1 << 29), 12_345_678, -77_777, 65_536];
-        for scale in [1e-30f32, 1e-8, 0.7, 1.0, 1.999, 3e5] {
-            let mut out = [1.0; 6];
-            to_f32(&mut out, &v, scale);
-            for (out, v) in out.iter().zip(v) {
-                let exact = v as f32 * scale;
-                assert!(
-                    (out - exact).abs() <= exact.abs() / 16_384.0 + 4.0 * scale,
-                    "{v} {scale}: {out} {exact}"
-                );
-            }
-        }
-        for scale in [0.0, f32::MAX, f32::INFINITY, f32::NAN, 1e-45] {
-            let mut out = [1.0; 6];
-            to_f32(&mut out, &v, scale);
-            assert!(out.iter().all(|x| x.is_finite()), "{scale} {out:?}");
-        }
-    }
 
     #[test]
     fn sizes() {

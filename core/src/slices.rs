@@ -1,7 +1,14 @@
-//! Parts of slices, without a path to a panic: what lies beyond the end is left out.
+//! The crate's convention about slices, and the functions that it is kept with.
 //!
-//! Loading a model and laying out its memory have checked every length, so nothing is ever left out. But the compiler
-//! cannot know that; by these functions it sees that there is nothing to panic about, and the linker drops the panics.
+//! 1. **Lengths are checked once**, where memory is laid out: [`Config::check`](crate::Config) refuses an impossible shape,
+//!    [`Model::load`](crate::Model::load) a file whose tensors do not match it, and the buffers a memory that is too small.
+//!    After that, slices that belong together are as long as each other.
+//! 2. **Parts are cut by the functions below**, and loops walk with `zip`, `chunks` and `as_chunks`. An index only stands
+//!    where the compiler sees that it is in range: a constant into an array, or a number just masked or limited.
+//! 3. **None of it can panic.** Should a length be wrong in spite of 1, what lies beyond the end is left out. The compiler,
+//!    which knows nothing of 1, so sees nothing to panic about, and the linker finds no use of the panics' code and text.
+
+use core::slice::{ChunksExact, ChunksExactMut};
 
 /// The first `length` values.
 #[inline(always)]
@@ -16,6 +23,12 @@ pub(crate) fn first_mut<T>(values: &mut [T], length: usize) -> &mut [T] {
     &mut values[..length]
 }
 
+/// The values from `start` on; none if there are not so many.
+#[inline(always)]
+pub(crate) fn from<T>(values: &[T], start: usize) -> &[T] {
+    values.get(start..).unwrap_or_default()
+}
+
 /// The `length` values from `start` on; none if there are not so many.
 #[inline(always)]
 pub(crate) fn part<T>(values: &[T], start: usize, length: usize) -> &[T] {
@@ -28,10 +41,28 @@ pub(crate) fn part_mut<T>(values: &mut [T], start: usize, length: usize) -> &mut
     values.get_mut(start..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
 }
 
-/// The first `at` values, and the rest.
+/// The first `at` values, and the rest; none if there are not so many.
+#[inline(always)]
+pub(crate) fn split<T>(values: &[T], at: usize) -> (&[T], &[T]) {
+    values.split_at_checked(at).unwrap_or_default()
+}
+
+/// The first `at` values, and the rest; none if there are not so many.
 #[inline(always)]
 pub(crate) fn split_mut<T>(values: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
     values.split_at_mut_checked(at).unwrap_or_default()
+}
+
+/// The rows of `[_, length]`; a length of 0 counts as 1.
+#[inline(always)]
+pub(crate) fn rows<T>(values: &[T], length: usize) -> ChunksExact<'_, T> {
+    values.chunks_exact(length.max(1))
+}
+
+/// The rows of `[_, length]`; a length of 0 counts as 1.
+#[inline(always)]
+pub(crate) fn rows_mut<T>(values: &mut [T], length: usize) -> ChunksExactMut<'_, T> {
+    values.chunks_exact_mut(length.max(1))
 }
 
 /// Copies as many values as both have.
@@ -51,7 +82,10 @@ mod tests {
         assert_eq!(first_mut(&mut values, 9), [1, 2, 3]);
         assert_eq!(part(&values, 1, 2), [2, 3]);
         assert!(part(&values, 2, 2).is_empty() && part_mut(&mut values, 4, 0).is_empty());
+        assert!(from(&values, 4).is_empty());
+        assert_eq!((from(&values, 1), split(&values, 1)), (&[2, 3][..], (&[1][..], &[2, 3][..])));
         assert_eq!(split_mut(&mut values, 1), (&mut [1][..], &mut [2, 3][..]));
+        assert_eq!((rows(&values, 2).len(), rows_mut(&mut values, 0).len()), (1, 3));
         copy(&mut values, &[7, 8, 9, 10]);
         assert_eq!(values, [7, 8, 9]);
     }

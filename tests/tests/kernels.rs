@@ -183,6 +183,38 @@ fn attention_of_every_length() {
     });
 }
 
+/// The kernels of f32 models, whose partial sums are added in one order everywhere: bit for bit.
+#[test]
+fn floats_of_every_length() {
+    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    with_every_kernel(|kernel| {
+        let random = &mut SplitMix64::new(7);
+        for columns in (1..=40).chain([64, 100, 257]) {
+            for (rows, gap) in [(1, 0), (3, 5), (4, 0), (9, 3), (32, 8), (33, 0)] {
+                let at = format!("{kernel}, {rows} x {columns}, {gap} apart");
+                let mut noise = |count: usize| -> Vec<f32> {
+                    (0..count).map(|_| random.next_u32() as i32 as f32 / 2f32.powi(31)).collect()
+                };
+                let stride = columns + gap;
+                let (x, weights, matrix) = (noise(columns), noise(rows), noise(rows * stride - gap));
+                let (mut out, mut expected) = (vec![7.0; rows], vec![9.0; rows]);
+                kernels::scores_f32(&mut out, &x, &matrix, stride, 0.7);
+                portable::scores_f32(&mut expected, &x, &matrix, stride, 0.7);
+                assert_eq!(bits(&out), bits(&expected), "scores: {at}");
+                if gap == 0 {
+                    kernels::matvec_f32(&mut out, &matrix, &x);
+                    portable::matvec_f32(&mut expected, &matrix, &x);
+                    assert_eq!(bits(&out), bits(&expected), "product: {at}");
+                }
+                let (mut sums, mut expected) = (vec![7.0; columns], vec![9.0; columns]);
+                kernels::accumulate_f32(&mut sums, &weights, &matrix, stride);
+                portable::accumulate_f32(&mut expected, &weights, &matrix, stride);
+                assert_eq!(bits(&sums), bits(&expected), "sums: {at}");
+            }
+        }
+    });
+}
+
 #[test]
 fn activations_of_every_length() {
     let table = core::array::from_fn(|i| (65_535 * i / (ACTIVATION_STEPS - 1)) as u16);

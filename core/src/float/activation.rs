@@ -2,6 +2,7 @@
 
 use crate::config::{Activation, Mlp};
 use crate::math::{self, Float};
+use crate::slices::split_mut;
 
 /// `sqrt(2 / π)`, of GELU's tanh approximation (Hendrycks and Gimpel 2016).
 pub const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
@@ -44,7 +45,7 @@ fn apply<F: Float>(x: &mut [F], mlp: Mlp, function: impl Fn(F) -> F) {
     match mlp {
         Mlp::Plain => x.iter_mut().for_each(|x| *x = function(*x)),
         Mlp::Gated => {
-            let (gate, up) = x.split_at_mut(x.len() / 2);
+            let (gate, up) = split_mut(x, x.len() / 2);
             gate.iter_mut().zip(up).for_each(|(gate, up)| *gate = function(*gate) * *up);
         }
     }

@@ -5,8 +5,8 @@
 //! `heads / kv_heads` query heads share a key and value head (Ainslie et al. 2023).
 
 use super::softmax::softmax;
-use crate::math;
-use crate::slices::part;
+use crate::slices::{from, rows, rows_mut};
+use crate::{kernels, math};
 
 /// Keys and values of one layer, each `[positions, kv_heads, head]`, up to and including the present position.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ pub fn attention(
     group: usize,
     scores: &mut [f32],
 ) {
-    let heads = out.chunks_exact_mut(head.max(1)).zip(query.chunks_exact(head.max(1)));
+    let heads = rows_mut(out, head).zip(rows(query, head));
     for (h, (out, query)) in heads.enumerate() {
         let offset = h / group.max(1) * head;
         one_head(out, query, past, offset, scores);
@@ -38,16 +38,10 @@ pub fn attention(
 
 fn one_head(out: &mut [f32], query: &[f32], past: Past<'_>, offset: usize, scores: &mut [f32]) {
     let inverse_root = 1.0 / math::sqrt(query.len() as f32);
-    for (score, key) in scores.iter_mut().zip(past.keys.chunks_exact(past.kv_width.max(1))) {
-        *score = math::dot(query, part(key, offset, query.len())) * inverse_root;
-    }
+    let (keys, values) = (from(past.keys, offset), from(past.values, offset));
+    kernels::scores_f32(scores, query, keys, past.kv_width, inverse_root);
     softmax(scores);
-    out.fill(0.0);
-    for (&probability, value) in scores.iter().zip(past.values.chunks_exact(past.kv_width.max(1))) {
-        for (out, &value) in out.iter_mut().zip(part(value, offset, query.len())) {
-            *out += probability * value;
-        }
-    }
+    kernels::accumulate_f32(out, scores, values, past.kv_width);
 }
 
 #[cfg(test)]

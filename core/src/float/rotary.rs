@@ -2,6 +2,7 @@
 //! (Su et al. 2021; channel pairs interleaved, as in Llama's own code).
 
 use crate::math::Float;
+use crate::slices::rows_mut;
 
 /// Writes the cosine and sine of every pair's angle at `position`, interleaved, to `rotations` `[head]`.
 pub fn rotations<F: Float>(rotations: &mut [F], position: usize, base: F) {
@@ -22,7 +23,7 @@ pub(crate) fn rotation<F: Float>(position: usize, i: usize, head: f64, base: F) 
 #[inline(always)]
 pub fn rotate<F: Float>(vector: &mut [F], rotations: &[F]) {
     let (rotations, _) = rotations.as_chunks::<2>();
-    for head in vector.chunks_exact_mut(2 * rotations.len()) {
+    for head in rows_mut(vector, 2 * rotations.len()) {
         let (pairs, _) = head.as_chunks_mut::<2>();
         for (pair, &[cos, sin]) in pairs.iter_mut().zip(rotations) {
             *pair = [pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos];

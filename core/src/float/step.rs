@@ -58,7 +58,6 @@ impl<'m> FloatStep<'m> {
 }
 
 impl Forward for FloatStep<'_> {
-    #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, tokens: &[u16], position: usize) -> usize {
         let Some(&token) = tokens.first() else { return 0 };
         self.position = position;
@@ -75,7 +74,6 @@ impl Forward for FloatStep<'_> {
         1
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn norm(&mut self, weights: NormWeights<'_>) {
         let NormWeights { kind, epsilon, gain, bias } = weights;
         self.input_len = self.residual.len();
@@ -87,14 +85,12 @@ impl Forward for FloatStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn project(&mut self, linear: Linear<'_>) {
         let hidden = first_mut(self.hidden, linear.matrix.rows());
         linear.matrix.matvec_f32(hidden, first(self.input, self.input_len));
         add(hidden, linear.bias);
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn store_kv(&mut self, config: &Config, layer: usize) {
         let kv_width = config.kv_width();
         let (query, key_value) = split_mut(first_mut(self.hidden, config.qkv_width()), config.width);
@@ -108,7 +104,6 @@ impl Forward for FloatStep<'_> {
         copy(part_mut(self.values, now, kv_width), value);
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn attend(&mut self, config: &Config, layer: usize) {
         let (kv_width, positions) = (config.kv_width(), self.position + 1);
         let (start, seen) = (layer * config.context * kv_width, positions * kv_width);
@@ -119,7 +114,6 @@ impl Forward for FloatStep<'_> {
         attention(out, query, past, config.head_size(), config.group(), scores);
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn activate(&mut self, config: &Config) {
         let hidden = first_mut(self.hidden, config.up_width());
         activate(hidden, config.activation, config.mlp);
@@ -127,7 +121,6 @@ impl Forward for FloatStep<'_> {
         copy(self.input, first(hidden, config.hidden));
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
         linear.matrix.matvec_f32(self.result, first(self.input, self.input_len));
         add(self.result, linear.bias);
@@ -138,7 +131,6 @@ impl Forward for FloatStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn logits_from(&mut self, head: Matrix<'_>, _token: usize, row: usize) -> usize {
         let rows = rows_of_slice(self.hidden.len()).min(head.rows().saturating_sub(row));
         let logits = part_mut(self.logits, row, rows);

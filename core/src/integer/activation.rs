@@ -11,6 +11,7 @@ use crate::kernels;
 use crate::numbers::{
     ACTIVATION_STEP_BITS, ACTIVATION_STEPS as STEPS, ActivationTable, excess_bits, power_of_two,
 };
+use crate::slices::split_mut;
 
 /// `round(2^15 S((i - 511.5) / 64))`.
 type Table = [u16; STEPS];
@@ -44,10 +45,9 @@ const fn exp_of_minus(x: f64) -> f64 {
 
 /// Applies the MLP's non-linearity in place, to numbers that count `scale`; returns what the first `hidden` numbers
 /// then count. As for [`activate`](crate::float::activation::activate): plain over `[hidden]`, gated over `[2, hidden]`.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> f32 {
     let hidden = if matches!(mlp, Mlp::Gated) { x.len() / 2 } else { x.len() };
-    let (x, up) = x.split_at_mut(hidden);
+    let (x, up) = split_mut(x, hidden);
     let (cut, up_cut) =
         (excess_bits(kernels::or_of_magnitudes(x), 15), excess_bits(kernels::or_of_magnitudes(up), 15));
     let x_scale = scale * power_of_two(cut as i32);

@@ -9,8 +9,9 @@
 //! of 256 entries and a shift, with a relative error of at most 0.14 % from the rounding of the score and of `2^-15` of
 //! the largest probability from the table. A loop over positions has no float in it and no division.
 
-use super::quantize::{exponent, mantissa, quantize};
-use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, multiply_shift_16, power_of_two};
+use super::quantize::quantize;
+use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
+use crate::slices::{first, first_mut, from, rows, rows_mut};
 use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -50,7 +51,6 @@ struct Exponents {
 
 /// One position's attention: `query` and `out` are `[heads, head]`; `group` query heads share a key and value head.
 /// The numbers in `query` count `query_scale` each; returns what those in `out` count.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn attention(
     out: &mut [i32],
     query: &[i32],
@@ -61,13 +61,14 @@ pub fn attention(
     scratch: &mut Scratch<'_>,
 ) -> f32 {
     let exponents = align_scales(scratch.scales, past, head);
-    let groups = out.chunks_exact_mut(group * head).zip(query.chunks_exact(group * head));
+    let at_once = (HEADS_AT_ONCE * head).max(1);
+    let groups = rows_mut(out, group * head).zip(rows(query, group * head));
     for (kv_head, (out, query)) in groups.enumerate() {
         let offset = kv_head * head;
-        let past = Past { keys: &past.keys[offset..], values: &past.values[offset..], ..past };
-        let several = out.chunks_mut(HEADS_AT_ONCE * head).zip(query.chunks(HEADS_AT_ONCE * head));
+        let past = Past { keys: from(past.keys, offset), values: from(past.values, offset), ..past };
+        let several = out.chunks_mut(at_once).zip(query.chunks(at_once));
         for (out, query) in several {
-            if query.len() == HEADS_AT_ONCE * head {
+            if query.len() == at_once {
                 heads::<HEADS_AT_ONCE>(out, query, query_scale, past, exponents, scratch);
             } else {
                 heads::<1>(out, query, query_scale, past, exponents, scratch);
@@ -87,24 +88,13 @@ const fn head_bits(head: usize) -> u32 {
 }
 
 /// Writes the scale of each position's key, and in the upper half of the value, as integers.
-#[cfg_attr(x86_vectors, inline(always))]
 fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
-    let mut largest = [0, 0];
-    for (&k, &v) in past.key_scales.iter().zip(past.value_scales) {
-        largest = [max_u32(largest[0], k.into()), max_u32(largest[1], v.into())];
-    }
-    let [key, value] = largest.map(|largest| exponent(largest as u16));
-    let key_shift = key_bits(head) as i32 - 8;
-    for ((scale, &k), &v) in scales.iter_mut().zip(past.key_scales).zip(past.value_scales) {
-        let k_aligned = (mantissa(k) << key_shift) >> (key - exponent(k)).min(31);
-        let v_aligned = (mantissa(v) << 8) >> (value - exponent(v)).min(31);
-        *scale = k_aligned | v_aligned << 16;
-    }
-    Exponents { keys: key - 134 - key_shift, values: value - 134 - 7 }
+    let key_shift = key_bits(head) - 8;
+    let [keys, values] = kernels::align_scales(scales, past.key_scales, past.value_scales, [key_shift, 8]);
+    Exponents { keys: keys - 134 - key_shift as i32, values: values - 134 - 7 }
 }
 
 /// `N` heads that share a key head.
-#[cfg_attr(x86_vectors, inline(always))]
 fn heads<const N: usize>(
     out: &mut [i32],
     query: &[i32],
@@ -115,22 +105,20 @@ fn heads<const N: usize>(
 ) {
     let head = query.len() / N;
     let positions = scratch.scales.len();
-    let queries = &mut scratch.queries[..N * head];
+    let queries = first_mut(scratch.queries, N * head);
     let mut query_scales = [0.0; N];
-    for ((scale, q), query) in
-        query_scales.iter_mut().zip(queries.chunks_exact_mut(head)).zip(query.chunks_exact(head))
-    {
+    for ((scale, q), query) in query_scales.iter_mut().zip(rows_mut(queries, head)).zip(rows(query, head)) {
         *scale = quantize(q, query) * query_scale;
     }
     let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
     let score_scale = ScoreScale::of(query_scales, to_log2, exponents.keys);
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
-    let scores = &mut scores[..positions];
+    let scores = first_mut(scores, positions);
     let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, score_scale);
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
-    kernels::accumulate(out, &scores[..positions.div_ceil(2)], past.values, past.stride, positions);
-    for (out, total) in out.chunks_exact_mut(head).zip(totals) {
+    kernels::accumulate(out, first(scores, positions.div_ceil(2)), past.values, past.stride, positions);
+    for (out, total) in rows_mut(out, head).zip(totals) {
         normalise(out, total, headroom);
     }
 }
@@ -141,16 +129,11 @@ fn headroom(positions: usize) -> u32 {
 }
 
 /// `out = out * 2^(14 + headroom) / total`: below 2^21.
-#[cfg_attr(x86_vectors, inline(always))]
 fn normalise(out: &mut [i32], total: u32, headroom: u32) {
     // `total` has at least 16 bits, as the largest has p = 1; `2^30 / total` has at most 15.
     let shift = excess_bits(total, 16);
     let reciprocal = min_u32((1 << 30) / max_u32(total >> shift, 1), 0x7fff) as i32;
-    let right = shift as i32 - headroom as i32;
-    for out in out {
-        let product = multiply_shift_16(*out, reciprocal);
-        *out = if right >= 0 { product >> right.min(31) } else { product << (-right).min(31) };
-    }
+    kernels::rescale(out, reciprocal, shift as i32 - headroom as i32);
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! mean and the root are one f32 a vector, and become part of the scale.
 
 use crate::config::Norm;
-use crate::numbers::{add_f32, excess_bits, exponent, max_u32, power_of_two};
+use crate::numbers::{excess_bits, power_of_two};
+use crate::slices::copy;
 use crate::{kernels, math};
 
 /// A vector, and what its numbers count.
@@ -19,13 +20,12 @@ pub struct Scaled<'a> {
 }
 
 /// Writes the norm of `x` to `out`, both `[width]`; an empty `bias` is none. Returns what the numbers in `out` count.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f32], epsilon: f32) -> f32 {
     // Without its mean, a value may be twice as large.
     let kept = if matches!(kind, Norm::Layer) { 14 } else { 15 };
     let cut = excess_bits(x.magnitudes, kept);
     let scale = x.scale * power_of_two(cut as i32);
-    out.copy_from_slice(x.values);
+    copy(out, x.values);
     let gain_cut = match kind {
         Norm::None => {
             out.iter_mut().for_each(|x| *x >>= cut);
@@ -38,24 +38,14 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
         }
         Norm::Rms => cut,
     };
-    let largest = largest_exponent(gain);
+    let largest = kernels::largest_exponent(gain);
     let squares = kernels::gain(out, gain_cut, gain, largest);
     let mean_square = squares as f32 / out.len() as f32 * scale * scale;
     let scale = scale / math::sqrt(mean_square + epsilon) * power_of_two(largest - 141);
-    add_f32(out, bias, scale);
+    kernels::add_f32(out, bias, scale);
     scale
 }
 
-/// Four at a time, which saves the loop's own instructions.
-#[cfg_attr(x86_vectors, inline(always))]
-fn largest_exponent(gain: &[f32]) -> i32 {
-    let larger = |so_far, gain: &f32| max_u32(gain.to_bits() << 1, so_far);
-    let (fours, rest) = gain.as_chunks::<4>();
-    let largest = fours.iter().fold(0, |so_far, four| four.iter().fold(so_far, larger));
-    exponent(rest.iter().fold(largest, larger) >> 1)
-}
-
-#[cfg_attr(x86_vectors, inline(always))]
 fn subtract_mean(x: &mut [i32]) {
     let mean = x.iter().sum::<i32>() / x.len().max(1) as i32;
     x.iter_mut().for_each(|x| *x -= mean);

@@ -5,7 +5,6 @@ use crate::numbers::{Quantizer, excess_bits};
 use crate::packing::Format;
 
 /// Shifts `v` right until it fits `kept` bits and a sign; returns by how many bits.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn shift_to_fit(v: &mut [i32], kept: u32) -> u32 {
     let shift = excess_bits(kernels::or_of_magnitudes(v), kept);
     if shift > 0 {
@@ -17,7 +16,6 @@ pub fn shift_to_fit(v: &mut [i32], kept: u32) -> u32 {
 /// Quantises `v` `[n]` to the first `n` of `q`, and zeroes the rest of `q`; returns the factor.
 ///
 /// The error of a value is at most `0.504` of the factor. All zero stays zero.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
     let quantizer = Quantizer::to_fit(kernels::largest(v));
     kernels::quantize_to(q, v, quantizer);
@@ -25,7 +23,6 @@ pub fn quantize(q: &mut [i8], v: &[i32]) -> f32 {
 }
 
 /// As [`quantize`], and brings the vector into the form that [`kernels::matvec`] reads; `q` is room for it.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn quantize_prepared(format: Format, prepared: &mut [i32], q: &mut [i8], v: &[i32]) -> f32 {
     let quantizer = Quantizer::to_fit(kernels::largest(v));
     kernels::quantize(format, prepared, q, v, quantizer);
@@ -33,8 +30,7 @@ pub fn quantize_prepared(format: Format, prepared: &mut [i32], q: &mut [i8], v: 
 }
 
 /// As [`quantize`] of `v * scale`, with the result's scale rounded up to bfloat16, whose bits are returned: a scale that
-/// takes two bytes, and that integer code can multiply by. See [`mantissa`] and [`exponent`].
-#[cfg_attr(x86_vectors, inline(always))]
+/// takes two bytes, and that integer code can multiply by. See [`mantissa_bf16`](crate::numbers::mantissa_bf16).
 pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
     let mut quantizer = Quantizer::to_fit(kernels::largest(v));
     let exact = quantizer.factor() * scale;
@@ -45,18 +41,6 @@ pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
     }
     kernels::quantize_to(q, v, quantizer);
     rounded
-}
-
-/// The integer 128..=255 in `scale = mantissa * 2^(exponent - 134)`.
-#[inline(always)]
-pub fn mantissa(scale_bf16: u16) -> i32 {
-    i32::from(scale_bf16 & 0x7f) | 0x80
-}
-
-/// The exponent in `scale = mantissa * 2^(exponent - 134)`, 0..=255.
-#[inline(always)]
-pub fn exponent(scale_bf16: u16) -> i32 {
-    i32::from(scale_bf16 >> 7)
 }
 
 /// The top half of the bits, rounded up; stays finite.
@@ -73,6 +57,7 @@ pub const fn quantized_len(columns: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::{exponent_bf16, mantissa_bf16};
 
     #[test]
     fn vectors_are_shifted_until_they_fit() {
@@ -102,7 +87,7 @@ mod tests {
             let mut q = [0];
             let rounded = quantize_bf16(&mut q, &v, scale);
             assert!((126..=127).contains(&q[0]), "{v:?} {q:?}");
-            let value = mantissa(rounded) as f32 * libm::exp2f((exponent(rounded) - 134) as f32);
+            let value = mantissa_bf16(rounded) as f32 * libm::exp2f((exponent_bf16(rounded) - 134) as f32);
             assert_eq!(value, f32::from_bits(u32::from(rounded) << 16));
         }
     }

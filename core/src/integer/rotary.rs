@@ -2,12 +2,12 @@
 
 use crate::float::rotary::rotation;
 use crate::math::ROUNDER;
+use crate::slices::rows_mut;
 
 /// Fractional bits of [`rotations`].
 pub const ROTATION_BITS: u32 = 14;
 
 /// As [`float::rotary::rotations`](crate::float::rotary::rotations), rounded to integers that count `2^-14`.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn rotations(out: &mut [i32], position: usize, base: f32) {
     let head = out.len() as f64;
     let (pairs, _) = out.as_chunks_mut::<2>();
@@ -20,10 +20,9 @@ pub fn rotations(out: &mut [i32], position: usize, base: f32) {
 
 /// Turns every head of `vector` `[heads, head]`, below 2^15 in size, by `rotations` `[head]`; the result counts
 /// `2^-14` of what the vector's numbers count, and stays below 2^30.
-#[cfg_attr(x86_vectors, inline(always))]
 pub fn rotate(vector: &mut [i32], rotations: &[i32]) {
     let (rotations, _) = rotations.as_chunks::<2>();
-    for head in vector.chunks_exact_mut((2 * rotations.len()).max(1)) {
+    for head in rows_mut(vector, 2 * rotations.len()) {
         let (pairs, _) = head.as_chunks_mut::<2>();
         for (pair, &[cos, sin]) in pairs.iter_mut().zip(rotations) {
             *pair = [pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos];

@@ -16,7 +16,7 @@ use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
 use crate::model::{Linear, Model, NormWeights};
-use crate::numbers::{Alignment, add_f32, bits, power_of_two, to_f32};
+use crate::numbers::{Alignment, bits, power_of_two};
 use crate::packing::Format;
 use crate::slices::{first, first_mut, part, part_mut, split_mut};
 
@@ -125,7 +125,6 @@ impl<'m> Vectors<'m> {
 }
 
 impl Forward for IntegerStep<'_> {
-    #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, tokens: &[u16], position: usize) -> usize {
         (self.tokens, self.position) = (tokens.len().min(self.batch_len), position);
         for (i, (v, &token)) in self.batch.iter_mut().zip(first(tokens, self.batch_len)).enumerate() {
@@ -134,7 +133,6 @@ impl Forward for IntegerStep<'_> {
         self.tokens
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn norm(&mut self, weights: NormWeights<'_>) {
         let NormWeights { kind, epsilon, gain, bias } = weights;
         for v in first_mut(&mut self.batch, self.tokens) {
@@ -145,14 +143,12 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn project(&mut self, linear: Linear<'_>) {
         for v in first_mut(&mut self.batch, self.tokens) {
             v.hidden.product(linear, &v.input);
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn store_kv(&mut self, config: &Config, layer: usize) {
         let row = layer * config.context + self.position;
         for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
@@ -170,7 +166,6 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn attend(&mut self, config: &Config, layer: usize) {
         let start = layer * config.context;
         for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
@@ -181,7 +176,6 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn activate(&mut self, config: &Config) {
         for v in first_mut(&mut self.batch, self.tokens) {
             let hidden = first_mut(v.hidden.values, config.up_width());
@@ -190,7 +184,6 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
         for v in first_mut(&mut self.batch, self.tokens) {
             v.hidden.product(linear, &v.input);
@@ -201,13 +194,12 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    #[cfg_attr(x86_vectors, inline(always))]
     fn logits_from(&mut self, head: Matrix<'_>, token: usize, row: usize) -> usize {
         let Some(v) = self.batch.get_mut(token) else { return head.rows() };
         let rows = rows_of_slice(v.hidden.values.len()).min(head.rows().saturating_sub(row));
         let values = first_mut(v.hidden.values, rows);
         let scale = head.rows_from(row).matvec(values, v.input.prepared) * v.input.scale;
-        to_f32(part_mut(self.logits, row, rows), values, scale);
+        kernels::to_f32(part_mut(self.logits, row, rows), values, scale);
         row + rows
     }
 
@@ -218,7 +210,6 @@ impl Forward for IntegerStep<'_> {
 
 impl Vectors<'_> {
     /// The token's embedding and position become the residual stream; `values` is scratch.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn embed(&mut self, model: &Model<'_>, token: u16, position: usize, values: &mut [i32]) {
         let scale = model.embedding().integer_row(token.into(), values);
         self.residual.replace(values, scale);
@@ -239,7 +230,6 @@ impl Vectors<'_> {
 
 impl Input<'_> {
     /// Quantises `values`, in units of `scale`; `room` is scratch.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn fill(&mut self, format: Format, room: &mut [i8], values: &[i32], scale: f32) {
         let quantized = first_mut(room, quantized_len(values.len()));
         self.scale = quantize_prepared(format, self.prepared, quantized, values) * scale;
@@ -248,17 +238,15 @@ impl Input<'_> {
 
 impl Hidden<'_> {
     /// `matrix * input + bias`.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn product(&mut self, linear: Linear<'_>, input: &Input<'_>) {
         let values = first_mut(self.values, linear.matrix.rows());
         self.scale = linear.matrix.matvec(values, input.prepared) * input.scale;
-        add_f32(values, linear.bias, self.scale);
+        kernels::add_f32(values, linear.bias, self.scale);
     }
 }
 
 impl Residual<'_> {
     /// Adds a vector in units of `scale`, below 2^30; with a scale of 0 before, becomes it.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn add(&mut self, values: &[i32], scale: f32) {
         if self.scale <= 0.0 {
             return self.replace(values, scale);
@@ -270,7 +258,6 @@ impl Residual<'_> {
     }
 
     /// Becomes the vector, with fractional bits to round the next sums in.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn replace(&mut self, values: &[i32], scale: f32) {
         let up = 28u32.saturating_sub(bits(kernels::or_of_magnitudes(values)));
         self.values.iter_mut().zip(values).for_each(|(sum, value)| *sum = value << up);
@@ -281,7 +268,6 @@ impl Residual<'_> {
 
 impl Cache<'_> {
     /// Quantises a key and a value, each with its scale, to `row` of all layers' positions.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn store(&mut self, row: usize, key: (&[i32], f32), value: (&[i32], f32)) {
         let start = row * self.stride;
         if let (Some(key_scale), Some(value_scale)) =
@@ -293,7 +279,6 @@ impl Cache<'_> {
     }
 
     /// Attention over `positions` positions from row `start` on; `queries` is scratch.
-    #[cfg_attr(x86_vectors, inline(always))]
     fn attend(
         &mut self,
         out: &mut [i32],

@@ -1,7 +1,8 @@
 //! The inner loops, and the only place in this crate where `unsafe` may stand.
 //!
-//! [`portable`] is safe Rust and defines every result; a chip's own kernel must equal it to the last bit, which integer
-//! sums make possible: they are exact, so neither order nor width of a machine's steps can change one.
+//! [`portable`] is safe Rust and defines every result; a chip's own kernel must equal it to the last bit. Sums of integers
+//! are exact, so neither the order nor the width of a machine's steps can change one. Sums in f32 have one order for every
+//! machine, that of [`math::dot`](crate::math::dot).
 #![allow(unsafe_code)]
 
 #[cfg(any(chip = "dsp", chip = "thumb2", chip = "v6m"))]
@@ -34,24 +35,10 @@ pub use claim::Claim;
 pub use root::sqrt;
 
 pub use chip::{
-    accumulate, activate, add_aligned, gain, gate, largest, matvec, or_of_magnitudes, prepare, quantize,
-    quantize_to, scores, weights,
+    accumulate, accumulate_f32, activate, add_aligned, add_f32, align_scales, gain, gate, largest,
+    largest_exponent, matvec, matvec_f32, or_of_magnitudes, prepare, quantize, quantize_to, rescale, scores,
+    scores_f32, to_f32, weights,
 };
-#[cfg(chip = "x86")]
-pub use x86::vectorised;
-
-/// Work to be compiled for each kernel's instructions.
-pub trait Work {
-    /// Does it. To be inlined, with all that shall be so compiled.
-    fn run(self);
-}
-
-/// Does `work`, compiled for the instructions of the kernel in use.
-#[cfg(not(chip = "x86"))]
-#[inline(always)]
-pub fn vectorised(work: impl Work) {
-    work.run();
-}
 
 /// Words that [`prepare`] needs for a vector of `columns`.
 pub const fn prepared_len(columns: usize) -> usize {

@@ -2,12 +2,13 @@
 //!
 //! Slices that belong together are as long as each other; where one is shorter, the rest of the others is left alone.
 
+use crate::math::{self, LANES};
 use crate::numbers::{
-    ActivationTable, Alignment, FRACTION_BITS, Quantizer, ScoreScale, exponent, magnitude_bits, mantissa,
-    max_u32, min_u32, multiply_shift_16, scale_row,
+    ActivationTable, Alignment, FRACTION_BITS, Quantizer, ScoreScale, exponent, exponent_bf16,
+    magnitude_bits, mantissa, mantissa_bf16, max_u32, min_u32, multiply_shift_16, scale_row,
 };
 use crate::packing::{Format, Packed, ROWS};
-use crate::slices::{first, first_mut};
+use crate::slices::{first, first_mut, part, rows, rows_mut, split_mut};
 
 /// The largest [magnitude](magnitude_bits) in `v`; 0 for an empty one.
 #[cfg_attr(chip = "x86", inline(always))]
@@ -33,7 +34,7 @@ pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &
 /// Quantises `v` to int8, and zeroes the bytes of `q` beyond the length of `v`.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer) {
-    let (quantized, padding) = q.split_at_mut(v.len().min(q.len()));
+    let (quantized, padding) = split_mut(q, v.len().min(q.len()));
     for (q, &v) in quantized.iter_mut().zip(v) {
         *q = quantizer.quantize(v) as i8;
     }
@@ -81,6 +82,55 @@ pub fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> 
     squares
 }
 
+/// The exponent, as it is stored, of the largest of `gains` by magnitude; 0 of none. Four at a time, which saves the loop's own
+/// instructions.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn largest_exponent(gains: &[f32]) -> i32 {
+    let larger = |so_far, gain: &f32| max_u32(gain.to_bits() << 1, so_far);
+    let (fours, rest) = gains.as_chunks::<4>();
+    let largest = fours.iter().fold(0, |so_far, four| four.iter().fold(so_far, larger));
+    exponent(rest.iter().fold(largest, larger) >> 1)
+}
+
+/// `v[i] += x[i] / scale`, saturating.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn add_f32(v: &mut [i32], x: &[f32], scale: f32) {
+    if x.is_empty() {
+        return;
+    }
+    let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
+    for (v, &x) in v.iter_mut().zip(x) {
+        *v = v.saturating_add((x * inverse) as i32);
+    }
+}
+
+/// `out[i] = v[i] * scale`, with the scale cut to the 15 bits of its mantissa and to at most 2^98; numbers are below 2^30.
+/// What a chip without an FPU would take long for, the product of two floats, is one of integers.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn to_f32(out: &mut [f32], v: &[i32], scale: f32) {
+    let bits = scale.to_bits();
+    // v * scale = (v * mantissa / 2^16) * 2^(exponent - 125)
+    let (mantissa, up) = (mantissa(bits), (exponent(bits) - 125).min(98));
+    for (out, &v) in out.iter_mut().zip(v) {
+        *out = shifted(multiply_shift_16(v, mantissa) as f32, up);
+    }
+}
+
+/// `x * 2^up`, where both are normal numbers, or `x` is 0.
+#[cfg(not(soft_float))]
+#[inline(always)]
+fn shifted(x: f32, up: i32) -> f32 {
+    x * crate::numbers::power_of_two(up)
+}
+
+/// `x * 2^up`, where both are normal numbers, or `x` is 0.
+#[cfg(soft_float)]
+#[inline(always)]
+fn shifted(x: f32, up: i32) -> f32 {
+    let bits = x.to_bits();
+    f32::from_bits(if bits == 0 { 0 } else { bits.wrapping_add_signed(up << 23) })
+}
+
 /// Brings an int8 vector into the form in which this chip's [`matvec`] reads it: here, a word for each value.
 ///
 /// `x` is as long as a packed row, and `prepared` has at least [`prepared_len`](super::prepared_len) words.
@@ -96,7 +146,7 @@ pub fn prepare(_: Format, prepared: &mut [i32], x: &[i8]) {
 /// Sums are exact: a row has at most 65,535 columns, and `127² * 65,535 < 2^31`.
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let sum_shift = matrix.sum_shift();
-    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
+    let groups = rows(matrix.words, matrix.words_of_row * ROWS);
     let outs = out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS));
     for ((out, scales), group) in outs.zip(groups) {
         let sums = match matrix.format {
@@ -123,6 +173,50 @@ fn four_rows(group: &[u32], x: &[i32], weight: impl Fn(u32, usize) -> i32, weigh
     sums
 }
 
+/// `out[r] = Σ weights[r][c] x[c]` in f32.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn matvec_f32(out: &mut [f32], weights: &[f32], x: &[f32]) {
+    for (out, row) in out.iter_mut().zip(rows(weights, x.len())) {
+        *out = math::dot(row, x);
+    }
+}
+
+/// `out[t] = query · keys[t] * scale` in f32; position `t`'s key begins at `t * stride`.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn scores_f32(out: &mut [f32], query: &[f32], keys: &[f32], stride: usize, scale: f32) {
+    for (t, score) in out.iter_mut().enumerate() {
+        *score = math::dot(query, part(keys, t * stride, query.len())) * scale;
+    }
+}
+
+/// `sums[c] = Σ weights[t] values[t][c]` in f32; position `t`'s values begin at `t * stride`.
+///
+/// A few channels at a time, whose sums stay in registers over all positions.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn accumulate_f32(sums: &mut [f32], weights: &[f32], values: &[f32], stride: usize) {
+    let (eights, rest) = sums.as_chunks_mut::<LANES>();
+    let whole = LANES * eights.len();
+    for (i, sums) in eights.iter_mut().enumerate() {
+        *sums = weighted_sums(weights, values, LANES * i, stride);
+    }
+    for (i, sum) in rest.iter_mut().enumerate() {
+        [*sum] = weighted_sums(weights, values, whole + i, stride);
+    }
+}
+
+/// The sums of `N` channels from `channel` on.
+#[inline(always)]
+fn weighted_sums<const N: usize>(weights: &[f32], values: &[f32], channel: usize, stride: usize) -> [f32; N] {
+    let mut sums = [0.0; N];
+    for (t, &weight) in weights.iter().enumerate() {
+        let values = values.get(t * stride + channel..).and_then(|values| values.first_chunk::<N>());
+        for (sum, value) in sums.iter_mut().zip(values.unwrap_or(&[0.0; N])) {
+            *sum += weight * value;
+        }
+    }
+    sums
+}
+
 /// The exact sum of a row, weight by weight. Tests compare every kernel with it.
 pub fn row_sum(matrix: Packed<'_>, row: usize, x: &[i8]) -> i32 {
     let weights = matrix.format.weights_of_word();
@@ -141,7 +235,7 @@ pub fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], s
     let head = queries.len() / N;
     for (out, key) in out.iter_mut().zip(keys.chunks(stride.max(1))) {
         *out = [0; N];
-        for (out, query) in out.iter_mut().zip(queries.chunks_exact(head.max(1))) {
+        for (out, query) in out.iter_mut().zip(rows(queries, head)) {
             *out = query.iter().zip(key).map(|(&q, &k)| i32::from(q) * i32::from(k)).sum();
         }
     }
@@ -162,7 +256,7 @@ pub fn accumulate<const N: usize>(
     let head = sums.len() / N;
     for (t, values) in values.chunks(stride.max(1)).take(positions).enumerate() {
         let Some(pair) = weights.get(t / 2) else { return };
-        for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(pair) {
+        for (sums, word) in rows_mut(sums, head).zip(pair) {
             let weight = if t % 2 == 0 { word & 0xffff } else { word >> 16 };
             for (sum, &value) in sums.iter_mut().zip(values) {
                 *sum += weight * i32::from(value);
@@ -230,6 +324,34 @@ pub fn weights<const N: usize>(
     totals
 }
 
+/// Writes the scale of each position's key, and in the upper half of the value, as integers: mantissas of bfloat16, shifted
+/// left by `shifts`, then right to the largest exponents of all, which are returned. See
+/// [`attention`](crate::integer::attention).
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn align_scales(scales: &mut [i32], keys: &[u16], values: &[u16], shifts: [u32; 2]) -> [i32; 2] {
+    let mut largest = [0, 0];
+    for (&k, &v) in keys.iter().zip(values) {
+        largest = [max_u32(largest[0], k.into()), max_u32(largest[1], v.into())];
+    }
+    let exponents = largest.map(|largest| exponent_bf16(largest as u16));
+    let aligned = |scale: u16, i: usize| {
+        (mantissa_bf16(scale) << shifts[i]) >> min_u32((exponents[i] - exponent_bf16(scale)) as u32, 31)
+    };
+    for ((scale, &k), &v) in scales.iter_mut().zip(keys).zip(values) {
+        *scale = aligned(k, 0) | aligned(v, 1) << 16;
+    }
+    exponents
+}
+
+/// `v = (v * multiplier >> 16) >> shift`; a negative `shift` shifts left.
+#[cfg_attr(chip = "x86", inline(always))]
+pub fn rescale(v: &mut [i32], multiplier: i32, shift: i32) {
+    for v in v {
+        let product = multiply_shift_16(*v, multiplier);
+        *v = if shift >= 0 { product >> shift.min(31) } else { product << (-shift).min(31) };
+    }
+}
+
 /// `EXP2[i] = round(2^15 * 2^(-i / 256))`.
 pub(super) static EXP2: [u16; 256] = exp2_table();
 
@@ -258,6 +380,27 @@ fn power(distance: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::numbers::bits;
+
+    #[test]
+    fn logits_are_close_and_finite() {
+        let v = [0, 1 << 29, -(1 << 29), 12_345_678, -77_777, 65_536];
+        for scale in [1e-30f32, 1e-8, 0.7, 1.0, 1.999, 3e5] {
+            let mut out = [1.0; 6];
+            to_f32(&mut out, &v, scale);
+            for (out, v) in out.iter().zip(v) {
+                let exact = v as f32 * scale;
+                assert!(
+                    (out - exact).abs() <= exact.abs() / 16_384.0 + 4.0 * scale,
+                    "{v} {scale}: {out} {exact}"
+                );
+            }
+        }
+        for scale in [0.0, f32::MAX, f32::INFINITY, f32::NAN, 1e-45] {
+            let mut out = [1.0; 6];
+            to_f32(&mut out, &v, scale);
+            assert!(out.iter().all(|x| x.is_finite()), "{scale} {out:?}");
+        }
+    }
 
     #[test]
     fn the_table_is_rounded_powers_of_two() {

@@ -5,7 +5,9 @@ use crate::numbers::Quantizer;
 use crate::packing::Format;
 
 pub use super::portable::{
-    accumulate, activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to, scores, weights,
+    accumulate, accumulate_f32, activate, add_aligned, add_f32, align_scales, gain, gate, largest,
+    largest_exponent, matvec_f32, or_of_magnitudes, quantize_to, rescale, scores, scores_f32, to_f32,
+    weights,
 };
 pub use super::scalar32::{matvec, prepare};
 

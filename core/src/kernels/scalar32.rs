@@ -12,7 +12,7 @@
 use super::cast;
 use crate::numbers::{Quantizer, scale_row};
 use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
-use crate::slices::copy;
+use crate::slices::{copy, rows};
 
 /// Words of an int8 row whose sum, times 256, fits 32 bits: `256 * 4 * 128 * 127 * 127 < 2^31`.
 const INT8_BLOCK: usize = 128;
@@ -84,7 +84,7 @@ pub(super) fn quantize_int8(
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let Some((&offset, factors)) = prepared.split_first() else { return };
     let sum_shift = matrix.sum_shift();
-    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
+    let groups = rows(matrix.words, matrix.words_of_row * ROWS);
     for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
         let sums = match matrix.format {
             Format::Int8 => int8_rows(group, factors),

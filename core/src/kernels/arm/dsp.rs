@@ -25,10 +25,13 @@ use super::matvec::{self, Kernel, Product};
 use crate::kernels::portable;
 use crate::numbers::{Quantizer, ScoreScale};
 use crate::packing::{Format, Packed};
-use crate::slices::{copy, first_mut, split_mut};
+use crate::slices::{copy, first_mut, from, split_mut};
 
 pub use super::attention::weights;
 pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+pub use crate::kernels::portable::{
+    accumulate_f32, add_f32, align_scales, largest_exponent, matvec_f32, rescale, scores_f32, to_f32,
+};
 
 /// Brings an int8 vector into the form that the products read: first the amount that the weights' offset adds to a sum,
 /// then pairs of 16-bit factors.
@@ -570,7 +573,7 @@ fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], strid
             }
         }
     }
-    portable::dots(split_mut(out, even).1, queries, keys.get(even * stride..).unwrap_or_default(), stride);
+    portable::dots(split_mut(out, even).1, queries, from(keys, even * stride), stride);
 }
 
 /// The loop over `2 * pairs` keys, of which four channels are multiplied with those of two queries.

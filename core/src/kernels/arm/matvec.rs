@@ -2,7 +2,7 @@
 
 use crate::numbers::scale_row;
 use crate::packing::{Format, Packed, ROWS};
-use crate::slices::copy;
+use crate::slices::{copy, rows};
 
 /// A chip's kernel for one format.
 #[derive(Clone, Copy)]
@@ -82,7 +82,7 @@ fn long_rows(out: &mut [i32], matrix: Packed<'_>, offset: i32, factors: &[i32], 
     };
     // Undoes the kernel's shift: its result is the sum itself.
     let scales = [1 << (16 - matrix.format.sum_shift()); ROWS];
-    let groups = matrix.words.chunks_exact((matrix.words_of_row * ROWS).max(1));
+    let groups = rows(matrix.words, matrix.words_of_row * ROWS);
     for ((out, row_scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
         let mut sums = [-offset; ROWS];
         let blocks = group.chunks(ROWS * block).zip(factors.chunks((kernel.factors)(block).max(1)));

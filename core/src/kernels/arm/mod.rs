@@ -29,6 +29,7 @@ pub(super) mod thumb2;
 pub(super) mod v6m;
 
 use super::portable;
+use crate::slices::{from, rows_mut};
 
 /// Adds the last of an odd number of positions, which kernels that take two at a time leave over; see
 /// [`portable::accumulate`].
@@ -41,8 +42,8 @@ fn accumulate_last<const N: usize>(
 ) {
     let (head, pairs) = (sums.len() / N, positions / 2);
     let (Some(word), false) = (weights.get(pairs), positions.is_multiple_of(2)) else { return };
-    let last = values.get(2 * pairs * stride..).unwrap_or_default();
-    for (sums, word) in sums.chunks_exact_mut(head.max(1)).zip(word) {
+    let last = from(values, 2 * pairs * stride);
+    for (sums, word) in rows_mut(sums, head).zip(word) {
         for (sum, &value) in sums.iter_mut().zip(last) {
             *sum += (word & 0xffff) * i32::from(value);
         }

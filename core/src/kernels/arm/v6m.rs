@@ -26,7 +26,8 @@ use crate::numbers::{Quantizer, ScoreScale};
 use crate::packing::{Format, Packed};
 
 pub use crate::kernels::portable::{
-    activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to,
+    accumulate_f32, activate, add_aligned, add_f32, align_scales, gain, gate, largest, largest_exponent,
+    matvec_f32, or_of_magnitudes, quantize_to, rescale, scores_f32, to_f32,
 };
 
 /// Words of an int4 row whose products are added up before the upper half is taken.

@@ -90,8 +90,8 @@ unsafe fn eight_dots<const N: usize>(
 ) -> __m256i {
     let head = queries.len() / N;
     let mut sums = [_mm256_setzero_si256(); 4];
-    for channel in (0..head).step_by(8) {
-        let queries = queries.as_ptr();
+    for eight in 0..head / 8 {
+        let (channel, queries) = (8 * eight, queries.as_ptr());
         // SAFETY: eight channels of each query, and of each key.
         unsafe {
             let query = two_eights(queries.add(channel), queries.add((N - 1) * head + channel));
@@ -132,7 +132,8 @@ pub(super) fn accumulate<const N: usize>(
     if !in_eights::<N>(values, head, stride, positions) || weights.len() < positions.div_ceil(2) {
         return portable::accumulate(sums, weights, values, stride, positions);
     }
-    for channel in (0..head).step_by(8) {
+    for eight in 0..head / 8 {
+        let channel = 8 * eight;
         let mut eights = [_mm256_setzero_si256(); N];
         // SAFETY: eight channels at each of `positions` positions.
         unsafe {
@@ -196,7 +197,8 @@ fn fold<const N: usize>(eight: __m256i, join: impl Fn(i32, i32) -> i32) -> [i32;
     let mut numbers = [0; 8];
     // SAFETY: eight numbers are written.
     unsafe { _mm256_storeu_si256(numbers.as_mut_ptr().cast(), eight) };
-    core::array::from_fn(|n| numbers[n..].iter().copied().step_by(N).reduce(&join).unwrap_or_default())
+    let joined = |a: [i32; N], b: [i32; N]| core::array::from_fn(|n| join(a[n], b[n]));
+    numbers.as_chunks::<N>().0.iter().copied().reduce(joined).unwrap_or([0; N])
 }
 
 /// See [`portable::weights`].

@@ -7,19 +7,12 @@
 use core::arch::x86_64::*;
 
 use super::layout::{Operands, offset, plane_len, planes};
-use crate::kernels::Work;
 use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
 /// Steps of a register for which sums of int4 or ternary products fit 16 bits: `4 * 4 * 15 * 127 < 2^15`.
 const BLOCK: usize = 4;
-
-/// Does `work`, compiled for these instructions.
-#[target_feature(enable = "avx2")]
-pub(super) fn run(work: impl Work) {
-    work.run();
-}
 
 /// Brings an int8 vector into the form of [`layout`](super::layout).
 #[target_feature(enable = "avx2")]
@@ -135,21 +128,19 @@ unsafe fn sums<const GROUPS: usize, const PLANES: usize>(
     let whole = length / 8 * 8;
     // SAFETY: a step reads eight words, the last one four, of groups and planes that have `length` of them.
     unsafe {
-        if PLANES == 1 {
-            for i in (0..whole).step_by(8) {
-                add_pairs(&mut sums, step::<GROUPS, PLANES, false>(words, operands, i));
-            }
-        } else {
-            for block in (0..whole).step_by(8 * BLOCK) {
-                let mut products = [zero; GROUPS];
-                for i in (block..whole.min(block + 8 * BLOCK)).step_by(8) {
-                    let more = step::<GROUPS, PLANES, false>(words, operands, i);
-                    for (products, more) in products.iter_mut().zip(more) {
-                        *products = _mm256_add_epi16(*products, more);
-                    }
+        let mut i = 0;
+        while i < whole {
+            let mut products = step::<GROUPS, PLANES, false>(words, operands, i);
+            i += 8;
+            let end = if PLANES == 1 { i } else { whole.min(i + 8 * (BLOCK - 1)) };
+            while i < end {
+                let more = step::<GROUPS, PLANES, false>(words, operands, i);
+                for (products, more) in products.iter_mut().zip(more) {
+                    *products = _mm256_add_epi16(*products, more);
                 }
-                add_pairs(&mut sums, products);
+                i += 8;
             }
+            add_pairs(&mut sums, products);
         }
         if whole < length {
             add_pairs(&mut sums, step::<GROUPS, PLANES, true>(words, operands, whole));

@@ -7,17 +7,10 @@
 use core::arch::x86_64::*;
 
 use super::layout::Operands;
-use crate::kernels::Work;
 use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
 
 /// Rows that are multiplied at once: four groups.
 const ROWS_AT_ONCE: usize = 4 * ROWS;
-
-/// Does `work`, compiled for these instructions.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) fn run(work: impl Work) {
-    work.run();
-}
 
 /// See [`portable::matvec`](crate::kernels::portable::matvec).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -71,8 +64,8 @@ unsafe fn sums<const GROUPS: usize, const PLANES: usize>(
     let whole = length / 16 * 16;
     // SAFETY: a step reads as many words as the mask says of groups and planes that have `length` of them.
     unsafe {
-        for i in (0..whole).step_by(16) {
-            step(&mut sums, words, operands, i, !0);
+        for i in 0..length / 16 {
+            step(&mut sums, words, operands, 16 * i, !0);
         }
         if whole < length {
             step(&mut sums, words, operands, whole, mask(length - whole));

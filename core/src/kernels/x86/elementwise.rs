@@ -4,6 +4,7 @@ use core::arch::x86_64::*;
 
 use crate::kernels::portable;
 use crate::numbers::{ACTIVATION_STEPS, ActivationTable};
+use crate::slices::from;
 
 /// See [`portable::activate`].
 #[target_feature(enable = "avx2")]
@@ -33,7 +34,7 @@ pub(super) fn gate(x: &mut [i32], up: &[i32], up_cut: u32, curve: ActivationTabl
             _mm256_storeu_si256(x.as_mut_ptr().cast(), _mm256_mullo_epi32(bent, up));
         }
     }
-    portable::gate(rest, up.get(whole..).unwrap_or_default(), up_cut, curve);
+    portable::gate(rest, from(up, whole), up_cut, curve);
 }
 
 /// See [`ActivationTable::activate`].

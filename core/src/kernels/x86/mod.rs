@@ -9,15 +9,14 @@ mod avx2;
 mod avx512;
 mod detect;
 mod elementwise;
+mod float;
 mod layout;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Work, portable};
-use crate::numbers::{ActivationTable, Quantizer, ScoreScale};
+use super::portable;
+use crate::numbers::{ActivationTable, Alignment, Quantizer, ScoreScale};
 use crate::packing::{Format, Packed};
-
-pub use super::portable::{add_aligned, gain, largest, or_of_magnitudes, quantize_to};
 
 /// Which instructions the inner loops use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,16 +106,39 @@ macro_rules! dispatch {
     };
 }
 
-/// See [`super::vectorised`].
-#[inline(always)]
-pub fn vectorised(work: impl Work) {
-    match Kernel::in_use() {
-        Kernel::Portable => work.run(),
-        // SAFETY: the machine has AVX2.
-        Kernel::Avx2 => unsafe { avx2::run(work) },
-        // SAFETY: the machine has AVX-512 and VNNI.
-        Kernel::Avx512 => unsafe { avx512::run(work) },
-    }
+/// Defines kernels that are the portable loops, compiled once more for AVX2.
+macro_rules! compiled_for_avx2 {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) $(-> $output:ty)?;)*) => {
+        mod compiled {
+            use super::{Alignment, Quantizer, portable};
+
+            $(
+                #[target_feature(enable = "avx2")]
+                pub(super) fn $name($($argument: $type),*) $(-> $output)? {
+                    portable::$name($($argument),*)
+                }
+            )*
+        }
+        $(
+            #[doc = concat!("See [`portable::", stringify!($name), "`].")]
+            pub fn $name($($argument: $type),*) $(-> $output)? {
+                dispatch!(compiled::$name($($argument),*))
+            }
+        )*
+    };
+}
+
+compiled_for_avx2! {
+    fn largest(v: &[i32]) -> u32;
+    fn or_of_magnitudes(v: &[i32]) -> u32;
+    fn quantize_to(q: &mut [i8], v: &[i32], quantizer: Quantizer);
+    fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment);
+    fn gain(x: &mut [i32], shift: u32, gains: &[f32], largest_exponent: i32) -> u64;
+    fn largest_exponent(gains: &[f32]) -> i32;
+    fn align_scales(scales: &mut [i32], keys: &[u16], values: &[u16], shifts: [u32; 2]) -> [i32; 2];
+    fn rescale(v: &mut [i32], multiplier: i32, shift: i32);
+    fn add_f32(v: &mut [i32], x: &[f32], scale: f32);
+    fn to_f32(out: &mut [f32], v: &[i32], scale: f32);
 }
 
 /// See [`portable::activate`].
@@ -183,4 +205,19 @@ pub fn weights<const N: usize>(
     headroom: u32,
 ) -> [u32; N] {
     dispatch!(attention::weights(scores, scales, largest, headroom))
+}
+
+/// See [`portable::matvec_f32`].
+pub fn matvec_f32(out: &mut [f32], weights: &[f32], x: &[f32]) {
+    dispatch!(float::matvec_f32(out, weights, x));
+}
+
+/// See [`portable::scores_f32`].
+pub fn scores_f32(out: &mut [f32], query: &[f32], keys: &[f32], stride: usize, scale: f32) {
+    dispatch!(float::scores_f32(out, query, keys, stride, scale));
+}
+
+/// See [`portable::accumulate_f32`].
+pub fn accumulate_f32(sums: &mut [f32], weights: &[f32], values: &[f32], stride: usize) {
+    dispatch!(float::accumulate_f32(sums, weights, values, stride));
 }
