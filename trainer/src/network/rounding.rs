@@ -91,7 +91,8 @@ mod tests {
     use super::*;
     use crate::network::differences::values;
     use crate::sizing::presets::STORIES_260K;
-    use pipsqueak::internal::integer::quantize::{mantissa, quantize, quantize_bf16};
+    use pipsqueak::internal::integer::quantize::{quantize, quantize_bf16};
+    use pipsqueak::internal::numbers::mantissa_bf16;
 
     const UNIT: f64 = 1.0 / (1 << 20) as f64;
 
@@ -120,7 +121,7 @@ mod tests {
         let mut q = vec![0; config.kv_width()];
         let bits = quantize_bf16(&mut q, &integers(&x[key.clone()]), UNIT as f32);
         let scale = f64::from(f32::from_bits(u32::from(bits) << 16));
-        assert!(mantissa(bits) >= 128);
+        assert!(mantissa_bf16(bits) >= 128);
         round_qkv(&mut x, &config);
         let same = x[key].iter().zip(&q).filter(|(x, q)| (*x - f64::from(**q) * scale).abs() < 1e-6 * scale);
         assert!(same.count() >= q.len() - 1, "{q:?}");
