@@ -101,7 +101,7 @@ fn a_run_tells_how_it_goes_and_draws_it() {
         assert!(said.contains(part), "no «{part}» in {said}");
     }
     let svg = fs::read_to_string(folder.join("m.svg")).unwrap();
-    assert!(svg.contains("m.pip: stories.txt") && svg.matches("<circle").count() == 20, "{svg}");
+    assert!(svg.contains("m.pip: stories.txt") && svg.matches("<circle").count() == 22, "{svg}");
 }
 
 /// A text that is too short for the model: the losses fall, and rise again.

@@ -26,15 +26,16 @@ fn last_step(curve: &Curve) -> u64 {
     steps.max().unwrap_or(0).max(1)
 }
 
-/// An SVG of the training and the validation loss over the steps; empty where there is nothing to draw.
+/// An SVG of the training and the validation loss over the steps, with a ring at the step whose weights are `written`; empty
+/// where there is nothing to draw.
 ///
 /// # Errors
 /// If drawing fails.
-pub fn svg(curve: &Curve, title: &str) -> Result<String> {
+pub fn svg(curve: &Curve, title: &str, written: u64) -> Result<String> {
     let mut svg = String::new();
     if let Some((least, largest)) = range(curve) {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&area, curve, title, least..largest)?;
+        draw(&area, curve, (title, written), least..largest)?;
         area.present().map_err(failed)?;
     }
     Ok(files::marked_plot(&svg))
@@ -43,7 +44,7 @@ pub fn svg(curve: &Curve, title: &str) -> Result<String> {
 fn draw(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
     curve: &Curve,
-    title: &str,
+    (title, written): (&str, u64),
     losses: std::ops::Range<f64>,
 ) -> Result<()> {
     area.fill(&WHITE).map_err(failed)?;
@@ -67,6 +68,12 @@ fn draw(
     }
     let dots = curve.validation.iter().map(|&point| Circle::new(point, 3, VALIDATION.filled()));
     chart.draw_series(dots).map_err(failed)?;
+    let best = curve.validation.iter().filter(|&&(step, _)| step == written);
+    chart
+        .draw_series(best.map(|&point| Circle::new(point, 6, BLACK.stroke_width(2))))
+        .map_err(failed)?
+        .label("weights written")
+        .legend(move |(x, y)| Circle::new((x + 9, y), 5, BLACK.stroke_width(2)));
     let mut legend = chart.configure_series_labels();
     legend.position(SeriesLabelPosition::UpperRight).background_style(WHITE).border_style(BLACK.mix(0.2));
     legend.label_font(("sans-serif", 14)).margin(8);
@@ -107,12 +114,20 @@ mod tests {
 
     #[test]
     fn both_losses_are_drawn_and_named() {
-        let svg = svg(&curve(), "a < b & c").unwrap();
+        let svg = svg(&curve(), "a < b & c", 200).unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
-        for part in ["training", "validation", "a &lt; b &amp; c", "#1F77B4", "#D62728", "nats a token"] {
+        for part in [
+            "training",
+            "validation",
+            "weights written",
+            "a &lt; b &amp; c",
+            "#1F77B4",
+            "#D62728",
+            "nats a token",
+        ] {
             assert!(svg.contains(part), "no «{part}»");
         }
-        assert_eq!(svg.matches("<circle").count(), 3);
+        assert_eq!(svg.matches("<circle").count(), 3 + 1 + 1);
     }
 
     #[test]
@@ -124,7 +139,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_of_nothing() {
-        assert_eq!(svg(&Curve::default(), "").unwrap(), "");
+        assert_eq!(svg(&Curve::default(), "", 0).unwrap(), "");
         assert_eq!(terminal(&Curve::default(), 80), "");
     }
 }

@@ -60,7 +60,7 @@ impl Train {
         if curve.validation.last().is_none_or(|&(step, _)| step < training.steps) {
             curve.validation.push((training.steps, loss_f32));
         }
-        self.draw(&curve, data)?;
+        self.draw(&curve, training.steps, data)?;
         let model = file.model()?;
         println!("\nwritten        {}", self.out.display());
         print_footprint(model.config(), model.precision(), model.file_bytes() as u64);
@@ -83,9 +83,9 @@ impl Train {
     }
 
     /// The loss curve: a file beside the model, and on the terminal where this is one.
-    fn draw(&self, curve: &Curve, data: &Data) -> Result<()> {
+    fn draw(&self, curve: &Curve, written: u64, data: &Data) -> Result<()> {
         if let Some(path) = self.plot() {
-            let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name))?;
+            let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name), written)?;
             match files::write(&path, Kind::Plot, |out| out.write_all(svg.as_bytes())) {
                 Ok(()) => println!("\nloss curve     {}", path.display()),
                 Err(error) => eprintln!("warning: {error:#}"),
