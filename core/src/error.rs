@@ -234,6 +234,13 @@ impl Sentence {
         self.digit(value % 10)
     }
 
+    pub(crate) const fn signed(&mut self, value: i32) -> &mut Self {
+        if value < 0 {
+            self.text("-");
+        }
+        self.number(value.unsigned_abs() as usize)
+    }
+
     const fn digit(&mut self, value: usize) -> &mut Self {
         match "0123456789ABCDEF".split_at_checked(value) {
             Some((_, from)) => match from.split_at_checked(1) {

@@ -5,6 +5,8 @@ use core::fmt;
 use crate::error::Sentence;
 use crate::file::Golden;
 use crate::generator::Generator;
+#[cfg(feature = "self-test")]
+use crate::kernels::checks::{self, Room};
 
 /// The first thing that [`Generator::self_test`] found to be different. Its `Display` is one sentence, without the full
 /// stop.
@@ -25,6 +27,19 @@ pub enum Difference {
     Logits {
         /// Which of the tokens, from 0 on.
         place: usize,
+    },
+    /// A kernel gives another result than the portable one, which defines it. Found only with the feature `self-test`.
+    Kernel {
+        /// The kernel.
+        name: &'static str,
+        /// The lengths of what it was given: rows and columns, or positions, a head's channels and a row's, or the values.
+        lengths: [usize; 3],
+        /// Which of the results, from 0 on.
+        place: usize,
+        /// What this machine's kernel gives.
+        found: i32,
+        /// What the portable one gives.
+        expected: i32,
     },
     /// The model file has no golden run, or one that its own tokenizer can't read.
     NoGoldenRun,
@@ -47,6 +62,16 @@ impl fmt::Display for Difference {
                 s.text("the logits of token ").number(place);
                 s.text(" of the golden run differ, though not the token");
             }
+            Difference::Kernel { name, lengths: [a, b, c], place, found, expected } => {
+                s.text("the kernel ")
+                    .text(name)
+                    .text(" gives ")
+                    .signed(found)
+                    .text(", not ")
+                    .signed(expected);
+                s.text(", at ").number(place).text(" of lengths ");
+                s.number(a).text(", ").number(b).text(", ").number(c);
+            }
             Difference::NoGoldenRun => {
                 s.text("the model file has no golden run to compare with: export it again");
             }
@@ -60,6 +85,10 @@ impl core::error::Error for Difference {}
 impl Generator<'_, '_> {
     /// Generates the golden run of the model's file, and compares every token and every logit with those of the machine
     /// that wrote it: a chip that passes computes as the PC does. The present text is forgotten.
+    ///
+    /// With the feature `self-test`, the chip's own kernels are compared with the portable ones first, on many lengths, which
+    /// takes some seconds on a small chip and a few KB of flash. They work in the memory of the cached keys; a model whose
+    /// keys take less than 4 KB, or one in f32, has its golden run compared only.
     ///
     /// ```
     /// # fn main() -> Result<(), pipsqueak::Error> {
@@ -76,6 +105,8 @@ impl Generator<'_, '_> {
     /// # Errors
     /// The first difference.
     pub fn self_test(&mut self) -> Result<(), Difference> {
+        #[cfg(feature = "self-test")]
+        self.check_kernels()?;
         let golden = *self.model().golden();
         let (tokens, fingerprints) = (golden.tokens.as_chunks().0, golden.fingerprints.as_chunks().0);
         let started = self.start(golden.prompt, Golden::SAMPLING, golden.seed).is_ok();
@@ -92,5 +123,30 @@ impl Generator<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    #[cfg(feature = "self-test")]
+    fn check_kernels(&mut self) -> Result<(), Difference> {
+        let Some(mut room) = Room::new(self.decoder.lend_cache()) else { return Ok(()) };
+        match checks::check(&mut room) {
+            Ok(_) => Ok(()),
+            Err(checks::Difference { kernel: name, lengths, place, found, expected }) => {
+                Err(Difference::Kernel { name, lengths, place, found, expected })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_kernel_that_differs_is_named_with_its_lengths() {
+        let (lengths, place, found, expected) = ([7, 100, 0], 3, -12, 12);
+        let difference = Difference::Kernel { name: "int8 product", lengths, place, found, expected };
+        let sentence = "the kernel int8 product gives -12, not 12, at 3 of lengths 7, 100, 0";
+        assert_eq!(difference.to_string(), sentence);
     }
 }

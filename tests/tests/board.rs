@@ -22,10 +22,14 @@ struct Chip(Session);
 
 impl Chip {
     fn boot(board: Board, name: &str, file: &ModelFile) -> Chip {
+        Chip::boot_with(board, name, file, Options::default())
+    }
+
+    fn boot_with(board: Board, name: &str, file: &ModelFile, options: Options) -> Chip {
         // A file of its own, since tests run side by side.
         let path = temporary(&format!("{name}-{}.pip", board.name()));
         file.save(&path).unwrap();
-        let image = firmware::build(board, &path, Options::default()).unwrap();
+        let image = firmware::build(board, &path, options).unwrap();
         let mut session = Session::boot(board, &image).unwrap();
         session.read_until("> ", PATIENCE).unwrap();
         Chip(session)
@@ -92,6 +96,14 @@ fn the_board_writes_what_the_pc_writes() {
     for (name, config) in shapes() {
         assert_identical(Board::Mps2An386, name, &config);
     }
+}
+
+#[test]
+fn a_board_with_the_kernels_checks_tests_them_too() {
+    let (board, file) = (Board::Mps2An386, random_model(&shapes()[0].1, Precision::Int8));
+    let options = Options { self_test: true, ..Options::default() };
+    let mut chip = Chip::boot_with(board, "self-test", &file, options);
+    assert_eq!(chip.ask(":selftest"), "ok");
 }
 
 /// As in `firmware/src/bin/checks.rs`, whose image takes any model.

@@ -1,12 +1,10 @@
 //! Every kernel that this machine can run, against sums taken weight by weight and against the portable kernel: every
 //! length, extremes, rows that do not fill a group, layouts that start anywhere, and whole models.
 
-#[path = "../../firmware/src/kernel_checks.rs"]
-mod kernel_checks;
-
 use std::sync::Mutex;
 
 use pipsqueak::internal::SplitMix64;
+use pipsqueak::internal::kernels::checks::{BYTES, Room, check};
 use pipsqueak::internal::kernels::{self, portable, prepared_len};
 use pipsqueak::internal::numbers::{ACTIVATION_STEPS, ActivationTable, ScoreScale, scale_row};
 use pipsqueak::internal::packing::{Format, Packed, ROWS};
@@ -94,8 +92,8 @@ fn check_product(
 #[test]
 fn what_boards_check_too() {
     with_every_kernel(|kernel| {
-        let mut room = Box::new(kernel_checks::Room::NEW);
-        match kernel_checks::check(&mut room) {
+        let mut memory = vec![0; BYTES];
+        match check(&mut Room::new(&mut memory).expect("enough memory")) {
             Ok(count) => assert!(count > 1_000_000, "{kernel}: {count} results compared"),
             Err(difference) => panic!("{kernel}: {difference}"),
         }

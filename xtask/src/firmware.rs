@@ -17,6 +17,16 @@ use crate::{paths, process};
 pub struct Options {
     /// The defmt log, over the board's second serial port.
     pub log: bool,
+    /// `:selftest` also compares the chip's kernels with the portable ones.
+    pub self_test: bool,
+}
+
+impl Options {
+    /// The firmware's features that these are.
+    fn features(self) -> String {
+        let features = [(self.log, "defmt"), (self.self_test, "self-test")];
+        features.iter().filter(|(is_on, _)| *is_on).map(|(_, name)| *name).collect::<Vec<_>>().join(",")
+    }
 }
 
 /// Builds the firmware for `board` with the model in the file `model`; returns the image, an ELF file of its own for
@@ -70,15 +80,15 @@ fn build_without_model(toolchain: &Toolchain, board: Board, program: &str) -> Re
 
 /// cargo in the firmware's workspace, for a board and a model.
 fn cargo(toolchain: &Toolchain, subcommand: &str, board: Board, model: &Path, options: Options) -> Command {
-    let mut command = bare_cargo(toolchain, subcommand, board, if options.log { "defmt" } else { "" });
+    let mut command = bare_cargo(toolchain, subcommand, board, &options.features());
     command.env("PIPSQUEAK_MODEL", model);
     command
 }
 
 /// clippy for every program of the firmware, the one that counts instructions among them.
 pub fn clippy(toolchain: &Toolchain, board: Board, model: &Path, options: Options) -> Command {
-    let features = if options.log { "instructions,defmt" } else { "instructions" };
-    let mut command = bare_cargo(toolchain, "clippy", board, features);
+    let features = format!("instructions,{}", options.features());
+    let mut command = bare_cargo(toolchain, "clippy", board, &features);
     command.args(["--lib", "--bins"]).env("PIPSQUEAK_MODEL", model).args(["--", "-D", "warnings"]);
     command
 }
@@ -105,7 +115,8 @@ fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     let log = if options.log { "-log" } else { "" };
-    Ok(format!("{}{log}-{:016x}.elf", board.name(), hasher.finish()))
+    let self_test = if options.self_test { "-self-test" } else { "" };
+    Ok(format!("{}{log}{self_test}-{:016x}.elf", board.name(), hasher.finish()))
 }
 
 /// What the firmware's build would refuse, said sooner and alone.

@@ -9,6 +9,7 @@ use xtask::board::Board;
 use xtask::commands;
 use xtask::commands::bench::Outcome;
 use xtask::commands::demo::Source;
+use xtask::firmware::Options;
 use xtask::packages::Consent;
 
 /// Installs what is missing, then demonstrates, runs and tests Pipsqueak.
@@ -62,7 +63,7 @@ enum Task {
     },
     /// Boots the firmware with a model in QEMU, its serial port on this terminal.
     ///
-    /// Type a prompt, or :help; :quit or Ctrl-C ends it.
+    /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
         cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run")]
     Run {
@@ -72,6 +73,9 @@ enum Task {
         /// Print the firmware's log to stderr.
         #[arg(long)]
         log: bool,
+        /// Let :selftest compare the chip's kernels with the portable ones, too; takes a few KB of flash.
+        #[arg(long)]
+        self_test: bool,
         #[command(flatten)]
         board: BoardOption,
     },
@@ -141,7 +145,9 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, board } => commands::run::run(board.board, model, log),
+        Task::Run { model, log, self_test, board } => {
+            commands::run::run(board.board, model, Options { log, self_test })
+        }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())
         }

@@ -110,6 +110,12 @@ impl<'m> IntegerStep<'m> {
         let cache = Cache { keys, values: cached_values, key_scales, value_scales, stride, scores, scales };
         IntegerStep { format, batch, batch_len, tokens: 0, position: 0, values, quantized, cache, logits }
     }
+
+    /// The bytes of the cached keys.
+    #[cfg(feature = "self-test")]
+    pub(crate) fn lend_cache(&mut self) -> &mut [u8] {
+        kernels::cast::bytes_mut(self.cache.keys)
+    }
 }
 
 impl<'m> Vectors<'m> {

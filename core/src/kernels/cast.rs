@@ -50,6 +50,8 @@ unsafe impl Plain for f32 {}
 // SAFETY: as above.
 unsafe impl Plain for i32 {}
 // SAFETY: as above.
+unsafe impl Plain for u32 {}
+// SAFETY: as above.
 unsafe impl Plain for u16 {}
 // SAFETY: as above.
 unsafe impl Plain for i8 {}
@@ -66,6 +68,13 @@ pub fn take<'m, T: Plain>(bytes: &mut &'m mut [u8], length: usize) -> &'m mut [T
     // `align_to_mut`'s business.
     let (before, values, _) = unsafe { taken.align_to_mut::<T>() };
     if before.is_empty() { values } else { &mut [] }
+}
+
+/// Signed bytes as unsigned ones.
+#[cfg(feature = "self-test")]
+pub fn bytes_mut(values: &mut [i8]) -> &mut [u8] {
+    // SAFETY: a u8 has every bit pattern that an i8 has, and the same size.
+    unsafe { values.align_to_mut::<u8>() }.1
 }
 
 /// The bytes from the first word's boundary on.

@@ -8,6 +8,8 @@
 #[cfg(any(chip = "dsp", chip = "thumb2", chip = "v6m"))]
 mod arm;
 pub mod cast;
+#[cfg(feature = "self-test")]
+pub mod checks;
 mod claim;
 pub mod portable;
 mod root;

@@ -6,15 +6,11 @@
 #![no_std]
 #![no_main]
 
-#[path = "../kernel_checks.rs"]
-mod kernel_checks;
-
 use embedded_io::Write;
+use pipsqueak::internal::kernels::checks::{self, Room};
 use pipsqueak::{Error, Generator, Memory, Model, Sampling};
 use pipsqueak_firmware::boards::{self, ThisBoard};
 use static_cell::ConstStaticCell;
-
-use crate::kernel_checks::{Room, check};
 
 /// As in `tests/tests/board.rs`.
 const PROMPT: &str = "Once";
@@ -22,7 +18,7 @@ const SAMPLING: Sampling = Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, 
 const SEED: u64 = 5;
 const LENGTH: u32 = 100;
 
-static ROOM: ConstStaticCell<Room> = ConstStaticCell::new(Room::NEW);
+static ROOM: ConstStaticCell<[u8; checks::BYTES]> = ConstStaticCell::new([0; checks::BYTES]);
 static MEMORY: ConstStaticCell<Memory<160_000>> = ConstStaticCell::new(Memory::new());
 
 #[boards::entry]
@@ -53,7 +49,8 @@ fn fingerprint(model: Model<'_>) -> Result<u32, Error> {
 }
 
 fn print_checks(serial: &mut impl Write) -> bool {
-    match check(ROOM.take()) {
+    let Some(mut room) = Room::new(ROOM.take()) else { return fail("the checks have too little memory", serial) };
+    match checks::check(&mut room) {
         Ok(count) => writeln!(serial, "checked {count}\nend").is_ok(),
         Err(difference) => fail(difference, serial),
     }

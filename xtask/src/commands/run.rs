@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::board::Board;
+use crate::firmware::Options;
 use crate::packages::Consent;
 use crate::toolchain::{Toolchain, own_cargo};
 use crate::{firmware, paths, process, qemu, terminal};
@@ -19,8 +20,9 @@ fn run_with_log_decoder() -> Result<()> {
 }
 
 /// Builds the firmware with `model`, or with the demo's last one, and boots it.
-pub fn run(board: Board, model: Option<PathBuf>, log: bool) -> Result<()> {
+pub fn run(board: Board, model: Option<PathBuf>, options: Options) -> Result<()> {
     let model = model.unwrap_or_else(paths::demo_model);
+    let Options { log, .. } = options;
     if log && !board.has_log() {
         bail!("{} has no second serial port, and so no log; leave --log out.", board.name());
     }
@@ -35,6 +37,6 @@ pub fn run(board: Board, model: Option<PathBuf>, log: bool) -> Result<()> {
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     qemu::find_or_install(board, Consent::new(false))?;
-    let image = firmware::build_with(&toolchain, board, &model, firmware::Options { log })?;
+    let image = firmware::build_with(&toolchain, board, &model, options)?;
     terminal::interact(board, &image, log)
 }
