@@ -1,10 +1,10 @@
-//! Small transformer language models on microcontrollers.
+#![doc = include_str!("../README.md")]
 //!
-//! No operating system, no heap: a [`Model`] is read in place from flash, everything that changes lies in a statically
-//! sized [`Memory`], and a [`Generator`] turns a prompt into text. The same file, prompt and seed give the same tokens
-//! and logits, bit for bit, on a PC and on every chip.
+//! # Where to look
 //!
-//! Not here, and not to come: allocation, tensors, autograd.
+//! [`include_model!`] and [`Embedded`] for a model in the program; [`Model`], [`Memory`] and [`Buffers`] for one from elsewhere;
+//! [`Generator`] for everything that it does, with [`Sampling`], [`Progress`], [`Choices`] and [`Prefix`]. [`Error`] is one sentence.
+//! [`Config`] and [`Precision`] describe a model, [`Tokenizer`] its tokens.
 #![cfg_attr(not(test), no_std)]
 
 mod choices;
@@ -100,8 +100,3 @@ pub mod internal {
         pub use crate::tokenizer::*;
     }
 }
-
-/// The README's program compiles and runs as it stands.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
