@@ -4,7 +4,7 @@
 //! is then a view of it, which leaves every weight where it lies in flash.
 //!
 //! ```
-//! use pipsqueak::file::Header;
+//! use pipsqueak::internal::file::Header;
 //!
 //! # fn main() -> Result<(), postcard::Error> {
 //! # let mut bytes = [0; 16];
@@ -40,7 +40,7 @@ pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 /// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
 ///
 /// ```
-/// assert_eq!(pipsqueak::file::checksum(b"123456789"), 0xcbf4_3926);
+/// assert_eq!(pipsqueak::internal::file::checksum(b"123456789"), 0xcbf4_3926);
 /// ```
 pub const fn checksum(bytes: &[u8]) -> u32 {
     CRC.checksum(bytes)

@@ -134,6 +134,25 @@ impl<'a, 'm> Generator<'a, 'm> {
     /// Does a slice of the work for the next piece of text: half a layer, or a part of the logits. The other tasks of a
     /// chip, such as a watchdog or a radio, can run between two slices. [`next_piece`](Self::next_piece) does all slices of
     /// a piece, with the same bits.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::{Progress, Sampling};
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a time", Sampling::default(), 42)?;
+    /// let mut slices = 0;
+    /// let first = loop {
+    ///     match generator.advance() {
+    ///         Progress::Working => slices += 1, // feed the watchdog here
+    ///         Progress::Piece(piece) => break piece,
+    ///         Progress::Ended => break "",
+    ///     }
+    /// };
+    /// println!("«{first}» in {slices} slices");
+    /// # assert!(slices > 3 && !first.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn advance(&mut self) -> Progress<'_> {
         self.advance_with(|_| ())
     }
@@ -141,6 +160,26 @@ impl<'a, 'm> Generator<'a, 'm> {
     /// As [`advance`](Self::advance), with a say in what comes next: `filter` sees the logits of the next token, by id,
     /// and may change them before one is chosen. A token with a logit of `f32::NEG_INFINITY` is never chosen; if
     /// all have it, the text ends.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::{Progress, Sampling};
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a time", Sampling::GREEDY, 0)?;
+    /// let dot = generator.model().tokenizer().encode(".").flatten().next();
+    /// let no_dot = |logits: &mut [f32]| {
+    ///     if let Some(logit) = dot.and_then(|dot| logits.get_mut(usize::from(dot))) {
+    ///         *logit = f32::NEG_INFINITY;
+    ///     }
+    /// };
+    /// while generator.tokens() < 20 {
+    ///     if let Progress::Piece(piece) = generator.advance_with(no_dot) {
+    ///         assert!(!piece.contains('.'));
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn advance_with(&mut self, filter: impl FnOnce(&mut [f32])) -> Progress<'_> {
         if self.ended {
             Progress::Ended
@@ -155,6 +194,17 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// The next token; `None` once the model has ended its text.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::{Progress, Sampling};
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a", Sampling::GREEDY, 0)?;
+    /// let token = generator.next_token().unwrap();
+    /// assert_eq!(&generator.model().tokenizer().decode(token)[..], b" time");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn next_token(&mut self) -> Option<u16> {
         self.next_token_with(|_| ())
     }
@@ -172,6 +222,18 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// The logits of the next token `[vocab]`: what the model thinks of each, before any sampling.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::{Progress, Sampling};
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a", Sampling::GREEDY, 0)?;
+    /// let logits = generator.logits();
+    /// let likeliest = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+    /// assert_eq!(Some(likeliest as u16), generator.next_token());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn logits(&mut self) -> &[f32] {
         self.predict();
         self.decoder.logits()
@@ -184,6 +246,21 @@ impl<'a, 'm> Generator<'a, 'm> {
 
     /// A hash of the bits of every logit that a token was chosen by, and of every token chosen, since the start: two
     /// machines that agree in it agree in everything.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::{Progress, Sampling};
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// let mut twice = [0; 2];
+    /// for fingerprint in &mut twice {
+    ///     generator.start("Once upon a time", Sampling::default(), 42)?;
+    ///     while generator.tokens() < 20 && generator.next_piece().is_some() {}
+    ///     *fingerprint = generator.fingerprint();
+    /// }
+    /// assert_eq!(twice[0], twice[1]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fingerprint(&self) -> u32 {
         self.fingerprint
     }

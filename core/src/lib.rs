@@ -12,7 +12,7 @@ pub mod config;
 mod decoder;
 mod embedded;
 mod error;
-pub mod file;
+mod file;
 mod float;
 mod fold;
 mod generator;
@@ -37,8 +37,9 @@ mod window;
 
 pub use choices::Choices;
 pub use config::{Config, Precision};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, memory_bytes};
 pub use error::Error;
+pub use file::Provenance;
 pub use generator::{Generator, Progress};
 pub use memory::{Buffers, Memory};
 pub use model::Model;
@@ -62,6 +63,9 @@ pub mod internal {
     }
     pub mod embedded {
         pub use crate::embedded::*;
+    }
+    pub mod file {
+        pub use crate::file::*;
     }
     pub mod float {
         pub use crate::float::*;

@@ -10,6 +10,19 @@ use crate::slices::part;
 use crate::tokenizer::Tokenizer;
 
 /// A checked view of a model file.
+///
+/// ```
+/// # fn main() -> Result<(), pipsqueak::Error> {
+/// # #[repr(align(16))] struct Aligned<T: ?Sized>(T);
+/// # let bytes: &[u8] = &Aligned(*include_bytes!("../models/tiny.pip")).0;
+/// let model = pipsqueak::Model::load(bytes)?; // they start on a multiple of 16
+/// let shape = model.config();
+/// println!("{} layers of width {}, {}", shape.layers, shape.width, model.precision().name());
+/// println!("learned from {}, {} bytes", model.provenance().corpus, model.file_bytes());
+/// assert_eq!(model.tokenizer().pieces(), 255);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Model<'a> {
     config: Config,
@@ -69,7 +82,8 @@ impl<'a> Model<'a> {
         &self.provenance
     }
 
-    /// What it generates on a machine that computes as it should.
+    /// What it generates on a machine that computes as it should: see [`Generator::self_test`](crate::Generator::self_test).
+    #[doc(hidden)]
     pub fn golden(&self) -> &Golden<'a> {
         &self.golden
     }
@@ -80,16 +94,19 @@ impl<'a> Model<'a> {
     }
 
     /// A parameter's bytes, as [`Tensor::bytes`](crate::file::Tensor::bytes) says.
+    #[doc(hidden)]
     pub fn bytes(&self, parameter: Parameter) -> &'a [u8] {
         self.tensors[parameter as usize]
     }
 
     /// A matrix of `layer`; 0 for one outside the layers.
+    #[doc(hidden)]
     pub fn matrix(&self, parameter: Parameter, layer: usize) -> Matrix<'a> {
         Matrix::view(self.bytes(parameter), self.precision, parameter.shape(&self.config), layer)
     }
 
     /// A vector of `layer`; 0 for one outside the layers. Empty where the model has none.
+    #[doc(hidden)]
     pub fn vector(&self, parameter: Parameter, layer: usize) -> &'a [f32] {
         let columns = parameter.shape(&self.config).columns;
         part(cast::floats(self.bytes(parameter)), layer * columns, columns)

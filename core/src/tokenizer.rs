@@ -27,6 +27,7 @@ impl<'a> Tokenizer<'a> {
     ///
     /// # Errors
     /// [`Error::Damaged`] if it does not fit or contradicts itself.
+    #[doc(hidden)]
     pub fn new(vocabulary: Vocabulary<'a>, vocab: usize) -> Result<Self, Error> {
         let tokenizer = Tokenizer { vocabulary, atoms: atoms(&vocabulary.pieces).count() };
         let pieces = tokenizer.pieces();
@@ -43,6 +44,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// The vocabulary.
+    #[doc(hidden)]
     pub fn vocabulary(&self) -> &Vocabulary<'a> {
         &self.vocabulary
     }

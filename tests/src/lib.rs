@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 use pipsqueak::internal::{Parameter, SplitMix64};
 use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};

@@ -1,7 +1,7 @@
 //! The promise over time: these fingerprints are literals, so that no change to the code can move a bit unseen. What
 //! the emulated chips compute is compared with the PC in `board.rs`.
 
-use pipsqueak::file::{File, Golden};
+use pipsqueak::internal::file::{File, Golden};
 use pipsqueak::{Difference, Generator, Precision, Sampling};
 use pipsqueak_tests::{generate, pretrained, random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;

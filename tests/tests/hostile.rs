@@ -1,7 +1,7 @@
 //! Damaged and hostile model files: refused in words, or run without a panic.
 
-use pipsqueak::file::{CRC, File, checksum};
 use pipsqueak::internal::SplitMix64;
+use pipsqueak::internal::file::{CRC, File, checksum};
 use pipsqueak::{Generator, Model, Precision, Sampling};
 use pipsqueak_tests::{SMALL, random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;

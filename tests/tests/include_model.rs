@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use pipsqueak::file::{CRC, File, checksum};
+use pipsqueak::internal::file::{CRC, File, checksum};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{SMALL, generate, random_model, temporary};
 

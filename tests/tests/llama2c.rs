@@ -1,6 +1,6 @@
 //! The forward pass against figures that llama2.c's own program made with its own checkpoint.
 
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, reference};

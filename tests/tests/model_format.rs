@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pipsqueak::file::{Golden, Pieces, VERSION, Words, checksum};
+use pipsqueak::internal::file::{Golden, Pieces, VERSION, Words, checksum};
 use pipsqueak::internal::packing::Format;
 use pipsqueak::internal::{Parameter, Shape};
 use pipsqueak::{Config, Model, Precision, Tokenizer};

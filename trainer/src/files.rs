@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use pipsqueak::file::MAGIC;
+use pipsqueak::internal::file::MAGIC;
 use pipsqueak_stories::Stories;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! The network that learns and the decoder that ships give the same logits, for every choice of a config.
 
 use pipsqueak::config::{Activation, Mlp, Norm, Position};
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::{Config, Precision};
 use pipsqueak_trainer::data::batches::Batch;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
-use pipsqueak::file::ALIGNMENT;
+use pipsqueak::internal::file::ALIGNMENT;
 
 use crate::board::Board;
 use crate::toolchain::Toolchain;

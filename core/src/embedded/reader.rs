@@ -8,9 +8,9 @@ use crate::file::{self, Header};
 /// Bytes of memory that the model in `file` runs in; the beginning of the file will do.
 ///
 /// ```
-/// use pipsqueak::{Memory, file};
+/// use pipsqueak::{Memory, memory_bytes};
 ///
-/// const BYTES: usize = match file::memory_bytes(include_bytes!("../../models/tiny.pip")) {
+/// const BYTES: usize = match memory_bytes(include_bytes!("../../models/tiny.pip")) {
 ///     Ok(bytes) => bytes,
 ///     Err(_) => panic!("tiny.pip is no model"),
 /// };

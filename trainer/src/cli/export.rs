@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use pipsqueak::Precision;
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 use serde_json::Value;
 
 use super::inspect::print_footprint;

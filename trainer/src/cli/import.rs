@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 
 use super::inspect::print_footprint;
 use super::options;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 use pipsqueak::{Config, Precision};
 
 use super::interrupt::stop_on_ctrl_c;

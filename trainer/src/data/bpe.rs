@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use pipsqueak::file::Words;
+use pipsqueak::internal::file::Words;
 use pipsqueak::internal::text::PIECE_MAX;
 use pipsqueak::internal::tokenizer::Word;
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use pipsqueak::Error;
-use pipsqueak::file::{Pieces, Vocabulary, Words};
+use pipsqueak::internal::file::{Pieces, Vocabulary, Words};
 use pipsqueak::internal::tokenizer::{WORD_MAX, Word};
 
 use crate::random::{SplitMix64, uniform};

@@ -160,7 +160,7 @@ impl Corpus {
 
     /// CRC-32 of the whole text, for a model's provenance.
     pub fn crc(&self) -> u32 {
-        pipsqueak::file::checksum(self.text.as_bytes())
+        pipsqueak::internal::file::checksum(self.text.as_bytes())
     }
 
     /// Splits off about the last `fraction` to validate with: where a document begins, if there is more than one, else

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anyhow::{Context, Result, bail};
-use pipsqueak::file::{Pieces, Vocabulary, Words};
+use pipsqueak::internal::file::{Pieces, Vocabulary, Words};
 use pipsqueak::{Model, Tokenizer};
 use serde::Deserialize;
 
@@ -310,6 +310,6 @@ mod tests {
         let vocabulary = OwnedVocabulary::of_corpus(&corpus, Tokens::Bpe, 600, &()).unwrap();
         let OwnedPieces::Merges { atoms, pairs, .. } = vocabulary.pieces else { panic!("not BPE") };
         assert_eq!(pairs.len() / 4, 540);
-        assert_eq!(pipsqueak::file::CRC.checksum(&[atoms, pairs].concat()), 0xc416_8426);
+        assert_eq!(pipsqueak::internal::file::CRC.checksum(&[atoms, pairs].concat()), 0xc416_8426);
     }
 }

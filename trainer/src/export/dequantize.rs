@@ -33,7 +33,7 @@ pub fn parameters(model: &Model<'_>) -> Parameters<f32> {
 
 #[cfg(test)]
 mod tests {
-    use pipsqueak::file::Provenance;
+    use pipsqueak::internal::file::Provenance;
     use pipsqueak::{Config, Precision};
 
     use super::*;

@@ -1,7 +1,7 @@
 //! The golden run of a model file: what the model generates here, for every other machine to compare with.
 
 use anyhow::Result;
-use pipsqueak::file::Golden;
+use pipsqueak::internal::file::Golden;
 use pipsqueak::{Error, Generator, Model};
 
 use crate::export::decoding::OwnedMemory;

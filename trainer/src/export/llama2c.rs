@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use pipsqueak::Config;
-use pipsqueak::file::Words;
 use pipsqueak::internal::Parameter;
+use pipsqueak::internal::file::Words;
 
 use crate::cli::human;
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary};

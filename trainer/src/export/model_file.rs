@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use pipsqueak::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance, Tensor};
 use pipsqueak::internal::Parameter;
+use pipsqueak::internal::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance, Tensor};
 use pipsqueak::{Config, Model, Precision};
 
 use crate::data::vocabulary::OwnedVocabulary;

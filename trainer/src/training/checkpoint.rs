@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use pipsqueak::file::CRC;
+use pipsqueak::internal::file::CRC;
 use pipsqueak::{Config, Precision};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};

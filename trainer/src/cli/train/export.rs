@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
-use pipsqueak::file::Provenance;
+use pipsqueak::internal::file::Provenance;
 use pipsqueak::{Generator, Precision, Sampling};
 
 use super::super::inspect::print_footprint;

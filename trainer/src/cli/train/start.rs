@@ -62,6 +62,6 @@ impl Start {
 
     /// Tells one start from another.
     pub(super) fn checksum(&self) -> u32 {
-        pipsqueak::file::checksum(bytemuck::cast_slice(self.parameters.values()))
+        pipsqueak::internal::file::checksum(bytemuck::cast_slice(self.parameters.values()))
     }
 }
