@@ -25,7 +25,7 @@ pub const STEPS_MAX: u64 = 4000;
 
 /// Tokens that a run learns for the square root of those that there are: a longer text takes a longer run, but goes by less
 /// often.
-const TOKENS_A_ROOT: f64 = 8000.0;
+const TOKENS_A_ROOT: f64 = 12_000.0;
 
 /// Steps of this many tokens each, for a text of `tokens`.
 pub fn steps(tokens: usize, tokens_a_step: usize) -> u64 {
@@ -48,8 +48,9 @@ pub struct Regularization {
 pub fn regularization(passes: f64) -> Regularization {
     let (dropout, bpe_dropout, weight_decay) = match passes {
         ..4.0 => (0.0, 0.0, 0.1),
-        ..12.0 => (0.1, 0.1, 0.1),
-        _ => (0.2, 0.2, 0.3),
+        ..12.0 => (0.1, 0.05, 0.1),
+        ..40.0 => (0.2, 0.1, 0.3),
+        _ => (0.3, 0.15, 0.3),
     };
     Regularization { dropout, bpe_dropout, weight_decay }
 }
