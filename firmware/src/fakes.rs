@@ -152,6 +152,10 @@ impl TextSource for Parrot {
         if prompt == "refuse" { Err("the parrot has no beak") } else { Ok(()) }
     }
 
+    fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
+        prompt.chars().filter(|c| !c.is_ascii())
+    }
+
     fn advance(&mut self) -> Progress<'_> {
         assert!(!self.ended, "asked on after the end");
         self.halfway = !self.halfway;
