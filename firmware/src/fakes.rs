@@ -167,7 +167,7 @@ impl TextSource for Parrot {
         if self.ended { Progress::Ended } else { Progress::Piece(&self.words) }
     }
 
-    fn self_test(&mut self) -> Result<(), impl Display> {
+    fn self_test(&mut self) -> Result<(), impl core::fmt::Display> {
         if self.tokens == 0 { Ok(()) } else { Err("the parrot is hoarse") }
     }
 

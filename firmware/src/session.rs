@@ -252,7 +252,10 @@ mod tests {
     #[test]
     fn characters_left_out_are_named() {
         let answer = typing("hi \u{1f42d}\u{42f}\n".as_bytes());
-        assert!(answer.starts_with("[left out, since the model never saw it: \u{1f42d} \u{42f}]\n"), "{answer}");
+        assert!(
+            answer.starts_with("[left out, since the model never saw it: \u{1f42d} \u{42f}]\n"),
+            "{answer}"
+        );
     }
 
     #[test]
