@@ -97,18 +97,18 @@ impl<'a, 'm> Generator<'a, 'm> {
 
     /// Starts another text with `prompt`; an empty one begins with the vocabulary's `begin`, or with token 0. A prompt
     /// longer than the context is read to its end, as a text is generated. The same prompt, `sampling` and `seed` give the
-    /// same text, on every machine.
+    /// same text, on every machine. Characters that the model never saw are read as
+    /// [`Tokenizer::read`](crate::Tokenizer::read) says, or left out.
     ///
     /// # Errors
-    /// Settings out of range; a character that the model has no token for. The text before goes on then.
+    /// Settings out of range. The text before goes on then.
     pub fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
         sampling.check()?;
         let tokenizer = *self.model().tokenizer();
-        tokenizer.encode(prompt).try_for_each(|token| token.map(drop))?;
         (self.sampling, self.random) = (sampling, SplitMix64::new(seed));
         (self.tokens, self.fingerprint) = (0, FINGERPRINT_START);
         self.window.clear();
-        tokenizer.encode(prompt).flatten().for_each(|token| self.window.push(token));
+        tokenizer.read(prompt).for_each(|token| self.window.push(token));
         self.changed();
         Ok(())
     }

@@ -5,10 +5,13 @@
 //! those before it. Merges come in the order in which they were learnt, so that applying them one after the other is
 //! Sennrich et al.'s (2016) rule of the earliest first.
 
-use heapless::Vec;
+use core::str::Chars;
+
+use heapless::{String, Vec};
 
 use crate::Error;
 use crate::file::{Pieces, Vocabulary, Words};
+use crate::fold::fold;
 use crate::text::{PIECE_MAX, TokenBytes};
 
 /// The longest stretch of text that merges work on, in bytes; a longer word is cut.
@@ -86,26 +89,77 @@ impl<'a> Tokenizer<'a> {
     /// # Errors
     /// [`Error::UnknownCharacter`].
     pub fn encode<'t>(&self, text: &'t str) -> impl Iterator<Item = Result<u16, Error>> + use<'a, 't> {
-        self.tokens(text, self.vocabulary.prefix_space)
+        self.tokens(text, self.vocabulary.prefix_space, false)
+    }
+
+    /// The tokens of a prompt, whatever is typed: characters that the model never saw are read as a variant that it knows
+    /// (curly quotes as straight ones, é as e), or [left out](Self::unreadable), and spaces at the end are
+    /// [left off](Self::trimmed).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// let read = |prompt| model.tokenizer().read(prompt).collect::<Vec<u16>>();
+    /// assert_eq!(read("It\u{2019}s a caf\u{e9}\u{1f42d} "), read("It's a cafe"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read<'t>(&self, prompt: &'t str) -> impl Iterator<Item = u16> + use<'a, 't> {
+        self.tokens(self.trimmed(prompt), self.vocabulary.prefix_space, true).flatten()
+    }
+
+    /// The characters of a prompt that [`read`](Self::read) leaves out: the model has no token for them nor for a variant.
+    pub fn unreadable<'t>(&self, prompt: &'t str) -> impl Iterator<Item = char> + use<'a, 't> {
+        let tokenizer = *self;
+        prompt.chars().filter(move |&c| !tokenizer.knows(c) && tokenizer.variant(c).is_none())
+    }
+
+    /// A prompt without the spaces at its end: a model has learned to begin its words with the space before them, and after
+    /// a prompt that ends with one it would go on in the middle of a word.
+    pub fn trimmed<'t>(&self, prompt: &'t str) -> &'t str {
+        let is_read_as_space = |c| !self.knows(c) && matches!(self.variant(c), None | Some("" | " "));
+        prompt.trim_end_matches(|c| c == ' ' || is_read_as_space(c))
+    }
+
+    /// Whether the model has tokens for a character.
+    fn knows(&self, character: char) -> bool {
+        match self.vocabulary.pieces {
+            Pieces::Bytes => true,
+            Pieces::Characters(known) => known.contains(character),
+            Pieces::Merges { .. } => {
+                self.cut(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut Vec::new()).is_some()
+            }
+        }
+    }
+
+    /// What a character is read as that the model does not know.
+    fn variant(&self, character: char) -> Option<&'static str> {
+        fold(character, |c| self.knows(c))
     }
 
     /// As [`encode`](Self::encode), for a text that goes on from another: without the space that some vocabularies put
     /// before a text.
     pub fn continuation<'t>(&self, text: &'t str) -> impl Iterator<Item = Result<u16, Error>> + use<'a, 't> {
-        self.tokens(text, false)
+        self.tokens(text, false, false)
     }
 
-    fn tokens<'t>(
-        &self,
-        text: &'t str,
-        prefix_space: bool,
-    ) -> Tokens<'a, impl Iterator<Item = Word<'t>> + use<'t>> {
-        let (words, prefix_space) = match self.vocabulary.pieces {
+    fn tokens<'t>(&self, text: &'t str, prefix_space: bool, folds: bool) -> Tokens<'a, 't> {
+        let (words, prefix) = match self.vocabulary.pieces {
             Pieces::Merges { words, .. } => (words, prefix_space),
             // Cut where one likes: nothing is merged.
             Pieces::Bytes | Pieces::Characters(_) => (Words::Runs, false),
         };
-        Tokens { tokenizer: *self, words: words.split(text, prefix_space), ids: Vec::new(), next: 0 }
+        Tokens {
+            tokenizer: *self,
+            text: text.chars(),
+            folds,
+            variant: "".chars(),
+            waiting: String::new(),
+            words,
+            prefix,
+            ids: Vec::new(),
+            next: 0,
+        }
     }
 
     /// Sets `ids` to the tokens of one word.
@@ -138,14 +192,7 @@ impl<'a> Tokenizer<'a> {
 
     /// The first character that there are no tokens for.
     fn unknown(&self, word: Word<'_>) -> Error {
-        let known = |c: char| match self.vocabulary.pieces {
-            Pieces::Bytes => true,
-            Pieces::Characters(known) => known.contains(c),
-            Pieces::Merges { .. } => {
-                self.cut(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut Vec::new()).is_some()
-            }
-        };
-        Error::UnknownCharacter(word.text.chars().find(|&c| !known(c)).unwrap_or(' '))
+        Error::UnknownCharacter(word.text.chars().find(|&c| !self.knows(c)).unwrap_or(' '))
     }
 
     fn merges(&self) -> impl Iterator<Item = Merge> + use<'a> {
@@ -198,15 +245,55 @@ impl<'a> Tokenizer<'a> {
 }
 
 /// The tokens of a text, word by word.
-struct Tokens<'a, W> {
+struct Tokens<'a, 't> {
     tokenizer: Tokenizer<'a>,
-    words: W,
+    text: Chars<'t>,
+    /// Whether unknown characters become their variants.
+    folds: bool,
+    /// What is left of the last variant.
+    variant: Chars<'static>,
+    /// What is taken of the text, and not cut into words yet.
+    waiting: String<{ WORD_MAX + 4 }>,
+    words: Words,
+    /// Whether a space comes before the next word.
+    prefix: bool,
     /// Of the present word.
     ids: Vec<u16, WORD_MAX>,
     next: usize,
 }
 
-impl<'t, W: Iterator<Item = Word<'t>>> Iterator for Tokens<'_, W> {
+impl Tokens<'_, '_> {
+    /// The next character as the model reads it.
+    fn character(&mut self) -> Option<char> {
+        loop {
+            if let Some(character) = self.variant.next() {
+                return Some(character);
+            }
+            let character = self.text.next()?;
+            if !self.folds || self.tokenizer.knows(character) {
+                return Some(character);
+            }
+            self.variant = self.tokenizer.variant(character).unwrap_or_default().chars();
+        }
+    }
+
+    /// Sets `ids` to the tokens of the next word.
+    fn next_word(&mut self) -> Option<Result<(), Error>> {
+        // A byte more than the longest word, by which it is seen where the word ends, or all that is left.
+        while self.waiting.len() <= WORD_MAX
+            && let Some(character) = self.character()
+        {
+            _ = self.waiting.push(character);
+        }
+        let (word, rest) = self.words.first(&self.waiting, self.prefix)?;
+        let done = self.tokenizer.word(word, &mut self.ids);
+        self.waiting = String::try_from(rest).unwrap_or_default();
+        self.prefix = false;
+        Some(done)
+    }
+}
+
+impl Iterator for Tokens<'_, '_> {
     type Item = Result<u16, Error>;
 
     // Once in the program, and with a frame that is gone when the tokens are used.
@@ -214,7 +301,7 @@ impl<'t, W: Iterator<Item = Word<'t>>> Iterator for Tokens<'_, W> {
     fn next(&mut self) -> Option<Result<u16, Error>> {
         while self.next >= self.ids.len() {
             self.next = 0;
-            if let Err(error) = self.tokenizer.word(self.words.next()?, &mut self.ids) {
+            if let Err(error) = self.next_word()? {
                 self.ids.clear();
                 return Some(Err(error));
             }
@@ -327,18 +414,23 @@ impl Class {
 impl Words {
     /// Cuts `text` into words; with `prefix_space` the first has a space before it.
     pub fn split(self, text: &str, prefix_space: bool) -> impl Iterator<Item = Word<'_>> {
-        let (mut rest, mut prefix) = (text, prefix_space && !text.is_empty());
+        let (mut rest, mut prefix) = (text, prefix_space);
         core::iter::from_fn(move || {
-            if rest.is_empty() && !prefix {
-                return None;
-            }
-            let length = self.length(rest.as_bytes(), prefix);
-            let end = rest.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix)));
-            let (text, after) = rest.split_at_checked(end)?;
-            let word = Word { prefix, text };
+            let (word, after) = self.first(rest, prefix)?;
             (rest, prefix) = (after, false);
             Some(word)
         })
+    }
+
+    /// The first word of `text`, with a space before it or not, and the rest; `None` of an empty text.
+    fn first(self, text: &str, prefix: bool) -> Option<(Word<'_>, &str)> {
+        if text.is_empty() {
+            return None;
+        }
+        let length = self.length(text.as_bytes(), prefix);
+        let end = text.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix)));
+        let (text, rest) = text.split_at_checked(end)?;
+        Some((Word { prefix, text }, rest))
     }
 
     /// Length of the first word of `text`, or something longer than the longest word: no more than that is looked at, so
@@ -447,6 +539,43 @@ mod tests {
         assert_eq!(tokenizer.continuation(" a").collect::<std::vec::Vec<_>>(), [Ok(259)]);
         assert_eq!(encode(&tokenizer, "").unwrap(), [0u16; 0]);
         assert_eq!(decode(&tokenizer, &[259, 0, 2]), " a\u{e9} ");
+    }
+
+    #[test]
+    fn a_prompt_is_read_as_the_text_that_it_is_a_variant_of() {
+        let bytes: std::vec::Vec<u8> = (b' '..=b'z').flat_map(|byte| [1, byte]).collect();
+        let id = |c: char| c as u16 - 32;
+        let (space_a, ab) = (91, 92);
+        let pairs = pairs(&[(id(' '), id('a')), (space_a, id('b'))]);
+        let merges = Pieces::Merges { atoms: &bytes, pairs: &pairs, words: Words::Runs };
+        for (pieces, vocab) in [(merges, 93), (Pieces::Characters(" ab12'\"-.e"), 11)] {
+            let tokenizer = Tokenizer::new(vocabulary(pieces), vocab).unwrap();
+            let read = |text| tokenizer.read(text).collect::<std::vec::Vec<_>>();
+            for (typed, known) in [
+                ("ab", "ab"),
+                ("1\u{a0}ab\tab", "1 ab ab"),
+                ("\u{201c}ab\u{201d}\u{2014}ab\u{2026}12", "\"ab\"-ab...12"),
+                ("ae\u{301} \u{e9}\u{1f42d}b", "ae eb"),
+                ("ab ", "ab"),
+                ("ab \u{1f42d}\u{a0} ", "ab"),
+                (" \u{1f42d}", ""),
+                ("\u{1f42d}ab", "ab"),
+            ] {
+                assert_eq!(read(typed), encode(&tokenizer, known).unwrap(), "{typed:?}");
+            }
+            let long = "a\u{e9}".repeat(50);
+            assert_eq!(read(&long), encode(&tokenizer, &"ae".repeat(50)).unwrap());
+            assert!(tokenizer.unreadable("\u{1f42d}ab\u{e9}\u{44f}").eq(['\u{1f42d}', '\u{44f}']));
+            assert_eq!(tokenizer.trimmed("ab  \u{a0}"), "ab");
+            if vocab == 93 {
+                assert_eq!(read("1\u{a0}ab"), [id('1'), ab], "the space begins the word");
+            }
+        }
+        let bytes = Tokenizer::new(vocabulary(Pieces::Bytes), 256).unwrap();
+        assert!(bytes.read("\u{e9} ").eq([0xc3, 0xa9]));
+        let prefixed = Vocabulary { prefix_space: true, ..vocabulary(merges) };
+        let prefixed = Tokenizer::new(prefixed, 93).unwrap();
+        assert_eq!((prefixed.read("ab").next(), prefixed.read("\u{1f42d}").next()), (Some(ab), None));
     }
 
     #[test]

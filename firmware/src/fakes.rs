@@ -152,6 +152,10 @@ impl TextSource for Parrot {
         if prompt == "refuse" { Err("the parrot has no beak") } else { Ok(()) }
     }
 
+    fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
+        prompt.chars().filter(|c| !c.is_ascii())
+    }
+
     fn advance(&mut self) -> Progress<'_> {
         assert!(!self.ended, "asked on after the end");
         self.halfway = !self.halfway;
@@ -163,7 +167,7 @@ impl TextSource for Parrot {
         if self.ended { Progress::Ended } else { Progress::Piece(&self.words) }
     }
 
-    fn self_test(&mut self) -> Result<(), impl Display> {
+    fn self_test(&mut self) -> Result<(), impl core::fmt::Display> {
         if self.tokens == 0 { Ok(()) } else { Err("the parrot is hoarse") }
     }
 

@@ -94,6 +94,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
 
     /// Writes the model's text as it comes, and the numbers after it.
     fn answer(&mut self, prompt: &str) -> Result<(), S::Error> {
+        self.print_left_out(prompt)?;
         let seed = self.settings.take_seed();
         self.stopped = self.console.interrupted();
         let started = self.board.ticks();
@@ -179,6 +180,16 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         self.console.print(format_args!("That line has more than {LINE_BYTES} bytes; type a shorter one.\n"))
     }
 
+    /// Names the characters of a prompt that the model never saw, if there are any.
+    fn print_left_out(&mut self, prompt: &str) -> Result<(), S::Error> {
+        let mut before = "[left out, since the model never saw it: ";
+        for character in self.source.unreadable(prompt) {
+            self.console.print(format_args!("{before}{character}"))?;
+            before = " ";
+        }
+        if before == " " { self.console.print(format_args!("]\n")) } else { Ok(()) }
+    }
+
     fn print_damaged(&mut self) -> Result<(), S::Error> {
         self.console.print(format_args!(
             "A part of that line is lost, because it came while nothing more could be kept; type it again.\n"
@@ -236,6 +247,15 @@ mod tests {
         let (settings, answer) = answer.split_once('\n').unwrap();
         assert!(settings.contains("length 3 tokens"), "{settings}");
         assert_eq!(answer, "Polly Polly Polly \n[3 tokens, 80 instructions/token, fingerprint 00000007]\n");
+    }
+
+    #[test]
+    fn characters_left_out_are_named() {
+        let answer = typing("hi \u{1f42d}\u{42f}\n".as_bytes());
+        assert!(
+            answer.starts_with("[left out, since the model never saw it: \u{1f42d} \u{42f}]\n"),
+            "{answer}"
+        );
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub trait TextSource {
     /// Reads a prompt and forgets what was before.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
 
+    /// The characters of a prompt that the model has no tokens for, not even for a variant; `start` leaves them out.
+    fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char>;
+
     /// Does a part of the work for the next piece of text.
     fn advance(&mut self) -> Progress<'_>;
 
@@ -30,6 +33,10 @@ impl TextSource for &mut Generator<'_, '_> {
 
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
         (**self).start(prompt, sampling, seed)
+    }
+
+    fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
+        self.model().tokenizer().unreadable(prompt)
     }
 
     fn advance(&mut self) -> Progress<'_> {

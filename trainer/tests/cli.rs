@@ -748,7 +748,39 @@ fn settings_and_prompts_out_of_range_are_refused() {
     assert!(refusal("--temperature -1").contains("--temperature is -1; it must be a number from 0 to 100"));
     assert!(refusal("--top-k 1000").contains("--top-k is 1000; it must be a whole number from 0 to 256"));
     assert!(refusal("--top-p 0").contains("--top-p is 0; it must be a number above 0 and at most 1"));
-    assert!(refusal("--prompt \u{1f42d}").contains("no token for the character"));
+    assert!(refusal("--strict --prompt \u{1f42d}").contains("no token for the character '\u{1f42d}'"));
+}
+
+#[test]
+fn a_prompt_is_read_whatever_is_typed() {
+    let folder = trained("prompts");
+    let generate = |prompt: &str| {
+        let arguments = ["generate", "--model", "m.pip", "--length", "20", "--prompt", prompt];
+        let output = Command::new(env!("CARGO_BIN_EXE_pipsqueak"))
+            .current_dir(&folder)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let [expected, _] = generate("It's a cafe");
+    for (typed, echoed, left_out) in [
+        ("It's a cafe ", "It's a cafe", None),
+        ("It\u{2019}s\u{a0}a caf\u{e9}", "It\u{2019}s\u{a0}a caf\u{e9}", None),
+        ("It's a cafe\u{301}", "It's a cafe\u{301}", None),
+        (
+            "It's \u{1f42d}a\u{1f42d} cafe \u{42f}",
+            "It's \u{1f42d}a\u{1f42d} cafe",
+            Some("'\u{42f}', '\u{1f42d}'"),
+        ),
+    ] {
+        let [text, said] = generate(typed);
+        assert_eq!(text.strip_prefix(echoed), expected.strip_prefix("It's a cafe"), "{typed}");
+        assert_eq!(said.contains("[left out"), left_out.is_some(), "{said}");
+        assert!(left_out.is_none_or(|shown| said.contains(&format!("never saw it: {shown}]"))), "{said}");
+    }
+    assert!(generate("- a hyphen")[0].starts_with("- a hyphen"), "taken for an option");
 }
 
 #[test]

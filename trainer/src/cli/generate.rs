@@ -1,19 +1,24 @@
 //! `pipsqueak generate`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use pipsqueak::{Generator, Sampling};
+use pipsqueak::{Generator, Sampling, Tokenizer};
 
 use super::options::{number, share, whole};
+use super::words;
 use crate::cli::human;
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 
 /// Write a text with a model, with the code and the numbers that the board runs.
+///
+/// Characters of the prompt that the model never saw are read as their variants (curly quotes as straight ones, é as e) or
+/// left out. Spaces at its end are left off, because they belong to the next word.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(after_help = "\
@@ -31,6 +36,9 @@ pub struct Generate {
     /// The most tokens to write
     #[arg(long, value_name = "TOKENS", default_value_t = 200, value_parser = whole::<u32>(0..=u64::from(u32::MAX)))]
     length: u32,
+    /// Refuse a prompt with a character that the model never saw
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     sampling: SamplingOptions,
     /// Random seed: the same seed writes the same text
@@ -39,7 +47,7 @@ pub struct Generate {
 }
 
 /// How tokens are chosen.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 struct SamplingOptions {
     /// 0 always takes the likeliest token; higher values are bolder
     #[arg(long, default_value_t = Sampling::default().temperature, value_parser = number::<f32>(0.0..=100.0))]
@@ -66,13 +74,14 @@ impl Generate {
     pub(super) fn run(self) -> Result<()> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
+        let prompt = self.readable(model.tokenizer())?;
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model, memory.buffers())?;
         generator.start(&self.prompt, self.sampling.into(), self.seed)?;
 
         let started = Instant::now();
         let mut out = std::io::stdout().lock();
-        write!(out, "{}", self.prompt)?;
+        write!(out, "{prompt}")?;
         while generator.tokens() < self.length {
             let Some(piece) = generator.next_piece() else { break };
             write!(out, "{piece}")?;
@@ -83,5 +92,19 @@ impl Generate {
         let speed = human::count((f64::from(tokens) / seconds) as u64);
         eprintln!("[{tokens} tokens, {speed} tokens/s, fingerprint {:08x}]", generator.fingerprint());
         Ok(())
+    }
+
+    /// The prompt up to its last character that the model reads. Prints which characters are left out, or refuses them.
+    fn readable(&self, tokenizer: &Tokenizer<'_>) -> Result<&str> {
+        if self.strict {
+            tokenizer.encode(&self.prompt).try_for_each(|token| token.map(drop))?;
+        }
+        let left_out: BTreeSet<char> = tokenizer.unreadable(&self.prompt).collect();
+        if !left_out.is_empty() {
+            let shown: Vec<String> =
+                left_out.into_iter().map(|c| words::shown(c.encode_utf8(&mut [0; 4]))).collect();
+            eprintln!("[left out, since the model never saw it: {}]", shown.join(", "));
+        }
+        Ok(tokenizer.trimmed(&self.prompt))
     }
 }

@@ -3,10 +3,10 @@
 use crate::cli::human;
 use crate::data::unseen::Unseen;
 
-/// As many are named.
+/// The most characters that are listed.
 const NAMED: usize = 12;
 
-/// The characters, each with its count, its first line, and what becomes of it.
+/// Lists the characters, each with its count, its first line, and its replacement.
 pub(super) fn list(unseen: &[Unseen]) -> String {
     let more = unseen.len().saturating_sub(NAMED);
     let named = unseen.iter().take(NAMED).map(describe);
@@ -29,8 +29,8 @@ fn describe(unseen: &Unseen) -> String {
     format!("{}{times}{place} ({becomes})", shown(character.encode_utf8(&mut [0; 4])))
 }
 
-/// A text in quotes, by its number where it cannot be seen.
-fn shown(text: &str) -> String {
+/// A character in quotes, or its number if it is invisible.
+pub(super) fn shown(text: &str) -> String {
     match text.chars().next() {
         Some(c) if c.is_control() || c.is_whitespace() && c != ' ' || is_invisible(c) => {
             format!("U+{:04X}", c as u32)
@@ -39,7 +39,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// Accents that stand alone, joiners and marks: they would sit on the quote or take no room.
+/// Combining accents, joiners and marks, which would sit on the quotation mark or not show at all.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
