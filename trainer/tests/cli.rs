@@ -756,11 +756,7 @@ fn a_prompt_is_read_whatever_is_typed() {
     let folder = trained("prompts");
     let generate = |prompt: &str| {
         let arguments = ["generate", "--model", "m.pip", "--length", "20", "--prompt", prompt];
-        let output = Command::new(env!("CARGO_BIN_EXE_pipsqueak"))
-            .current_dir(&folder)
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = Command::new(program()).current_dir(&folder).args(arguments).output().unwrap();
         assert!(output.status.success());
         [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
     };
@@ -768,7 +764,7 @@ fn a_prompt_is_read_whatever_is_typed() {
     for (typed, echoed, left_out) in [
         ("It's a cafe ", "It's a cafe", None),
         ("It\u{2019}s\u{a0}a caf\u{e9}", "It\u{2019}s\u{a0}a caf\u{e9}", None),
-        ("It's a cafe\u{301}", "It's a cafe\u{301}", None),
+        ("It's a cafe\u{301}", "It's a cafe", None),
         (
             "It's \u{1f42d}a\u{1f42d} cafe \u{42f}",
             "It's \u{1f42d}a\u{1f42d} cafe",
