@@ -25,7 +25,7 @@ pub const STEPS_MAX: u64 = 4000;
 
 /// Tokens that a run learns for the square root of those that there are: a longer text takes a longer run, but goes by less
 /// often.
-const TOKENS_A_ROOT: f64 = 12_000.0;
+const TOKENS_A_ROOT: f64 = 9000.0;
 
 /// Steps of this many tokens each, for a text of `tokens`.
 pub fn steps(tokens: usize, tokens_a_step: usize) -> u64 {
