@@ -97,8 +97,8 @@ impl<'a, 'm> Generator<'a, 'm> {
 
     /// Starts another text with `prompt`; an empty one begins with the vocabulary's `begin`, or with token 0. A prompt
     /// longer than the context is read to its end, as a text is generated. The same prompt, `sampling` and `seed` give the
-    /// same text, on every machine. Characters that the model never saw are read as
-    /// [`Tokenizer::read`](crate::Tokenizer::read) says, or left out.
+    /// same text, on every machine. Characters that the model never saw are replaced or left out, as
+    /// [`Tokenizer::read`](crate::Tokenizer::read) says.
     ///
     /// # Errors
     /// Settings out of range. The text before goes on then.

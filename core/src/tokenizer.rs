@@ -92,33 +92,47 @@ impl<'a> Tokenizer<'a> {
         self.tokens(text, self.vocabulary.prefix_space, false)
     }
 
-    /// The tokens of a prompt, whatever is typed: characters that the model never saw are read as a variant that it knows
-    /// (curly quotes as straight ones, é as e), or [left out](Self::unreadable), and spaces at the end are
-    /// [left off](Self::trimmed).
+    /// The tokens of a text with any characters: those that the model never saw are read as a variant that it knows (curly
+    /// quotes as straight ones, é as e), or are [left out](Self::unreadable).
     ///
     /// ```
     /// # fn main() -> Result<(), pipsqueak::Error> {
     /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
-    /// let read = |prompt| model.tokenizer().read(prompt).collect::<Vec<u16>>();
-    /// assert_eq!(read("It\u{2019}s a caf\u{e9}\u{1f42d} "), read("It's a cafe"));
+    /// let read = |text| model.tokenizer().read(text).collect::<Vec<u16>>();
+    /// assert_eq!(read("It\u{2019}s a caf\u{e9}\u{1f42d}"), read("It's a cafe"));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn read<'t>(&self, prompt: &'t str) -> impl Iterator<Item = u16> + use<'a, 't> {
-        self.tokens(self.trimmed(prompt), self.vocabulary.prefix_space, true).flatten()
+    pub fn read<'t>(&self, text: &'t str) -> impl Iterator<Item = u16> + use<'a, 't> {
+        self.tokens(text, self.vocabulary.prefix_space, true).flatten()
     }
 
-    /// The characters of a prompt that [`read`](Self::read) leaves out: the model has no token for them nor for a variant.
-    pub fn unreadable<'t>(&self, prompt: &'t str) -> impl Iterator<Item = char> + use<'a, 't> {
+    /// The characters that [`read`](Self::read) leaves out, each once: the model has no token for them nor for a variant.
+    pub fn unreadable<'t>(&self, text: &'t str) -> impl Iterator<Item = char> + use<'a, 't> {
         let tokenizer = *self;
-        prompt.chars().filter(move |&c| !tokenizer.knows(c) && tokenizer.variant(c).is_none())
+        let is_first = |at, c| text.find(c) == Some(at);
+        let indices = text.char_indices();
+        let unknown = indices.filter(move |&(_, c)| !tokenizer.knows(c) && tokenizer.variant(c).is_none());
+        unknown.filter_map(move |(at, c)| is_first(at, c).then_some(c))
     }
 
-    /// A prompt without the spaces at its end: a model has learned to begin its words with the space before them, and after
-    /// a prompt that ends with one it would go on in the middle of a word.
+    /// A typed prompt without the spaces at its end. A model learns most words with the space before them, so after a
+    /// prompt that ends with one it would go on in the middle of a word.
     pub fn trimmed<'t>(&self, prompt: &'t str) -> &'t str {
-        let is_read_as_space = |c| !self.knows(c) && matches!(self.variant(c), None | Some("" | " "));
-        prompt.trim_end_matches(|c| c == ' ' || is_read_as_space(c))
+        let mut end = prompt.len();
+        for (at, character) in prompt.char_indices().rev() {
+            let read_as = match character {
+                ' ' => Some(" "),
+                _ if self.knows(character) => break,
+                _ => self.variant(character),
+            };
+            match read_as {
+                Some(" ") => end = at,
+                None | Some("") => {}
+                Some(_) => break,
+            }
+        }
+        prompt.get(..end).unwrap_or(prompt)
     }
 
     /// Whether the model has tokens for a character.
@@ -132,7 +146,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// What a character is read as that the model does not know.
+    /// The text that an unknown character is read as.
     fn variant(&self, character: char) -> Option<&'static str> {
         fold(character, |c| self.knows(c))
     }
@@ -250,14 +264,14 @@ struct Tokens<'a, 't> {
     text: Chars<'t>,
     /// Whether unknown characters become their variants.
     folds: bool,
-    /// What is left of the last variant.
+    /// The rest of the last variant.
     variant: Chars<'static>,
-    /// What is taken of the text, and not cut into words yet.
+    /// Characters that are read, but not cut into words yet.
     waiting: String<{ WORD_MAX + 4 }>,
     words: Words,
-    /// Whether a space comes before the next word.
+    /// Whether to put a space before the next word.
     prefix: bool,
-    /// Of the present word.
+    /// Tokens of the present word.
     ids: Vec<u16, WORD_MAX>,
     next: usize,
 }
@@ -279,7 +293,7 @@ impl Tokens<'_, '_> {
 
     /// Sets `ids` to the tokens of the next word.
     fn next_word(&mut self) -> Option<Result<(), Error>> {
-        // A byte more than the longest word, by which it is seen where the word ends, or all that is left.
+        // One byte more than the longest word shows where any word ends.
         while self.waiting.len() <= WORD_MAX
             && let Some(character) = self.character()
         {
@@ -556,23 +570,32 @@ mod tests {
                 ("1\u{a0}ab\tab", "1 ab ab"),
                 ("\u{201c}ab\u{201d}\u{2014}ab\u{2026}12", "\"ab\"-ab...12"),
                 ("ae\u{301} \u{e9}\u{1f42d}b", "ae eb"),
-                ("ab ", "ab"),
-                ("ab \u{1f42d}\u{a0} ", "ab"),
-                (" \u{1f42d}", ""),
+                ("ab ", "ab "),
+                ("ab \u{1f42d}\u{a0} ", "ab   "),
+                ("\u{1f42d}", ""),
                 ("\u{1f42d}ab", "ab"),
             ] {
                 assert_eq!(read(typed), encode(&tokenizer, known).unwrap(), "{typed:?}");
             }
             let long = "a\u{e9}".repeat(50);
             assert_eq!(read(&long), encode(&tokenizer, &"ae".repeat(50)).unwrap());
-            assert!(tokenizer.unreadable("\u{1f42d}ab\u{e9}\u{44f}").eq(['\u{1f42d}', '\u{44f}']));
-            assert_eq!(tokenizer.trimmed("ab  \u{a0}"), "ab");
+            assert!(tokenizer.unreadable("\u{1f42d}ab\u{e9}\u{44f}\u{1f42d}").eq(['\u{1f42d}', '\u{44f}']));
+            for spaces in ["", " ", "  \u{a0}", " \u{1f42d}\t"] {
+                assert_eq!(tokenizer.trimmed(&std::format!(" ab{spaces}")), " ab");
+            }
+            assert_eq!(tokenizer.trimmed(" \u{1f42d}"), "");
+            assert_eq!(tokenizer.trimmed("e\u{301}"), "e\u{301}", "no space is behind the accent");
             if vocab == 93 {
                 assert_eq!(read("1\u{a0}ab"), [id('1'), ab], "the space begins the word");
             }
         }
         let bytes = Tokenizer::new(vocabulary(Pieces::Bytes), 256).unwrap();
-        assert!(bytes.read("\u{e9} ").eq([0xc3, 0xa9]));
+        assert!(bytes.read("\u{e9} ").eq([0xc3, 0xa9, b' '.into()]));
+        assert_eq!(
+            bytes.trimmed("\u{e9}\t \u{a0} "),
+            "\u{e9}\t \u{a0}",
+            "only what the model reads as a space"
+        );
         let prefixed = Vocabulary { prefix_space: true, ..vocabulary(merges) };
         let prefixed = Tokenizer::new(prefixed, 93).unwrap();
         assert_eq!((prefixed.read("ab").next(), prefixed.read("\u{1f42d}").next()), (Some(ab), None));

@@ -198,6 +198,6 @@ mod tests {
             let name = line.split(' ').next().unwrap();
             assert!(!matches!(Command::parse(name), Err(Refusal::Unknown(_))), "{name}");
         }
-        assert_eq!(lines.len(), 11);
+        assert_eq!(lines.len(), 12);
     }
 }

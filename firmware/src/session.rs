@@ -180,14 +180,17 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         self.console.print(format_args!("That line has more than {LINE_BYTES} bytes; type a shorter one.\n"))
     }
 
-    /// Names the characters of a prompt that the model never saw, if there are any.
+    /// Names the characters of a prompt that the model cannot read, if there are any.
     fn print_left_out(&mut self, prompt: &str) -> Result<(), S::Error> {
-        let mut before = "[left out, since the model never saw it: ";
+        let mut lead = "[left out: ";
         for character in self.source.unreadable(prompt) {
-            self.console.print(format_args!("{before}{character}"))?;
-            before = " ";
+            match u32::from(character) {
+                code if character.is_control() => self.console.print(format_args!("{lead}U+{code:04x}"))?,
+                _ => self.console.print(format_args!("{lead}'{character}'"))?,
+            }
+            lead = ", ";
         }
-        if before == " " { self.console.print(format_args!("]\n")) } else { Ok(()) }
+        if lead == ", " { self.console.print(format_args!(", which the model never saw]\n")) } else { Ok(()) }
     }
 
     fn print_damaged(&mut self) -> Result<(), S::Error> {
@@ -250,12 +253,20 @@ mod tests {
     }
 
     #[test]
-    fn characters_left_out_are_named() {
-        let answer = typing("hi \u{1f42d}\u{42f}\n".as_bytes());
+    fn characters_that_are_left_out_are_named_before_the_text() {
+        let answer = typing(":length 1\nPolly \u{1f42d}\u{44f}\n".as_bytes());
         assert!(
-            answer.starts_with("[left out, since the model never saw it: \u{1f42d} \u{42f}]\n"),
+            answer.contains("[left out: '\u{1f42d}', '\u{44f}', which the model never saw]\nPolly"),
             "{answer}"
         );
+        let control = typing(":length 1\nPolly \u{85}\n".as_bytes());
+        assert!(control.contains("[left out: U+0085, which the model never saw]\nPolly"), "{control}");
+        assert!(!typing(b"Polly\n").contains("left out"));
+    }
+
+    #[test]
+    fn two_colons_begin_a_text_with_one() {
+        assert!(typing(b":length 1\n::) Polly\n").contains("\n:) Polly \n[1 tokens"));
     }
 
     #[test]

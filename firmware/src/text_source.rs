@@ -9,10 +9,10 @@ pub trait TextSource {
     /// Its `Display` is one sentence, without its full stop.
     type Error: Display;
 
-    /// Reads a prompt and forgets what was before.
+    /// Reads a prompt, without spaces at its end, and forgets the text before.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
 
-    /// The characters of a prompt that the model has no tokens for, not even for a variant; `start` leaves them out.
+    /// The characters of a prompt that `start` leaves out, each once: the model has no token for them nor for a variant.
     fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char>;
 
     /// Does a part of the work for the next piece of text.
@@ -32,6 +32,7 @@ impl TextSource for &mut Generator<'_, '_> {
     type Error = Error;
 
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
+        let prompt = self.model().tokenizer().trimmed(prompt);
         (**self).start(prompt, sampling, seed)
     }
 

@@ -13,7 +13,7 @@ use pipsqueak::internal::file::MAGIC;
 use pipsqueak_stories::Stories;
 use serde_json::Value;
 
-/// What a file holds, as its first bytes tell.
+/// The kind of a file's content, recognised by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A model file, of any version.
@@ -51,7 +51,7 @@ impl Kind {
         }
     }
 
-    /// Whether `file` holds such a thing.
+    /// Whether `file` is of this kind.
     fn is_in(self, file: &mut File) -> io::Result<bool> {
         Ok(match self {
             Kind::Model => beginning(file, MAGIC.len() as u64)? == MAGIC,
@@ -111,7 +111,7 @@ impl Files {
         self.outputs.push((Named { option, path: path.into() }, Some(kind)));
     }
 
-    /// The command reads `path`, judges what it holds, and writes it anew.
+    /// The command reads `path`, checks its content itself, and writes it again.
     pub fn continues(&mut self, option: &'static str, path: &Path) {
         self.outputs.push((Named { option, path: path.into() }, None));
     }
@@ -156,18 +156,18 @@ impl Files {
     }
 }
 
-/// Whether both names lead to one file, through whatever links, or would if it existed.
+/// Whether both paths lead to the same file, through any links, or would if it existed.
 fn same(a: &Path, b: &Path) -> bool {
     matches!((Identity::of(a), Identity::of(b)), (Some(a), Some(b)) if a == b)
 }
 
-/// What tells one file from another.
+/// Identifies a file, whatever it is called.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
     /// Device and inode.
     #[cfg(unix)]
     Inode(u64, u64),
-    /// Where there are no inodes, or no file yet: the folder, which exists, and the name.
+    /// The canonical folder and the name: for a file that does not exist yet, and on systems without inodes.
     Path(PathBuf),
 }
 
@@ -188,7 +188,7 @@ impl Identity {
     }
 }
 
-/// What is at `path` if it is neither a file nor nothing, and can be written through: a pipe, a terminal.
+/// The metadata of a pipe or a terminal at `path`, which is written to directly; `None` for a file or nothing.
 ///
 /// # Errors
 /// A folder, or something else that is not to be written to.
@@ -217,7 +217,7 @@ pub fn holds(path: &Path, kind: Kind) -> bool {
     File::open(path).is_ok_and(|mut file| kind.is_in(&mut file).unwrap_or(false))
 }
 
-/// Nothing is at `path`, or an empty file, or one of this kind.
+/// Accepts a path with no file, an empty file, or a file of this kind.
 fn check_kind(path: &Path, kind: Kind) -> Result<()> {
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -264,7 +264,7 @@ fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>
     out.flush()
 }
 
-/// Where symbolic links lead, even if nothing is there yet.
+/// The path behind symbolic links, even if no file is there yet.
 fn destination(path: &Path) -> io::Result<PathBuf> {
     const LINKS_MAX: usize = 40; // as Linux has it
     let mut path = path.to_path_buf();
@@ -279,7 +279,7 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Readable by whom the user's umask lets, as any file that a program writes.
+/// A temporary file with the permissions that the user's umask gives to any new file.
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".pipsqueak-").suffix(".tmp");

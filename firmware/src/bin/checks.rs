@@ -49,7 +49,9 @@ fn fingerprint(model: Model<'_>) -> Result<u32, Error> {
 }
 
 fn print_checks(serial: &mut impl Write) -> bool {
-    let Some(mut room) = Room::new(ROOM.take()) else { return fail("the checks have too little memory", serial) };
+    let Some(mut room) = Room::new(ROOM.take()) else {
+        return fail("the checks have too little memory", serial);
+    };
     match checks::check(&mut room) {
         Ok(count) => writeln!(serial, "checked {count}\nend").is_ok(),
         Err(difference) => fail(difference, serial),

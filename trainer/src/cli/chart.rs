@@ -13,7 +13,7 @@ const SIZE: (u32, u32) = (800, 480);
 const TRAINING: RGBColor = RGBColor(0x1f, 0x77, 0xb4);
 const VALIDATION: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 
-/// The least and the largest loss of a curve, with a little room; `None` where it has none.
+/// The smallest and the largest loss of a curve, with a margin; `None` without losses.
 fn range(curve: &Curve) -> Option<(f64, f64)> {
     let losses = || curve.training.iter().chain(&curve.validation).map(|&(_, loss)| loss);
     let (least, largest) = (losses().reduce(f64::min)?, losses().reduce(f64::max)?);
@@ -27,7 +27,7 @@ fn last_step(curve: &Curve) -> u64 {
 }
 
 /// An SVG of the training and the validation loss over the steps, with a ring at the step whose weights are `written`; empty
-/// where there is nothing to draw.
+/// without losses.
 ///
 /// # Errors
 /// If drawing fails.
@@ -84,7 +84,7 @@ fn failed(error: impl Display) -> anyhow::Error {
     anyhow!("cannot draw the loss curve: {error}")
 }
 
-/// The same in braille dots, for a terminal of `columns`.
+/// The plot in braille dots, for a terminal of this many `columns`.
 pub fn terminal(curve: &Curve, columns: u16) -> String {
     let Some((least, largest)) = range(curve) else { return String::new() };
     let points = |points: &[Point]| points.iter().map(|&(x, y)| (x as f32, y as f32)).collect::<Vec<_>>();

@@ -1,13 +1,12 @@
 //! `pipsqueak generate`.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
-use pipsqueak::{Generator, Sampling, Tokenizer};
+use pipsqueak::{Error, Generator, Sampling, Tokenizer};
 
 use super::options::{number, share, whole};
 use super::words;
@@ -77,7 +76,7 @@ impl Generate {
         let prompt = self.readable(model.tokenizer())?;
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model, memory.buffers())?;
-        generator.start(&self.prompt, self.sampling.into(), self.seed)?;
+        generator.start(prompt, self.sampling.into(), self.seed)?;
 
         let started = Instant::now();
         let mut out = std::io::stdout().lock();
@@ -94,17 +93,32 @@ impl Generate {
         Ok(())
     }
 
-    /// The prompt up to its last character that the model reads. Prints which characters are left out, or refuses them.
+    /// The prompt without the spaces at its end. Prints which of its characters are left out, or refuses it.
     fn readable(&self, tokenizer: &Tokenizer<'_>) -> Result<&str> {
         if self.strict {
-            tokenizer.encode(&self.prompt).try_for_each(|token| token.map(drop))?;
+            self.refuse_unknown(tokenizer)?;
         }
-        let left_out: BTreeSet<char> = tokenizer.unreadable(&self.prompt).collect();
+        let left_out: Vec<String> = tokenizer.unreadable(&self.prompt).map(shown).collect();
         if !left_out.is_empty() {
-            let shown: Vec<String> =
-                left_out.into_iter().map(|c| words::shown(c.encode_utf8(&mut [0; 4]))).collect();
-            eprintln!("[left out, since the model never saw it: {}]", shown.join(", "));
+            eprintln!("[left out: {}, which the model never saw]", left_out.join(", "));
         }
         Ok(tokenizer.trimmed(&self.prompt))
     }
+
+    /// Refuses a prompt with a character that the model has no token for, and says where it stands.
+    fn refuse_unknown(&self, tokenizer: &Tokenizer<'_>) -> Result<()> {
+        let Some(Error::UnknownCharacter(unknown)) = tokenizer.encode(&self.prompt).find_map(Result::err)
+        else {
+            return Ok(());
+        };
+        let place = self.prompt.chars().take_while(|&c| c != unknown).count() + 1;
+        bail!(
+            "--prompt: the model never saw {}, which is character {place}; without --strict it is replaced or left out",
+            shown(unknown)
+        )
+    }
+}
+
+fn shown(character: char) -> String {
+    words::shown(character.encode_utf8(&mut [0; 4]))
 }

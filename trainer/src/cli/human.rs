@@ -12,7 +12,7 @@ pub fn count(number: u64) -> String {
     head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
 }
 
-/// Bytes, with their KiB.
+/// A number of bytes, also in KiB.
 pub fn bytes(bytes: u64) -> String {
     format!("{} B ({:.1} KiB)", count(bytes), bytes as f64 / 1024.0)
 }

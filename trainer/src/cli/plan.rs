@@ -12,7 +12,7 @@ use crate::data::vocabulary::OwnedVocabulary;
 use crate::sizing::boards::Footprint;
 use crate::sizing::budget::{self, Budget};
 
-/// Tokens of a BPE vocabulary where neither option nor board says.
+/// Tokens of a BPE vocabulary without an option or a board.
 const VOCAB: usize = 512;
 
 /// A model's shape and number format, and the budget that they were chosen for, if any.
@@ -104,7 +104,7 @@ impl Plan {
     }
 }
 
-/// The vocabulary to ask for, and the number format: options first, then the board's.
+/// The size of the vocabulary and the number format: from the options, or else what suits the board.
 pub(super) fn settle(
     budget: Option<&Budget>,
     shape: &Shape,

@@ -6,12 +6,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::Progress;
 
-/// For a pass over tokens.
+/// A bar for a pass over tokens.
 pub fn tokens(total: u64) -> ProgressBar {
     bar(total, "{bar:30} {human_pos}/{human_len} tokens, {per_sec}, {eta} left")
 }
 
-/// For training steps; the message tells the loss.
+/// A bar for training steps, with the loss as its message.
 pub fn steps(total: u64) -> ProgressBar {
     bar(total, "{bar:30} step {human_pos}/{human_len}  {msg}  {eta} left")
 }
@@ -24,9 +24,9 @@ fn bar(total: u64, template: &str) -> ProgressBar {
 /// A bar for each pass over a text, one after the other.
 pub struct Passes {
     bar: RefCell<ProgressBar>,
-    /// What the bar has not heard of yet.
+    /// Progress that the bar does not show yet.
     pending: Cell<u64>,
-    /// What the bar is told at a time.
+    /// The bar is updated after this much progress.
     portion: Cell<u64>,
     most_bytes: Cell<usize>,
 }
@@ -40,7 +40,7 @@ impl Default for Passes {
 }
 
 impl Passes {
-    /// What the passes so far took at most, beside the text.
+    /// The most memory that a pass has taken beside the text, in bytes.
     pub fn most_bytes(&self) -> usize {
         self.most_bytes.get()
     }

@@ -58,7 +58,7 @@ pub(super) struct Shape {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Board")]
 pub(super) struct Chip {
-    /// Choose shape, vocabulary, number format and context for this board of the list that `inspect` prints
+    /// Choose shape, vocabulary, number format and context for this board (`inspect` lists them)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["flash", "ram"])]
     board: Option<String>,
     /// As --board, for a chip with this much flash (256K, 1M), of which the firmware takes a part

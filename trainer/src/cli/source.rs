@@ -16,12 +16,12 @@ use crate::data::unseen::{Found, Unseen};
 use crate::data::vocabulary::{OwnedVocabulary, Tokens};
 use crate::files::Files;
 
-/// Of a text, what is kept back to validate with.
+/// The default share of a text that is kept back.
 const SHARE_OF_TEXT: f64 = 0.1;
-/// As many of the pairs that are kept back are named.
+/// The most kept-back pairs that are listed by name.
 const NAMED_PAIRS: usize = 10;
 
-/// What to learn from.
+/// The options that say what to learn from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Text")]
 pub(super) struct Source {
@@ -39,7 +39,7 @@ pub(super) struct Source {
     corpus_bytes: ByteCount,
     #[command(flatten)]
     pub(super) reading: ReadingOptions,
-    /// Share that is kept back to validate with: of a text its end, of pairs some by chance; 0 keeps none back
+    /// Share that is kept back to validate with: the end of a text, or random pairs; 0 keeps nothing back
     /// [default: 0.1 of a text, 0 of pairs]
     #[arg(long, value_name = "SHARE", value_parser = options::number::<f64>(0.0..=0.9))]
     validation: Option<f64>,
@@ -64,10 +64,10 @@ pub(super) struct ReadingOptions {
     /// How documents are told apart in the text; a model learns to begin and to end each
     #[arg(long, value_enum, default_value_t = Documents::Auto)]
     pub(super) documents: Documents,
-    /// Leave the line ends of a text as they are that was wrapped at a width, instead of joining its paragraphs
+    /// Keep the line ends of a text that was wrapped at a width, instead of joining its lines into paragraphs
     #[arg(long)]
     keep_lines: bool,
-    /// Leave Project Gutenberg's header and footer in the text
+    /// Keep Project Gutenberg's header and footer in the text
     #[arg(long)]
     keep_header: bool,
 }
@@ -83,7 +83,7 @@ impl ReadingOptions {
 }
 
 impl Source {
-    /// Notes the files that are read.
+    /// Registers the files that are read.
     pub(super) fn note(&self, files: &mut Files) {
         if let Some(text) = &self.text {
             files.reads("--text", text);
@@ -93,7 +93,7 @@ impl Source {
         }
     }
 
-    /// Share that is kept back.
+    /// The share that is kept back.
     pub(super) fn share(&self) -> f64 {
         self.validation.unwrap_or(if self.pairs.is_some() { 0.0 } else { SHARE_OF_TEXT })
     }
@@ -102,7 +102,7 @@ impl Source {
     /// token are replaced or left out.
     ///
     /// # Errors
-    /// If it cannot be learned from.
+    /// A file that cannot be read, or that is no text or no pairs.
     pub(super) fn read(&self, seed: u64, vocabulary: Option<&OwnedVocabulary>) -> Result<Material> {
         let encoder = vocabulary.map(|vocabulary| Encoder::new(vocabulary.borrow()));
         let mut found = Found::new();
@@ -135,7 +135,7 @@ impl Source {
     }
 }
 
-/// Reads a text, and says what of it is changed.
+/// Reads a text, and prints how it was changed.
 ///
 /// # Errors
 /// If it cannot be read, or holds no text.

@@ -31,11 +31,11 @@ use crate::sizing::budget::{Budget, weights};
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
 use crate::training::{HyperParameters, Training, parallel};
 
-/// Trials are compared on this much of the kept-back text.
+/// Bytes of the kept-back text that trials are compared on.
 const VALIDATION_BYTES: f64 = 16_384.0;
-/// Steps that are timed, after one that allocates.
+/// Steps that are timed, after a first one that allocates.
 const TIMED_STEPS: u32 = 3;
-/// Share of a short training that is warm-up at most.
+/// The warm-up is at most one in this many steps of a short training.
 const WARMUP_SHARE: u64 = 4;
 /// Share of the time that measuring speeds may take before candidates are given up.
 const TIMING_SHARE: f64 = 0.1;
@@ -82,7 +82,7 @@ struct Text {
     context_min: usize,
 }
 
-/// A sweep under way.
+/// A running sweep.
 struct Search<'a> {
     command: &'a Sweep,
     precision: Precision,
@@ -159,7 +159,7 @@ impl Sweep {
         Ok(all)
     }
 
-    /// Table, plot, and the command that trains the best.
+    /// Prints the table, draws the plot, and prints the command that trains the best shape.
     fn conclude(&self, budget: &Budget, precision: Precision, candidates: &[Candidate]) -> Result<()> {
         let ranked = sweep::ranking(candidates);
         let Some(best) = ranked.first() else {
@@ -197,7 +197,7 @@ impl Text {
 }
 
 impl Search<'_> {
-    /// Round after round, until one candidate is left or Ctrl-C comes.
+    /// Runs rounds until one candidate is left or Ctrl-C is pressed.
     fn run(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
         self.time(candidates)?;
         let affordable = sweep::affordable(candidates, self.seconds_left());
@@ -261,7 +261,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Trains a candidate anew and measures it; `None` where Ctrl-C has come.
+    /// Trains a candidate from scratch and measures it; `None` after Ctrl-C.
     fn trial(&self, candidate: &mut Candidate, steps: u64) -> Result<Option<Trial>> {
         let (mut training, batches) = self.begin(candidate, steps)?;
         let bar = progress::steps(steps);
@@ -340,10 +340,10 @@ fn describe(config: &Config) -> String {
     format!("{layers} layers, width {width}, hidden {hidden}, {vocab} tokens, context {context}")
 }
 
-/// Longest bar of the table.
+/// The longest bar in the table, in characters.
 const BAR: f64 = 24.0;
 
-/// Every candidate that was tried, the best first; the bars tell how far each is from the worst of its round.
+/// A table of the candidates that were tried, the best first; a bar shows how much better than the worst of its round each is.
 fn table(ranked: &[&Candidate]) -> String {
     let mut lines =
         String::from("layers  width  hidden  vocab  context  parameters   steps  bits per byte\n");
@@ -365,8 +365,7 @@ fn table(ranked: &[&Candidate]) -> String {
     lines
 }
 
-/// The command of this sweep made into one that trains the shape: its own options, without those that only a sweep has,
-/// and then the shape.
+/// The command that trains this shape: the sweep's own options, without those that only a sweep has, and the shape.
 fn train_command(config: &Config, precision: Precision) -> String {
     const SETTLED: [&str; 10] = [
         "--time",

@@ -9,7 +9,7 @@ use crate::files;
 use crate::sizing::sweep::{Candidate, ranking};
 
 const SIZE: (u32, u32) = (800, 480);
-/// Okabe and Ito's, which colour-blind people tell apart.
+/// The palette of Okabe and Ito, whose colours colour-blind people can distinguish.
 const COLORS: [RGBColor; 5] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
@@ -18,7 +18,7 @@ const COLORS: [RGBColor; 5] = [
     RGBColor(0xe6, 0x9f, 0x00),
 ];
 
-/// The points `(layers, bits per byte)` of one vocabulary in one round, from the shallowest on.
+/// The points `(layers, bits per byte)` of one vocabulary in one round, by the number of layers.
 fn line(candidates: &[Candidate], vocab: usize, round: usize) -> Vec<(f64, f64)> {
     let of_it = candidates.iter().filter(|candidate| candidate.config.vocab == vocab);
     let point =
@@ -28,7 +28,7 @@ fn line(candidates: &[Candidate], vocab: usize, round: usize) -> Vec<(f64, f64)>
     points
 }
 
-/// An SVG of every trial; empty where there was none.
+/// An SVG of all trials; empty without trials.
 ///
 /// # Errors
 /// If drawing fails.

@@ -9,7 +9,7 @@ use crate::random::SplitMix64;
 pub struct Windows<'a> {
     /// `[sequences, length + 1]`.
     pub tokens: &'a [u16],
-    /// `[sequences, length]`: what each target counts in the loss; empty is 1 for all, 0 ignores one.
+    /// `[sequences, length]`: weight of each target in the loss, 0 to ignore one; empty means 1 for all.
     pub weights: &'a [f32],
     /// Positions of each sequence.
     pub length: usize,
@@ -69,7 +69,7 @@ impl<'a> Windows<'a> {
     }
 }
 
-/// Windows that own their tokens: what a step learns from.
+/// Windows that own their tokens, for a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// `[sequences, length + 1]`.
@@ -90,11 +90,11 @@ impl Batch {
 /// Tokens to learn from or to validate with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Split {
-    /// One behind the other.
+    /// All documents or pairs in one sequence.
     pub tokens: Vec<u16>,
-    /// What each of them counts as a target; empty is 1 for all.
+    /// Weight of each token as a target; empty means 1 for all.
     pub weights: Vec<f32>,
-    /// Where windows begin; empty is anywhere.
+    /// Positions where windows begin; empty means anywhere.
     pub starts: Vec<usize>,
 }
 
@@ -104,7 +104,7 @@ impl Split {
         Split { tokens, ..Split::default() }
     }
 
-    /// Sum of what its tokens count as targets.
+    /// Sum of the weights of all targets.
     pub fn weight(&self) -> f64 {
         match self.weights.as_slice() {
             [] => self.tokens.len().saturating_sub(1) as f64,
@@ -157,7 +157,7 @@ pub struct Batches<'a> {
     starts: &'a [usize],
     sequences: usize,
     length: usize,
-    /// Its state is all that a checkpoint needs to go on.
+    /// The state of the batches, which a checkpoint saves.
     pub random: SplitMix64,
 }
 
@@ -169,7 +169,7 @@ impl<'a> Batches<'a> {
         whole.then_some(Batches { tokens, weights: &[], starts: &[], sequences, length, random })
     }
 
-    /// As [`Batches::new`]; where the split has starts, `length` more tokens must lie behind each.
+    /// As [`Batches::new`]; at least `length` tokens must follow each of the split's starts.
     pub fn of(split: &'a Split, sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
         let batches = Batches::new(&split.tokens, sequences, length, seed)?;
         let fits = split.starts.last().is_none_or(|start| start + length < split.tokens.len());
@@ -203,7 +203,7 @@ impl Iterator for Batches<'_> {
     }
 }
 
-/// A whole split in windows that follow each other, in groups of at most `sequences`; only the last group is shorter.
+/// A whole split in consecutive windows, in groups of at most `sequences`; only the last group is shorter.
 ///
 /// Every token but the first is a target exactly once.
 pub fn consecutive(tokens: &[u16], sequences: usize, length: usize) -> impl Iterator<Item = Batch> {

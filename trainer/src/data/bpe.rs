@@ -11,13 +11,13 @@ use pipsqueak::internal::file::Words;
 use pipsqueak::internal::text::PIECE_MAX;
 use pipsqueak::internal::tokenizer::Word;
 
-/// What the words that are counted may amount to, in bytes: their text and [`WORD_COST`] for each.
+/// The most that counted words may take, in bytes: their text and [`WORD_COST`] for each.
 const WORDS_BYTES_MAX: usize = 4 << 20;
-/// What a word takes beside its text, in bytes.
+/// Memory of a word beside its text, in bytes.
 const WORD_COST: usize = 32;
-/// What a byte of a word takes while merges are learned: its id, and the places of its pairs as they come and go.
+/// Memory for each byte of a word while merges are learned: its id, and the places of its pairs.
 const LEARNING_COST: usize = 16;
-/// What counting and learning take at most beside the text, in bytes.
+/// The most memory that counting and learning take beside the text, in bytes.
 pub const MEMORY_BYTES: usize = WORDS_BYTES_MAX * LEARNING_COST;
 /// The longest piece that is learned, in bytes.
 const LENGTH_MAX: usize = PIECE_MAX / 2 - 1;
@@ -25,9 +25,9 @@ const LENGTH_MAX: usize = PIECE_MAX / 2 - 1;
 /// How often each word occurs; of rare ones among very many, not all.
 pub struct WordCounts<'t> {
     counts: HashMap<Word<'t>, u64>,
-    /// Of [`WORDS_BYTES_MAX`].
+    /// Memory of the words, at most [`WORDS_BYTES_MAX`].
     bytes: usize,
-    /// Which bytes occur.
+    /// The bytes that occur.
     seen: [bool; 256],
 }
 
@@ -65,7 +65,7 @@ impl<'t> WordCounts<'t> {
         }
     }
 
-    /// What learning from these words takes, in bytes.
+    /// Memory that learning from these words takes, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let text: usize = self.counts.keys().map(|&word| cost(word) - WORD_COST).sum();
         self.counts.capacity() * 2 * size_of::<(Word<'_>, u64)>() + text * LEARNING_COST
@@ -110,17 +110,17 @@ struct Learner {
     ids: Vec<u16>,
     words: Vec<Stretch>,
     pairs: Pairs,
-    /// The most frequent pairs first, and of equally frequent ones the earlier; counts may be out of date.
+    /// The most frequent pairs first, and the smaller of equally frequent ones; counts may be out of date.
     queue: BinaryHeap<(i64, Reverse<Pair>)>,
 }
 
-/// What is known of the pairs that may be merged.
+/// The pairs that may be merged.
 #[derive(Default)]
 struct Pairs {
     counts: HashMap<Pair, i64>,
-    /// In which words each stands, or has stood.
+    /// The words in which each pair occurs or has occurred.
     places: HashMap<Pair, Vec<u32>>,
-    /// Those that have come to be since they were last put into the queue.
+    /// Pairs that are new since the queue was last extended.
     new: Vec<Pair>,
     /// Length of each id, in bytes.
     lengths: Vec<usize>,

@@ -13,16 +13,16 @@ use pipsqueak::internal::tokenizer::{WORD_MAX, Word};
 
 use crate::random::{SplitMix64, uniform};
 
-/// Words that are remembered; then all are forgotten.
+/// The most words that are remembered; then all are forgotten.
 const REMEMBERED_MAX: usize = 1 << 16;
-/// What remembered words take at most beside the text, in bytes.
+/// The most memory that remembered words take beside the text, in bytes.
 pub const MEMORY_BYTES: usize = REMEMBERED_MAX * (4 * WORD_MAX + 160);
 
 /// Text to tokens, for one vocabulary.
 pub struct Encoder<'v, 't> {
     pieces: Lookup<'v>,
     prefix_space: bool,
-    /// Where the tokens of each word lie in `tokens`.
+    /// The range of each word's tokens in `tokens`.
     remembered: HashMap<Word<'t>, Range<u32>>,
     tokens: Vec<u16>,
     dropout: Option<&'t mut BpeDropout>,
@@ -89,7 +89,7 @@ impl<'v, 't> Encoder<'v, 't> {
         Encoder { dropout: Some(dropout), ..Encoder::new(vocabulary) }
     }
 
-    /// What is remembered, in bytes.
+    /// Memory of the remembered words, in bytes.
     pub fn memory_bytes(&self) -> usize {
         2 * size_of::<(Word<'_>, Range<u32>)>() * self.remembered.capacity() + 2 * self.tokens.capacity()
     }
@@ -195,7 +195,7 @@ impl<'v, 't> Encoder<'v, 't> {
         Ok(ids)
     }
 
-    /// What two ids side by side become, or [`NONE`].
+    /// The merge of two ids side by side, or [`NONE`].
     fn merged(&self, left: u16, right: u16) -> u16 {
         let Lookup::Merges { merges, .. } = &self.pieces else { return NONE };
         merges.get(&(left, right)).copied().unwrap_or(NONE)
@@ -215,7 +215,7 @@ impl<'v, 't> Encoder<'v, 't> {
         Ok(())
     }
 
-    /// For bytes that begin with no atom: the character that they are of.
+    /// The error for bytes that begin with no atom.
     fn unknown(&self, rest: &[u8]) -> Error {
         let text = String::from_utf8_lossy(rest);
         Error::UnknownCharacter(text.chars().next().unwrap_or_default())

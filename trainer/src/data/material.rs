@@ -1,4 +1,4 @@
-//! What a run learns from, and what it is validated with.
+//! The text or the pairs that a run learns from, and the part that is kept back to validate with.
 
 use anyhow::{Context, Result};
 
@@ -9,7 +9,7 @@ use crate::data::pairs::{self, Pair, Purpose};
 use crate::data::text::Corpus;
 use crate::data::vocabulary::OwnedVocabulary;
 
-/// No more is validated with, so that it does not take longer than the training.
+/// The most tokens to validate with, so that it does not take longer than the training.
 const VALIDATION_TOKENS_MAX: usize = 131_072;
 
 /// A text or pairs, and which part of them is kept back.
@@ -30,7 +30,7 @@ pub struct Encoded {
     pub training: Split,
     /// To validate with: what is kept back, or else what is learned from; of a long text some, spread over all of it.
     pub validation: Split,
-    /// Of the validation.
+    /// Mean bytes per token of the validation text.
     pub bytes_per_token: f64,
 }
 
@@ -59,7 +59,7 @@ impl Material {
         Ok(Material { corpus, parts: Parts::Pairs { training, kept } })
     }
 
-    /// Whether what it is validated with is not learned from.
+    /// Whether a part is kept back to validate with.
     pub fn keeps_some_back(&self) -> bool {
         match &self.parts {
             Parts::Text { validation, .. } => validation.is_some(),

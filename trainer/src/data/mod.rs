@@ -11,17 +11,17 @@ pub mod text;
 pub mod unseen;
 pub mod vocabulary;
 
-/// Hears how far a long pass over a text has come, and what it takes.
+/// Follows a long pass over a text.
 pub trait Progress {
-    /// A pass over so many bytes, or so many merges, begins.
+    /// A pass begins, over `total` bytes or merges.
     fn begin(&self, what: &'static str, total: u64);
-    /// So much more is done.
+    /// The pass has advanced by this many bytes or merges.
     fn advance(&self, more: u64);
-    /// The pass takes so many bytes beside the text.
+    /// The pass takes this much memory beside the text, in bytes.
     fn takes(&self, bytes: usize);
 }
 
-/// Says nothing.
+/// Ignores all progress.
 impl Progress for () {
     fn begin(&self, _: &'static str, _: u64) {}
     fn advance(&self, _: u64) {}

@@ -1,7 +1,7 @@
 //! Prompts with their answers: for a board that answers or obeys.
 //!
 //! Each pair is a document: begin, prompt, a newline, answer, end. The loss is that of the answer, the newline before it
-//! and the end behind it; prompts are given, not learnt. So a prompt is typed as it stands in the file, without a newline:
+//! and the end behind it; prompts are given, not learned. So a prompt is typed as it stands in the file, without a newline:
 //! the model's first token then is the newline, and behind it comes the answer.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::data::vocabulary::OwnedVocabulary;
 use crate::random::SplitMix64;
 use pipsqueak_stories::END_OF_STORY;
 
-/// What stands between a prompt and its answer.
+/// The separator between a prompt and its answer.
 pub const SEPARATOR: &str = "\n";
 
 /// A line of the file.
@@ -24,9 +24,9 @@ pub const SEPARATOR: &str = "\n";
 pub struct Pair {
     /// Counted from 1.
     pub line: usize,
-    /// What will be typed.
+    /// Text that will be typed.
     pub prompt: String,
-    /// What shall come.
+    /// Text that the model should answer.
     pub answer: String,
 }
 
@@ -104,13 +104,13 @@ pub fn corpus(pairs: &[Pair], name: &str) -> Result<Corpus> {
     Corpus::from_text(text, name, Documents::Marker)
 }
 
-/// What the newline before an answer counts.
+/// The use of a split, which decides the weight of the newline before an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To learn from: the model must write the newline itself. The pairs begin anew at the end, so that a whole window
-    /// follows each.
+    /// Training: the model must write the newline itself. The first pairs are repeated at the end, so that a whole window
+    /// follows each pair.
     Learn,
-    /// To validate with: the newline is foreseen by all, and would make the loss look better than it is.
+    /// Validation: every model predicts the newline, which would make the loss look better than it is.
     Validate,
 }
 

@@ -6,15 +6,15 @@
 
 use crate::data::clean::edit;
 
-/// Lines longer than this are not wrapped at any width that people use.
+/// The longest line of wrapped text, in characters.
 const LENGTH_MAX: usize = 160;
-/// Narrower columns are lists.
+/// The smallest width that text is wrapped at; narrower columns are lists.
 const WIDTH_MIN: usize = 40;
-/// The first words that are told apart by length.
+/// First words longer than this are counted as this long, in characters.
 const WORD_MAX: usize = 40;
-/// Of the line ends within paragraphs, as many are where the line fits into the width and the next word did not.
+/// In wrapped text, at least this share of the line ends within paragraphs stand where the next word did not fit.
 const SHARE_MIN: f64 = 0.8;
-/// Fewer line ends tell nothing.
+/// The least line ends that can show that a text is wrapped.
 const ENDS_MIN: u64 = 12;
 
 /// Joins the lines of a wrapped text, in place. Returns the width and how many lines were joined, or `None` of a text that is
@@ -42,7 +42,7 @@ pub fn join(text: &mut String) -> Option<(usize, usize)> {
     Some((width, ends.len()))
 }
 
-/// Where the line ends are that wrapping has put in.
+/// The positions of the line ends that wrapping has put in.
 fn forced_ends(text: &str, width: usize) -> Vec<usize> {
     let mut ends = Vec::new();
     let (mut before, mut at) = ("", 0);

@@ -34,19 +34,19 @@ pub struct Reading {
     pub leaves_out_library_text: bool,
 }
 
-/// What reading has changed of a text, for a person to know.
+/// A change that reading has made to a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Project Gutenberg's header and footer are left out.
     LibraryText {
-        /// What they took.
+        /// Their size.
         bytes: usize,
     },
     /// Lines are joined into paragraphs.
     Lines {
-        /// Characters at which they were wrapped.
+        /// Width that they were wrapped at, in characters.
         width: usize,
-        /// How many line ends are now spaces.
+        /// Number of lines that were joined to the one before.
         joined: usize,
     },
 }
@@ -59,7 +59,7 @@ pub struct Corpus {
     part: Range<usize>,
     name: String,
     documents: Documents,
-    /// What has been changed of the file.
+    /// The changes that reading has made.
     pub changes: Vec<Change>,
 }
 
@@ -112,7 +112,7 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Where the first document lies in the text.
+    /// The range of the first document in the text.
     fn first_document(&self) -> Option<Range<usize>> {
         let document = self.documents().next()?;
         let start = document.as_ptr().addr() - self.text.as_ptr().addr();
@@ -127,17 +127,17 @@ impl Corpus {
         Corpus { part: 0..text.len(), text: Arc::new(text), ..self.clone() }
     }
 
-    /// What messages call it.
+    /// The corpus' name in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is divided, and so the model learns where documents end.
+    /// Whether the text is divided into documents, whose ends the model learns.
     pub fn has_documents(&self) -> bool {
         self.documents != Documents::None
     }
 
-    /// Its documents, without the blank lines around them; or all of it as one.
+    /// The documents, without the blank lines around them; or the whole text as one.
     pub fn documents(&self) -> impl Iterator<Item = &str> {
         let mut rest = &self.text[self.part.clone()];
         let parts = std::iter::from_fn(move || {
@@ -148,7 +148,7 @@ impl Corpus {
         parts.filter(|document| !document.is_empty())
     }
 
-    /// Bytes of text in its documents.
+    /// Bytes of text in the documents.
     pub fn text_bytes(&self) -> usize {
         self.documents().map(str::len).sum()
     }
@@ -185,7 +185,7 @@ impl Corpus {
             .ok_or_else(|| anyhow!("{} is too short to learn from: it has {bytes} bytes of text", self.name))
     }
 
-    /// What stands between documents, if anything does.
+    /// The text that divides documents, if any.
     fn divider(&self) -> Option<&'static str> {
         match self.documents {
             Documents::Marker => Some(END_OF_STORY),
@@ -219,7 +219,7 @@ impl Corpus {
     }
 }
 
-/// What messages call a file.
+/// A file's name in messages, without its folder.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -18,10 +18,10 @@ pub struct Unseen {
     pub line: Option<usize>,
 }
 
-/// What was found so far, by character.
+/// The characters found so far.
 pub type Found = BTreeMap<char, Unseen>;
 
-/// A text as a model reads it that `knows` some characters; notes the others.
+/// The text as a model that `knows` some characters reads it; records the others in `found`.
 pub fn readable<'t>(text: &'t str, knows: impl Fn(char) -> bool, found: &mut Found) -> Cow<'t, str> {
     let mut known: BTreeMap<char, bool> = BTreeMap::new();
     let mut is_known = |c: char| *known.entry(c).or_insert_with(|| knows(c));
@@ -42,7 +42,7 @@ pub fn readable<'t>(text: &'t str, knows: impl Fn(char) -> bool, found: &mut Fou
     Cow::Owned(read)
 }
 
-/// Notes in which line of the file's text each was found first.
+/// Records the first line of `text` in which each character stands.
 pub fn place(found: &mut [Unseen], text: &str) {
     let mut missing = found.iter().filter(|unseen| unseen.line.is_none()).count();
     for (line, number) in text.lines().zip(1..) {
