@@ -1,7 +1,10 @@
 //! The MLP's [activation functions](crate::float::activation) on integers: `x S(x)`, where `S` rises from 0 to 1.
 //!
-//! `S` is the logistic function for SiLU, and for GELU that of `2 sqrt(2/π) (x + 0.044715 x³)`: the same as GELU's tanh
-//! form. It is looked up in a table of 1024 steps over -8 <= x < 8, at the middle of the argument's step: off by at most
+//! SiLU is `x / (1 + e^-x)`, so `S` is the logistic function. GELU is `x/2 (1 + tanh u)` with `u = sqrt(2/π) (x + 0.044715 x³)`,
+//! and as `(1 + tanh u) / 2 = 1 / (1 + e^-2u)`, its `S` is the logistic function of `2u`. In integers, a value of 15 bits times
+//! `S` in units of `2^-15` is one product and one shift.
+//!
+//! `S` is looked up in a table of 1024 steps over -8 <= x < 8, at the middle of the argument's step: off by at most
 //! `S'(x) / 128`, 0.002 for SiLU and 0.0044 for GELU, and so `x S(x)` by less than 0.0018 and 0.0013. Beyond 8, `S` stays what
 //! it is, within 0.0004 of 1.
 

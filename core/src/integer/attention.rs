@@ -1,13 +1,27 @@
 //! Attention in integers, over int8 keys and values. **The integer form of the only operation that looks at another
 //! position.**
 //!
-//! The formula is that of [`attention`](crate::float::attention), in powers of two instead of powers of e:
-//! `s[t] = log2(e) / sqrt(head) * q · k[t]`, `p[t] = 2^(s[t] - max s)`, `out = Σ p[t] v[t] / Σ p[t]`.
+//! [In f32](crate::float::attention), `p = softmax(q · k[t] / sqrt(head))` and `out = Σ p[t] v[t]`. From there, step by step:
 //!
-//! Keys, values and query are int8 with a scale a vector; those of the cache are bfloat16, and become integers once a
-//! layer, aligned to the largest of them. Scores have [`FRACTION_BITS`](crate::numbers::FRACTION_BITS) bits behind the point; `2^-x` comes from a table
-//! of 256 entries and a shift, with a relative error of at most 0.14 % from the rounding of the score and of `2^-15` of
-//! the largest probability from the table. A loop over positions has no float in it and no division.
+//! 1. **Powers of two.** `e^x = 2^(x log2 e)`. With `s[t] = log2(e) / sqrt(head) * q · k[t]`, softmax is
+//!    `p[t] = 2^(s[t] - max s) / Σ 2^(s - max s)`: a shift for the whole part of a score, and a table for the rest.
+//! 2. **Products.** Query, keys and values are int8 with one scale a vector: `q · k[t] = scale_q scale_k[t] (Q · K[t])`, and
+//!    `|Q · K[t]| <= 127² head < 2^(14 + log2 head)`.
+//! 3. **Scales of the cache** are bfloat16, `mantissa * 2^(exponent - 134)`. Once a layer, [`kernels::align_scales`] turns them
+//!    into integers that share the exponent of the largest: `scale_k[t] = key[t] * 2^keys`, and `scale_v[t]` likewise. A
+//!    `key[t]` has `17 - log2 head` bits, so that its product with `Q · K[t]` is below 2^31.
+//! 4. **Scores.** What all positions have in common, `scale_q log2(e) / sqrt(head) 2^keys`, is one mantissa and one shift, a
+//!    [`ScoreScale`]. A score then is `(Q · K[t] * key[t] >> 12) * mantissa >> shift`, with
+//!    [`FRACTION_BITS`](crate::numbers::FRACTION_BITS) bits behind the point.
+//! 5. **Weights.** `P[t] = 2^(15 + s[t] - max s)`, at most 2^15, comes from 256 entries and a shift. A value's scale varies with
+//!    its position, so it becomes part of the weight, which keeps 15 bits: `weight[t] = P[t] * value[t] >> 16`.
+//! 6. **Sums.** `Σ weight[t] V[t]` is below `2^15 * 127 * positions`, which fits 31 bits up to 512 positions. Beyond, the
+//!    weights give up a bit for each doubling, the `headroom`.
+//! 7. **One division a head.** The sums are divided by `Σ P[t]`, which has at least 16 bits because the largest score has
+//!    `P = 2^15`: a product with `2^30 / Σ P[t]`, cut to 15 bits.
+//!
+//! Rounding a score to `2^-8` moves a probability by at most 0.14 % (`ln 2 * 2^-9`), and the table by `2^-15` of the largest.
+//! A loop over positions has no float in it and no division.
 
 use super::quantize::quantize;
 use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
@@ -42,7 +56,8 @@ pub struct Scratch<'a> {
     pub scales: &'a mut [i32],
 }
 
-/// A vector of scales as integers: `scale[t] = multiplier[t] * 2^exponent`.
+/// What the integer scales count: a key's `2^keys`. A value's is multiplied with a probability of 15 bits and shifted right by
+/// 16, so that what the sums count comes to `2^(values + 1)`.
 #[derive(Clone, Copy)]
 struct Exponents {
     keys: i32,
@@ -78,9 +93,9 @@ pub fn attention(
     power_of_two(exponents.values + 1)
 }
 
-/// Bits of a key's multiplier: with the bits of a score, `14 + log2 head`, and a sign, they fit 32.
+/// Bits of a key's integer scale: with those of a product, `14 + log2 head`, and a sign, they fit 32. It has half a word.
 const fn key_bits(head: usize) -> u32 {
-    17 - head_bits(head)
+    min_u32(17 - head_bits(head), 16)
 }
 
 const fn head_bits(head: usize) -> u32 {
@@ -199,7 +214,7 @@ mod tests {
     #[test]
     fn close_to_attention_in_f32() {
         for positions in [1, 2, 7, 64, 512, 513, 3000] {
-            for head in [4, 8, 10, 64, 256] {
+            for head in [1, 2, 4, 8, 10, 64, 256] {
                 for group in [1, 2, 3] {
                     let error = error(positions, head, group, 1.5);
                     assert!(error < 0.03, "{positions} positions, head {head}, group {group}: {error}");

@@ -1,7 +1,15 @@
-//! [The norms](crate::float::norm) of a vector of integers.
+//! [The norms](crate::float::norm) of a vector of integers: `out = (x - mean) / sqrt(variance + ε) * gain + bias`, and
+//! `out = x / sqrt(mean(x²) + ε) * gain`. Step by step, for numbers `x = X scale`:
 //!
-//! The values are cut to 15 bits, and a gain to the 15 bits of its mantissa: a relative error below 2^-14 each. The
-//! mean and the root are one f32 a vector, and become part of the scale.
+//! 1. `X` is cut to 15 bits and a sign (14 where a mean is subtracted, which may double a value), and `scale` grows with the
+//!    cut. Then `X²` fits a word, and `Σ X²` is exact.
+//! 2. `mean(x²) = Σ X² / width * scale²`. The root of it is one f32 a vector, and no loop divides by it: it becomes part of
+//!    the scale, `out = (X * gain) * (scale / root)`.
+//! 3. A gain is `mantissa * 2^(exponent - 141)`. `X * mantissa`, 15 bits each, is below 2^30, and a shift right aligns it to
+//!    the largest exponent of all gains, which becomes part of the scale as well: `2^(largest - 141)`.
+//! 4. A bias is divided by the scale that results, and added.
+//!
+//! Cutting a value and a gain to 15 bits makes a relative error below 2^-14 each.
 
 use crate::config::Norm;
 use crate::numbers::{excess_bits, power_of_two};

@@ -1,4 +1,9 @@
-//! [Rotary positions](crate::float::rotary) in integers: cosines and sines in units of `2^-14`.
+//! [Rotary positions](crate::float::rotary) in integers: `(x, y)` becomes `(x cos a - y sin a, x sin a + y cos a)`, with
+//! `a = position * base^(-2i / head)`.
+//!
+//! Cosines and sines are integers in units of `2^-14`, rounded to the nearest, so that 1 is one of them. A value has at most 15
+//! bits and a sign; as `|cos| + |sin| <= sqrt(2)`, a result is below `2^15 * sqrt(2) * 2^14 < 2^30`. It counts `2^-14` of what
+//! the values counted.
 
 use crate::float::rotary::rotation;
 use crate::math::ROUNDER;
