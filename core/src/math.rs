@@ -6,7 +6,7 @@
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernels;
+use crate::kernels::root;
 
 /// f32, and f64 for checking gradients.
 pub trait Float:
@@ -73,7 +73,7 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn sqrt(x: f32) -> f32 {
-        kernels::sqrt(x)
+        root::sqrt(x)
     }
     fn sin(x: f32) -> f32 {
         sin_cos(x)[0]

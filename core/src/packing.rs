@@ -71,7 +71,7 @@ impl Format {
     }
 
     /// The [shift](Packed::sum_shift) for short rows: `512 * 127 * 127 < 2^23`, and `512 * 7 * 127 < 2^19`. Kernels in
-    /// assembly get it for nothing: their sums are already so many bits larger.
+    /// assembly get it for nothing: their sums already are larger by as many bits.
     pub const fn sum_shift(self) -> u32 {
         match self {
             Format::Int8 | Format::Ternary => 8,
@@ -125,7 +125,7 @@ pub struct Packed<'a> {
 
 impl Packed<'_> {
     /// Bits by which a row's sum is shifted left before it is multiplied by the row's scale and shifted right by 16, so
-    /// that rows of small weights keep their precision. No sum of so many products reaches 2^31 by this shift.
+    /// that rows of small weights keep their precision. No sum of that many products reaches 2^31 by this shift.
     ///
     /// It is [`Format::sum_shift`] for up to 512 columns of int8 and int4, one bit less for each time that they double,
     /// and the same for any number of ternary weights, whose sums stay below `65,535 * 127 < 2^23`.

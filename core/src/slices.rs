@@ -23,31 +23,31 @@ pub(crate) fn first_mut<T>(values: &mut [T], length: usize) -> &mut [T] {
     &mut values[..length]
 }
 
-/// The values from `start` on; none if there are not so many.
+/// The values from `start` on; none if there are fewer.
 #[inline(always)]
 pub(crate) fn from<T>(values: &[T], start: usize) -> &[T] {
     values.get(start..).unwrap_or_default()
 }
 
-/// The `length` values from `start` on; none if there are not so many.
+/// The `length` values from `start` on; none if there are fewer.
 #[inline(always)]
 pub(crate) fn part<T>(values: &[T], start: usize, length: usize) -> &[T] {
     values.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default()
 }
 
-/// The `length` values from `start` on; none if there are not so many.
+/// The `length` values from `start` on; none if there are fewer.
 #[inline(always)]
 pub(crate) fn part_mut<T>(values: &mut [T], start: usize, length: usize) -> &mut [T] {
     values.get_mut(start..).and_then(|rest| rest.get_mut(..length)).unwrap_or_default()
 }
 
-/// The first `at` values, and the rest; none if there are not so many.
+/// The first `at` values, and the rest; none if there are fewer.
 #[inline(always)]
 pub(crate) fn split<T>(values: &[T], at: usize) -> (&[T], &[T]) {
     values.split_at_checked(at).unwrap_or_default()
 }
 
-/// The first `at` values, and the rest; none if there are not so many.
+/// The first `at` values, and the rest; none if there are fewer.
 #[inline(always)]
 pub(crate) fn split_mut<T>(values: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
     values.split_at_mut_checked(at).unwrap_or_default()

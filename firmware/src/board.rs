@@ -27,7 +27,7 @@ pub trait Board {
 /// What a board's counter counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// An emulator that counts instructions: so many of them in a tick.
+    /// An emulator that counts instructions: how many of them a tick takes.
     Instructions {
         /// Instructions in one tick.
         per_tick: u32,

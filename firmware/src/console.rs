@@ -5,12 +5,11 @@ use core::fmt;
 use heapless::Vec;
 
 use crate::Serial;
-use crate::received::{SUBSTITUTE, Taken};
+use crate::received::{CTRL_C, SUBSTITUTE, Taken};
 
 /// The longest line, in bytes, without its line ending.
 pub const LINE_BYTES: usize = 512;
 
-pub(crate) const CTRL_C: u8 = 0x03;
 /// A program that types asks with this whether its last line has been done; the answer is [`ACK`].
 const ENQ: u8 = 0x05;
 const ACK: u8 = 0x06;

@@ -2,10 +2,10 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
-use crate::console::CTRL_C;
-
 /// Stands where bytes were lost. ASCII has the character for that; one that is typed is left out.
 pub(crate) const SUBSTITUTE: u8 = 0x1a;
+/// Takes back what was typed before it.
+pub(crate) const CTRL_C: u8 = 0x03;
 
 /// A ring of bytes between a port's interrupt handler, which calls [`Received::put`], and the prompt.
 ///

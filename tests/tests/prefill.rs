@@ -10,7 +10,7 @@ use pipsqueak_tests::{random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;
 
-/// A decoder whose memory has so many lanes.
+/// A decoder whose memory has this many lanes.
 fn with_lanes<R>(model: &Model<'_>, lanes: usize, work: impl FnOnce(&mut Decoder<'_, '_>) -> R) -> R {
     let mut memory = OwnedMemory::with_lanes(model, lanes);
     let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers()).expect("memory enough");

@@ -58,7 +58,7 @@ unsafe impl Plain for i8 {}
 // SAFETY: as above.
 unsafe impl Plain for u8 {}
 
-/// Cuts `length` values off the front of `bytes`; none if there are not so many, or if the front does not start on
+/// Cuts `length` values off the front of `bytes`; none if there are fewer, or if the front does not start on
 /// their boundary, which the order of a memory's pieces excludes.
 pub fn take<'m, T: Plain>(bytes: &mut &'m mut [u8], length: usize) -> &'m mut [T] {
     let size = length.saturating_mul(size_of::<T>());

@@ -12,7 +12,7 @@ pub mod cast;
 pub mod checks;
 mod claim;
 pub mod portable;
-mod root;
+pub mod root;
 #[cfg(chip = "rv32m")]
 mod rv32m;
 #[cfg(any(chip = "rv32m", chip = "thumb2", chip = "v6m"))]
@@ -34,7 +34,6 @@ use rv32m as chip;
 use x86 as chip;
 
 pub use claim::Claim;
-pub use root::sqrt;
 
 pub use chip::{
     accumulate, accumulate_f32, activate, add_aligned, add_f32, align_scales, gain, gate, largest,

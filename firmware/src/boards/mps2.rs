@@ -2,7 +2,7 @@
 //! board's file names.
 //!
 //! `qemu-system-arm -icount shift=0 -semihosting-config enable=on,target=native`: an instruction then takes one
-//! nanosecond of the chip's time, and the timer's tick comes every so many instructions, the same on every run.
+//! nanosecond of the chip's time, and the timer ticks after a fixed number of instructions, the same on every run.
 //! Registers: Arm Cortex-M System Design Kit Technical Reference Manual, "APB timer" and "APB UART".
 
 use core::convert::Infallible;

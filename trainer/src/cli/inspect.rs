@@ -13,6 +13,7 @@ use crate::cli::human;
 use crate::export::model_file::ModelFile;
 use crate::sizing::boards::{BOARDS, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use crate::sizing::budget;
+use crate::sizing::shape::weights;
 
 /// Show a model's shape, its parameters, its flash and RAM to the byte, and which boards it fits.
 ///
@@ -79,7 +80,7 @@ fn bits_per_byte(loss: f32, bytes_per_token: f32) -> String {
 
 /// Prints shape, parameters, sizes and boards.
 pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes: u64) {
-    let parameters = budget::weights(config);
+    let parameters = weights(config);
     let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = *config;
     println!(
         "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"

@@ -11,6 +11,7 @@ use crate::data::text::Corpus;
 use crate::data::vocabulary::OwnedVocabulary;
 use crate::sizing::boards::Footprint;
 use crate::sizing::budget::{self, Budget};
+use crate::sizing::shape::weights;
 
 /// Tokens of a BPE vocabulary without an option or a board.
 const VOCAB: usize = 512;
@@ -87,7 +88,7 @@ impl Plan {
     /// Describes the plan in a line or two, before the wait.
     pub(super) fn describe(&self) -> String {
         let Config { vocab, context, width, layers, hidden, .. } = self.config;
-        let weights = human::count(budget::weights(&self.config) as u64);
+        let weights = human::count(weights(&self.config) as u64);
         let shape = format!(
             "{layers} layers of width {width} (hidden {hidden}), {vocab} tokens, context {context}: {weights} parameters, {}",
             self.precision.name()

@@ -27,7 +27,8 @@ use crate::export::decoding;
 use crate::export::model_file;
 use crate::files::{self, Files, Kind};
 use crate::optimizer::schedule::Schedule;
-use crate::sizing::budget::{Budget, weights};
+use crate::sizing::budget::Budget;
+use crate::sizing::shape::weights;
 use crate::sizing::sweep::{self, Candidate, KEEP, Trial, VocabularySize};
 use crate::training::{HyperParameters, Training, parallel};
 

@@ -4,17 +4,9 @@ use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::Float;
 
 use super::linear::LinearGradient;
+pub use super::linear::Mode;
 use super::norm::NormGradient;
 use crate::training::parameters::Parameters;
-
-/// Whether gradients replace what was there, or add to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Replaces it: for the first pass over a batch. Matrix products then need no zeroed memory to add to.
-    Write,
-    /// Adds to it: for the passes after that.
-    Add,
-}
 
 /// Where the backward pass leaves the gradients of the parameters.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 
 use pipsqueak::internal::math::{Float, add};
 
-use super::gradients::Mode;
 use super::matmul::{View, ViewMut, multiply, multiply_add};
 
 /// A matrix and its bias, of one layer; an empty `bias` is none.
@@ -16,6 +15,15 @@ pub struct Linear<'a, F> {
     pub bias: &'a [F],
     /// Length of a row of `x`.
     pub inputs: usize,
+}
+
+/// Whether gradients replace what was there, or add to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Replaces it: for the first pass over a batch. Matrix products then need no zeroed memory to add to.
+    Write,
+    /// Adds to it: for the passes after that.
+    Add,
 }
 
 /// Where the gradients of a matrix and its bias go.

@@ -17,7 +17,7 @@ use pipsqueak::{Config, Precision};
 use crate::cli::human;
 use crate::sizing::amount;
 use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
-use crate::sizing::shape::{PartialConfig, Sizes};
+use crate::sizing::shape::{PartialConfig, Sizes, weights};
 
 /// More weights than this take hours to train on a PC, and a chip a second per token: only explicit options exceed it.
 pub const PARAMETERS_MAX: usize = 1_000_000;
@@ -257,11 +257,6 @@ pub fn tensor_bytes(config: &Config, precision: Precision) -> u64 {
 /// Width over layers.
 fn aspect(config: &Config) -> f64 {
     config.width as f64 / config.layers as f64
-}
-
-/// Number of parameters of a model.
-pub fn weights(config: &Config) -> usize {
-    Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! A partly given model shape, and defaults for the rest.
 
 use pipsqueak::config::{Mlp, Position};
+use pipsqueak::internal::Parameter;
 use pipsqueak::{Config, Error};
 
 use crate::sizing::amount;
-use crate::sizing::budget::weights;
 
 /// A model's shape of which only some sizes are given.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,11 @@ impl PartialConfig {
         config.check()?;
         Ok(config)
     }
+}
+
+/// Number of parameters of a model.
+pub fn weights(config: &Config) -> usize {
+    Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum()
 }
 
 /// The largest number of heads with at least 16 channels each that divides the width; with rotary positions, into an even

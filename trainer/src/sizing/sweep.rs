@@ -6,8 +6,8 @@
 
 use pipsqueak::{Config, Precision};
 
-use crate::sizing::budget::{Budget, weights};
-use crate::sizing::shape::PartialConfig;
+use crate::sizing::budget::Budget;
+use crate::sizing::shape::{PartialConfig, weights};
 
 /// One in this many candidates goes on to the next round.
 pub const KEEP: usize = 3;

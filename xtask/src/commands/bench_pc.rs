@@ -16,7 +16,7 @@ const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::
 const POSITIONS: [u32; 2] = [64, 256];
 /// Kernels run in turns, and the fastest pass counts: others may use the machine too.
 const ROUNDS: u32 = 3;
-/// Over 256 positions; over fewer, so many more.
+/// Over 256 positions; over fewer, correspondingly more.
 const PASSES: u32 = 10;
 /// Instructions a token, of int8 in AVX2, that `--check` allows.
 const LIMIT: u64 = 190_000;
@@ -27,7 +27,7 @@ const LLAMA2C: [(&str, u64, u32); 2] = [("-O3", 1_297_807, 5_342), ("-Ofast, AVX
 /// What the program does with a model.
 #[derive(Clone, Copy)]
 enum Task {
-    /// Continues a text over so many positions.
+    /// Continues a text over this many positions.
     Write(u32),
     /// Reads that text as a prompt.
     Read(u32),

@@ -168,7 +168,7 @@ fn add_pair<const N: usize>(sums: &mut [__m256i; N], a: __m128i, b: __m128i, wei
 /// Eight scores' scales: of as many positions as they belong to.
 ///
 /// # Safety
-/// So many must be readable.
+/// `scales` must point to `8 / N` readable scales.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn eight_scales<const N: usize>(scales: *const i32) -> __m256i {
@@ -262,7 +262,7 @@ unsafe fn weigh<const N: usize>(powers: __m256i, scales: *const i32, shift: __m1
 #[target_feature(enable = "avx2")]
 fn powers(distances: __m256i) -> __m256i {
     let places = _mm256_and_si256(distances, _mm256_set1_epi32(0xff));
-    // SAFETY: a place is from 0 to 255, and so many are in the table.
+    // SAFETY: a place is from 0 to 255, and the table has 256 entries.
     let powers = unsafe { _mm256_i32gather_epi32::<4>(EXP2_WORDS.as_ptr(), places) };
     _mm256_srlv_epi32(powers, _mm256_srli_epi32::<{ FRACTION_BITS as i32 }>(distances))
 }

@@ -97,7 +97,7 @@ fn rows<const PLANES: usize>(out: &mut [i32], matrix: Packed<'_>, prepared: &[i3
     let Some(operands) = Operands::<PLANES>::new(out.len(), matrix, prepared) else { return };
     let (chunks, rest) = out.as_chunks_mut::<ROWS_AT_ONCE>();
     let whole = chunks.len() * ROWS_AT_ONCE;
-    // SAFETY: there are so many rows.
+    // SAFETY: `Operands::new` has checked that the matrix has `out.len()` rows, rounded up to a group of four.
     unsafe {
         for (i, out) in chunks.iter_mut().enumerate() {
             let row = i * ROWS_AT_ONCE;
@@ -115,7 +115,7 @@ fn rows<const PLANES: usize>(out: &mut [i32], matrix: Packed<'_>, prepared: &[i3
 /// The sums of rows from `row` on: those of four groups, or of one.
 ///
 /// # Safety
-/// There must be so many rows.
+/// The matrix must have `4 * GROUPS` rows from `row` on.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn sums<const GROUPS: usize, const PLANES: usize>(
@@ -173,7 +173,7 @@ fn add_halves(a: __m256i, b: __m256i) -> __m256i {
 /// Sums of products in 16 bits of each group's words from `i` on: eight, or the `LAST` four.
 ///
 /// # Safety
-/// Groups from `words` on, and planes, must have so many.
+/// `GROUPS` groups from `words` on, and each plane, must have eight words from `i` on; four where `LAST`.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn step<const GROUPS: usize, const PLANES: usize, const LAST: bool>(
@@ -198,7 +198,7 @@ unsafe fn step<const GROUPS: usize, const PLANES: usize, const LAST: bool>(
 /// Eight words, or four and zeros.
 ///
 /// # Safety
-/// So many must be readable.
+/// `words` must point to eight readable words; to four where `FOUR`.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn load_words<const FOUR: bool>(words: *const __m256i) -> __m256i {
@@ -237,7 +237,7 @@ fn multiply<const PLANES: usize>(words: __m256i, x: [__m256i; PLANES]) -> __m256
 /// the even and of the odd rows.
 ///
 /// # Safety
-/// Where `out` has eight, there must be so many rows.
+/// Where `out` has eight values, the matrix must have eight rows from `row` on.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn scale<const PLANES: usize>(

@@ -27,7 +27,7 @@ fn rows<const PLANES: usize>(out: &mut [i32], matrix: Packed<'_>, prepared: &[i3
     let Some(operands) = Operands::<PLANES>::new(out.len(), matrix, prepared) else { return };
     let (chunks, rest) = out.as_chunks_mut::<ROWS_AT_ONCE>();
     let whole = chunks.len() * ROWS_AT_ONCE;
-    // SAFETY: there are so many rows.
+    // SAFETY: `Operands::new` has checked that the matrix has `out.len()` rows, rounded up to a group of four.
     unsafe {
         for (i, out) in chunks.iter_mut().enumerate() {
             let row = i * ROWS_AT_ONCE;
@@ -49,7 +49,7 @@ fn mask(count: usize) -> __mmask16 {
 /// The sums of rows from `row` on: those of four groups, or of one.
 ///
 /// # Safety
-/// There must be so many rows.
+/// The matrix must have `4 * GROUPS` rows from `row` on.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn sums<const GROUPS: usize, const PLANES: usize>(
@@ -81,7 +81,7 @@ unsafe fn sums<const GROUPS: usize, const PLANES: usize>(
 /// Adds the products of each group's words from `i` on, of those that are in `lanes`.
 ///
 /// # Safety
-/// Groups from `words` on, and planes, must have so many.
+/// `GROUPS` groups from `words` on, and each plane, must have a word from `i` on for each of the `lanes`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn step<const GROUPS: usize, const PLANES: usize>(

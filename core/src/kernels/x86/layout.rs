@@ -12,7 +12,7 @@ pub(super) const fn planes(format: Format) -> usize {
     format.weights_of_word() / 4
 }
 
-/// Words of a plane for a row of so many words: as many as [`prepare`](super::prepare) wrote for a vector that is
+/// Words of a plane for a row of `words_of_row`: as many as [`prepare`](super::prepare) wrote for a vector that is
 /// padded to 16 columns.
 pub(super) const fn plane_len(planes: usize, words_of_row: usize) -> usize {
     (words_of_row * 4 * planes).next_multiple_of(16) / planes
@@ -42,7 +42,7 @@ pub(super) struct Operands<'a, const PLANES: usize> {
 }
 
 impl<'a, const PLANES: usize> Operands<'a, PLANES> {
-    /// Nothing, if the matrix has no words, or has not so many `rows`, or the vector is shorter than they are.
+    /// `None` if the matrix has no words or fewer than `rows` rows, or if the vector is shorter than a row.
     pub(super) fn new(rows: usize, matrix: Packed<'a>, prepared: &'a [i32]) -> Option<Self> {
         let (groups, length) = (rows.div_ceil(ROWS), ROWS * matrix.words_of_row);
         let (&offset, factors) = prepared.split_first()?;
