@@ -212,7 +212,9 @@ fn encode_texts<T: AsRef<str>>(
     let Vocabulary { begin, end, .. } = vocabulary;
     let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
     progress.begin("tokens", bytes as u64);
-    let mut ids = Vec::new();
+    // A vector that grows leaves its earlier, smaller copies in the allocator's heap; pages that are never touched take no
+    // memory. Two bytes a token are few.
+    let mut ids = Vec::with_capacity(bytes / 2);
     let mut encoder = match dropout {
         Some(dropout) => Encoder::with_dropout(vocabulary, dropout),
         None => Encoder::new(vocabulary),
