@@ -13,25 +13,25 @@ use crate::data::material::Encoded;
 use crate::data::vocabulary::OwnedVocabulary;
 use crate::random::SplitMix64;
 
-/// Fewer tokens teach nothing.
+/// The least tokens that a model can learn from.
 const TOKENS_MIN: usize = 16;
 
-/// Tokens to learn from and to validate with. The text itself is let go.
+/// Tokens to learn from and to validate with. The text itself is no longer held.
 pub(super) struct Data {
     pub(super) vocabulary: OwnedVocabulary,
     pub(super) training: Split,
     /// Tokens of what there is to learn, each part of it counted once.
     pub(super) tokens: usize,
     pub(super) validation: Split,
-    /// Whether the validation is of what is not learned.
+    /// Whether the validation split is kept out of the training.
     pub(super) held_out: bool,
-    /// Of the validation text.
+    /// Mean bytes per token of the validation text.
     pub(super) bytes_per_token: f64,
-    /// What messages call the corpus.
+    /// The corpus' name in messages.
     pub(super) name: String,
-    /// Of the corpus.
+    /// CRC-32 of the corpus.
     pub(super) crc: u32,
-    /// Of the model that is to learn it.
+    /// Shape and number format of the model.
     pub(super) plan: Plan,
     /// The model that it is to go on from, if any.
     pub(super) start: Option<Start>,
@@ -39,12 +39,12 @@ pub(super) struct Data {
     pub(super) run: Run,
     /// An example of a prompt.
     pub(super) prompt: String,
-    /// What reading took at most, in bytes.
+    /// The most memory that reading has taken, in bytes.
     pub(super) reading_bytes: usize,
 }
 
 impl Data {
-    /// What the tokens take.
+    /// Memory of the tokens, in bytes.
     pub(super) fn bytes(&self) -> usize {
         [&self.training, &self.validation]
             .map(|split| 2 * split.tokens.len() + 4 * split.weights.len())
@@ -54,7 +54,7 @@ impl Data {
 }
 
 impl Train {
-    /// Reads what there is to learn, makes its vocabulary, and plans the model.
+    /// Reads the text or the pairs, makes a vocabulary, and plans the model.
     pub(super) fn data(&self) -> Result<Data> {
         let start = self.from.as_deref().map(Start::read).transpose()?;
         let known = start.as_ref().map(|start| &start.vocabulary);

@@ -17,7 +17,7 @@ use crate::training::checkpoint::{self, Identity, Progress};
 use crate::training::curve::Curve;
 use crate::training::{StepReport, Training};
 
-/// While training, this much of the kept-back text is validated with.
+/// Tokens that are validated with while training.
 const GLANCE_TOKENS: usize = 16_384;
 /// How often a run reports the validation loss.
 const REPORTS: u64 = 10;
@@ -27,11 +27,11 @@ const LOOKS_A_REPORT: u64 = 3;
 const PATIENCE: f64 = 0.4;
 /// and is worse than its best by this factor, so that chance alone does not stop it.
 const WORSE: f64 = 1.02;
-/// Tokens of the sample that it then writes.
+/// Tokens of the sample that is printed with each validation.
 const GLIMPSE_TOKENS: u32 = 30;
-/// Without --checkpoint-every, checkpoints are this far apart.
+/// Time between checkpoints without --checkpoint-every.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
-/// A running loss this many times that of knowing nothing is one that has diverged, once the first steps are done.
+/// Training has diverged if, after the first steps, the running loss is this many times that of a uniform guess.
 const DIVERGED: f64 = 1.5;
 const FIRST_STEPS: u64 = 50;
 
@@ -59,9 +59,9 @@ impl Looks {
     }
 }
 
-/// Where and when a run is saved.
+/// The checkpoints of a run: their file, their content, and when they are due.
 struct Checkpoints {
-    /// Nowhere, where the model goes into a pipe.
+    /// `None` if the model is written to a pipe.
     path: Option<PathBuf>,
     run: Identity,
     every: Option<u64>,
@@ -69,7 +69,7 @@ struct Checkpoints {
 }
 
 impl Train {
-    /// Takes the steps, or as many as Ctrl-C lets it.
+    /// Takes all steps, or those until Ctrl-C is pressed.
     pub(super) fn learn(&self, training: &mut Training, data: &Data) -> Result<Curve> {
         let stopped = stop_on_ctrl_c();
         let Train { recipe, checkpoint_every, .. } = self;
@@ -135,7 +135,7 @@ impl Train {
         self.recipe.keep == Keep::Best && data.held_out
     }
 
-    /// Fresh, or where the checkpoint left off.
+    /// Starts a run, or restores it from the checkpoint; returns the losses so far.
     fn begin(&self, run: &Identity, training: &mut Training, batches: &mut Batches<'_>) -> Result<Curve> {
         let path = self.checkpoint();
         if !self.resume {
@@ -151,7 +151,7 @@ impl Train {
         Ok(progress.curve)
     }
 
-    /// Two lines for a person who watches: losses, speed and time left, and what the model would write.
+    /// Two lines of progress: losses, speed and time left, and a sample of the model's text.
     fn report(&self, training: &Training, data: &Data, losses: [f64; 2], speed: f64) -> Result<String> {
         let [loss, validation] = losses;
         let (steps, tokens_a_step) = (training.steps, self.recipe.batch * training.config.context);
@@ -165,7 +165,7 @@ impl Train {
         ))
     }
 
-    /// What must be the same for `--resume` to continue a run.
+    /// The settings that `--resume` compares.
     fn identity(&self, training: &Training, data: &Data) -> Result<Identity> {
         let mut run = Identity::new();
         let mut note = |name: &str, value| run.insert(name.to_string(), value);
@@ -194,7 +194,7 @@ impl Train {
         Ok(run)
     }
 
-    /// What an export needs besides, and what may differ between two halves of a run: the corpus' name, for one.
+    /// Adds the notes that an export needs, which may differ between the halves of a run, such as the corpus' name.
     fn with_notes(&self, mut run: Identity, data: &Data) -> Identity {
         run.insert(export::CORPUS.into(), data.name.as_str().into());
         run.insert(export::LICENCE.into(), self.licence().into());
@@ -216,7 +216,7 @@ fn stalls(training: &Training, curve: &Curve) -> bool {
     step.saturating_sub(best.steps) as f64 > patience && loss > WORSE * best.loss
 }
 
-/// What shows that training has gone wrong.
+/// Describes how training has gone wrong, if it has.
 fn divergence(training: &Training, report: StepReport, running_loss: f64) -> Option<String> {
     let steps = training.steps;
     if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
@@ -233,7 +233,7 @@ impl Checkpoints {
         self.every.map_or(self.last.elapsed() >= CHECKPOINT_INTERVAL, |every| step.is_multiple_of(every))
     }
 
-    /// A checkpoint that cannot be written is no reason to stop: the one before it stays.
+    /// Saves a checkpoint. If it cannot be written, training goes on and the previous checkpoint is kept.
     fn save(&mut self, training: &Training, batches: &Batches<'_>, curve: &Curve) {
         let Some(path) = &self.path else { return };
         let progress =
