@@ -1,7 +1,7 @@
 //! int8 vectors with one scale: `v ≈ factor * q`, with `q = round(v / factor)` in -127..=127, from integers to integers.
 //!
 //! The factor is `max |v| / 127`, so that nothing is clipped. The division by it is a product with its reciprocal and a shift:
-//! [`Quantizer`] shows the steps. Nothing here has a twin in [`float`](crate::float), where vectors stay as they are.
+//! [`Quantizer`] shows the steps. Nothing here has a twin in f32, where vectors stay as they are.
 
 use crate::kernels;
 use crate::numbers::{Quantizer, excess_bits};
