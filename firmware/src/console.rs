@@ -5,7 +5,7 @@ use core::fmt;
 use heapless::Vec;
 
 use crate::Serial;
-use crate::received::{CTRL_C, SUBSTITUTE, Taken};
+use crate::received::{SUBSTITUTE, Taken};
 
 /// The longest line, in bytes, without its line ending.
 pub const LINE_BYTES: usize = 512;
