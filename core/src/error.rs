@@ -67,7 +67,7 @@ pub enum Error {
         /// Bytes there.
         has: usize,
     },
-    /// The memory of an model that is part of the program has been given to a generator before.
+    /// The memory of a model that is part of the program has been given to a generator before.
     MemoryTaken,
     /// A token id or a position outside the model.
     OutOfRange {

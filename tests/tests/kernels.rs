@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use pipsqueak::internal::SplitMix64;
-use pipsqueak::internal::kernels::checks::{BYTES, Room, check};
+use pipsqueak::internal::kernels::checks::{self, BYTES};
 use pipsqueak::internal::kernels::{self, portable, prepared_len};
 use pipsqueak::internal::numbers::{ACTIVATION_STEPS, ActivationTable, ScoreScale, scale_row};
 use pipsqueak::internal::packing::{Format, Packed, ROWS};
@@ -91,12 +91,9 @@ fn check_product(
 
 #[test]
 fn what_boards_check_too() {
-    with_every_kernel(|kernel| {
-        let mut memory = vec![0; BYTES];
-        match check(&mut Room::new(&mut memory).expect("enough memory")) {
-            Ok(count) => assert!(count > 1_000_000, "{kernel}: {count} results compared"),
-            Err(difference) => panic!("{kernel}: {difference}"),
-        }
+    with_every_kernel(|kernel| match checks::check(&mut vec![0; BYTES]) {
+        Ok(count) => assert!(count > 1_000_000, "{kernel}: {count} results compared"),
+        Err(difference) => panic!("{kernel}: {difference}"),
     });
 }
 

@@ -7,7 +7,7 @@
 #![no_main]
 
 use embedded_io::Write;
-use pipsqueak::internal::kernels::checks::{self, Room};
+use pipsqueak::internal::kernels::checks;
 use pipsqueak::{Error, Generator, Memory, Model, Sampling};
 use pipsqueak_firmware::boards::{self, ThisBoard};
 use static_cell::ConstStaticCell;
@@ -49,10 +49,7 @@ fn fingerprint(model: Model<'_>) -> Result<u32, Error> {
 }
 
 fn print_checks(serial: &mut impl Write) -> bool {
-    let Some(mut room) = Room::new(ROOM.take()) else {
-        return fail("the checks have too little memory", serial);
-    };
-    match checks::check(&mut room) {
+    match checks::check(ROOM.take()) {
         Ok(count) => writeln!(serial, "checked {count}\nend").is_ok(),
         Err(difference) => fail(difference, serial),
     }
