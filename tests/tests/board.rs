@@ -158,8 +158,9 @@ fn every_chip_s_kernels_equal_the_portable_ones() {
 /// Reads a text that has begun to its end; returns its tokens.
 fn end_of_text(chip: &mut Chip) -> u32 {
     let text = chip.0.read_until(" tokens, ", PATIENCE).unwrap();
+    let numbers = text.rsplit_once('[').unwrap_or_else(|| panic!("no text has ended here: {text:?}")).1;
     chip.0.read_until("\n> ", PATIENCE).unwrap();
-    text.rsplit_once('[').unwrap().1.split(' ').next().unwrap().parse().unwrap()
+    numbers.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// A few lines typed while a board writes are kept.
@@ -185,7 +186,7 @@ fn assert_ctrl_c_stops(chip: &mut Chip) {
     chip.ask(":length 1000000");
     for ahead in [0, 63, 64, 65, 5000] {
         chip.0.send(b"Once\n").unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        chip.0.read_some(PATIENCE).unwrap(); // the text has begun
         chip.0.send(&[&vec![b'x'; ahead][..], b"\x03"].concat()).unwrap();
         assert!(end_of_text(chip) < 1_000_000, "{ahead} bytes");
     }

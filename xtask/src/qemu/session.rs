@@ -70,6 +70,14 @@ impl Session {
         }
     }
 
+    /// Waits until anything has come, and returns it.
+    pub fn read_some(&mut self, timeout: Duration) -> Result<String> {
+        if self.unread.is_empty() {
+            self.unread = self.output.recv_timeout(timeout).context("The board prints nothing")?;
+        }
+        Ok(self.take(self.unread.len()))
+    }
+
     /// Waits for the board to end by itself; returns its exit code, and what it printed last.
     pub fn wait(mut self, timeout: Duration) -> Result<(i32, String)> {
         let deadline = Instant::now() + timeout;
