@@ -8,7 +8,7 @@
 #![cfg_attr(not(test), no_std)]
 
 mod choices;
-pub mod config;
+mod config;
 mod decoder;
 mod embedded;
 mod error;
@@ -36,7 +36,7 @@ mod tokenizer;
 mod window;
 
 pub use choices::Choices;
-pub use config::{Config, Precision};
+pub use config::{Activation, Config, Mlp, Norm, Position, Precision};
 pub use embedded::{Embedded, memory_bytes};
 pub use error::Error;
 pub use file::Provenance;
@@ -58,6 +58,9 @@ pub mod internal {
     pub use crate::parameter::{Parameter, Shape};
     pub use crate::random::SplitMix64;
 
+    pub mod config {
+        pub use crate::config::*;
+    }
     pub mod decoder {
         pub use crate::decoder::*;
     }
