@@ -79,6 +79,20 @@ impl Precision {
 }
 
 /// A model's shape and choices; everything that the sizes of flash and RAM follow from.
+///
+/// ```
+/// use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
+///
+/// // GPT-2's choices, apart from rotary positions and wider MLPs.
+/// let config = Config { width: 96, heads: 6, kv_heads: 3, hidden: 384, position: Position::Rotary, ..Config::GPT2 };
+/// assert_eq!(config.check(), Ok(()));
+/// assert_eq!((config.head_size(), config.kv_width()), (16, 48));
+/// assert_eq!((config.norm, config.activation, config.mlp), (Norm::Layer, Activation::Gelu, Mlp::Plain));
+/// println!("runs in {} bytes of RAM", config.memory_bytes(Precision::Int8));
+///
+/// let error = Config { heads: 7, ..config }.check().unwrap_err();
+/// assert_eq!(error.to_string(), "width is 96; it must be a multiple of heads (7)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
@@ -164,6 +178,7 @@ impl Config {
     }
 
     /// Query heads that share a key and value head.
+    #[doc(hidden)]
     pub const fn group(&self) -> usize {
         quotient(self.heads, self.kv_heads)
     }
@@ -174,11 +189,13 @@ impl Config {
     }
 
     /// Rows of the stacked query, key and value matrix.
+    #[doc(hidden)]
     pub const fn qkv_width(&self) -> usize {
         self.width + 2 * self.kv_width()
     }
 
     /// Rows of the MLP's first matrix: gate and up are stacked.
+    #[doc(hidden)]
     pub const fn up_width(&self) -> usize {
         match self.mlp {
             Mlp::Plain => self.hidden,

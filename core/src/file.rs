@@ -167,6 +167,7 @@ pub struct Provenance<'a> {
 
 impl Provenance<'_> {
     /// Nothing is known.
+    #[doc(hidden)]
     pub const UNKNOWN: Self = Provenance {
         corpus: "",
         licence: "",

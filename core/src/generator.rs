@@ -210,6 +210,18 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// As [`next_token`](Self::next_token), with a `filter` as [`advance_with`](Self::advance_with) takes it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::Sampling;
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a", Sampling::GREEDY, 0)?;
+    /// let time = generator.model().tokenizer().continuation(" time").flatten().next().unwrap();
+    /// let token = generator.next_token_with(|logits| logits[usize::from(time)] = f32::NEG_INFINITY);
+    /// assert_ne!(token, Some(time));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn next_token_with(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
         if self.ended { None } else { self.choose_token(filter) }
     }

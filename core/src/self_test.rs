@@ -87,8 +87,9 @@ impl Generator<'_, '_> {
     /// that wrote it: a chip that passes computes as the PC does. The present text is forgotten.
     ///
     /// With the feature `self-test`, the chip's own kernels are compared with the portable ones first, which takes some seconds
-    /// on a small chip, and about 15 KB of flash. The comparison borrows the memory of the cached keys: the more there is, the longer
-    /// the vectors that are compared. Where that is less than 1.3 KB, and for f32 models, it takes 1.3 KB of stack instead.
+    /// on a small chip, and 14 to 18 KB of flash; without it, the golden run is all. The comparison borrows the memory of the
+    /// cached keys: the more there is, the longer the vectors that are compared. Where that is less than 1.3 KB, and for f32
+    /// models, it takes 1.3 KB of stack instead.
     ///
     /// ```
     /// # fn main() -> Result<(), pipsqueak::Error> {

@@ -108,6 +108,15 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// The characters that [`read`](Self::read) leaves out, each once: the model has no token for them nor for a variant.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// let left_out: String = model.tokenizer().unreadable("a caf\u{e9}, \u{1f42d}\u{1f42d}").collect();
+    /// assert_eq!(left_out, "\u{1f42d}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unreadable<'t>(&self, text: &'t str) -> impl Iterator<Item = char> + use<'a, 't> {
         let tokenizer = *self;
         let is_first = |at, c| text.find(c) == Some(at);
@@ -118,6 +127,14 @@ impl<'a> Tokenizer<'a> {
 
     /// A typed prompt without the spaces at its end. A model learns most words with the space before them, so after a
     /// prompt that ends with one it would go on in the middle of a word.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// assert_eq!(model.tokenizer().trimmed("Once upon a  "), "Once upon a");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn trimmed<'t>(&self, prompt: &'t str) -> &'t str {
         let mut end = prompt.len();
         for (at, character) in prompt.char_indices().rev() {
