@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// How a token learns where it stands.
+/// How the model knows the order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Position {
-    /// Not at all: only the causal mask tells the order.
+    /// No position information: only the causal mask tells the order.
     None,
     /// A learned vector a position is added to the embedding (GPT-2).
     Learned,
@@ -18,7 +18,7 @@ pub enum Position {
     Rotary,
 }
 
-/// What keeps the residual stream in range before each block.
+/// The normalisation of the residual stream before each block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Norm {
@@ -30,7 +30,7 @@ pub enum Norm {
     Rms,
 }
 
-/// The bend in the MLP.
+/// The MLP's activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Activation {
@@ -42,7 +42,7 @@ pub enum Activation {
     Silu,
 }
 
-/// What the MLP does with its hidden units.
+/// The form of the MLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mlp {
@@ -67,7 +67,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The name users see and type.
+    /// The name that users see and type.
     pub const fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",

@@ -2,9 +2,11 @@
 //!
 //! # Where to look
 //!
-//! [`include_model!`] and [`Embedded`] for a model in the program; [`Model`], [`Memory`] and [`Buffers`] for one from elsewhere;
-//! [`Generator`] for everything that it does, with [`Sampling`], [`Progress`], [`Choices`] and [`Prefix`]. [`Error`] is one sentence.
-//! [`Config`] and [`Precision`] describe a model, [`Tokenizer`] its tokens.
+//! - A model in the program: [`include_model!`] and [`Embedded`]. A model from elsewhere: [`Model`], [`Memory`], [`Buffers`].
+//! - Text, answers, scores and the self-test: [`Generator`], with [`Sampling`], [`Progress`], [`Choices`], [`Prefix`] and
+//!   [`Difference`].
+//! - A model's shape: [`Config`] and [`Precision`]. Its tokens: [`Tokenizer`]. Where it comes from: [`Provenance`].
+//! - Everything that can go wrong, each as one sentence: [`Error`].
 #![cfg_attr(not(test), no_std)]
 
 mod choices;

@@ -2,7 +2,7 @@
 //!
 //! A vocabulary's ids are its pieces, then its specials, which stand for no text. BPE is stored as its atoms and its
 //! merges alone: the first pieces are the atoms, bytes or characters, and each merge adds one, which joins a pair of
-//! those before it. Merges come in the order in which they were learnt, so that applying them one after the other is
+//! those before it. Merges come in the order in which they were learned, so that applying them one after the other is
 //! Sennrich et al.'s (2016) rule of the earliest first.
 
 use core::str::Chars;
@@ -422,7 +422,7 @@ impl<'t> Word<'t> {
     }
 }
 
-/// What a byte belongs to, where words are [`Words::Runs`].
+/// The kind of run that a byte belongs to, where words are [`Words::Runs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn merges_apply_in_the_order_learnt_and_within_words() {
+    fn merges_apply_in_the_order_learned_and_within_words() {
         let bytes = all_bytes();
         let pairs = pairs(&[
             (b'a'.into(), b'b'.into()),
