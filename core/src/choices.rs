@@ -12,7 +12,7 @@ use crate::tokenizer::Tokenizer;
 /// for each answer.
 #[derive(Debug, Clone)]
 pub struct Choices<const N: usize> {
-    /// Of each answer its length, then its tokens.
+    /// Each answer as its length, followed by its tokens.
     answers: Vec<u16, N>,
     end: Option<u16>,
 }
@@ -42,7 +42,7 @@ impl<const N: usize> Choices<N> {
             let length =
                 tokenizer.continuation(answer).try_fold(0, |count, token| token.map(|_| count + 1))?;
             needs += length + 1;
-            // What finds no room is counted all the same, for the error.
+            // Tokens beyond the capacity are dropped here, but counted: the error says how many there are.
             for value in iter::once(length as u16).chain(tokenizer.continuation(answer).flatten()) {
                 _ = choices.answers.push(value);
             }
@@ -74,7 +74,7 @@ impl<const N: usize> Choices<N> {
         })
     }
 
-    /// What may come after `so_far`: the next tokens of all answers that begin with it, `None` for one that is complete.
+    /// The tokens allowed after `so_far`: the next one of each answer that begins with it, `None` for a complete answer.
     fn options(&self, so_far: &[u16]) -> Vec<Option<u16>, N> {
         let mut options = Vec::new();
         for rest in self.answers().filter_map(|answer| answer.strip_prefix(so_far)) {

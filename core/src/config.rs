@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// How a token learns where it stands.
+/// How the model knows the order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Position {
-    /// Not at all: only the causal mask tells the order.
+    /// No position information: only the causal mask tells the order.
     None,
     /// A learned vector a position is added to the embedding (GPT-2).
     Learned,
@@ -18,7 +18,7 @@ pub enum Position {
     Rotary,
 }
 
-/// What keeps the residual stream in range before each block.
+/// The normalisation of the residual stream before each block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Norm {
@@ -30,7 +30,7 @@ pub enum Norm {
     Rms,
 }
 
-/// The bend in the MLP.
+/// The MLP's activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Activation {
@@ -42,7 +42,7 @@ pub enum Activation {
     Silu,
 }
 
-/// What the MLP does with its hidden units.
+/// The form of the MLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mlp {
@@ -67,7 +67,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The name users see and type.
+    /// The name that users see and type.
     pub const fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -79,6 +79,20 @@ impl Precision {
 }
 
 /// A model's shape and choices; everything that the sizes of flash and RAM follow from.
+///
+/// ```
+/// use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
+///
+/// // GPT-2's choices, apart from rotary positions and wider MLPs.
+/// let config = Config { width: 96, heads: 6, kv_heads: 3, hidden: 384, position: Position::Rotary, ..Config::GPT2 };
+/// assert_eq!(config.check(), Ok(()));
+/// assert_eq!((config.head_size(), config.kv_width()), (16, 48));
+/// assert_eq!((config.norm, config.activation, config.mlp), (Norm::Layer, Activation::Gelu, Mlp::Plain));
+/// println!("runs in {} bytes of RAM", config.memory_bytes(Precision::Int8));
+///
+/// let error = Config { heads: 7, ..config }.check().unwrap_err();
+/// assert_eq!(error.to_string(), "width is 96; it must be a multiple of heads (7)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
@@ -164,6 +178,7 @@ impl Config {
     }
 
     /// Query heads that share a key and value head.
+    #[doc(hidden)]
     pub const fn group(&self) -> usize {
         quotient(self.heads, self.kv_heads)
     }
@@ -174,11 +189,13 @@ impl Config {
     }
 
     /// Rows of the stacked query, key and value matrix.
+    #[doc(hidden)]
     pub const fn qkv_width(&self) -> usize {
         self.width + 2 * self.kv_width()
     }
 
     /// Rows of the MLP's first matrix: gate and up are stacked.
+    #[doc(hidden)]
     pub const fn up_width(&self) -> usize {
         match self.mlp {
             Mlp::Plain => self.hidden,

@@ -30,7 +30,7 @@ enum Numbers<'m> {
     Integer(IntegerStep<'m>),
 }
 
-/// What [`Decoder::advance`] has done.
+/// The slice that [`Decoder::advance`] has just done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slice {
     /// Half a layer, or a part of some logits.

@@ -52,7 +52,7 @@ pub struct Aligned<T: ?Sized>(pub T);
 
 const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 
-/// What a model runs in: the generator, and its memory.
+/// The statics that a model runs in: its generator and its memory.
 pub struct Room<T: ?Sized> {
     generator: MaybeUninit<Generator<'static, 'static>>,
     memory: Aligned<T>,
@@ -97,7 +97,7 @@ impl Embedded {
     /// ```
     ///
     /// # Errors
-    /// None that the compiler has not found, unless flash is damaged.
+    /// Only if flash is damaged: the compiler has checked the file.
     pub fn model(&self) -> Result<Model<'static>, Error> {
         Model::load(self.file)
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What is wrong, with the value, and what to do. Its `Display` is one sentence, without the full stop.
+/// An error: what is wrong, the value, and what to do about it. `Display` prints one sentence, without the full stop.
 ///
 /// ```
 /// let error = pipsqueak::Model::load(b"no model").unwrap_err();
@@ -251,7 +251,7 @@ impl Sentence {
         }
     }
 
-    /// Itself, if it can be seen, and its code: `'é' (U+00E9)`.
+    /// The character, if it is visible, and its code: `'é' (U+00E9)`.
     const fn character(&mut self, character: char) -> &mut Self {
         let code = character as usize;
         let visible = !matches!(code, 0..=0x20 | 0x7f..=0xa0);

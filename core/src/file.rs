@@ -24,7 +24,7 @@ use crate::config::{Config, Precision};
 use crate::parameter::PARAMETERS;
 use crate::sampler::Sampling;
 
-/// What every model file begins with.
+/// The first four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"PIPS";
 /// The format version this crate reads.
 pub const VERSION: u16 = 2;
@@ -61,7 +61,7 @@ pub struct File<'a> {
     /// Where the model comes from.
     #[serde(borrow)]
     pub provenance: Provenance<'a>,
-    /// What it generates, so that any machine can tell whether it computes the same.
+    /// A short run of the model, by which any machine can check that it computes the same.
     #[serde(borrow)]
     pub golden: Golden<'a>,
     /// The parameters, in a fixed order: embedding; positions; then of all layers the attention norm's gain and bias,
@@ -103,7 +103,7 @@ impl Header {
 /// A model's vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vocabulary<'a> {
-    /// What the first ids stand for.
+    /// The text of the first ids.
     #[serde(borrow)]
     pub pieces: Pieces<'a>,
     /// The special that is read before a text.
@@ -123,7 +123,7 @@ pub enum Pieces<'a> {
     Characters(&'a str),
     /// Byte-level BPE.
     Merges {
-        /// What the first ids stand for, each a byte that tells its length and then its bytes. A text is cut into the
+        /// The text of the first ids, each as a length in one byte and then its bytes. A text is cut into the
         /// longest that fit, and of equal ones into the first.
         atoms: &'a [u8],
         /// Pairs of little-endian u16 ids, in the order learned.
@@ -146,7 +146,7 @@ pub enum Words {
 /// Where a model comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Provenance<'a> {
-    /// What it was trained on, in words.
+    /// The training text, in words.
     pub corpus: &'a str,
     /// The corpus' licence, or empty where it is not known.
     pub licence: &'a str,
@@ -167,6 +167,7 @@ pub struct Provenance<'a> {
 
 impl Provenance<'_> {
     /// Nothing is known.
+    #[doc(hidden)]
     pub const UNKNOWN: Self = Provenance {
         corpus: "",
         licence: "",
@@ -182,7 +183,7 @@ impl Provenance<'_> {
 /// that computes as it should generates the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Golden<'a> {
-    /// What the text begins with.
+    /// The beginning of the text.
     pub prompt: &'a str,
     /// The random seed.
     pub seed: u64,

@@ -1,4 +1,4 @@
-//! What to read a character as that a model never saw: its typographic variants, or its letter without the accent.
+//! Replacements for characters that a model never saw: a typographic variant, or the letter without its accent.
 //!
 //! One table for the PC and for every chip, so that a prompt means the same to both. It goes both ways: a model that knows
 //! only curly quotes takes a straight one for one of them.
@@ -40,8 +40,8 @@ const ASCII: &str =
     " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~";
 const FULL_WIDTH_FIRST: u32 = 0xff00;
 
-/// What `character` is read as by a model that has no token for it: the first of its variants all of whose characters
-/// `knows` accepts, an empty one where nothing is lost without it. `None` where there is no such variant.
+/// The replacement for `character` in a model that has no token for it: the first of its variants all of whose characters
+/// `knows` accepts. Empty for a character that can be left out without loss; `None` where no variant is known.
 pub fn fold(character: char, knows: impl Fn(char) -> bool) -> Option<&'static str> {
     let letter = spelled(character).or_else(|| unaccented(character));
     let letter_or_itself = letter.and_then(|letter| letter.chars().next()).unwrap_or(character);

@@ -42,7 +42,7 @@ pub struct Generator<'a, 'm> {
     ended: bool,
 }
 
-/// What a call of [`Generator::advance`] came to.
+/// The result of a call of [`Generator::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'g> {
     /// A part of the work for the next token is done, and there is more to do.
@@ -210,6 +210,18 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// As [`next_token`](Self::next_token), with a `filter` as [`advance_with`](Self::advance_with) takes it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::Sampling;
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a", Sampling::GREEDY, 0)?;
+    /// let time = generator.model().tokenizer().continuation(" time").flatten().next().unwrap();
+    /// let token = generator.next_token_with(|logits| logits[usize::from(time)] = f32::NEG_INFINITY);
+    /// assert_ne!(token, Some(time));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn next_token_with(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
         if self.ended { None } else { self.choose_token(filter) }
     }
@@ -270,7 +282,7 @@ impl<'a, 'm> Generator<'a, 'm> {
         while !self.predict_slice() {}
     }
 
-    /// Does a slice of that; returns whether all is done.
+    /// Does one slice of [`predict`](Self::predict); returns whether the logits are complete.
     fn predict_slice(&mut self) -> bool {
         if self.predicted || self.reading == 0 && !self.begin() {
             return true;
@@ -322,7 +334,7 @@ impl<'a, 'm> Generator<'a, 'm> {
         logits
     }
 
-    /// The place of one of `logits`, whatever tokens they are of.
+    /// Samples from `logits` of any set of tokens; returns an index into them.
     pub(crate) fn sample(&mut self, logits: &mut [f32]) -> Option<u16> {
         sampler::sample(logits, &[], &self.sampling, &mut self.random)
     }

@@ -2,13 +2,15 @@
 //!
 //! # Where to look
 //!
-//! [`include_model!`] and [`Embedded`] for a model in the program; [`Model`], [`Memory`] and [`Buffers`] for one from elsewhere;
-//! [`Generator`] for everything that it does, with [`Sampling`], [`Progress`], [`Choices`] and [`Prefix`]. [`Error`] is one sentence.
-//! [`Config`] and [`Precision`] describe a model, [`Tokenizer`] its tokens.
+//! - A model in the program: [`include_model!`] and [`Embedded`]. A model from elsewhere: [`Model`], [`Memory`], [`Buffers`].
+//! - Text, answers, scores and the self-test: [`Generator`], with [`Sampling`], [`Progress`], [`Choices`], [`Prefix`] and
+//!   [`Difference`].
+//! - A model's shape: [`Config`] and [`Precision`]. Its tokens: [`Tokenizer`]. Where it comes from: [`Provenance`].
+//! - Everything that can go wrong, each as one sentence: [`Error`].
 #![cfg_attr(not(test), no_std)]
 
 mod choices;
-pub mod config;
+mod config;
 mod decoder;
 mod embedded;
 mod error;
@@ -36,7 +38,7 @@ mod tokenizer;
 mod window;
 
 pub use choices::Choices;
-pub use config::{Config, Precision};
+pub use config::{Activation, Config, Mlp, Norm, Position, Precision};
 pub use embedded::{Embedded, memory_bytes};
 pub use error::Error;
 pub use file::Provenance;
@@ -58,6 +60,9 @@ pub mod internal {
     pub use crate::parameter::{Parameter, Shape};
     pub use crate::random::SplitMix64;
 
+    pub mod config {
+        pub use crate::config::*;
+    }
     pub mod decoder {
         pub use crate::decoder::*;
     }

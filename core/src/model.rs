@@ -82,7 +82,7 @@ impl<'a> Model<'a> {
         &self.provenance
     }
 
-    /// What it generates on a machine that computes as it should: see [`Generator::self_test`](crate::Generator::self_test).
+    /// A short run on a machine that computes as it should: see [`Generator::self_test`](crate::Generator::self_test).
     #[doc(hidden)]
     pub fn golden(&self) -> &Golden<'a> {
         &self.golden

@@ -211,7 +211,7 @@ pub const FRACTION_BITS: u32 = 8;
 /// the binary point.
 #[derive(Debug, Clone, Copy)]
 pub struct ScoreScale<const N: usize> {
-    /// Of each head; 0..=4095.
+    /// One mantissa a head; 0..=4095.
     pub mantissas: [i32; N],
     /// 1..=31, so that the difference of two scores fits 31 bits.
     pub shift: u32,

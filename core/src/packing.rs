@@ -16,10 +16,10 @@ use crate::config::Precision;
 /// Rows whose words alternate.
 pub const ROWS: usize = 4;
 
-/// What makes all nibbles of an int4 word `weight + 8`, by exclusive or.
+/// Turns all nibbles of an int4 word into `weight + 8`, by exclusive or.
 pub const INT4_SIGNS: u32 = 0x8000_8000;
 
-/// What a word of packed weights holds.
+/// The weights that one word holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// 4 weights of 8 bits.
@@ -113,7 +113,7 @@ impl Format {
 /// A packed matrix, as it lies in flash.
 #[derive(Debug, Clone, Copy)]
 pub struct Packed<'a> {
-    /// What a word holds.
+    /// The format of each word.
     pub format: Format,
     /// `[rows / 4, words_of_row, 4]`.
     pub words: &'a [u32],

@@ -5,11 +5,11 @@ use crate::generator::{Generator, mix};
 use crate::random::SplitMix64;
 use crate::text::Utf8Stream;
 
-/// A text so far, from [`Generator::prefix`], to which [`Generator::return_to`] goes back.
+/// A beginning of a text, from [`Generator::prefix`], which [`Generator::return_to`] goes back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix {
     length: usize,
-    /// Of the tokens.
+    /// A hash of the tokens, to notice a text that has changed.
     hash: u32,
     stream: Utf8Stream,
     tokens: u32,

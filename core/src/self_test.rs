@@ -1,4 +1,4 @@
-//! Whether this machine computes what it should.
+//! A test of whether this machine computes the same as the one that wrote the model file.
 
 use core::fmt;
 
@@ -8,19 +8,18 @@ use crate::generator::Generator;
 #[cfg(feature = "self-test")]
 use crate::kernels::checks;
 
-/// The first thing that [`Generator::self_test`] found to be different. Its `Display` is one sentence, without the full
-/// stop.
+/// The first difference that [`Generator::self_test`] found. `Display` prints one sentence, without the full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Difference {
-    /// A token of the golden run is another.
+    /// A token of the golden run differs.
     Token {
         /// Which of the tokens, from 0 on.
         place: usize,
-        /// What this machine generates; none if it ends the text.
+        /// The token that this machine generates; none if it ends the text.
         found: Option<u16>,
-        /// What the machine generated that wrote the file.
+        /// The token that was generated when the file was written.
         expected: u16,
     },
     /// The logits that a token of the golden run was chosen by differ in some bit, though the token is the same.
@@ -36,9 +35,9 @@ pub enum Difference {
         lengths: [usize; 3],
         /// Which of the results, from 0 on.
         place: usize,
-        /// What this machine's kernel gives.
+        /// The result of this machine's kernel.
         found: i32,
-        /// What the portable one gives.
+        /// The result of the portable kernel.
         expected: i32,
     },
     /// The model file has no golden run, or one that its own tokenizer can't read.
@@ -87,8 +86,9 @@ impl Generator<'_, '_> {
     /// that wrote it: a chip that passes computes as the PC does. The present text is forgotten.
     ///
     /// With the feature `self-test`, the chip's own kernels are compared with the portable ones first, which takes some seconds
-    /// on a small chip, and about 15 KB of flash. The comparison borrows the memory of the cached keys: the more there is, the longer
-    /// the vectors that are compared. Where that is less than 1.3 KB, and for f32 models, it takes 1.3 KB of stack instead.
+    /// on a small chip, and 14 to 18 KB of flash; without it, the golden run is all. The comparison borrows the memory of the
+    /// cached keys: the more there is, the longer the vectors that are compared. Where that is less than 1.3 KB, and for f32
+    /// models, it takes 1.3 KB of stack instead.
     ///
     /// ```
     /// # fn main() -> Result<(), pipsqueak::Error> {

@@ -2,7 +2,7 @@
 //!
 //! A vocabulary's ids are its pieces, then its specials, which stand for no text. BPE is stored as its atoms and its
 //! merges alone: the first pieces are the atoms, bytes or characters, and each merge adds one, which joins a pair of
-//! those before it. Merges come in the order in which they were learnt, so that applying them one after the other is
+//! those before it. Merges come in the order in which they were learned, so that applying them one after the other is
 //! Sennrich et al.'s (2016) rule of the earliest first.
 
 use core::str::Chars;
@@ -108,6 +108,15 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// The characters that [`read`](Self::read) leaves out, each once: the model has no token for them nor for a variant.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// let left_out: String = model.tokenizer().unreadable("a caf\u{e9}, \u{1f42d}\u{1f42d}").collect();
+    /// assert_eq!(left_out, "\u{1f42d}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unreadable<'t>(&self, text: &'t str) -> impl Iterator<Item = char> + use<'a, 't> {
         let tokenizer = *self;
         let is_first = |at, c| text.find(c) == Some(at);
@@ -118,6 +127,14 @@ impl<'a> Tokenizer<'a> {
 
     /// A typed prompt without the spaces at its end. A model learns most words with the space before them, so after a
     /// prompt that ends with one it would go on in the middle of a word.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let model = pipsqueak::include_model!("../models/tiny.pip").model()?;
+    /// assert_eq!(model.tokenizer().trimmed("Once upon a  "), "Once upon a");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn trimmed<'t>(&self, prompt: &'t str) -> &'t str {
         let mut end = prompt.len();
         for (at, character) in prompt.char_indices().rev() {
@@ -405,7 +422,7 @@ impl<'t> Word<'t> {
     }
 }
 
-/// What a byte belongs to, where words are [`Words::Runs`].
+/// The kind of run that a byte belongs to, where words are [`Words::Runs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,
@@ -513,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn merges_apply_in_the_order_learnt_and_within_words() {
+    fn merges_apply_in_the_order_learned_and_within_words() {
         let bytes = all_bytes();
         let pairs = pairs(&[
             (b'a'.into(), b'b'.into()),

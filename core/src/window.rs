@@ -13,7 +13,7 @@ pub(crate) struct Window<'m> {
     length: usize,
     /// How many of them are in the decoder's cache.
     read: usize,
-    /// What every text begins with.
+    /// The token that every text begins with.
     begin: Option<u16>,
 }
 

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::file::Provenance;
 use pipsqueak::internal::{Parameter, SplitMix64};
-use pipsqueak::{Config, Generator, Precision, Sampling};
+use pipsqueak::{Activation, Config, Generator, Mlp, Norm, Position, Precision, Sampling};
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::{self, ModelFile};

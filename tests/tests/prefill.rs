@@ -1,11 +1,10 @@
 //! A prompt that is read several positions at a time leaves the same bits as one that is read one by one, and so does one
 //! that is read in slices of a token.
 
-use pipsqueak::config::Mlp;
 use pipsqueak::internal::decoder::Slice;
 use pipsqueak::internal::memory::LANES_MAX;
 use pipsqueak::internal::{Decoder, SplitMix64};
-use pipsqueak::{Config, Model, Precision};
+use pipsqueak::{Config, Mlp, Model, Precision};
 use pipsqueak_tests::{random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;

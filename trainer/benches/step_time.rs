@@ -4,7 +4,7 @@
 //! median and the shortest step in milliseconds. `loss FILE SEED` trains nanoGPT's recipe on a text, and prints the loss.
 
 use anyhow::{Context, Result};
-use pipsqueak::config::{Mlp, Position};
+use pipsqueak::{Mlp, Position};
 use pipsqueak_trainer::bench;
 use pipsqueak_trainer::training::parallel;
 

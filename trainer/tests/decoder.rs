@@ -1,9 +1,8 @@
 //! The network that learns and the decoder that ships give the same logits, for every choice of a config.
 
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::file::Provenance;
 use pipsqueak::internal::{Decoder, Parameter};
-use pipsqueak::{Config, Precision};
+use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
 use pipsqueak_trainer::data::batches::Batch;
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::export::decoding::OwnedMemory;

@@ -1,8 +1,7 @@
 //! The gradient of whole models against central differences in f64, for configs that together cover every choice.
 
-use pipsqueak::Config;
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
 use pipsqueak::internal::Parameter;
+use pipsqueak::{Activation, Config, Mlp, Norm, Position};
 use pipsqueak_trainer::data::batches::{Batch, Windows};
 use pipsqueak_trainer::network::Network;
 use pipsqueak_trainer::network::dropout::Dropout;

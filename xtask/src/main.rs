@@ -73,7 +73,7 @@ enum Task {
         /// Print the firmware's log to stderr.
         #[arg(long)]
         log: bool,
-        /// Let :selftest compare the chip's kernels with the portable ones, too; takes a few KB of flash.
+        /// Let :selftest compare the chip's kernels with the portable ones, too; takes 14 to 18 KB of flash.
         #[arg(long)]
         self_test: bool,
         #[command(flatten)]

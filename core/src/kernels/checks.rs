@@ -395,6 +395,7 @@ fn attention<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
     use std::vec;
 
     #[test]
@@ -406,6 +407,14 @@ mod tests {
         assert!(columns(8192).is_some_and(|columns| columns > 128));
         assert_eq!(columns(BYTES), Some(COLUMNS_MAX));
         assert_eq!(columns(2 * BYTES), Some(COLUMNS_MAX));
+    }
+
+    #[test]
+    fn a_result_that_differs_is_named() {
+        let lengths = [3, 16, 0];
+        assert_eq!(compare("gate", lengths, &[1, -2, 3], &[1, -2, 3]), Ok(3));
+        let difference = compare("gate", lengths, &[1, -2, 3], &[1, 2, 4]).unwrap_err();
+        assert_eq!(difference.to_string(), "gate of 3, 16, 0 gives -2 at 1, not 2");
     }
 
     #[test]

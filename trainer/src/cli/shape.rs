@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use pipsqueak::config::{Activation, Mlp, Norm, Position};
-use pipsqueak::{Config, Precision};
+use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
 
 use super::options::{bytes, whole};
 use crate::cli::human::ByteCount;

@@ -4,10 +4,9 @@
 //! GELU and SiLU are written a second time here because value and slope share their most expensive part, a tanh or a
 //! sigmoid.
 
-use pipsqueak::Config;
-use pipsqueak::config::{Activation, Mlp};
 use pipsqueak::internal::float::activation::{GELU_CUBIC, GELU_SCALE, relu};
 use pipsqueak::internal::math::{self, Float};
+use pipsqueak::{Activation, Config, Mlp};
 
 use crate::vector::vectorised;
 

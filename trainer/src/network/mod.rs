@@ -28,10 +28,9 @@ pub mod rounding;
 pub mod transpose;
 pub mod weights;
 
-use pipsqueak::Config;
-use pipsqueak::config::Position;
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::{Float, add};
+use pipsqueak::{Config, Position};
 
 use crate::data::batches::Windows;
 use crate::training::parameters::Parameters;

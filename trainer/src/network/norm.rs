@@ -4,10 +4,9 @@
 //! `dgain += dout n`, `dbias += dout`, and `dx += (dn - mean(dn) - n mean(dn n)) / deviation`. The two means are there
 //! because `x` also moves its row's mean (`mean(dn)`, which RMS lacks) and its deviation (`n mean(dn n)`).
 
-use pipsqueak::Config;
-use pipsqueak::config::Norm as Kind;
 use pipsqueak::internal::float::norm::{layer_norm, rms_norm};
 use pipsqueak::internal::math::{Float, LANES, add};
+use pipsqueak::{Config, Norm as Kind};
 
 use crate::vector::vectorised;
 

@@ -1,10 +1,9 @@
 //! Rotary positions over the query and key rows of `[length, width + 2 kv_width]`. A rotation's transpose is the rotation
 //! by the opposite angle, so the backward pass rotates the gradient back.
 
-use pipsqueak::Config;
-use pipsqueak::config::Position;
 use pipsqueak::internal::float::rotary::{rotate, rotations};
 use pipsqueak::internal::math::Float;
+use pipsqueak::{Config, Position};
 
 use crate::vector::vectorised;
 

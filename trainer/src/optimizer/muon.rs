@@ -11,9 +11,8 @@
 //! `v = β v + (1 - β) mean(o²)` for each row, `o = o / (sqrt(v) + ε)`, and all of `o` is brought back to the norm that it
 //! had. A row's `v` is kept where AdamW would keep that of the row's first value.
 
-use pipsqueak::Config;
-use pipsqueak::config::Mlp;
 use pipsqueak::internal::{Parameter, math};
+use pipsqueak::{Config, Mlp};
 use serde::{Deserialize, Serialize};
 
 use super::{AdamW, Slices, Step, Tensor};

@@ -1,8 +1,7 @@
 //! A partly given model shape, and defaults for the rest.
 
-use pipsqueak::config::{Mlp, Position};
 use pipsqueak::internal::Parameter;
-use pipsqueak::{Config, Error};
+use pipsqueak::{Config, Error, Mlp, Position};
 
 use crate::sizing::amount;
 
