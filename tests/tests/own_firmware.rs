@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use pipsqueak::Sampling;
@@ -49,13 +50,24 @@ fn code(text: &str) -> Option<&str> {
     Some(code.split_once("```\n")?.0)
 }
 
-/// Builds the package in `folder` for a board; returns the image.
-fn build(folder: &Path, board: Board, arguments: &[&str]) -> PathBuf {
+fn cargo(subcommand: &str, board: Board, folder: &Path) -> Command {
     let toolchain = Toolchain::find(board.target()).expect("cargo xtask setup has been run");
-    let mut cargo = toolchain.cargo("build", board.target());
-    cargo.args(["--release", "--quiet", "--offline"]).args(arguments).current_dir(folder);
+    let mut cargo = toolchain.cargo(subcommand, board.target());
+    cargo.arg("--quiet").current_dir(folder);
+    cargo
+}
+
+/// Downloads what the `Cargo.lock` in `folder` names and this PC has not.
+fn fetch(folder: &Path, board: Board) {
+    process::run(cargo("fetch", board, folder).arg("--locked")).unwrap();
+}
+
+/// Builds the package `name` in `folder` for a board, downloading nothing; returns the image.
+fn build(name: &str, folder: &Path, board: Board, arguments: &[&str]) -> PathBuf {
+    let mut cargo = cargo("build", board, folder);
+    cargo.args(["--release", "--offline"]).args(arguments);
     cargo.env("CARGO_TARGET_DIR", paths::target().join("own-firmware"));
-    process::build(&mut cargo).unwrap()
+    process::build(&mut cargo, name).unwrap()
 }
 
 /// What the image prints, without the CR of a terminal.
@@ -82,11 +94,12 @@ fn a_firmware_made_from_the_page_alone_tells_the_pc_s_story() {
     let program = fs::read_to_string(folder.0.join("src/main.rs")).unwrap();
     assert!(program.lines().count() <= 40, "{} lines", program.lines().count());
     folder.write("story.pip", pretrained().bytes());
-    // The versions that the firmware has, so that nothing is downloaded; and the crate, which may not be published yet.
+    // The versions that the firmware has; and the crate, which may not be published yet.
     folder.write("Cargo.lock", fs::read(paths::firmware().join("Cargo.lock")).unwrap());
     let patch = format!("patch.crates-io.pipsqueak.path={:?}", paths::root().join("core"));
     for board in [Board::Mps2An385M0, Board::Mps2An386] {
-        let image = build(&folder.0, board, &["--config", &patch]);
+        fetch(&paths::firmware(), board);
+        let image = build("storyteller", &folder.0, board, &["--config", &patch]);
         assert_eq!(run(board, &image), story(50), "{}", board.name());
     }
 }
@@ -94,7 +107,8 @@ fn a_firmware_made_from_the_page_alone_tells_the_pc_s_story() {
 #[test]
 fn an_led_blinks_on_time_while_embassy_s_other_task_tells_a_story() {
     let board = Board::Mps2An386;
-    let image = build(&paths::embassy(), board, &[]);
+    fetch(&paths::embassy(), board);
+    let image = build("pipsqueak-embassy", &paths::embassy(), board, &[]);
     let printed = run(board, &image);
     let (told, led) = printed.split_once("[the LED changed ").unwrap();
     assert_eq!(told, story(100));

@@ -50,16 +50,23 @@ pub fn set_apart(command: &mut Command) {
     }
 }
 
-/// Runs a `cargo build` of one program, and returns the program's path.
-pub fn build(command: &mut Command) -> Result<PathBuf> {
+/// Runs a `cargo build`, and returns the path of the program `name`, which may be a binary, an example or a benchmark. A
+/// benchmark's build makes its package's binaries too, in any order.
+pub fn build(command: &mut Command, name: &str) -> Result<PathBuf> {
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = output(command)?;
     if !output.status.success() {
         bail!("`{}` failed ({}); what it printed says why.", shown(command), output.status);
     }
-    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
-    let programs = messages.filter_map(|message| Some(message.ok()?["executable"].as_str()?.into()));
-    programs.last().with_context(|| format!("`{}` built no program", shown(command)))
+    program_named(name, &output.stdout)
+        .with_context(|| format!("`{}` built no program {name}", shown(command)))
+}
+
+/// The path of the program `name` in cargo's messages.
+fn program_named(name: &str, messages: &[u8]) -> Option<PathBuf> {
+    let messages = serde_json::Deserializer::from_slice(messages).into_iter::<serde_json::Value>();
+    let named = messages.flatten().filter(|message| message["target"]["name"] == name);
+    named.filter_map(|message| Some(message["executable"].as_str()?.into())).last()
 }
 
 /// Runs a command and returns what it printed, whether it succeeded or not.
@@ -103,6 +110,15 @@ mod tests {
         let mut command = Command::new("cargo");
         command.args(["run", "--", "Once upon", ""]);
         assert_eq!(shown(&command), "cargo run -- 'Once upon' ''");
+    }
+
+    #[test]
+    fn the_program_asked_for_is_found_among_others() {
+        let messages = br#"{"target":{"name":"step_time"},"executable":null}
+            {"target":{"name":"step_time"},"executable":"deps/step_time-1"}
+            {"target":{"name":"pipsqueak"},"executable":"pipsqueak"}"#;
+        assert_eq!(program_named("step_time", messages), Some("deps/step_time-1".into()));
+        assert_eq!(program_named("absent", messages), None);
     }
 
     #[test]

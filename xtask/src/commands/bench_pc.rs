@@ -165,7 +165,7 @@ fn build() -> Result<PathBuf> {
         .env("RUSTFLAGS", "")
         .env("CARGO_TARGET_DIR", paths::target().join("pc"))
         .current_dir(paths::root());
-    process::build(&mut command)
+    process::build(&mut command, "speed")
 }
 
 fn printed(command: &mut Command) -> Result<String> {

@@ -98,7 +98,7 @@ fn name(case: &str) -> &str {
 fn build() -> Result<PathBuf> {
     let mut command = own_cargo();
     command.args(["build", "--release", "--package", "pipsqueak-trainer", "--bench", "step_time"]);
-    process::build(command.current_dir(paths::root()))
+    process::build(command.current_dir(paths::root()), "step_time")
 }
 
 /// The two numbers that a program prints of its steps.
