@@ -2,7 +2,7 @@
 //!
 //! `speed MODEL KERNEL POSITIONS PASSES` continues a prompt with the likeliest tokens over positions 0 to `POSITIONS - 1`,
 //! that many times, and prints `hash H seconds S`: a hash of the tokens and of the last logits' bits, and the fastest
-//! pass. With one word more, `LANES`, it reads what it has so written as a prompt, so many positions at a time. `speed`
+//! pass. With a fourth word, `LANES`, the text so written is then read as a prompt, `LANES` positions at a time. `speed`
 //! alone prints the kernels that this machine runs, the slowest first.
 
 use std::error::Error;
@@ -77,7 +77,7 @@ fn force(name: &str) -> bool {
     kernels().contains(&name)
 }
 
-/// The prompt's and the likeliest tokens, of so many positions.
+/// The prompt's and the likeliest tokens, of `positions` positions.
 fn write(
     decoder: &mut Decoder<'_, '_>,
     prompt: &[u16],

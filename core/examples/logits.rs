@@ -1,4 +1,4 @@
-//! What the model thinks may come next: its five likeliest tokens, with their probabilities.
+//! Prints the model's five likeliest next tokens, with their probabilities.
 
 use pipsqueak::{Embedded, Error, Sampling, include_model};
 

@@ -27,7 +27,7 @@ pub enum Error {
         name: &'static str,
         /// Its value.
         value: usize,
-        /// What it must be, relative to `other`.
+        /// The relation to `other` that must hold.
         rule: &'static str,
         /// The value it is compared with.
         other: usize,

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use std::string::String;
 
-    /// As a model reads `text` that knows `known` alone; what it cannot read is `?`.
+    /// As a model reads `text` that knows `known` alone; characters that it cannot read are `?`.
     fn folded(text: &str, known: &str) -> String {
         let knows = |c| known.contains(c);
         let mut read = String::new();

@@ -51,7 +51,7 @@ pub use self_test::Difference;
 pub use text::TokenBytes;
 pub use tokenizer::Tokenizer;
 
-/// What the trainer, the firmware's checks and the benchmarks use beyond the public interface. It may change in any
+/// The parts that the trainer, the firmware's checks and the benchmarks use beyond the public interface. They may change in any
 /// release.
 #[doc(hidden)]
 pub mod internal {

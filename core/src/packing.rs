@@ -127,7 +127,7 @@ impl Packed<'_> {
     /// Bits by which a row's sum is shifted left before it is multiplied by the row's scale and shifted right by 16, so
     /// that rows of small weights keep their precision. No sum of that many products reaches 2^31 by this shift.
     ///
-    /// It is [`Format::sum_shift`] for up to 512 columns of int8 and int4, one bit less for each time that they double,
+    /// Equal to [`Format::sum_shift`] for up to 512 columns of int8 and int4, one bit less for each time that they double,
     /// and the same for any number of ternary weights, whose sums stay below `65,535 * 127 < 2^23`.
     pub const fn sum_shift(&self) -> u32 {
         let blocks = match self.format {

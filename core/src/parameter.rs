@@ -70,7 +70,7 @@ impl Shape {
     }
 }
 
-/// How many parameters [`Parameter::ALL`] lists.
+/// The number of parameters in [`Parameter::ALL`].
 pub const PARAMETERS: usize = 17;
 
 impl Parameter {

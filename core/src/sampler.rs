@@ -10,7 +10,7 @@ use crate::{Error, math};
 
 /// The largest `top_k`: its heap lies on the stack, 4 bytes each.
 pub const TOP_K_MAX: usize = 256;
-/// How many of the newest tokens the repetition penalty looks at.
+/// The number of newest tokens that the repetition penalty looks at.
 pub const PENALTY_WINDOW: usize = 64;
 
 /// How to choose the next token.

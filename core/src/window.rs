@@ -11,7 +11,7 @@ pub(crate) struct Window<'m> {
     /// `[context]`, of which the first `length` count.
     tokens: &'m mut [u16],
     length: usize,
-    /// How many of them are in the decoder's cache.
+    /// The number of them that are in the decoder's cache.
     read: usize,
     /// The token that every text begins with.
     begin: Option<u16>,

@@ -1,4 +1,4 @@
-//! What a generator promises beside its text: slices, prefixes, scores, choices and filters change no bit of it.
+//! Slices, prefixes, scores, choices and filters change no bit of the text.
 
 use pipsqueak::{Buffers, Choices, Embedded, Error, Generator, Progress, Sampling, include_model};
 

@@ -1,11 +1,11 @@
-//! What the prompt asks of a board besides its serial port.
+//! The board without its serial port, as the prompt needs it.
 
 /// A board: one file in `src/boards/` implements this.
 pub trait Board {
     /// The board's name, as `cargo xtask run --board` spells it.
     const NAME: &'static str;
 
-    /// What one tick of [`Board::ticks`] means.
+    /// The unit of [`Board::ticks`].
     const CLOCK: Clock;
 
     /// Whether a person types at a raw terminal: the board then echoes, and ends lines with CR LF. `:echo` changes it.
@@ -24,7 +24,7 @@ pub trait Board {
     fn can_exit(&self) -> bool;
 }
 
-/// What a board's counter counts.
+/// The unit of a board's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// An emulator that counts instructions: how many of them a tick takes.
@@ -48,6 +48,6 @@ pub struct MemoryUse {
     pub static_bytes: u32,
     /// The deepest that the stack has been since the board started.
     pub stack_peak_bytes: u32,
-    /// What the stack has to itself.
+    /// The room for the stack.
     pub stack_room_bytes: u32,
 }

@@ -1,4 +1,4 @@
-//! What a typed line means.
+//! Parses a typed line.
 
 use core::fmt;
 
@@ -39,7 +39,7 @@ pub enum Command<'l> {
 /// The longest answer, in tokens.
 const LENGTH_MAX: u32 = 1_000_000;
 
-/// What `:help` prints.
+/// The output of `:help`.
 pub(crate) const HELP: &str = "\
 Type the beginning of a text and press Enter; the model goes on from there, and Ctrl-C stops it.
 ::TEXT          a text that begins with a colon
@@ -65,9 +65,9 @@ pub enum Refusal<'l> {
     Value {
         /// The command, with its colon.
         name: &'l str,
-        /// What was typed after it.
+        /// The text typed after the command's name.
         value: &'l str,
-        /// What it takes.
+        /// The values that the command takes.
         wants: &'static str,
     },
 }

@@ -27,7 +27,7 @@ pub struct Console<S> {
     pub echo: bool,
 }
 
-/// What [`Console::read_line`] read.
+/// The result of [`Console::read_line`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Input<'l> {
     /// A line, without its ending.

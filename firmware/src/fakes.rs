@@ -16,7 +16,7 @@ use crate::{Board, Clock, MemoryUse, Received, Serial, TextSource};
 #[derive(Clone)]
 pub(crate) struct FakeSerial {
     typed: Rc<RefCell<VecDeque<u8>>>,
-    /// How many of them come each time that the prompt waits, and each time that it writes.
+    /// The number of bytes that come each time that the prompt waits, and each time that it writes.
     at_once: [usize; 2],
     /// Whether there is no interrupt handler, so that a byte comes each time that the prompt looks.
     polled: bool,
@@ -57,7 +57,7 @@ impl FakeSerial {
         String::from_utf8(self.written.borrow().clone()).unwrap()
     }
 
-    /// What the interrupt handler of a real port does. Returns whether there was anything.
+    /// Stands for the interrupt handler of a real port. Returns whether there was anything.
     fn receive(&self, count: usize) -> bool {
         let mut typed = self.typed.borrow_mut();
         let count = count.min(typed.len());

@@ -1,4 +1,4 @@
-//! What a serial port has received and the prompt has not read.
+//! The bytes that a serial port has received and the prompt has not read.
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ pub(crate) const CTRL_C: u8 = 0x03;
 
 /// A ring of bytes between a port's interrupt handler, which calls [`Received::put`], and the prompt.
 ///
-/// It needs no critical section: the handler alone writes some fields, the reader the others, and no chip lacks
+/// No critical section is needed: the handler alone writes some fields, the reader the others, and no chip lacks
 /// atomic loads and stores. A `static` of a board's file holds it with its bytes:
 ///
 /// ```
@@ -34,7 +34,7 @@ pub struct Received<B: ?Sized = [AtomicU8]> {
     bytes: B,
 }
 
-/// What [`Received::take`] finds.
+/// The result of [`Received::take`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     Byte(u8),

@@ -1,4 +1,4 @@
-//! What the prompt asks of a serial port.
+//! The serial port, as the prompt needs it.
 
 use embedded_io::Write;
 
@@ -7,7 +7,8 @@ use crate::Received;
 /// A serial port: it writes, and what comes is put into a [`Received`] by its interrupt handler, so that nothing is lost
 /// and Ctrl-C is noticed while the model is at work.
 pub trait Serial: Write {
-    /// What has come. A port without an interrupt handler may look for bytes here, and loses what comes in between.
+    /// The bytes received and not yet read. A port without an interrupt handler may look for bytes here, but loses those
+    /// that come in between.
     fn received(&mut self) -> &Received;
 
     /// Sleeps until something may have come, or not at all.

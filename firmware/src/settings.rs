@@ -1,4 +1,4 @@
-//! What the colon commands set.
+//! The settings of the colon commands.
 
 use core::fmt;
 

@@ -18,7 +18,7 @@ pub struct Answer {
     pub later_ticks: u64,
     /// A hash of every logit and every token.
     pub fingerprint: u32,
-    /// What a tick is.
+    /// The clock that the ticks are of.
     pub clock: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! What writes the text.
+//! The source of the text.
 
 use core::fmt::Display;
 

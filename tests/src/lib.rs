@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: small models to run, and the reference data where it is at hand.
+//! Shared by the end-to-end tests: small models to run, and the reference data where it is at hand.
 
 use std::path::PathBuf;
 
@@ -89,7 +89,7 @@ pub fn temporary(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// What a text came to.
+/// A generated text, and its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
     /// The text, without the prompt.

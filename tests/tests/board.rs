@@ -35,7 +35,7 @@ impl Chip {
         Chip(session)
     }
 
-    /// What the board prints to a line, up to its next prompt.
+    /// The board's output for a line, up to its next prompt.
     fn ask(&mut self, line: &str) -> String {
         self.0.send_line(line).unwrap();
         let answer = self.0.read_until("\n> ", PATIENCE).unwrap();
@@ -109,7 +109,7 @@ fn a_board_with_the_kernels_checks_tests_them_too() {
 /// As in `firmware/src/bin/checks.rs`, whose image takes any model.
 const CHECKED: (&str, Sampling, u64, u32) = ("Once", SAMPLINGS[1], 5, 100);
 
-/// What the board's program that checks its arithmetic prints, with a model or without.
+/// The output of the board's program that checks its arithmetic, with a model or without.
 fn run_checks(board: Board, image: &Path, model: Option<&ModelFile>) -> String {
     let session = match model {
         None => Session::boot(board, image),

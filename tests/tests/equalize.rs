@@ -1,4 +1,4 @@
-//! What the exporter moves between the parameters of an int8 model leaves its function as it was.
+//! The exporter moves scales between the parameters of an int8 model without changing its function.
 
 use pipsqueak::Precision;
 use pipsqueak::internal::{Decoder, Parameter};

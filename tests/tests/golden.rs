@@ -26,7 +26,7 @@ fn fingerprints_are_those_of_every_earlier_version() {
     assert_eq!(found, FINGERPRINTS, "{found:#010x?}");
 }
 
-/// What the generator has against the model with this golden run in place of its own.
+/// Runs the self-test with this golden run in place of the model's own.
 fn self_test(file: &ModelFile, golden: Golden<'_>) -> Result<(), Difference> {
     let contents: File<'_> = postcard::from_bytes(file.bytes()).unwrap();
     let changed = model_file::serialize(File { golden, ..contents }).unwrap();

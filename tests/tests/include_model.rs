@@ -51,7 +51,7 @@ fn own_crate() -> PathBuf {
     folder
 }
 
-/// What the program prints, or what the compiler has against it.
+/// The program's output, or the compiler's errors.
 fn run(name: &str, file: &[u8]) -> Result<String, String> {
     let folder = own_crate();
     let model = folder.join(name);

@@ -77,7 +77,7 @@ fn check_product(
     let matrix = Packed { format, words: &words, scales: &scales, words_of_row };
     let mut x = numbers(random, columns, extremes);
     x.resize(columns.next_multiple_of(16), 0);
-    // What a longer vector left behind must not matter.
+    // Values left behind by a longer vector must not matter.
     let mut prepared = vec![i32::MAX; prepared_len(columns) + 7];
     kernels::prepare(format, &mut prepared, &x);
     let mut out = vec![0; rows];

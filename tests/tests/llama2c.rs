@@ -10,7 +10,7 @@ use pipsqueak_trainer::export::model_file::{self, ModelFile};
 
 /// f32 sums in another order than llama2.c's: five layers of them, logits up to 20.
 const LOGIT_TOLERANCE: f32 = 1e-3;
-/// What int8 may cost of llama2.c's 0.457346 nats a token.
+/// The largest loss allowed to int8, beside llama2.c's 0.457346 nats a token.
 const INT8_LOSS_MAX: f64 = 0.4590;
 
 struct Stories {

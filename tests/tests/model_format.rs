@@ -40,7 +40,7 @@ fn write(name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// What the reader prints of a model, as the core sees it; `rows` are those of [`last_rows`].
+/// The reader's output for a model, made from the core's view; `rows` are those of [`last_rows`].
 fn summary(file: &ModelFile, model: &Model<'_>) -> Value {
     let (tokenizer, provenance) = (model.tokenizer(), model.provenance());
     let vocabulary = tokenizer.vocabulary();

@@ -70,14 +70,14 @@ fn build(name: &str, folder: &Path, board: Board, arguments: &[&str]) -> PathBuf
     process::build(&mut cargo, name).unwrap()
 }
 
-/// What the image prints, without the CR of a terminal.
+/// The output of the image, without the CR of a terminal.
 fn run(board: Board, image: &Path) -> String {
     let (succeeded, text) = qemu::run(board, image, PATIENCE).unwrap();
     assert!(succeeded, "{}: {text}", board.name());
     text.replace('\r', "")
 }
 
-/// What both programs are to print first.
+/// The first lines that both programs must print.
 fn story(length: u32) -> String {
     let Generated { text, fingerprint, .. } =
         generate(&pretrained(), PROMPT, Sampling::default(), 42, length);

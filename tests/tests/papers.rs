@@ -1,4 +1,4 @@
-//! What the project's papers point to is there, and what they say twice is the same.
+//! The project's papers point to files that exist, and say the same where they say a thing twice.
 
 use std::fs;
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ fn is_path(name: &str) -> bool {
     name.chars().all(plain) && folder.is_some_and(|folder| FOLDERS.contains(&folder))
 }
 
-/// It is a test of the core's, which compiles and runs it.
+/// The core's own tests compile and run the program.
 #[test]
 fn the_readme_has_the_core_s_program() {
     let programs = ["README.md", "core/README.md"].map(|file| {

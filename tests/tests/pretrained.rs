@@ -9,7 +9,7 @@ use pipsqueak_trainer::data::vocabulary;
 use pipsqueak_trainer::export::decoding::loss_over;
 
 const FLASH_BYTES_MAX: usize = 512 << 10;
-/// It has 0.2162; one that has learnt the words alone has above 1.
+/// The model's loss is 0.2162; one that has learnt the words alone is above 1.
 const LOSS_MAX: f64 = 0.24;
 const TOKENS: usize = 8_000;
 
@@ -27,7 +27,7 @@ fn it_foretells_stories_that_it_has_not_seen() {
     assert!(loss < LOSS_MAX, "{loss} nats a token");
 }
 
-/// What it writes are words that the corpus has, and stories that end.
+/// The model writes words that the corpus has, and stories that end.
 #[test]
 fn it_writes_words_and_ends_its_stories() {
     let known: std::collections::HashSet<String> =

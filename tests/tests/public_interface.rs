@@ -1,4 +1,4 @@
-//! What the core shows to its users: few names, and each method and constant in an example.
+//! The core's public interface: few names, and each method and constant in an example.
 
 use std::collections::HashSet;
 use std::fs;
@@ -58,7 +58,7 @@ fn every_method_is_in_an_example() {
     let source = sources("src");
     let comments = source.lines().filter_map(|line| line.trim_start().strip_prefix("///"));
     let documentation = comments.collect::<Vec<_>>().join("\n") + include_str!("../../core/README.md");
-    // What is between two fences is code.
+    // Text between two fences is code.
     let code = documentation.split("```").skip(1).step_by(2).collect::<String>() + &sources("examples");
     let shown: HashSet<&str> = words(&code).collect();
     let items = items(&source);

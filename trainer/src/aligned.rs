@@ -24,7 +24,7 @@ impl<T: Copy> Aligned<T> {
         self.0.resize(length, value);
     }
 
-    /// How many values fit without another allocation.
+    /// The number of values that fit without another allocation.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }

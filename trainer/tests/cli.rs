@@ -349,7 +349,7 @@ fn wrapped_lines_and_a_library_s_header_are_said_and_can_be_kept() {
     assert!(said.contains("wrapped at 65") && said.contains("left out"), "{said}");
 }
 
-/// What is said of the memory is what is taken, for texts that are hard on it.
+/// The memory announced is the memory taken, for texts that are hard on it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_takes_the_memory_that_it_says() {
@@ -482,7 +482,7 @@ fn a_shape_that_makes_no_sense_is_refused() {
     assert!(train("--steps 0").contains("--steps is 0"));
 }
 
-/// Flash for the firmware and so many KiB of model, as an option takes it.
+/// Flash for the firmware and a model of some KiB, as an option takes it.
 fn flash_for(model_kib: u64) -> String {
     format!("{}K", pipsqueak_trainer::sizing::boards::FIRMWARE_FLASH_BYTES / 1024 + model_kib)
 }
@@ -1037,7 +1037,7 @@ fn an_exported_checkpoint_is_the_model_that_train_wrote() {
     assert!(message.contains("it is no checkpoint of Pipsqueak's"), "{message}");
 }
 
-/// What training rounds is what the decoder computes with: int4 and ternary cost nothing more at the export.
+/// Training rounds weights as the decoder does: int4 and ternary cost nothing more at the export.
 #[test]
 fn a_model_trained_for_its_precision_keeps_its_loss() {
     let folder = folder("aware");

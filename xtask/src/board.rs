@@ -22,7 +22,7 @@ pub enum Board {
     VirtRv32,
 }
 
-/// What is known of a board.
+/// The facts about a board.
 struct Facts {
     name: &'static str,
     chip: &'static str,
@@ -94,7 +94,7 @@ impl Board {
         self.facts().chip
     }
 
-    /// What rustc compiles for.
+    /// The target that rustc compiles for.
     pub const fn target(self) -> &'static str {
         self.facts().target
     }

@@ -33,7 +33,7 @@ fn side(lines: &[String], row: usize, column: usize) -> String {
     format!("{line}{}", " ".repeat(column.saturating_sub(display_width(line))))
 }
 
-/// What differs, as three lines: the surroundings in each text, and a caret under the first difference.
+/// Shows the first difference in three lines: the surroundings in each text, and a caret under it.
 pub fn show_difference(titles: [&str; 2], texts: [&str; 2]) -> Option<String> {
     const BEFORE: usize = 30;
     const AFTER: usize = 20;

@@ -12,7 +12,7 @@ use crate::board::Board;
 use crate::toolchain::Toolchain;
 use crate::{paths, process};
 
-/// What is built in.
+/// The choices built into an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The defmt log, over the board's second serial port.
@@ -119,7 +119,7 @@ fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
     Ok(format!("{}{log}{self_test}-{:016x}.elf", board.name(), hasher.finish()))
 }
 
-/// What the firmware's build would refuse, said sooner and alone.
+/// Refuses a model that the firmware's build would refuse, sooner and with no other output.
 pub(crate) fn check(file: &[u8]) -> Result<(), pipsqueak::Error> {
     let mut aligned = vec![0; file.len() + ALIGNMENT];
     let start = aligned.as_ptr().align_offset(ALIGNMENT);

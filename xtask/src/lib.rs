@@ -1,4 +1,4 @@
-//! What `cargo xtask` does, as a library, so that the end-to-end tests build and boot firmware the same way.
+//! The work of `cargo xtask` as a library, so that the end-to-end tests build and boot firmware the same way.
 //!
 //! [`firmware::build`] makes an image, [`qemu::Session`] boots it and talks to it.
 

@@ -97,7 +97,7 @@ enum Task {
         cargo xtask bench train\n  cargo xtask bench train --against-torch\n  \
         cargo xtask bench train --against-torch --text tinyshakespeare.txt")]
     Bench {
-        /// What to measure.
+        /// The measurement to take.
         what: Measurement,
         /// Only this board; without it, all.
         #[arg(long, value_enum)]

@@ -14,7 +14,7 @@ use crate::{paths, process};
 
 /// The crates that are published, each after those that it needs.
 pub const CRATES: [&str; 3] = ["pipsqueak", "pipsqueak-stories", "pipsqueak-trainer"];
-/// What a crate's folder must hold besides its code.
+/// The files that a crate's folder must hold besides its code.
 const PAPERS: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Packs all crates, and tests what was packed.

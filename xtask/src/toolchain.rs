@@ -70,7 +70,7 @@ impl Toolchain {
         }
     }
 
-    /// What its rustc calls itself, such as `rustc 1.96.0`.
+    /// The version that its rustc prints, such as `rustc 1.96.0`.
     pub fn version(&self) -> Result<String> {
         let program = match self {
             Toolchain::Own => "rustc",

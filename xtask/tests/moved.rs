@@ -20,7 +20,7 @@ fn copy_of_the_checkout(name: &str) -> PathBuf {
     root
 }
 
-/// What xtask in `root` says when it is asked for a model that is not there: where it looks.
+/// The error of the xtask in `root` for a model that is not there, which tells where it looks.
 fn complaint(root: &Path, package: Option<PathBuf>) -> String {
     let mut command = Command::new(root.join("target/xtask/xtask"));
     command.arg("run").current_dir(std::env::temp_dir()).env_remove("CARGO_MANIFEST_DIR");

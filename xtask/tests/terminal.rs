@@ -39,7 +39,7 @@ fn arguments() -> [String; 3] {
 struct Person {
     keyboard: Arc<Pty>,
     screen: Receiver<Vec<u8>>,
-    /// What is on the screen and has not been looked at.
+    /// The part of the screen that no test has looked at yet.
     unseen: String,
     program: Child,
     terminal: Pts,
@@ -227,7 +227,7 @@ fn child_of(process: u32) -> u32 {
     child
 }
 
-/// What `xtask run` prints when bytes are piped to it, some seconds between one part and the next.
+/// The output of `xtask run` when bytes are piped to it, some seconds between one part and the next.
 fn piped(parts: &[&[u8]]) -> String {
     let mut command = Command::new(program());
     let mut child = command.args(arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

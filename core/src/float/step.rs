@@ -19,10 +19,10 @@ pub(crate) struct FloatStep<'m> {
     position: usize,
     /// The residual stream, `[width]`.
     residual: &'m mut [f32],
-    /// What a matrix reads, `[max(width, hidden)]`, of which the first `input_len` count.
+    /// A matrix's input, `[max(width, hidden)]`, of which the first `input_len` values are in use.
     input: &'m mut [f32],
     input_len: usize,
-    /// What a half of a layer adds to the residual stream, `[width]`.
+    /// The output of half a layer, added to the residual stream, `[width]`.
     result: &'m mut [f32],
     /// Query, key and value, or the MLP's hidden units: `[max(qkv_width, up_width)]`.
     hidden: &'m mut [f32],

@@ -56,8 +56,8 @@ pub struct Scratch<'a> {
     pub scales: &'a mut [i32],
 }
 
-/// What the integer scales count: a key's `2^keys`. A value's is multiplied with a probability of 15 bits and shifted right by
-/// 16, so that what the sums count comes to `2^(values + 1)`.
+/// The units of the integer scales: `2^keys` for a key. A value's scale is multiplied by a probability of 15 bits and
+/// shifted right by 16, which leaves the sums in units of `2^(values + 1)`.
 #[derive(Clone, Copy)]
 struct Exponents {
     keys: i32,

@@ -31,7 +31,7 @@ pub(crate) struct IntegerStep<'m> {
     tokens: usize,
     /// Where the first of them stands.
     position: usize,
-    /// What is about to be quantised, `[width]`.
+    /// The vector that is quantised next, `[width]`.
     values: &'m mut [i32],
     /// Room for an int8 vector, `[max(width, hidden)]`, padded.
     quantized: &'m mut [i8],
@@ -60,7 +60,7 @@ struct Hidden<'m> {
     scale: f32,
 }
 
-/// What a matrix reads: an int8 vector in units of `scale`, in its form for the kernel.
+/// A matrix's input: an int8 vector in units of `scale`, laid out for the kernel.
 #[derive(Default)]
 struct Input<'m> {
     /// `[max(width, hidden)]`, padded.

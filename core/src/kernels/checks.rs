@@ -109,7 +109,7 @@ const fn x_len(columns: usize) -> usize {
     out_len(columns).next_multiple_of(16)
 }
 
-/// What a room for vectors of up to `columns` takes, wherever its memory begins.
+/// Size of the room for vectors of up to `columns` values, whatever the alignment of its memory.
 const fn bytes(columns: usize) -> usize {
     let words = words_len(columns) + 2 * prepared_len(columns) + columns + 2 * out_len(columns);
     let words = words + 4 * positions_max(columns);

@@ -105,7 +105,7 @@ pub fn add_f32(v: &mut [i32], x: &[f32], scale: f32) {
 }
 
 /// `out[i] = v[i] * scale`, with the scale cut to the 15 bits of its mantissa and to at most 2^98; numbers are below 2^30.
-/// What a chip without an FPU would take long for, the product of two floats, is one of integers.
+/// The product is taken of integers, since a product of floats is slow on a chip without an FPU.
 #[cfg_attr(chip = "x86", inline(always))]
 pub fn to_f32(out: &mut [f32], v: &[i32], scale: f32) {
     let bits = scale.to_bits();

@@ -1,4 +1,4 @@
-//! What a Cortex-M does when it can't go on.
+//! The hard-fault handler of a Cortex-M.
 
 use cortex_m_rt::{ExceptionFrame, exception};
 

@@ -1,4 +1,4 @@
-//! What a board says when the program has failed. Nothing that comes over the serial port leads here.
+//! A board's last message, when the program has failed. Nothing that comes over the serial port leads here.
 
 use core::fmt;
 use core::panic::PanicInfo;

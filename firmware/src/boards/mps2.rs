@@ -17,10 +17,10 @@ use embedded_io::{ErrorType, Write};
 
 use super::{ThisBoard, stack};
 
-/// What has come over the prompt's UART; these boards have RAM enough for two lines.
+/// The bytes received over the prompt's UART; these boards have RAM enough for two lines.
 static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
 
-/// What tells one MPS2 board from another.
+/// The differences between the MPS2 boards.
 ///
 /// # Safety
 ///

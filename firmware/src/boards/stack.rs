@@ -1,4 +1,4 @@
-//! What the linker and the stack's paint tell about memory, on any chip that `cortex-m-rt` or `riscv-rt` starts.
+//! Memory figures from the linker and the stack's paint, on any chip that `cortex-m-rt` or `riscv-rt` starts.
 
 use crate::MemoryUse;
 #[cfg(target_arch = "arm")]

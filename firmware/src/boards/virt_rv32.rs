@@ -32,7 +32,7 @@ const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
 /// Read, the interrupt that is to be handled; written, the one that has been.
 const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 
-/// What has come over the UART; this board has RAM enough for two lines.
+/// The bytes received over the UART; this board has RAM enough for two lines.
 static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
 
 /// The board, started.
@@ -101,7 +101,7 @@ fn receive() {
     write_word(PLIC_CLAIM, interrupt);
 }
 
-/// What the chip does when it can't go on.
+/// Reports an exception of the chip, and ends.
 #[unsafe(no_mangle)]
 extern "C" fn ExceptionHandler(frame: &riscv_rt::TrapFrame) -> ! {
     let (cause, pc) = (riscv::register::mcause::read().code(), riscv::register::mepc::read());

@@ -1,4 +1,4 @@
-//! What a text file is freed of before anything is learned from it: a mark of byte order, line ends of other systems, a
+//! Cleans a text file before anything is learned from it: removes a byte-order mark, line ends of other systems, a
 //! library's header and footer, and line ends in the middle of paragraphs.
 //!
 //! All of it happens in place: nothing becomes longer.

@@ -27,7 +27,7 @@ pub enum Tokens {
 /// A [`Vocabulary`] that owns what it refers to, and is read from what that is written as.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OwnedVocabulary {
-    /// What the first ids stand for.
+    /// The meaning of the first ids.
     pub pieces: OwnedPieces,
     /// Ids behind the pieces, which stand for no text.
     #[serde(default)]
@@ -49,7 +49,7 @@ pub enum OwnedPieces {
     Characters(String),
     /// See [`Pieces::Merges`].
     Merges {
-        /// What the first ids stand for, as in [`Pieces::Merges`].
+        /// The meaning of the first ids, as in [`Pieces::Merges`].
         atoms: Vec<u8>,
         /// Pairs of ids, little-endian.
         pairs: Vec<u8>,

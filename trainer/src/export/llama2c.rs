@@ -44,7 +44,7 @@ pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
 }
 
 const HEADER_BYTES: usize = 28;
-/// What the later versions begin with: `ak42`, as a little-endian number.
+/// The first bytes of all later versions: `ak42`, as a little-endian number.
 const MAGIC: [u8; 4] = 0x616b_3432_u32.to_le_bytes();
 
 /// In words, the version of a file that tells one; version 0 does not.

@@ -27,9 +27,9 @@ pub struct Dropout {
 pub enum Place {
     /// The embeddings, before the first layer.
     Embedding,
-    /// What attention's output matrix reads, in this layer.
+    /// The input of attention's output matrix, in this layer.
     Attended(usize),
-    /// What the MLP's last matrix reads, in this layer.
+    /// The input of the MLP's last matrix, in this layer.
     Active(usize),
 }
 

@@ -1,4 +1,4 @@
-//! What suits an amount of text: the vocabulary, the model's size, the length of training, and how hard the model is kept from
+//! Defaults by the amount of text: the vocabulary, the model's size, the length of training, and how hard the model is kept from
 //! learning the text by heart. `docs/quality.md` has the experiments behind the numbers.
 
 /// The most tokens that a BPE vocabulary should have for this many bytes of text: rarer tokens come too seldom to be learned.
@@ -44,7 +44,7 @@ pub struct Regularization {
     pub weight_decay: f64,
 }
 
-/// What suits a run that goes through its text this many times.
+/// The regularization for a run that goes through its text this many times.
 pub fn regularization(passes: f64) -> Regularization {
     let (dropout, bpe_dropout, weight_decay) = match passes {
         ..4.0 => (0.0, 0.0, 0.1),

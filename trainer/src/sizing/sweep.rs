@@ -95,7 +95,7 @@ pub fn rounds(candidates: usize) -> usize {
     std::iter::successors(Some(candidates), kept).count().saturating_sub(1).max(1)
 }
 
-/// How many candidates, from the first on, can have [`STEPS_MIN`] steps in the first round of a sweep of `seconds`.
+/// The number of candidates, from the first on, that can have [`STEPS_MIN`] steps each in a sweep's first round of `seconds`.
 pub fn affordable(candidates: &[Candidate], seconds: f64) -> usize {
     let affords = |&count: &usize| steps(&candidates[..count], seconds, rounds(count), u64::MAX) >= STEPS_MIN;
     (1..=candidates.len()).rev().find(affords).unwrap_or(1)

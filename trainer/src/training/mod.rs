@@ -371,7 +371,7 @@ fn losses(config: &Config, weights: Weights<'_, f32>, batches: &[Batch], threads
     losses.iter().sum()
 }
 
-/// How many sequences one pass takes.
+/// The number of sequences in one pass.
 fn pass_sequences(length: usize) -> usize {
     (PASS_POSITIONS / length).max(1)
 }
@@ -551,7 +551,7 @@ mod tests {
 
     #[test]
     fn memory_grows_in_a_straight_line() {
-        // It does not grow with the square of the context, since no scores are kept.
+        // Memory does not grow with the square of the context, since no scores are kept.
         let bytes = |layers: usize, context: usize, sequences: usize| {
             let config = Config { layers, context, ..small(&STORIES_260K) };
             Training::bytes(&config, sequences, context, 2) as i64

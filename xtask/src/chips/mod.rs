@@ -21,7 +21,7 @@ use crate::qemu::Session;
 use crate::toolchain::Toolchain;
 use crate::{firmware, paths, trainer};
 
-/// What is measured: all that the core has.
+/// The formats to measure: all that the core has.
 const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
 /// Matrices, rows by columns, whose products are measured.
 const SHAPES: [[u64; 2]; 4] = [[64, 64], [64, 172], [512, 64], [256, 256]];

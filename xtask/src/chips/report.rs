@@ -1,4 +1,4 @@
-//! What the firmware's program `instructions` prints.
+//! Parses the output of the firmware's program `instructions`.
 
 use std::collections::BTreeMap;
 

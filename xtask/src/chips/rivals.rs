@@ -1,4 +1,4 @@
-//! What other programs need on the same emulated chips; instructions counted the same way, best of gcc 12 and clang 16.
+//! Counts of other programs on the same emulated chips, taken the same way; the best of gcc 12 and clang 16.
 
 use crate::board::Board;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::paths;
 
-/// What a chip needs for a precision.
+/// The counts of a chip for a precision.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Counts {
     /// Instructions a token of stories260K's shape, mean over positions 0 to 63.
@@ -24,7 +24,7 @@ pub(super) struct Counts {
 /// By chip and precision.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Table {
-    /// What compiled the image for a chip.
+    /// The compiler of a chip's image.
     pub(super) compilers: BTreeMap<String, String>,
     pub(super) counts: BTreeMap<String, BTreeMap<String, Counts>>,
 }

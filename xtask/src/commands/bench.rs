@@ -8,7 +8,7 @@ use crate::chips::{Chips, Weights};
 use crate::packages::Consent;
 use crate::trainer;
 
-/// What becomes of the counts.
+/// The use of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// They are printed beside the rivals'.

@@ -24,7 +24,7 @@ const LIMIT: u64 = 190_000;
 /// 63, tokens a second over 256.
 const LLAMA2C: [(&str, u64, u32); 2] = [("-O3", 1_297_807, 5_342), ("-Ofast, AVX2", 384_073, 18_611)];
 
-/// What the program does with a model.
+/// The program's task with a model.
 #[derive(Clone, Copy)]
 enum Task {
     /// Continues a text over this many positions.
@@ -93,7 +93,7 @@ fn measure(model: &Model<'_>, check: bool) -> Result<()> {
         for (seconds, kernel) in seconds.iter_mut().zip(&kernels) {
             for (i, task) in TASKS.into_iter().enumerate() {
                 let (hash, time) = model.run(kernel, task, PASSES * POSITIONS[1] / task.positions())?;
-                // What is read is what has been written, and so are the logits after it.
+                // Reading a prompt leaves the logits that writing the same text left.
                 let right = hash == expected[i.min(1)];
                 ensure!(
                     right,

@@ -20,11 +20,11 @@ const TITLES: [&str; 2] = ["PC", "board"];
 
 /// Where the demo's model comes from.
 pub enum Source {
-    /// It is the one that comes with the project.
+    /// The model that comes with the project.
     Pretrained,
-    /// It is trained.
+    /// A model trained for the demo.
     Training {
-        /// What on, if not the built-in corpus.
+        /// The text to train on, if not the built-in corpus.
         text: Option<PathBuf>,
         /// The trainer's own.
         options: Vec<OsString>,

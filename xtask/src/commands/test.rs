@@ -113,7 +113,7 @@ fn in_target_dir((name, mut command): Step) -> Step {
     (name, command)
 }
 
-/// What rustc calls this PC.
+/// This PC's target, as rustc names it.
 fn host() -> Result<String> {
     let version = process::output(Command::new("rustc").arg("-vV"))?;
     let text = String::from_utf8_lossy(&version.stdout).into_owned();

@@ -36,7 +36,7 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
     Ok(())
 }
 
-/// What QEMU is to boot.
+/// The machine and image for QEMU to boot.
 pub(crate) struct Boot<'b> {
     pub(crate) board: Board,
     pub(crate) image: &'b Path,

@@ -16,7 +16,7 @@ pub struct Session {
     emulator: Emulator,
     input: TcpStream,
     output: Receiver<Vec<u8>>,
-    /// What has come from the board and has not been read.
+    /// Bytes that have come from the board and have not been read.
     unread: Vec<u8>,
 }
 

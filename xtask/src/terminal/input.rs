@@ -114,7 +114,7 @@ fn read_lines(input: &mut impl Read, waiting: &AtomicUsize, events: &Sender<Even
 mod tests {
     use super::*;
 
-    /// What a pipe with these bytes brings about, in words.
+    /// The events that a pipe with these bytes causes, in words.
     fn piped(bytes: &[u8]) -> Vec<String> {
         let (sender, events) = channel();
         read_lines(&mut &*bytes, &AtomicUsize::new(0), &sender);

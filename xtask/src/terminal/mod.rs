@@ -33,7 +33,7 @@ const CTRL_C: u8 = 0x03;
 /// Asks the board to answer with ACK when it waits for a line.
 const ENQ: u8 = 0x05;
 
-/// What can happen while a person and a board talk.
+/// An event while a person and a board talk.
 enum Event {
     /// A line was typed, or came through the pipe.
     Line(Vec<u8>),

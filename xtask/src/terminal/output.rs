@@ -1,4 +1,4 @@
-//! What the board prints, on its way to this terminal.
+//! The board's output, on its way to this terminal.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -46,7 +46,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// What of `bytes` is to be printed, and how often the board has said that it waits for a line.
+    /// The part of `bytes` to print, and the number of times that the board has said that it waits for a line.
     fn pass(&mut self, bytes: &[u8]) -> (Vec<u8>, usize) {
         let (mut text, mut prompts) = (Vec::with_capacity(bytes.len()), 0);
         for &byte in bytes {
@@ -69,7 +69,7 @@ impl Filter {
         (text, prompts)
     }
 
-    /// What was held back because it may have become a prompt.
+    /// The bytes held back because they may have become a prompt.
     fn rest(&mut self) -> &'static [u8] {
         &PROMPT[..std::mem::take(&mut self.matched)]
     }

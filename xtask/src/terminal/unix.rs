@@ -22,7 +22,7 @@ impl Settings {
     pub(super) fn hide_typing(&self) {
         let Some(mut settings) = self.0.clone() else { return };
         settings.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON);
-        // What can't be hidden is shown.
+        // If the terminal refuses, typing is merely shown.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &settings);
     }
 }

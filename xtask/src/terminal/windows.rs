@@ -14,7 +14,7 @@ impl Settings {
         Settings
     }
 
-    /// What is typed while the board writes is never shown.
+    /// Does nothing: text typed while the board writes is never shown here.
     pub(super) fn hide_typing(&self) {}
 }
 

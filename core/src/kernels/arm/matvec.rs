@@ -1,4 +1,4 @@
-//! What the products in assembly share: rows in groups of four, their scales, and rows whose sums would not fit 32 bits.
+//! The parts that all products in assembly share: rows in groups of four, their scales, and rows whose sums exceed 32 bits.
 
 use crate::numbers::scale_row;
 use crate::packing::{Format, Packed, ROWS};

@@ -44,7 +44,7 @@ pub(super) fn scores<const N: usize>(
             _mm256_storeu_si256(out.as_mut_ptr().cast(), scores);
         }
         if !rest.is_empty() {
-            // What is beyond the last position is that again.
+            // Lanes beyond the last position repeat the last position.
             let last = positions - 1;
             let mut padded = [scales[last]; 8];
             padded.iter_mut().zip(&scales[whole..positions]).for_each(|(padded, &scale)| *padded = scale);
@@ -227,7 +227,7 @@ pub(super) fn weights<const N: usize>(
         }
         let done = 8 / N * whole;
         if done < scales.len() {
-            // What is beyond the last position is so far away that it weighs nothing.
+            // Lanes beyond the last position are so far away that they weigh nothing.
             let (mut far, mut padded, mut words) = ([0; 8], [0; 8], [0; 4]);
             _mm256_storeu_si256(
                 far.as_mut_ptr().cast(),

@@ -1,5 +1,5 @@
-//! What the processor has, and the operating system keeps: the bits of CPUID and XCR0, as Intel's Software Developer's
-//! Manual (volume 1, chapters 13 to 15) gives them.
+//! Features that the processor has and the operating system saves: the bits of CPUID and XCR0, from Intel's Software Developer's
+//! Manual (volume 1, chapters 13 to 15).
 
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 

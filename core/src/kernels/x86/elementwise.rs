@@ -1,4 +1,4 @@
-//! What is done to each value of a vector, in AVX2: eight at a time.
+//! Element-wise operations in AVX2, eight values at a time.
 
 use core::arch::x86_64::*;
 

@@ -18,7 +18,7 @@ pub(super) const fn plane_len(planes: usize, words_of_row: usize) -> usize {
     (words_of_row * 4 * planes).next_multiple_of(16) / planes
 }
 
-/// What is added to weights in a word of this format, and in int8 by the kernel, to make them unsigned.
+/// The offset that makes weights unsigned: added in the word of a format, and by the kernel in int8.
 pub(super) const fn offset(format: Format) -> i32 {
     match format {
         Format::Int8 => 128,
@@ -35,7 +35,7 @@ pub(super) struct Operands<'a, const PLANES: usize> {
     pub(super) scales: &'a [u16],
     pub(super) length: usize,
     pub(super) sum_shift: u32,
-    /// What is to be taken off every sum.
+    /// The amount to subtract from every sum.
     pub(super) offset: i32,
     /// Each at least as long as a group.
     pub(super) planes: [&'a [i32]; PLANES],

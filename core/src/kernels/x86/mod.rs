@@ -2,7 +2,7 @@
 //!
 //! A kernel's functions are compiled for instructions that the machine may lack. They are called from here alone, after
 //! [`Kernel::in_use`] has found (or [`Kernel::force`] has checked) that it has them: that is what makes the calls sound.
-//! What they read through pointers lies within slices whose lengths they check first.
+//! Every read through a pointer lies within a slice whose length the function has checked.
 
 mod attention;
 mod avx2;

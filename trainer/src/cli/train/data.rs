@@ -1,4 +1,4 @@
-//! What a run learns from and validates with.
+//! The texts that a run learns from and validates with.
 
 use anyhow::{Result, bail, ensure};
 

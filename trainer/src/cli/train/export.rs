@@ -1,4 +1,4 @@
-//! What a run leaves behind: the model files, the loss curve, and a summary.
+//! The results of a run: the model files, the loss curve, and a summary.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -158,7 +158,7 @@ impl Train {
         if self.source.built_in { "MIT OR Apache-2.0" } else { &self.licence }
     }
 
-    /// What the model would write as it now is.
+    /// A sample of the text that the model writes at this point.
     pub(super) fn glimpse(&self, training: &Training, data: &Data, tokens: u32) -> Result<String> {
         let precision = training.rounds_to().unwrap_or(Precision::F32);
         sample(&self.build(training, &training.weights(), data, precision, [f64::NAN; 2])?, tokens)

@@ -109,7 +109,7 @@ const FIXED_BY_A_MODEL: [&str; 17] = [
     "no_residual",
 ];
 
-/// What the program itself takes, with its threads.
+/// Memory of the program itself, with its threads.
 const PROGRAM_BYTES: usize = 12 << 20;
 /// Copies of the weights that are made besides those of the steps: a checkpoint's four tensors of each parameter, first by
 /// themselves and then as a file, the best weights, and the weights as they are rounded.

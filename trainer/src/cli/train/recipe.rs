@@ -111,7 +111,7 @@ impl From<DecayName> for Decay {
     }
 }
 
-/// What there is to learn.
+/// The amount of text to learn.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Amount {
     /// Of a text; `None` of pairs.
