@@ -370,6 +370,7 @@ fn a_run_takes_the_memory_that_it_says() {
         ("chinese", text(&chinese, 20, 6 << 20)),
         ("digits", text(&digits, 4 << 20, 4 << 20)),
         ("base64", text(&base64, 76, 4 << 20)),
+        ("one line", text(&base64, 16 << 20, 16 << 20)),
     ];
     for (name, text) in texts {
         fs::write(folder.join("t.txt"), text).unwrap();

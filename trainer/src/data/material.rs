@@ -147,6 +147,7 @@ fn encode_text(
         Some(corpus) => (corpus, vocabulary.encode(corpus, progress)?),
         None => (training, tokens.clone()),
     };
+    progress.takes(2 * (tokens.len() + validation.len()));
     let bytes_per_token = validated.text_bytes() as f64 / validation.len() as f64;
     let validation = Split::of_text(validation).spread(VALIDATION_TOKENS_MAX, context);
     Ok(Encoded { training: Split::of_text(tokens), validation, bytes_per_token })
