@@ -40,6 +40,11 @@ pub fn pretrained_model() -> PathBuf {
     root().join("pretrained").join("stories.pip")
 }
 
+/// The model of English that comes with the project, to go on from.
+pub fn pretrained_english() -> PathBuf {
+    root().join("pretrained").join("english.pip")
+}
+
 /// Where cargo builds: CARGO_TARGET_DIR, else `target`.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))

@@ -36,7 +36,7 @@ Examples:
   pipsqueak train --text diary.txt --out diary.pip --board 'Raspberry Pi Pico'
   pipsqueak train --text diary.txt --out diary.pip --flash 256K --ram 64K
   pipsqueak train --pairs orders.tsv --out obey.pip
-  pipsqueak train --text diary.txt --from pretrained/stories.pip --out diary.pip
+  pipsqueak train --text diary.txt --from pretrained/english.pip --out diary.pip
   pipsqueak train --text notes.txt --tokens characters --width 64 --layers 3 --out notes.pip
 
 Documents in the text may be divided by lines that say <|endoftext|>, or with --documents blank-lines by blank

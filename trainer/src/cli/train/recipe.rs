@@ -12,7 +12,7 @@ use crate::training::{HyperParameters, Quantization};
 /// Learning rate of a model that begins with random weights,
 const LEARNING_RATE: f64 = 1e-2;
 /// and of one that goes on from what it has learned.
-const LEARNING_RATE_ON: f64 = 3e-3;
+const LEARNING_RATE_ON: f64 = 1.5e-3;
 /// Steps of a run over pairs.
 const STEPS_OF_PAIRS: u64 = amount::STEPS_MAX;
 /// Steps of the warm-up, where a tenth of the run is not less.
@@ -31,7 +31,7 @@ pub(in super::super) struct Recipe {
     /// The update rule
     #[arg(long, value_enum, default_value_t = OptimizerName::Normuon)]
     optimizer: OptimizerName,
-    /// Learning rate after the warm-up [default: 0.01, with --from 0.003]
+    /// Learning rate after the warm-up [default: 0.01, with --from 0.0015]
     #[arg(long, value_name = "RATE", value_parser = number::<f64>(0.0..=10.0))]
     learning_rate: Option<f64>,
     /// How the learning rate falls after the warm-up
