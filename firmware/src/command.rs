@@ -1,8 +1,6 @@
 //! What a typed line means.
 
-use core::fmt;
-
-use crate::Decimal;
+use crate::{Decimal, Put, Show};
 
 /// A line, understood. Lines that do not start with a colon are prompts, and so are those that start with two: the first
 /// is left out.
@@ -56,7 +54,7 @@ Type the beginning of a text and press Enter; the model goes on from there, and 
 :quit           end the emulator
 ";
 
-/// Why a line starting with a colon is no command. Its `Display` is the sentence to print.
+/// Why a line starting with a colon is no command. Shown as the sentence to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal<'l> {
     /// No command has this name.
@@ -72,18 +70,18 @@ pub enum Refusal<'l> {
     },
 }
 
-impl fmt::Display for Refusal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Refusal<'_> {
+    fn show(&self, out: &mut impl Put) {
         match self {
             Refusal::Unknown(name) => {
-                write!(
-                    f,
-                    "There is no command {name}; :help lists all. To begin a text with a colon, type two."
-                )
+                out.put("There is no command ").put(name);
+                out.put("; :help lists all. To begin a text with a colon, type two.")
             }
-            Refusal::Value { name, value: "", wants } => write!(f, "{name} needs {wants}."),
-            Refusal::Value { name, value, wants } => write!(f, "{name} takes {wants}, not \"{value}\"."),
-        }
+            Refusal::Value { name, value: "", wants } => out.put(name).put(" needs ").put(wants).put("."),
+            Refusal::Value { name, value, wants } => {
+                out.put(name).put(" takes ").put(wants).put(", not \"").put(value).put("\".")
+            }
+        };
     }
 }
 
@@ -94,8 +92,9 @@ impl<'l> Command<'l> {
         if command.starts_with(':') {
             return Ok(Command::Prompt(command));
         }
-        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
-        let value = value.trim();
+        let space = line.bytes().position(|byte| byte == b' ');
+        let (name, value) = space.and_then(|space| line.split_at_checked(space)).unwrap_or((line, ""));
+        let value = value.trim_ascii();
         let refusal = |wants| Refusal::Value { name, value, wants };
         match name {
             ":temperature" => {
@@ -122,8 +121,15 @@ impl<'l> Command<'l> {
     }
 }
 
-fn whole<N: core::str::FromStr>(value: &str) -> Option<N> {
-    value.parse().ok()
+/// Reads a number without a sign.
+fn whole<N: TryFrom<u64>>(value: &str) -> Option<N> {
+    N::try_from(digits(value)?).ok()
+}
+
+fn digits(value: &str) -> Option<u64> {
+    let digit = |byte: u8| byte.checked_sub(b'0').filter(|digit| *digit < 10);
+    let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?.into());
+    Some(value).filter(|value| !value.is_empty())?.bytes().try_fold(0, append)
 }
 
 fn on_or_off(value: &str) -> Option<bool> {
@@ -137,10 +143,11 @@ fn on_or_off(value: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{format, string::ToString};
+    use crate::text::tests::shown;
+    use std::format;
 
     fn refused(line: &str) -> std::string::String {
-        Command::parse(line).unwrap_err().to_string()
+        shown(Command::parse(line).unwrap_err())
     }
 
     #[test]

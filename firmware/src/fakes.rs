@@ -10,7 +10,7 @@ use std::vec::Vec;
 use embedded_io::{ErrorKind, ErrorType, Write};
 use pipsqueak::{Progress, Sampling};
 
-use crate::{Board, Clock, MemoryUse, Received, Serial, TextSource};
+use crate::{Board, Clock, MemoryUse, Received, Serial, Show, TextSource};
 
 /// A port at which bytes are typed until it is closed; keeps the bytes written. Its clones are the same port.
 #[derive(Clone)]
@@ -167,7 +167,7 @@ impl TextSource for Parrot {
         if self.ended { Progress::Ended } else { Progress::Piece(&self.words) }
     }
 
-    fn self_test(&mut self) -> Result<(), impl core::fmt::Display> {
+    fn self_test(&mut self) -> Result<(), impl Show> {
         if self.tokens == 0 { Ok(()) } else { Err("the parrot is hoarse") }
     }
 

@@ -6,7 +6,6 @@
 //! Registers: Arm Cortex-M System Design Kit Technical Reference Manual, "APB timer" and "APB UART".
 
 use core::convert::Infallible;
-use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU8;
 
@@ -116,10 +115,9 @@ impl<M: Machine> Mps2<M> {
         }
     }
 
-    /// Prints a sentence whatever state the program is in.
-    pub(crate) fn print_last_words(sentence: fmt::Arguments<'_>) {
-        // The port can't fail, and there would be nobody to tell.
-        let _ = writeln!(Uart::start(M::UART, 0), "\n{sentence}");
+    /// The UART for the prompt, whatever state the program is in.
+    pub(crate) fn last_port() -> Uart {
+        Uart::start(M::UART, 0)
     }
 }
 
