@@ -38,7 +38,7 @@ pub enum Input<'l> {
     TooLong,
     /// Bytes that are not UTF-8.
     NotText,
-    /// A line of which a part was lost, because it came faster than it was read; the rest has been dropped.
+    /// A line of which a part was lost, because it came faster than it was read; all of it has been dropped.
     Damaged,
 }
 
@@ -48,10 +48,8 @@ enum Key {
     Erase,
     Cancel,
     Enquiry,
-    /// A part of the line is missing here.
+    /// A part of the line is missing.
     Gap,
-    /// As [`Key::Gap`], and nothing more has come.
-    Loss,
     Nothing,
 }
 
@@ -104,10 +102,6 @@ impl<S: Serial> Console<S> {
                 Key::Gap => damaged = true,
                 Key::Nothing => {}
                 Key::Enter => break,
-                Key::Loss => {
-                    damaged = true;
-                    break;
-                }
                 Key::Cancel => {
                     line.clear();
                     (too_long, damaged) = (false, false);
@@ -153,7 +147,6 @@ impl<S: Serial> Console<S> {
             match self.serial.received().take() {
                 Taken::Byte(byte) => return Ok(self.key(byte)),
                 Taken::Cancel => return Ok(Key::Cancel),
-                Taken::Loss => return Ok(Key::Loss),
                 Taken::Nothing => self.serial.wait()?,
             }
         }
@@ -295,15 +288,26 @@ mod tests {
     #[test]
     fn a_line_of_which_a_part_was_lost_is_not_taken() {
         let long = "x".repeat(FakeSerial::RECEIVED_BYTES);
-        // The paste ends before it is read, so that its end is missing …
         let mut console = Console::new(FakeSerial::pasting(format!("first\n{long}\n").as_bytes()), false);
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("first")));
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
-        // … or goes on while it is read, so that its middle is.
+        // The port itself may lose a byte, too.
         console.serial.received().put(b'a');
         console.serial.received().lose();
         b"b\nwhole\n".iter().for_each(|&byte| console.serial.received().put(byte));
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("whole")));
+    }
+
+    #[test]
+    fn a_broken_line_is_not_read_on_where_there_is_room_again() {
+        let long = "x".repeat(FakeSerial::RECEIVED_BYTES);
+        // More comes each time that the board waits, which then has read all that it kept.
+        let typed = format!("{long}y{long}{long}z:quit\nwhole\n");
+        let serial = FakeSerial::in_bursts(typed.as_bytes(), FakeSerial::RECEIVED_BYTES + 1);
+        let mut console = Console::new(serial, false);
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("whole")));
+        assert!(console.read_line(&mut Vec::new()).is_err());
     }
 }

@@ -43,6 +43,11 @@ impl FakeSerial {
         FakeSerial::new(bytes, [1, each_write])
     }
 
+    /// A program that sends so many bytes each time that the board waits.
+    pub(crate) fn in_bursts(bytes: &[u8], each: usize) -> FakeSerial {
+        FakeSerial::new(bytes, [each, 0])
+    }
+
     /// A port without an interrupt handler.
     pub(crate) fn polled(bytes: &[u8]) -> FakeSerial {
         FakeSerial { polled: true, ..FakeSerial::typing(bytes) }

@@ -195,7 +195,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
 
     fn print_damaged(&mut self) -> Result<(), S::Error> {
         self.console
-            .put("A part of that line is lost, because it came while nothing more could be kept; type it again.\n")
+            .put("A line is lost: more came than the board keeps meanwhile. Send it again, less at once.\n")
             .send()
     }
 
@@ -297,7 +297,7 @@ mod tests {
         let answer = talking(FakeSerial::pasting(pasted.as_bytes()));
         let (settings, sentence) = answer.split_once('\n').unwrap();
         assert!(settings.ends_with("seed 5"), "{answer}");
-        assert!(sentence.starts_with("A part of that line is lost,"), "{answer}");
+        assert!(sentence.starts_with("A line is lost: "), "{answer}");
     }
 
     #[test]
