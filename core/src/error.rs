@@ -221,6 +221,8 @@ impl Sentence {
         }
     }
 
+    // Once in the program, as the sentences are many.
+    #[inline(never)]
     pub(crate) const fn text(&mut self, text: &str) -> &mut Self {
         let (bytes, mut i) = (text.as_bytes(), 0);
         while i < bytes.len() && self.length < SENTENCE_MAX {
@@ -230,6 +232,7 @@ impl Sentence {
         self
     }
 
+    #[inline(never)]
     pub(crate) const fn number(&mut self, value: usize) -> &mut Self {
         if value > 9 {
             self.number(value / 10);

@@ -43,6 +43,7 @@ impl Show for char {
 }
 
 impl Show for u64 {
+    #[inline(never)]
     fn show(&self, out: &mut impl Put) {
         put_digits(out, *self, 10, 1);
     }
@@ -82,19 +83,22 @@ impl Show for pipsqueak::Difference {
 const DIGITS_MAX: usize = 20;
 
 /// Writes `value` to a base of 10 or 16, with zeros before it up to `least` digits.
+pub(crate) fn put_digits(out: &mut impl Put, value: u64, base: u32, least: usize) {
+    out.bytes(digits(&mut [0; DIGITS_MAX], value, base, least));
+}
+
 #[inline(never)]
-pub(crate) fn put_digits(out: &mut impl Put, value: u64, base: u64, least: usize) {
-    let mut digits = [0; DIGITS_MAX];
+fn digits(digits: &mut [u8; DIGITS_MAX], value: u64, base: u32, least: usize) -> &[u8] {
     let (mut rest, mut start) = (value, DIGITS_MAX);
     for (place, digit) in digits.iter_mut().enumerate().rev() {
         if rest == 0 && place < DIGITS_MAX - least {
             break;
         }
-        let (quotient, value) = divide(rest, base);
+        let (quotient, value) = divide(rest, base.into());
         *digit = if value < 10 { b'0' + value as u8 } else { b'a' - 10 + value as u8 };
         (rest, start) = (quotient, place);
     }
-    out.bytes(digits.get(start..).unwrap_or_default());
+    digits.get(start..).unwrap_or_default()
 }
 
 /// Quotient and remainder, for `by` from 1 to 2^63. Bit by bit, since the compiler's own function, made for speed, takes 0.9 KB.
