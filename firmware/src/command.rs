@@ -42,15 +42,15 @@ pub(crate) const HELP: &str = "\
 Type the beginning of a text and press Enter; the model goes on from there, and Ctrl-C stops it.
 ::TEXT          a text that begins with a colon
 :temperature X  how freely it chooses; 0 always takes the likeliest token
-:top-k N        choose among the N likeliest tokens, 0 for all of them
-:top-p X        choose among the likeliest tokens that together have probability X, 1 for all
+:top-k N        choose among the N likeliest tokens; 0 for all
+:top-p X        choose among the likeliest with a probability of X together; 1 for all
 :penalty X      make tokens that came lately less likely; 1 is off
 :seed N         the same seed gives the same text
-:length N       how many tokens to write
-:echo on|off    print back what is typed, for a terminal that does not
+:length N       tokens to write
+:echo on|off    print back what is typed
 :settings       the present settings
 :stats          speed, RAM and flash
-:selftest       whether this chip computes what the model's file says; forgets the text
+:selftest       whether the chip computes what the model's file says; forgets the text
 :quit           end the emulator
 ";
 
@@ -85,6 +85,38 @@ impl Show for Refusal<'_> {
     }
 }
 
+/// A command that begins with a colon.
+struct Entry {
+    name: &'static str,
+    /// Reads the value that was typed; none if it does not do.
+    read: fn(&str) -> Option<Command<'static>>,
+    wants: &'static str,
+}
+
+/// A table takes less flash than code that compares the names one after the other.
+const COMMANDS: [Entry; 12] = [
+    entry(":temperature", |value| Decimal::parse(value).map(Command::Temperature), "a number, such as 0.8"),
+    entry(":top-k", |value| whole(value).map(Command::TopK), "a whole number, such as 40"),
+    entry(":top-p", |value| Decimal::parse(value).map(Command::TopP), "a number, such as 0.9"),
+    entry(":penalty", |value| Decimal::parse(value).map(Command::Penalty), "a number, such as 1.1"),
+    entry(":seed", |value| whole(value).map(Command::Seed), "a whole number below 2^64, such as 42"),
+    entry(
+        ":length",
+        |value| length(value).map(Command::Length),
+        "a whole number from 1 to 1000000, such as 200",
+    ),
+    entry(":echo", |value| on_or_off(value).map(Command::Echo), "on or off"),
+    entry(":settings", |_| Some(Command::Settings), ""),
+    entry(":stats", |_| Some(Command::Stats), ""),
+    entry(":selftest", |_| Some(Command::SelfTest), ""),
+    entry(":help", |_| Some(Command::Help), ""),
+    entry(":quit", |_| Some(Command::Quit), ""),
+];
+
+const fn entry(name: &'static str, read: fn(&str) -> Option<Command<'static>>, wants: &'static str) -> Entry {
+    Entry { name, read, wants }
+}
+
 impl<'l> Command<'l> {
     /// Reads a line, without its line ending.
     pub fn parse(line: &'l str) -> Result<Command<'l>, Refusal<'l>> {
@@ -95,30 +127,13 @@ impl<'l> Command<'l> {
         let space = line.bytes().position(|byte| byte == b' ');
         let (name, value) = space.and_then(|space| line.split_at_checked(space)).unwrap_or((line, ""));
         let value = value.trim_ascii();
-        let refusal = |wants| Refusal::Value { name, value, wants };
-        match name {
-            ":temperature" => {
-                Decimal::parse(value).map(Command::Temperature).ok_or(refusal("a number, such as 0.8"))
-            }
-            ":top-k" => whole(value).map(Command::TopK).ok_or(refusal("a whole number, such as 40")),
-            ":top-p" => Decimal::parse(value).map(Command::TopP).ok_or(refusal("a number, such as 0.9")),
-            ":penalty" => Decimal::parse(value).map(Command::Penalty).ok_or(refusal("a number, such as 1.1")),
-            ":seed" => {
-                whole(value).map(Command::Seed).ok_or(refusal("a whole number below 2^64, such as 42"))
-            }
-            ":length" => whole(value)
-                .filter(|length| (1..=LENGTH_MAX).contains(length))
-                .map(Command::Length)
-                .ok_or(refusal("a whole number from 1 to 1000000, such as 200")),
-            ":echo" => on_or_off(value).map(Command::Echo).ok_or(refusal("on or off")),
-            ":settings" => Ok(Command::Settings),
-            ":stats" => Ok(Command::Stats),
-            ":selftest" => Ok(Command::SelfTest),
-            ":help" => Ok(Command::Help),
-            ":quit" => Ok(Command::Quit),
-            _ => Err(Refusal::Unknown(name)),
-        }
+        let known = COMMANDS.iter().find(|entry| entry.name == name).ok_or(Refusal::Unknown(name))?;
+        (known.read)(value).ok_or(Refusal::Value { name, value, wants: known.wants })
     }
+}
+
+fn length(value: &str) -> Option<u32> {
+    whole(value).filter(|length| (1..=LENGTH_MAX).contains(length))
 }
 
 /// Reads a number without a sign.
