@@ -42,6 +42,8 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     ///
     /// # Errors
     /// If the serial port is closed or fails.
+    // Not inlined, nor those below, so that a frame takes stack only while it is at work.
+    #[inline(never)]
     pub fn run(&mut self) -> Result<(), S::Error> {
         self.console.put("pipsqueak on ").put(B::NAME).put(": type the beginning of a text, or :help\n");
         let mut line = Vec::new();
@@ -93,6 +95,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     }
 
     /// Writes the model's text as it comes, and the numbers after it.
+    #[inline(never)]
     fn answer(&mut self, prompt: &str) -> Result<(), S::Error> {
         self.print_left_out(prompt)?;
         let seed = self.settings.take_seed();
@@ -135,6 +138,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         Ok(ticks)
     }
 
+    #[inline(never)]
     fn self_test(&mut self) -> Result<(), S::Error> {
         match self.source.self_test() {
             Ok(()) => self.console.put("ok\n").send(),
@@ -180,6 +184,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     }
 
     /// Names the characters of a prompt that the model cannot read, if there are any.
+    #[inline(never)]
     fn print_left_out(&mut self, prompt: &str) -> Result<(), S::Error> {
         let mut lead = "[left out: ";
         for character in self.source.unreadable(prompt) {
@@ -205,6 +210,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
 }
 
 /// Stands in for a session where there is no model: answers every line with the reason, so that nothing hangs.
+#[inline(never)]
 pub fn refuse<B: Board, S: Serial>(board: &B, serial: S, reason: impl Show) -> Result<(), S::Error> {
     let mut console = Console::new(serial, B::ECHO);
     let mut line = Vec::new();

@@ -16,8 +16,8 @@ use embedded_io::{ErrorType, Write};
 
 use super::{ThisBoard, stack};
 
-/// What has come over the prompt's UART; these boards have RAM enough for two lines.
-static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
+/// What has come over the prompt's UART: a few lines typed ahead.
+static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
 
 /// What tells one MPS2 board from another.
 ///

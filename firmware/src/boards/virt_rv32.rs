@@ -31,8 +31,8 @@ const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
 /// Read, the interrupt that is to be handled; written, the one that has been.
 const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 
-/// What has come over the UART; this board has RAM enough for two lines.
-static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
+/// What has come over the UART: a few lines typed ahead.
+static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
 
 /// The board, started.
 pub struct VirtRv32(());
