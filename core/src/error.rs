@@ -109,7 +109,9 @@ impl Error {
     pub(crate) const BAD_CHECKSUM: Error = Error::Damaged("its checksum does not fit its contents");
     pub(crate) const UNREADABLE: Error = Error::Damaged("its contents cannot be read");
 
-    pub(crate) const fn sentence(&self) -> Sentence {
+    /// As `Display`, for programs without `core::fmt`.
+    #[doc(hidden)]
+    pub const fn sentence(&self) -> Sentence {
         let mut sentence = Sentence::new();
         let s = &mut sentence;
         match *self {
@@ -198,7 +200,7 @@ const SENTENCE_MAX: usize = 224;
 
 /// Text put together without `core::fmt`, so that it can be done in a `const` context: the compiler refuses a model in
 /// the same words as a chip.
-pub(crate) struct Sentence {
+pub struct Sentence {
     bytes: [u8; SENTENCE_MAX],
     length: usize,
 }
@@ -208,7 +210,8 @@ impl Sentence {
         Sentence { bytes: [0; SENTENCE_MAX], length: 0 }
     }
 
-    pub(crate) const fn as_str(&self) -> &str {
+    /// The whole of it.
+    pub const fn as_str(&self) -> &str {
         match self.bytes.split_at_checked(self.length) {
             Some((text, _)) => match core::str::from_utf8(text) {
                 Ok(text) => text,
@@ -218,6 +221,8 @@ impl Sentence {
         }
     }
 
+    // Once in the program, as the sentences are many.
+    #[inline(never)]
     pub(crate) const fn text(&mut self, text: &str) -> &mut Self {
         let (bytes, mut i) = (text.as_bytes(), 0);
         while i < bytes.len() && self.length < SENTENCE_MAX {
@@ -227,6 +232,7 @@ impl Sentence {
         self
     }
 
+    #[inline(never)]
     pub(crate) const fn number(&mut self, value: usize) -> &mut Self {
         if value > 9 {
             self.number(value / 10);

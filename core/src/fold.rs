@@ -3,6 +3,8 @@
 //! One table for the PC and for every chip, so that a prompt means the same to both. It goes both ways: a model that knows
 //! only curly quotes takes a straight one for one of them.
 
+use crate::text::has;
+
 /// Characters that stand for each other. Where one is unknown, the others are tried in this order.
 const VARIANTS: [&str; 6] = [
     "'\u{2019}\u{2018}\u{201b}\u{2032}`\u{b4}\u{2bc}\u{201a}\u{2039}\u{203a}",
@@ -46,14 +48,14 @@ pub fn fold(character: char, knows: impl Fn(char) -> bool) -> Option<&'static st
     let letter = spelled(character).or_else(|| unaccented(character));
     let letter_or_itself = letter.and_then(|letter| letter.chars().next()).unwrap_or(character);
     let candidates = variants(character).chain(letter).chain(other_case(letter_or_itself));
-    let space = VARIANTS[LINE_ENDS].contains(character).then_some(" ");
+    let space = has(VARIANTS[LINE_ENDS], character).then_some(" ");
     let ignorable = is_ignorable(character).then_some("");
     candidates.chain(space).chain(ignorable).find(|text| text.chars().all(&knows))
 }
 
 /// The other members of the character's groups.
 fn variants(character: char) -> impl Iterator<Item = &'static str> {
-    let groups = VARIANTS.into_iter().filter(move |group| group.contains(character));
+    let groups = VARIANTS.into_iter().filter(move |group| has(group, character));
     let members = groups.flat_map(|group| group.split_inclusive(|_| true));
     members.filter(move |member| !member.starts_with(character))
 }

@@ -56,6 +56,7 @@ pub use tokenizer::Tokenizer;
 #[doc(hidden)]
 pub mod internal {
     pub use crate::decoder::Decoder;
+    pub use crate::error::Sentence;
     pub use crate::fold::fold;
     pub use crate::parameter::{Parameter, Shape};
     pub use crate::random::SplitMix64;

@@ -44,8 +44,10 @@ pub enum Difference {
     NoGoldenRun,
 }
 
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Difference {
+    /// As `Display`, for programs without `core::fmt`.
+    #[doc(hidden)]
+    pub fn sentence(&self) -> Sentence {
         let mut sentence = Sentence::new();
         let s = &mut sentence;
         match *self {
@@ -75,7 +77,13 @@ impl fmt::Display for Difference {
                 s.text("the model file has no golden run to compare with: export it again");
             }
         }
-        f.write_str(sentence.as_str())
+        sentence
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence().as_str())
     }
 }
 

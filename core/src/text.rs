@@ -65,6 +65,12 @@ impl Utf8Stream {
     }
 }
 
+/// Whether a text has a character. `str::contains` does it with indices that no compiler sees to be in range, and 1.4 KB.
+#[inline(never)]
+pub(crate) fn has(text: &str, character: char) -> bool {
+    text.chars().any(|other| other == character)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

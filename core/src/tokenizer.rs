@@ -12,7 +12,7 @@ use heapless::{String, Vec};
 use crate::Error;
 use crate::file::{Pieces, Vocabulary, Words};
 use crate::fold::fold;
-use crate::text::{PIECE_MAX, TokenBytes};
+use crate::text::{PIECE_MAX, TokenBytes, has};
 
 /// The longest stretch of text that merges work on, in bytes; a longer word is cut.
 pub const WORD_MAX: usize = PIECE_MAX;
@@ -119,7 +119,7 @@ impl<'a> Tokenizer<'a> {
     /// ```
     pub fn unreadable<'t>(&self, text: &'t str) -> impl Iterator<Item = char> + use<'a, 't> {
         let tokenizer = *self;
-        let is_first = |at, c| text.find(c) == Some(at);
+        let is_first = |at, c| text.get(..at).is_some_and(|before| !has(before, c));
         let indices = text.char_indices();
         let unknown = indices.filter(move |&(_, c)| !tokenizer.knows(c) && tokenizer.variant(c).is_none());
         unknown.filter_map(move |(at, c)| is_first(at, c).then_some(c))
@@ -156,7 +156,7 @@ impl<'a> Tokenizer<'a> {
     fn knows(&self, character: char) -> bool {
         match self.vocabulary.pieces {
             Pieces::Bytes => true,
-            Pieces::Characters(known) => known.contains(character),
+            Pieces::Characters(known) => has(known, character),
             Pieces::Merges { .. } => {
                 self.cut(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut Vec::new()).is_some()
             }

@@ -1,8 +1,6 @@
 //! Parses a typed line.
 
-use core::fmt;
-
-use crate::Decimal;
+use crate::{Decimal, Put, Show};
 
 /// A line, understood. Lines that do not start with a colon are prompts, and so are those that start with two: the first
 /// is left out.
@@ -44,19 +42,19 @@ pub(crate) const HELP: &str = "\
 Type the beginning of a text and press Enter; the model goes on from there, and Ctrl-C stops it.
 ::TEXT          a text that begins with a colon
 :temperature X  how freely it chooses; 0 always takes the likeliest token
-:top-k N        choose among the N likeliest tokens, 0 for all of them
-:top-p X        choose among the likeliest tokens that together have probability X, 1 for all
+:top-k N        choose among the N likeliest tokens; 0 for all
+:top-p X        choose among the likeliest with a probability of X together; 1 for all
 :penalty X      make tokens that came lately less likely; 1 is off
 :seed N         the same seed gives the same text
-:length N       how many tokens to write
-:echo on|off    print back what is typed, for a terminal that does not
+:length N       tokens to write
+:echo on|off    print back what is typed
 :settings       the present settings
 :stats          speed, RAM and flash
-:selftest       whether this chip computes what the model's file says; forgets the text
+:selftest       whether the chip computes what the model's file says; forgets the text
 :quit           end the emulator
 ";
 
-/// Why a line starting with a colon is no command. Its `Display` is the sentence to print.
+/// Why a line starting with a colon is no command. Shown as the sentence to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal<'l> {
     /// No command has this name.
@@ -72,19 +70,51 @@ pub enum Refusal<'l> {
     },
 }
 
-impl fmt::Display for Refusal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Refusal<'_> {
+    fn show(&self, out: &mut impl Put) {
         match self {
             Refusal::Unknown(name) => {
-                write!(
-                    f,
-                    "There is no command {name}; :help lists all. To begin a text with a colon, type two."
-                )
+                out.put("There is no command ").put(name);
+                out.put("; :help lists all. To begin a text with a colon, type two.")
             }
-            Refusal::Value { name, value: "", wants } => write!(f, "{name} needs {wants}."),
-            Refusal::Value { name, value, wants } => write!(f, "{name} takes {wants}, not \"{value}\"."),
-        }
+            Refusal::Value { name, value: "", wants } => out.put(name).put(" needs ").put(wants).put("."),
+            Refusal::Value { name, value, wants } => {
+                out.put(name).put(" takes ").put(wants).put(", not \"").put(value).put("\".")
+            }
+        };
     }
+}
+
+/// A command that begins with a colon.
+struct Entry {
+    name: &'static str,
+    /// Reads the value that was typed; none if it does not do.
+    read: fn(&str) -> Option<Command<'static>>,
+    wants: &'static str,
+}
+
+/// A table takes less flash than code that compares the names one after the other.
+const COMMANDS: [Entry; 12] = [
+    entry(":temperature", |value| Decimal::parse(value).map(Command::Temperature), "a number, such as 0.8"),
+    entry(":top-k", |value| whole(value).map(Command::TopK), "a whole number, such as 40"),
+    entry(":top-p", |value| Decimal::parse(value).map(Command::TopP), "a number, such as 0.9"),
+    entry(":penalty", |value| Decimal::parse(value).map(Command::Penalty), "a number, such as 1.1"),
+    entry(":seed", |value| whole(value).map(Command::Seed), "a whole number below 2^64, such as 42"),
+    entry(
+        ":length",
+        |value| length(value).map(Command::Length),
+        "a whole number from 1 to 1000000, such as 200",
+    ),
+    entry(":echo", |value| on_or_off(value).map(Command::Echo), "on or off"),
+    entry(":settings", |_| Some(Command::Settings), ""),
+    entry(":stats", |_| Some(Command::Stats), ""),
+    entry(":selftest", |_| Some(Command::SelfTest), ""),
+    entry(":help", |_| Some(Command::Help), ""),
+    entry(":quit", |_| Some(Command::Quit), ""),
+];
+
+const fn entry(name: &'static str, read: fn(&str) -> Option<Command<'static>>, wants: &'static str) -> Entry {
+    Entry { name, read, wants }
 }
 
 impl<'l> Command<'l> {
@@ -94,36 +124,27 @@ impl<'l> Command<'l> {
         if command.starts_with(':') {
             return Ok(Command::Prompt(command));
         }
-        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
-        let value = value.trim();
-        let refusal = |wants| Refusal::Value { name, value, wants };
-        match name {
-            ":temperature" => {
-                Decimal::parse(value).map(Command::Temperature).ok_or(refusal("a number, such as 0.8"))
-            }
-            ":top-k" => whole(value).map(Command::TopK).ok_or(refusal("a whole number, such as 40")),
-            ":top-p" => Decimal::parse(value).map(Command::TopP).ok_or(refusal("a number, such as 0.9")),
-            ":penalty" => Decimal::parse(value).map(Command::Penalty).ok_or(refusal("a number, such as 1.1")),
-            ":seed" => {
-                whole(value).map(Command::Seed).ok_or(refusal("a whole number below 2^64, such as 42"))
-            }
-            ":length" => whole(value)
-                .filter(|length| (1..=LENGTH_MAX).contains(length))
-                .map(Command::Length)
-                .ok_or(refusal("a whole number from 1 to 1000000, such as 200")),
-            ":echo" => on_or_off(value).map(Command::Echo).ok_or(refusal("on or off")),
-            ":settings" => Ok(Command::Settings),
-            ":stats" => Ok(Command::Stats),
-            ":selftest" => Ok(Command::SelfTest),
-            ":help" => Ok(Command::Help),
-            ":quit" => Ok(Command::Quit),
-            _ => Err(Refusal::Unknown(name)),
-        }
+        let space = line.bytes().position(|byte| byte == b' ');
+        let (name, value) = space.and_then(|space| line.split_at_checked(space)).unwrap_or((line, ""));
+        let value = value.trim_ascii();
+        let known = COMMANDS.iter().find(|entry| entry.name == name).ok_or(Refusal::Unknown(name))?;
+        (known.read)(value).ok_or(Refusal::Value { name, value, wants: known.wants })
     }
 }
 
-fn whole<N: core::str::FromStr>(value: &str) -> Option<N> {
-    value.parse().ok()
+fn length(value: &str) -> Option<u32> {
+    whole(value).filter(|length| (1..=LENGTH_MAX).contains(length))
+}
+
+/// Reads a number without a sign.
+fn whole<N: TryFrom<u64>>(value: &str) -> Option<N> {
+    N::try_from(digits(value)?).ok()
+}
+
+fn digits(value: &str) -> Option<u64> {
+    let digit = |byte: u8| byte.checked_sub(b'0').filter(|digit| *digit < 10);
+    let append = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?.into());
+    Some(value).filter(|value| !value.is_empty())?.bytes().try_fold(0, append)
 }
 
 fn on_or_off(value: &str) -> Option<bool> {
@@ -137,10 +158,11 @@ fn on_or_off(value: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{format, string::ToString};
+    use crate::text::tests::shown;
+    use std::format;
 
     fn refused(line: &str) -> std::string::String {
-        Command::parse(line).unwrap_err().to_string()
+        shown(Command::parse(line).unwrap_err())
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Lines in and text out, over a serial port.
 
-use core::fmt;
+use core::mem;
 
 use heapless::Vec;
 
-use crate::Serial;
 use crate::received::{SUBSTITUTE, Taken};
+use crate::{Put, Serial};
 
 /// The longest line, in bytes, without its line ending.
 pub const LINE_BYTES: usize = 512;
@@ -19,8 +19,10 @@ const DELETE: u8 = 0x7f;
 
 /// A serial port with lines: CR, LF and CR LF end one, backspace takes a character back, Ctrl-C forgets the line, and
 /// arrow keys do nothing.
-pub struct Console<S> {
+pub struct Console<S: Serial> {
     serial: S,
+    /// Whether what has been put since the last [`Console::send`] was written.
+    written: Result<(), S::Error>,
     after_cr: bool,
     escape: Escape,
     /// Whether to print back what is typed, and to end lines with CR LF, as a raw terminal needs it.
@@ -36,7 +38,7 @@ pub enum Input<'l> {
     TooLong,
     /// Bytes that are not UTF-8.
     NotText,
-    /// A line of which a part was lost, because it came faster than it was read; the rest has been dropped.
+    /// A line of which a part was lost, because it came faster than it was read; all of it has been dropped.
     Damaged,
 }
 
@@ -46,10 +48,8 @@ enum Key {
     Erase,
     Cancel,
     Enquiry,
-    /// A part of the line is missing here.
+    /// A part of the line is missing.
     Gap,
-    /// As [`Key::Gap`], and nothing more has come.
-    Loss,
     Nothing,
 }
 
@@ -82,7 +82,7 @@ impl Escape {
 impl<S: Serial> Console<S> {
     /// Takes a serial port that is set up.
     pub fn new(serial: S, echo: bool) -> Console<S> {
-        Console { serial, after_cr: false, escape: Escape::Outside, echo }
+        Console { serial, written: Ok(()), after_cr: false, escape: Escape::Outside, echo }
     }
 
     /// Waits for a line.
@@ -102,10 +102,6 @@ impl<S: Serial> Console<S> {
                 Key::Gap => damaged = true,
                 Key::Nothing => {}
                 Key::Enter => break,
-                Key::Loss => {
-                    damaged = true;
-                    break;
-                }
                 Key::Cancel => {
                     line.clear();
                     (too_long, damaged) = (false, false);
@@ -127,29 +123,23 @@ impl<S: Serial> Console<S> {
         self.serial.received().was_cancelled()
     }
 
-    /// Writes text and sends it off.
-    pub fn print(&mut self, text: fmt::Arguments<'_>) -> Result<(), S::Error> {
-        let mut writer = Writer { console: self, result: Ok(()) };
-        // A failure is kept in the result, which is returned.
-        let _ = fmt::Write::write_fmt(&mut writer, text);
-        writer.result?;
+    /// Sends off what has been [put](Put).
+    ///
+    /// # Errors
+    /// If the port fails, or has failed meanwhile.
+    pub fn send(&mut self) -> Result<(), S::Error> {
+        mem::replace(&mut self.written, Ok(()))?;
         self.serial.flush()
     }
 
-    fn write_text(&mut self, text: &str) -> Result<(), S::Error> {
+    fn write_text(&mut self, text: &[u8]) -> Result<(), S::Error> {
         if !self.echo {
-            return self.serial.write_all(text.as_bytes());
+            return self.serial.write_all(text);
         }
-        for line in text.split_inclusive('\n') {
-            match line.strip_suffix('\n') {
-                None => self.serial.write_all(line.as_bytes())?,
-                Some(line) => {
-                    self.serial.write_all(line.as_bytes())?;
-                    self.serial.write_all(b"\r\n")?;
-                }
-            }
-        }
-        Ok(())
+        text.iter().try_for_each(|byte| match byte {
+            b'\n' => self.serial.write_all(b"\r\n"),
+            byte => self.serial.write_all(&[*byte]),
+        })
     }
 
     fn next_key(&mut self) -> Result<Key, S::Error> {
@@ -157,14 +147,13 @@ impl<S: Serial> Console<S> {
             match self.serial.received().take() {
                 Taken::Byte(byte) => return Ok(self.key(byte)),
                 Taken::Cancel => return Ok(Key::Cancel),
-                Taken::Loss => return Ok(Key::Loss),
                 Taken::Nothing => self.serial.wait()?,
             }
         }
     }
 
     fn key(&mut self, byte: u8) -> Key {
-        let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
+        let after_cr = mem::replace(&mut self.after_cr, byte == b'\r');
         if self.escape.next(byte) {
             return Key::Nothing;
         }
@@ -203,16 +192,12 @@ impl<S: Serial> Console<S> {
     }
 }
 
-/// Carries an error of the port through `core::fmt`, which has room for none.
-struct Writer<'c, S: Serial> {
-    console: &'c mut Console<S>,
-    result: Result<(), S::Error>,
-}
-
-impl<S: Serial> fmt::Write for Writer<'_, S> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.result = self.console.write_text(text);
-        self.result.as_ref().map_err(|_| fmt::Error).copied()
+impl<S: Serial> Put for Console<S> {
+    #[inline(never)]
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.written.is_ok() {
+            self.written = self.write_text(bytes);
+        }
     }
 }
 
@@ -279,7 +264,7 @@ mod tests {
     fn a_raw_terminal_sees_what_it_types() {
         let mut console = Console::new(FakeSerial::typing(b"ab\x08\r"), true);
         console.read_line(&mut Vec::new()).unwrap();
-        console.print(format_args!("x\ny")).unwrap();
+        console.put("x\ny").send().unwrap();
         assert_eq!(console.serial.written(), "ab\x08 \x08\r\nx\r\ny");
     }
 
@@ -303,15 +288,26 @@ mod tests {
     #[test]
     fn a_line_of_which_a_part_was_lost_is_not_taken() {
         let long = "x".repeat(FakeSerial::RECEIVED_BYTES);
-        // The paste ends before it is read, so that its end is missing …
         let mut console = Console::new(FakeSerial::pasting(format!("first\n{long}\n").as_bytes()), false);
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("first")));
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
-        // … or goes on while it is read, so that its middle is.
+        // The port itself may lose a byte, too.
         console.serial.received().put(b'a');
         console.serial.received().lose();
         b"b\nwhole\n".iter().for_each(|&byte| console.serial.received().put(byte));
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
         assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("whole")));
+    }
+
+    #[test]
+    fn a_broken_line_is_not_read_on_where_there_is_room_again() {
+        let long = "x".repeat(FakeSerial::RECEIVED_BYTES);
+        // More comes each time that the board waits, which then has read all that it kept.
+        let typed = format!("{long}y{long}{long}z:quit\nwhole\n");
+        let serial = FakeSerial::in_bursts(typed.as_bytes(), FakeSerial::RECEIVED_BYTES + 1);
+        let mut console = Console::new(serial, false);
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Damaged));
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("whole")));
+        assert!(console.read_line(&mut Vec::new()).is_err());
     }
 }

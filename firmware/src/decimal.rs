@@ -1,6 +1,7 @@
 //! Decimal numbers as people type them, exactly.
 
-use core::fmt;
+use crate::text::put_digits;
+use crate::{Put, Show};
 
 /// `digits / 10^places`: a number as typed, so that it prints as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +24,21 @@ impl Decimal {
 
     /// Reads `12`, `0.8`, `.5` or `1.`: no sign, no exponent, at most six places and 2^24 in all digits.
     pub fn parse(text: &str) -> Option<Decimal> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        if whole.is_empty() && fraction.is_empty() || fraction.len() > PLACES as usize {
-            return None;
+        let (mut digits, mut places, mut empty) = (0u32, None, true);
+        for byte in text.bytes() {
+            match (byte, &mut places) {
+                (b'.', None) => places = Some(0),
+                (b'0'..=b'9', places) => {
+                    digits = digits.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?;
+                    places.iter_mut().for_each(|places| *places += 1);
+                    empty = false;
+                }
+                _ => return None,
+            }
         }
-        let mut digits = 0u32;
-        for byte in whole.bytes().chain(fraction.bytes()) {
-            let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-            digits = digits.checked_mul(10)?.checked_add(digit.into())?;
-        }
-        (digits < DIGITS_BELOW).then_some(Decimal { digits, places: fraction.len() as u8 })
+        let places = places.unwrap_or(0);
+        let allowed = !empty && places <= PLACES && digits < DIGITS_BELOW;
+        allowed.then_some(Decimal { digits, places })
     }
 
     /// The nearest `f32`: the quotient of two exact floats is rounded once, so this is what the PC reads from the same
@@ -47,13 +53,12 @@ impl Decimal {
     }
 }
 
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Decimal {
+    fn show(&self, out: &mut impl Put) {
         let power = self.power();
-        write!(f, "{}", self.digits / power)?;
-        match self.places {
-            0 => Ok(()),
-            places => write!(f, ".{:0width$}", self.digits % power, width = places.into()),
+        out.put(self.digits / power);
+        if self.places > 0 {
+            put_digits(out.put("."), (self.digits % power).into(), 10, self.places.into());
         }
     }
 }
@@ -61,7 +66,8 @@ impl fmt::Display for Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{format, string::ToString};
+    use crate::text::tests::shown;
+    use std::format;
 
     #[test]
     fn is_the_float_that_the_pc_reads() {
@@ -74,9 +80,9 @@ mod tests {
     #[test]
     fn prints_as_typed() {
         for text in ["0", "0.8", "1.05", "40", "0.000001", "16.777215"] {
-            assert_eq!(Decimal::parse(text).unwrap().to_string(), text);
+            assert_eq!(shown(Decimal::parse(text).unwrap()), text);
         }
-        assert_eq!(Decimal::parse(".5").unwrap().to_string(), "0.5");
+        assert_eq!(shown(Decimal::parse(".5").unwrap()), "0.5");
     }
 
     #[test]

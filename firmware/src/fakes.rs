@@ -10,7 +10,7 @@ use std::vec::Vec;
 use embedded_io::{ErrorKind, ErrorType, Write};
 use pipsqueak::{Progress, Sampling};
 
-use crate::{Board, Clock, MemoryUse, Received, Serial, TextSource};
+use crate::{Board, Clock, MemoryUse, Received, Serial, Show, TextSource};
 
 /// A port at which bytes are typed until it is closed; keeps the bytes written. Its clones are the same port.
 #[derive(Clone)]
@@ -41,6 +41,11 @@ impl FakeSerial {
     /// A person who goes on typing, `each_write` bytes for everything that the board prints.
     pub(crate) fn typing_ahead(bytes: &[u8], each_write: usize) -> FakeSerial {
         FakeSerial::new(bytes, [1, each_write])
+    }
+
+    /// A program that sends so many bytes each time that the board waits.
+    pub(crate) fn in_bursts(bytes: &[u8], each: usize) -> FakeSerial {
+        FakeSerial::new(bytes, [each, 0])
     }
 
     /// A port without an interrupt handler.
@@ -167,7 +172,7 @@ impl TextSource for Parrot {
         if self.ended { Progress::Ended } else { Progress::Piece(&self.words) }
     }
 
-    fn self_test(&mut self) -> Result<(), impl core::fmt::Display> {
+    fn self_test(&mut self) -> Result<(), impl Show> {
         if self.tokens == 0 { Ok(()) } else { Err("the parrot is hoarse") }
     }
 

@@ -21,6 +21,7 @@ mod serial;
 mod session;
 mod settings;
 mod stats;
+mod text;
 mod text_source;
 
 pub use board::{Board, Clock, MemoryUse};
@@ -32,6 +33,7 @@ pub use serial::Serial;
 pub use session::{Session, refuse};
 pub use settings::Settings;
 pub use stats::Answer;
+pub use text::{Hex, Put, Show};
 pub use text_source::TextSource;
 
 #[cfg(test)]

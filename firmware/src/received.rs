@@ -2,10 +2,12 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
-/// Stands where bytes were lost. ASCII has the character for that; one that is typed is left out.
+/// Stands at the end of a line of which bytes were lost. ASCII has the character for that; one that is typed is left out.
 pub(crate) const SUBSTITUTE: u8 = 0x1a;
 /// Takes back what was typed before it.
 pub(crate) const CTRL_C: u8 = 0x03;
+/// Bytes that mark a broken line: [`SUBSTITUTE`] and the end of the line.
+const MARK_BYTES: usize = 2;
 
 /// A ring of bytes between a port's interrupt handler, which calls [`Received::put`], and the prompt.
 ///
@@ -29,8 +31,8 @@ pub struct Received<B: ?Sized = [AtomicU8]> {
     cancels_noticed: AtomicUsize,
     /// `put` when Ctrl-C came last.
     cancelled_at: AtomicUsize,
-    /// Whether bytes have been lost behind the last one put in.
-    lost: AtomicBool,
+    /// Whether bytes of the present line have been lost; its rest is then left out.
+    broken: AtomicBool,
     bytes: B,
 }
 
@@ -40,8 +42,6 @@ pub(crate) enum Taken {
     Byte(u8),
     /// Ctrl-C has come; what came before it is gone.
     Cancel,
-    /// Bytes were lost, and none have come after them.
-    Loss,
     Nothing,
 }
 
@@ -49,14 +49,14 @@ impl<const N: usize> Received<[AtomicU8; N]> {
     /// An empty ring.
     #[allow(clippy::new_without_default)] // for statics, which need a `const fn`
     pub const fn new() -> Self {
-        const { assert!(N.is_power_of_two() && N > 1, "a ring has 2, 4, 8, … bytes") };
+        const { assert!(N.is_power_of_two() && N > 2, "a ring has 4, 8, 16, … bytes") };
         Received {
             put: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             cancels: AtomicUsize::new(0),
             cancels_noticed: AtomicUsize::new(0),
             cancelled_at: AtomicUsize::new(0),
-            lost: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             bytes: [const { AtomicU8::new(0) }; N],
         }
     }
@@ -65,29 +65,38 @@ impl<const N: usize> Received<[AtomicU8; N]> {
 impl<B: AsRef<[AtomicU8]> + ?Sized> Received<B> {
     /// Takes a byte from the port. To be called from one interrupt handler only.
     ///
-    /// Ctrl-C is noticed however full the ring is, and cancels what came before it.
+    /// Ctrl-C is noticed however full the ring is, and cancels what came before it. A line that has no room, or has
+    /// lost a byte, is left out from there to its end, where it is marked as broken.
     pub fn put(&self, byte: u8) {
         match byte {
             CTRL_C => self.cancel(),
             SUBSTITUTE => {}
-            _ if self.room() < 2 => self.lose(),
-            _ => {
-                if self.lost.load(Ordering::Relaxed) {
-                    self.lost.store(false, Ordering::Relaxed);
-                    self.append(SUBSTITUTE);
+            _ if self.broken.load(Ordering::Relaxed) || self.room() < 1 + MARK_BYTES => {
+                self.lose();
+                if matches!(byte, b'\r' | b'\n') {
+                    self.end_broken_line(byte);
                 }
-                self.append(byte);
             }
+            _ => self.append(byte),
         }
     }
 
     /// Notes that the port itself has lost a byte. To be called from the same handler.
     pub fn lose(&self) {
-        self.lost.store(true, Ordering::Relaxed);
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    /// A mark always has room, unless nothing has been put in since another, which then stands for both lines.
+    fn end_broken_line(&self, end: u8) {
+        self.broken.store(false, Ordering::Relaxed);
+        if self.room() >= MARK_BYTES {
+            self.append(SUBSTITUTE);
+            self.append(end);
+        }
     }
 
     fn cancel(&self) {
-        self.lost.store(false, Ordering::Relaxed);
+        self.broken.store(false, Ordering::Relaxed);
         self.cancelled_at.store(self.put.load(Ordering::Relaxed), Ordering::Relaxed);
         self.cancels.store(self.cancels.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
@@ -129,9 +138,7 @@ impl<B: AsRef<[AtomicU8]> + ?Sized> Received<B> {
         }
         let taken = self.taken.load(Ordering::Relaxed);
         if taken == put {
-            let lost = self.lost.load(Ordering::Relaxed);
-            self.lost.store(false, Ordering::Relaxed);
-            return if lost { Taken::Loss } else { Taken::Nothing };
+            return Taken::Nothing;
         }
         let byte = self.place(taken).map_or(0, |place| place.load(Ordering::Relaxed));
         self.taken.store(taken.wrapping_add(1), Ordering::Release);
@@ -152,8 +159,7 @@ impl<B: AsRef<[AtomicU8]> + ?Sized> Received<B> {
 
     /// Whether there is nothing to read and nothing to notice, so that a port may sleep.
     pub fn is_empty(&self) -> bool {
-        let nothing_waits = self.put.load(Ordering::Acquire) == self.taken.load(Ordering::Relaxed);
-        nothing_waits && !self.has_news() && !self.lost.load(Ordering::Relaxed)
+        self.put.load(Ordering::Acquire) == self.taken.load(Ordering::Relaxed) && !self.has_news()
     }
 }
 
@@ -191,24 +197,33 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_marked_where_it_happened() {
+    fn a_line_with_a_loss_is_left_out_to_its_end_and_marked_there() {
         let ring = &Received::<[_; 8]>::new();
         put(ring, b"abcdefghij");
         assert_eq!(ring.take(), Taken::Byte(b'a'));
-        put(ring, b"k");
-        assert_eq!(bytes(ring), b"bcdefg\x1ak");
+        put(ring, b"kl");
+        assert_eq!(bytes(ring), b"bcdef");
+        put(ring, b"mn\nop");
+        assert_eq!(bytes(ring), b"\x1a\nop");
+        ring.lose();
+        assert!(ring.is_empty());
+        put(ring, b"q\r");
+        assert_eq!(bytes(ring), b"\x1a\r");
     }
 
     #[test]
-    fn a_loss_that_nothing_follows_is_told_once() {
-        let ring = &Received::<[_; 4]>::new();
-        put(ring, b"abcde");
-        assert_eq!(bytes(ring), b"abc");
-        put(ring, b"fgh");
-        assert_eq!(bytes(ring), b"fgh");
-        ring.lose();
-        assert!(!ring.is_empty());
-        assert_eq!([ring.take(), ring.take()], [Taken::Loss, Taken::Nothing]);
+    fn lines_that_are_lost_one_after_the_other_have_a_mark_together() {
+        // A mark of its own for the last lines, where two bytes have been taken meanwhile.
+        for (taken, marks) in [(0, 1), (1, 1), (2, 2)] {
+            let ring = &Received::<[_; 8]>::new();
+            put(ring, b"ab\ncdefg\n");
+            (0..taken).for_each(|_| _ = ring.take());
+            put(ring, b"longer than all the ring\nlonger than all the ring\n");
+            let expected = [b"ab\ncde", &b"\x1a\n".repeat(marks)[..]].concat();
+            assert_eq!(bytes(ring), expected[taken..], "{taken}");
+            put(ring, b"next\n");
+            assert_eq!(bytes(ring), b"next\n");
+        }
     }
 
     #[test]

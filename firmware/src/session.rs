@@ -5,10 +5,11 @@ use pipsqueak::Progress;
 
 use crate::command::HELP;
 use crate::stats::Answer;
-use crate::{Board, Command, Console, Input, LINE_BYTES, Serial, Settings, TextSource};
+use crate::text::put_digits;
+use crate::{Board, Command, Console, Hex, Input, LINE_BYTES, Put, Serial, Settings, Show, TextSource};
 
 /// A board, its serial port and a model that writes.
-pub struct Session<B, S, T> {
+pub struct Session<B, S: Serial, T> {
     board: B,
     console: Console<S>,
     source: T,
@@ -41,12 +42,13 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     ///
     /// # Errors
     /// If the serial port is closed or fails.
+    // Not inlined, nor those below, so that a frame takes stack only while it is at work.
+    #[inline(never)]
     pub fn run(&mut self) -> Result<(), S::Error> {
-        let name = B::NAME;
-        self.console.print(format_args!("pipsqueak on {name}: type the beginning of a text, or :help\n"))?;
+        self.console.put("pipsqueak on ").put(B::NAME).put(": type the beginning of a text, or :help\n");
         let mut line = Vec::new();
         loop {
-            self.console.print(format_args!("> "))?;
+            self.console.put("> ").send()?;
             match self.console.read_line(&mut line)? {
                 Input::TooLong => self.print_too_long()?,
                 Input::NotText => self.print_no_text()?,
@@ -59,11 +61,11 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
 
     fn obey(&mut self, line: &str) -> Result<Next, S::Error> {
         match Command::parse(line) {
-            Err(refusal) => self.console.print(format_args!("{refusal}\n"))?,
+            Err(refusal) => self.console.put(refusal).put("\n").send()?,
             Ok(Command::Quit) => return self.quit(),
             Ok(Command::Prompt("")) => {}
             Ok(Command::Prompt(prompt)) => self.answer(prompt)?,
-            Ok(Command::Help) => self.console.print(format_args!("{HELP}"))?,
+            Ok(Command::Help) => self.console.put(HELP).send()?,
             Ok(Command::Stats) => self.print_stats()?,
             Ok(Command::SelfTest) => self.self_test()?,
             Ok(Command::Settings) => self.print_settings()?,
@@ -86,20 +88,21 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             _ => {}
         }
         if let Err(error) = settings.sampling().check() {
-            return self.console.print(format_args!("Refused: {error}.\n"));
+            return self.console.put("Refused: ").put(error).put(".\n").send();
         }
         self.settings = settings;
         self.print_settings()
     }
 
     /// Writes the model's text as it comes, and the numbers after it.
+    #[inline(never)]
     fn answer(&mut self, prompt: &str) -> Result<(), S::Error> {
         self.print_left_out(prompt)?;
         let seed = self.settings.take_seed();
         self.stopped = self.console.interrupted();
         let started = self.board.ticks();
         if let Err(error) = self.source.start(prompt, self.settings.sampling(), seed) {
-            return self.console.print(format_args!("Refused: {error}.\n"));
+            return self.console.put("Refused: ").put(error).put(".\n").send();
         }
         let mut first_ticks = u64::from(self.board.ticks().wrapping_sub(started));
         first_ticks += self.write_text(1)?;
@@ -114,7 +117,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             later_ticks,
             fingerprint
         );
-        self.console.print(format_args!("\n{answer}\n"))
+        self.console.put("\n").put(answer).put("\n").send()
     }
 
     /// Writes until there are `tokens`, the model ends its text, or Ctrl-C stops it, also in the midst of a token or
@@ -127,7 +130,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             ticks += u64::from(self.board.ticks().wrapping_sub(before));
             match progress {
                 Progress::Working => {}
-                Progress::Piece(piece) => self.console.print(format_args!("{piece}"))?,
+                Progress::Piece(piece) => self.console.put(piece).send()?,
                 Progress::Ended => self.stopped = true,
             }
             self.stopped |= self.console.interrupted();
@@ -135,10 +138,11 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         Ok(ticks)
     }
 
+    #[inline(never)]
     fn self_test(&mut self) -> Result<(), S::Error> {
         match self.source.self_test() {
-            Ok(()) => self.console.print(format_args!("ok\n")),
-            Err(difference) => self.console.print(format_args!("Not ok: {difference}.\n")),
+            Ok(()) => self.console.put("ok\n").send(),
+            Err(difference) => self.console.put("Not ok: ").put(difference).put(".\n").send(),
         }
     }
 
@@ -146,76 +150,72 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         if self.board.can_exit() {
             return Ok(Next::Quit);
         }
-        self.console.print(format_args!("A chip has nothing to quit to; unplug it when you like.\n"))?;
+        self.console.put("A chip has nothing to quit to; unplug it when you like.\n").send()?;
         Ok(Next::Line)
     }
 
     fn print_settings(&mut self) -> Result<(), S::Error> {
-        self.console.print(format_args!("{}\n", self.settings))
+        self.console.put(self.settings).put("\n").send()
     }
 
     fn print_stats(&mut self) -> Result<(), S::Error> {
+        let (out, used) = (&mut self.console, self.board.memory_use());
         match self.last {
-            None => self.console.print(format_args!("no text yet\n"))?,
-            Some(last) => self.console.print(format_args!(
-                "last text: {} tokens, {}, first token after {}, fingerprint {:08x}\n",
-                last.tokens,
-                last.speed(),
-                last.first_token(),
-                last.fingerprint,
-            ))?,
-        }
-        let used = self.board.memory_use();
-        self.console.print(format_args!(
-            "RAM: {} bytes of statics, {} of them the model's memory; stack {} bytes at its deepest, of {}\n",
-            used.static_bytes, self.memory_bytes, used.stack_peak_bytes, used.stack_room_bytes,
-        ))?;
-        self.console.print(format_args!(
-            "flash: {} bytes, {} of them the model\n",
-            used.flash_bytes, self.model_bytes
-        ))
+            None => out.put("no text yet\n"),
+            Some(last) => {
+                out.put("last text: ").put(last.tokens).put(" tokens, ").put(last.speed());
+                out.put(", first token after ").put(last.first_token());
+                out.put(", fingerprint ").put(Hex(last.fingerprint)).put("\n")
+            }
+        };
+        out.put("RAM: ").put(used.static_bytes).put(" bytes of statics, ").put(self.memory_bytes);
+        out.put(" of them the model's memory; stack ").put(used.stack_peak_bytes);
+        out.put(" bytes at its deepest, of ").put(used.stack_room_bytes);
+        out.put("\nflash: ").put(used.flash_bytes).put(" bytes, ").put(self.model_bytes);
+        out.put(" of them the model\n").send()
     }
 
     fn print_too_long(&mut self) -> Result<(), S::Error> {
-        self.console.print(format_args!("That line has more than {LINE_BYTES} bytes; type a shorter one.\n"))
+        self.console
+            .put("That line has more than ")
+            .put(LINE_BYTES)
+            .put(" bytes; type a shorter one.\n")
+            .send()
     }
 
     /// Names the characters of a prompt that the model cannot read, if there are any.
+    #[inline(never)]
     fn print_left_out(&mut self, prompt: &str) -> Result<(), S::Error> {
         let mut lead = "[left out: ";
         for character in self.source.unreadable(prompt) {
+            let out = self.console.put(lead);
             match u32::from(character) {
-                code if character.is_control() => self.console.print(format_args!("{lead}U+{code:04x}"))?,
-                _ => self.console.print(format_args!("{lead}'{character}'"))?,
+                code if character.is_control() => put_digits(out.put("U+"), code.into(), 16, 4),
+                _ => _ = out.put("'").put(character).put("'"),
             }
             lead = ", ";
         }
-        if lead == ", " { self.console.print(format_args!(", which the model never saw]\n")) } else { Ok(()) }
+        if lead == ", " { self.console.put(", which the model never saw]\n").send() } else { Ok(()) }
     }
 
     fn print_damaged(&mut self) -> Result<(), S::Error> {
-        self.console.print(format_args!(
-            "A part of that line is lost, because it came while nothing more could be kept; type it again.\n"
-        ))
+        self.console
+            .put("A line is lost: more came than the board keeps meanwhile. Send it again, less at once.\n")
+            .send()
     }
 
     fn print_no_text(&mut self) -> Result<(), S::Error> {
-        self.console.print(format_args!(
-            "That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n"
-        ))
+        self.console.put("That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n").send()
     }
 }
 
 /// Stands in for a session where there is no model: answers every line with the reason, so that nothing hangs.
-pub fn refuse<B: Board, S: Serial>(
-    board: &B,
-    serial: S,
-    reason: impl core::fmt::Display,
-) -> Result<(), S::Error> {
+#[inline(never)]
+pub fn refuse<B: Board, S: Serial>(board: &B, serial: S, reason: impl Show) -> Result<(), S::Error> {
     let mut console = Console::new(serial, B::ECHO);
     let mut line = Vec::new();
     loop {
-        console.print(format_args!("No text: {reason}.\n> "))?;
+        console.put("No text: ").put(&reason).put(".\n> ").send()?;
         match console.read_line(&mut line)? {
             Input::Line(":quit") if board.can_exit() => return Ok(()),
             _ => {}
@@ -303,7 +303,7 @@ mod tests {
         let answer = talking(FakeSerial::pasting(pasted.as_bytes()));
         let (settings, sentence) = answer.split_once('\n').unwrap();
         assert!(settings.ends_with("seed 5"), "{answer}");
-        assert!(sentence.starts_with("A part of that line is lost,"), "{answer}");
+        assert!(sentence.starts_with("A line is lost: "), "{answer}");
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! The settings of the colon commands.
 
-use core::fmt;
-
 use pipsqueak::Sampling;
 
-use crate::Decimal;
+use crate::{Decimal, Put, Show};
 
 /// The present settings of the prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +57,20 @@ impl Settings {
     }
 }
 
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { temperature, top_k, top_p, penalty, seed, length, .. } = self;
-        write!(f, "temperature {temperature}, top-k {top_k}, top-p {top_p}, penalty {penalty}, ")?;
-        write!(f, "length {length} tokens, seed {seed}")?;
-        f.write_str(if self.seed_is_fixed { "" } else { " and counting" })
+impl Show for Settings {
+    fn show(&self, out: &mut impl Put) {
+        let Settings { temperature, top_k, top_p, penalty, seed, length, seed_is_fixed } = *self;
+        out.put("temperature ").put(temperature).put(", top-k ").put(u32::from(top_k));
+        out.put(", top-p ").put(top_p).put(", penalty ").put(penalty);
+        out.put(", length ").put(length).put(" tokens, seed ").put(seed);
+        out.put(if seed_is_fixed { "" } else { " and counting" });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
+    use crate::text::tests::shown;
 
     #[test]
     fn a_board_starts_with_the_defaults_of_the_core() {
@@ -91,6 +90,6 @@ mod tests {
     #[test]
     fn print_as_a_line() {
         let line = "temperature 0.8, top-k 40, top-p 1, penalty 1, length 200 tokens, seed 7 and counting";
-        assert_eq!(Settings::new(7).to_string(), line);
+        assert_eq!(shown(Settings::new(7)), line);
     }
 }

@@ -1,8 +1,7 @@
 //! The numbers of an answer.
 
-use core::fmt;
-
-use crate::Clock;
+use crate::text::divide;
+use crate::{Clock, Hex, Put, Show};
 
 /// The numbers of the last answer; they print as the line that ends it.
 ///
@@ -22,10 +21,10 @@ pub struct Answer {
     pub clock: Clock,
 }
 
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Answer { tokens, fingerprint, .. } = self;
-        write!(f, "[{tokens} tokens, {}, fingerprint {fingerprint:08x}]", self.speed())
+impl Show for Answer {
+    fn show(&self, out: &mut impl Put) {
+        out.put("[").put(self.tokens).put(" tokens, ").put(self.speed());
+        out.put(", fingerprint ").put(Hex(self.fingerprint)).put("]");
     }
 }
 
@@ -48,16 +47,17 @@ pub struct Speed {
     clock: Clock,
 }
 
-impl fmt::Display for Speed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Speed {
+    fn show(&self, out: &mut impl Put) {
         match self.clock {
             Clock::Instructions { per_tick } => {
-                let each = self.ticks.saturating_mul(per_tick.into()).checked_div(self.count.into());
-                write!(f, "{} instructions/token", each.unwrap_or(0))
+                let each = quotient(self.ticks.saturating_mul(per_tick.into()), self.count.into());
+                out.put(each).put(" instructions/token");
             }
             Clock::Time { hz } => {
-                let tenths = (u64::from(self.count) * 10).saturating_mul(hz.into()).checked_div(self.ticks);
-                write!(f, "{}.{} tokens/s", tenths.unwrap_or(0) / 10, tenths.unwrap_or(0) % 10)
+                let tenths = quotient((u64::from(self.count) * 10).saturating_mul(hz.into()), self.ticks);
+                let (whole, tenth) = divide(tenths, 10);
+                out.put(whole).put(".").put(tenth).put(" tokens/s");
             }
         }
     }
@@ -69,24 +69,26 @@ pub struct Duration {
     clock: Clock,
 }
 
-impl fmt::Display for Duration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Duration {
+    fn show(&self, out: &mut impl Put) {
         match self.clock {
             Clock::Instructions { per_tick } => {
-                write!(f, "{} instructions", self.ticks.saturating_mul(per_tick.into()))
+                out.put(self.ticks.saturating_mul(per_tick.into())).put(" instructions")
             }
-            Clock::Time { hz } => {
-                let ms = self.ticks.saturating_mul(1000).checked_div(hz.into());
-                write!(f, "{} ms", ms.unwrap_or(0))
-            }
-        }
+            Clock::Time { hz } => out.put(quotient(self.ticks.saturating_mul(1000), hz.into())).put(" ms"),
+        };
     }
+}
+
+/// 0 where it would be a division by 0.
+fn quotient(value: u64, by: u64) -> u64 {
+    if by == 0 { 0 } else { divide(value, by).0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
+    use crate::text::tests::shown;
 
     const ANSWER: Answer = Answer {
         tokens: 201,
@@ -98,21 +100,21 @@ mod tests {
 
     #[test]
     fn an_emulator_counts_instructions() {
-        assert_eq!(ANSWER.to_string(), "[201 tokens, 12345 instructions/token, fingerprint 00c0ffee]");
-        assert_eq!(ANSWER.first_token().to_string(), "40000 instructions");
+        assert_eq!(shown(ANSWER), "[201 tokens, 12345 instructions/token, fingerprint 00c0ffee]");
+        assert_eq!(shown(ANSWER.first_token()), "40000 instructions");
     }
 
     #[test]
     fn a_chip_counts_time() {
         let answer = Answer { clock: Clock::Time { hz: 10_000 }, ..ANSWER };
-        assert_eq!(answer.to_string(), "[201 tokens, 32.4 tokens/s, fingerprint 00c0ffee]");
-        assert_eq!(answer.first_token().to_string(), "100 ms");
+        assert_eq!(shown(answer), "[201 tokens, 32.4 tokens/s, fingerprint 00c0ffee]");
+        assert_eq!(shown(answer.first_token()), "100 ms");
     }
 
     #[test]
     fn nothing_is_divided_by_zero() {
         let nothing = Answer { tokens: 0, later_ticks: 0, ..ANSWER };
-        assert_eq!(nothing.to_string(), "[0 tokens, 0 instructions/token, fingerprint 00c0ffee]");
-        assert_eq!(Answer { clock: Clock::Time { hz: 0 }, ..nothing }.first_token().to_string(), "0 ms");
+        assert_eq!(shown(nothing), "[0 tokens, 0 instructions/token, fingerprint 00c0ffee]");
+        assert_eq!(shown(Answer { clock: Clock::Time { hz: 0 }, ..nothing }.first_token()), "0 ms");
     }
 }

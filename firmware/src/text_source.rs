@@ -1,13 +1,13 @@
 //! The source of the text.
 
-use core::fmt::Display;
-
 use pipsqueak::{Error, Generator, Progress, Sampling};
+
+use crate::Show;
 
 /// The part of the core's [`Generator`] that the prompt uses; the tests on the PC put a parrot in its place.
 pub trait TextSource {
-    /// Its `Display` is one sentence, without its full stop.
-    type Error: Display;
+    /// Shown as one sentence, without its full stop.
+    type Error: Show;
 
     /// Reads a prompt, without spaces at its end, and forgets the text before.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
@@ -19,7 +19,7 @@ pub trait TextSource {
     fn advance(&mut self) -> Progress<'_>;
 
     /// Generates the model's golden run; the error is what differs.
-    fn self_test(&mut self) -> Result<(), impl Display>;
+    fn self_test(&mut self) -> Result<(), impl Show>;
 
     /// Tokens generated since the start.
     fn tokens(&self) -> u32;
@@ -44,7 +44,7 @@ impl TextSource for &mut Generator<'_, '_> {
         (**self).advance()
     }
 
-    fn self_test(&mut self) -> Result<(), impl Display> {
+    fn self_test(&mut self) -> Result<(), impl Show> {
         (**self).self_test()
     }
 

@@ -529,7 +529,7 @@ fn a_sweep_ends_in_a_table_a_plot_and_a_command_that_trains() {
     assert!(fs::read_to_string(folder.join("sweep.svg")).unwrap().contains("for the chip"));
     let (_, command) = said.split_once("next           pipsqueak ").unwrap();
     assert!(succeed(&folder, command).contains("written        model.pip"));
-    let message = fail(&folder, &format!("{sweep} --ram 7K --time 5s"));
+    let message = fail(&folder, &format!("{sweep} --ram 5K --time 5s"));
     assert!(message.contains("bytes of RAM with the firmware"), "{message}");
     assert!(fail(&folder, "sweep --text s.txt").contains("name the board with --board"));
 }
@@ -658,9 +658,9 @@ fn every_number_is_told_its_range() {
         ),
         (
             "train --built-in --out m.pip --board bluepill",
-            "the firmware alone takes 83 KiB of flash and 6 KiB of RAM, and Blue Pill has 64 and 20: choose a larger board",
+            "the firmware alone takes 75 KiB of flash and 4 KiB of RAM, and Blue Pill has 64 and 20: choose a larger board",
         ),
-        ("inspect --flash 64KiB --ram 20kb", "the firmware alone takes 83 KiB"),
+        ("inspect --flash 64KiB --ram 20kb", "the firmware alone takes 75 KiB"),
         (
             "sweep --built-in --board pico2 --time 10",
             "--time is 10; it must be a time from 1s to 277h, as 90s, 10m or 2h",

@@ -9,8 +9,5 @@ use super::last_words::stop;
 /// Called by the chip only. It returns to nothing, and uses no state of the program that failed.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    let (pc, lr) = (frame.pc(), frame.lr());
-    stop(format_args!(
-        "The chip stopped with a hard fault at {pc:#010x}, called from {lr:#010x}; reset the board."
-    ))
+    stop("a hard fault", frame.pc(), frame.lr())
 }

@@ -1,6 +1,6 @@
 //! The boards, one file each; a feature chooses which is built.
 //!
-//! A board is a type `ThisBoard` with `start() -> (ThisBoard, impl Serial)`, and `print_last_words`, which the handlers
+//! A board is a type `ThisBoard` with `start() -> (ThisBoard, impl Serial)`, and `last_port() -> impl Write`, which the handlers
 //! in [`last_words`] use when all else has failed. `unsafe` is allowed here and nowhere else in the firmware: registers
 //! are memory, and the linker's symbols are addresses.
 #![allow(unsafe_code)]

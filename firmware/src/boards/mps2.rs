@@ -6,7 +6,6 @@
 //! Registers: Arm Cortex-M System Design Kit Technical Reference Manual, "APB timer" and "APB UART".
 
 use core::convert::Infallible;
-use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU8;
 
@@ -17,8 +16,8 @@ use embedded_io::{ErrorType, Write};
 
 use super::{ThisBoard, stack};
 
-/// The bytes received over the prompt's UART; these boards have RAM enough for two lines.
-static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
+/// The bytes received over the prompt's UART: room for a few lines typed ahead.
+static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
 
 /// The differences between the MPS2 boards.
 ///
@@ -116,10 +115,9 @@ impl<M: Machine> Mps2<M> {
         }
     }
 
-    /// Prints a sentence whatever state the program is in.
-    pub(crate) fn print_last_words(sentence: fmt::Arguments<'_>) {
-        // The port can't fail, and there would be nobody to tell.
-        let _ = writeln!(Uart::start(M::UART, 0), "\n{sentence}");
+    /// The UART for the prompt, whatever state the program is in.
+    pub(crate) fn last_port() -> Uart {
+        Uart::start(M::UART, 0)
     }
 }
 

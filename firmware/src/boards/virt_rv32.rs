@@ -5,10 +5,9 @@
 //! RISC-V Instruction Set Manual, volume II. The log's port would be a second UART, which the machine lacks.
 
 use core::convert::Infallible;
-use core::fmt;
 use core::sync::atomic::AtomicU8;
 
-use crate::{Board, Clock, MemoryUse, Received, Serial};
+use crate::{Board, Clock, MemoryUse, Put, Received, Serial, Show};
 use embedded_io::{ErrorType, Write};
 
 use super::last_words::stop;
@@ -32,8 +31,8 @@ const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
 /// Read, the interrupt that is to be handled; written, the one that has been.
 const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 
-/// The bytes received over the UART; this board has RAM enough for two lines.
-static RECEIVED: Received<[AtomicU8; 1024]> = Received::new();
+/// The bytes received over the UART: room for a few lines typed ahead.
+static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
 
 /// The board, started.
 pub struct VirtRv32(());
@@ -79,10 +78,9 @@ impl VirtRv32 {
         (VirtRv32(()), Uart(()))
     }
 
-    /// Prints a sentence whatever state the program is in.
-    pub(crate) fn print_last_words(sentence: fmt::Arguments<'_>) {
-        // The port can't fail, and there would be nobody to tell.
-        let _ = writeln!(Uart(()), "\n{sentence}");
+    /// The UART, whatever state the program is in.
+    pub(crate) fn last_port() -> Uart {
+        Uart(())
     }
 }
 
@@ -104,11 +102,17 @@ fn receive() {
 /// Reports an exception of the chip, and ends.
 #[unsafe(no_mangle)]
 extern "C" fn ExceptionHandler(frame: &riscv_rt::TrapFrame) -> ! {
-    let (cause, pc) = (riscv::register::mcause::read().code(), riscv::register::mepc::read());
-    stop(format_args!(
-        "The chip stopped with exception {cause} at {pc:#010x}, called from {:#010x}; reset the board.",
-        frame.ra
-    ))
+    let cause = riscv::register::mcause::read().code();
+    stop(Exception(cause), riscv::register::mepc::read() as u32, frame.ra as u32)
+}
+
+/// An exception's code.
+struct Exception(usize);
+
+impl Show for Exception {
+    fn show(&self, out: &mut impl Put) {
+        out.put("exception ").put(self.0);
+    }
 }
 
 impl Board for VirtRv32 {

@@ -364,13 +364,13 @@ mod tests {
             refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
         );
         assert!(
-            refusal(chip(84, 64), &NONE)
-                .contains("bytes of flash with the firmware, and the chip has 86,016")
+            refusal(chip(76, 64), &NONE)
+                .contains("bytes of flash with the firmware, and the chip has 77,824")
         );
-        for smaller in [chip(64, 20), chip(256, 6)] {
+        for smaller in [chip(64, 20), chip(256, 4)] {
             let message = refusal(smaller, &NONE);
             assert!(
-                message.starts_with("the firmware alone takes 83 KiB of flash and 6 KiB of RAM"),
+                message.starts_with("the firmware alone takes 75 KiB of flash and 4 KiB of RAM"),
                 "{message}"
             );
             assert!(message.ends_with("choose a larger board") && !message.contains("--vocab"), "{message}");
