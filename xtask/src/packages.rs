@@ -65,7 +65,7 @@ impl Manager {
         all.iter().find(|(_, program)| exists(program)).map(|&(manager, _)| manager)
     }
 
-    /// What the package with QEMU's `program` is called: `qemu-system-arm` or `qemu-system-riscv32`.
+    /// The name of the package with QEMU's `program`: `qemu-system-arm` or `qemu-system-riscv32`.
     pub fn qemu(self, program: &str) -> &'static str {
         let arm = program == "qemu-system-arm";
         match self {
