@@ -279,13 +279,42 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A temporary file with the permissions that the user's umask gives to any new file.
+const TEMPORARY_PREFIX: &str = ".pipsqueak-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// A temporary file with the permissions that the user's umask gives to any new file. It is locked for as long as it is
+/// written, and those that a killed program has left in the folder are removed.
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    remove_abandoned(folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".pipsqueak-").suffix(".tmp");
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        // Where the file system knows no locks, nobody removes a file that seems abandoned.
+        let locked = file.as_file().lock();
+        // Another program may have taken the file for an abandoned one before it was locked.
+        if locked.is_err() || file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes temporary files that no program has locked. One that can't be removed does no harm.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)) {
+            continue;
+        }
+        if let Ok(file) = File::options().read(true).write(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -358,6 +387,18 @@ mod tests {
         files.writes("--out", &at("m.pip"), Kind::Model);
         files.writes("--plot", &at("../").join(folder.path().file_name().unwrap()).join("m.pip"), Kind::Plot);
         assert!(refusal(&files).contains("--plot would write over"), "{}", refusal(&files));
+    }
+
+    #[test]
+    fn a_killed_program_s_temporary_file_is_removed_and_a_living_one_s_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let abandoned = folder.path().join(".pipsqueak-dead.tmp");
+        fs::write(&abandoned, "half").unwrap();
+        fs::write(folder.path().join(".pipsqueak-diary"), "a diary").unwrap();
+        let living = temporary_file(folder.path()).unwrap();
+        write(&folder.path().join("m.pip"), Kind::Model, text).unwrap();
+        assert!(!abandoned.exists() && living.path().exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[cfg(unix)]
