@@ -150,7 +150,11 @@ impl Files {
                 check_kind(path, *kind)
                     .map_err(|error| anyhow!("{}: {error}; name another file with {option}", problem()))?;
             }
-            temporary_file(folder(&destination(path)?)).map(drop).with_context(problem)?;
+            let folder = folder(&destination(path)?).to_path_buf();
+            temporary_file(&folder)
+                .map(drop)
+                .map_err(|error| explained(&error, &folder))
+                .with_context(problem)?;
         }
         Ok(())
     }
@@ -245,17 +249,36 @@ pub fn write(
             return Ok(fill(&File::options().write(true).open(path)?, write)?);
         }
         let path = destination(path)?;
-        let temporary = temporary_file(folder(&path))?;
-        fill(temporary.as_file(), write)?;
-        temporary.as_file().sync_all()?;
+        let explained = |error: io::Error| explained(&error, folder(&path));
+        let temporary = temporary_file(folder(&path)).map_err(explained)?;
+        let filled = fill(temporary.as_file(), write).and_then(|()| temporary.as_file().sync_all());
+        filled.map_err(explained)?;
         check_kind(&path, kind)?;
         if let Ok(replaced) = fs::metadata(&path) {
-            fs::set_permissions(temporary.path(), replaced.permissions())?;
+            fs::set_permissions(temporary.path(), replaced.permissions()).map_err(explained)?;
         }
-        temporary.persist(path)?;
+        temporary.persist(&path).map_err(|error| explained(error.error))?;
         Ok(())
     };
     save().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Why a file in `folder` can't be written, and what helps.
+fn explained(error: &io::Error, folder: &Path) -> anyhow::Error {
+    use io::ErrorKind::{
+        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    // `tempfile` adds the name of the temporary file, which nobody has asked for.
+    let cause =
+        error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()).unwrap_or(error);
+    match error.kind() {
+        StorageFull | QuotaExceeded => anyhow!("{cause}; make room there, or name a file on another disk"),
+        PermissionDenied | ReadOnlyFilesystem => anyhow!("{cause}; name a file in a folder of your own"),
+        NotFound | NotADirectory => {
+            anyhow!("there is no folder {}; make it, or name a file in another", folder.display())
+        }
+        _ => anyhow!("{cause}"),
+    }
 }
 
 fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
