@@ -28,7 +28,7 @@ pub(crate) fn print(text: Arguments<'_>) {
     }
 }
 
-/// See [`remark!`].
+/// As `eprintln!`, but a failure is ignored.
 pub fn remark_line(text: Arguments<'_>) {
     _ = writeln!(io::stderr(), "{text}");
 }

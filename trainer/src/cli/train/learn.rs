@@ -68,7 +68,7 @@ struct Checkpoints {
     run: Identity,
     every: Option<u64>,
     last: Instant,
-    /// Steps of this run that the file holds.
+    /// Steps of this run that the file was given last.
     kept: Option<u64>,
     /// Why it could not be written the last time.
     problem: Option<String>,
@@ -110,7 +110,7 @@ impl Train {
             let loss = curve.note(training.steps, steps, report.loss);
             if let Some(problem) = divergence(training, report, loss) {
                 bar.abandon();
-                bail!("{problem}; {}", Self::advice(data, checkpoints.kept.is_some()));
+                bail!("{problem}; {}", Self::advice(data, checkpoints.kept().is_some()));
             }
             let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
@@ -272,10 +272,15 @@ impl Checkpoints {
         self.last = Instant::now();
     }
 
+    /// Steps of this run that the file holds, if nobody has removed it.
+    fn kept(&self) -> Option<u64> {
+        self.kept.filter(|_| self.path.as_ref().is_some_and(|path| path.exists()))
+    }
+
     /// Of a checkpoint that can't be written.
     fn consequence(&self) -> String {
         let goes_on = "training goes on, and tries again at the next checkpoint";
-        match self.kept {
+        match self.kept() {
             Some(steps) => format!("{goes_on}; that of step {steps} is kept"),
             None => goes_on.into(),
         }
@@ -283,7 +288,7 @@ impl Checkpoints {
 
     /// How to get at what has been learned in all `steps` if the model can't be written.
     fn rescue(&self, steps: u64) -> Option<String> {
-        let (path, kept) = (quoted_path(self.path.as_ref()?), self.kept?);
+        let (path, kept) = (quoted_path(self.path.as_ref()?), self.kept()?);
         Some(if kept == steps {
             format!("what was learned is kept: pipsqueak export --checkpoint {path} --out ANOTHER_NAME")
         } else {
