@@ -269,8 +269,8 @@ fn explained(error: &io::Error, folder: &Path) -> anyhow::Error {
         NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
     // `tempfile` adds the name of the temporary file, which nobody has asked for.
-    let cause =
-        error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()).unwrap_or(error);
+    let text = error.to_string();
+    let cause = text.split_once(" at path ").map_or(&*text, |(cause, _)| cause);
     match error.kind() {
         StorageFull | QuotaExceeded => anyhow!("{cause}; make room there, or name a file on another disk"),
         PermissionDenied | ReadOnlyFilesystem => anyhow!("{cause}; name a file in a folder of your own"),
@@ -410,6 +410,14 @@ mod tests {
         files.writes("--out", &at("m.pip"), Kind::Model);
         files.writes("--plot", &at("../").join(folder.path().file_name().unwrap()).join("m.pip"), Kind::Plot);
         assert!(refusal(&files).contains("--plot would write over"), "{}", refusal(&files));
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write(&folder.path().join("f".repeat(300)).join("m.pip"), Kind::Model, text).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(!error.contains(TEMPORARY_PREFIX) && error.lines().count() == 1, "{error}");
     }
 
     #[test]

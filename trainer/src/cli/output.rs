@@ -1,7 +1,7 @@
-//! What the commands print.
+//! The output of the commands.
 //!
-//! A training must not end because its report can't be written: a full disk under the standard output is told when the
-//! work is done. What can't be written to the error stream is lost, since nobody could be told.
+//! A training must not end because its report can't be written: if the disk under the standard output is full, the program says
+//! so when the work is done. A line that the error stream can't take is lost, since nobody could be told.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
@@ -39,13 +39,12 @@ pub(super) fn write(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Resu
     write(&mut out).and_then(|()| out.flush()).context(PROBLEM)
 }
 
-/// Says whether all that was printed has arrived.
+/// An error if any line could not be printed.
 pub(super) fn check() -> Result<()> {
     match FAILURE.get() {
-        // The kind tells a reader that has gone away from a disk that is full.
-        Some(error) => Err(io::Error::new(error.kind(), error.to_string())).context(
-            "the work is done, but not all that was to be told could be written to the standard output",
-        ),
+        // The kind is kept, since `main` treats a reader that has gone away in its own way.
+        Some(error) => Err(io::Error::new(error.kind(), error.to_string()))
+            .context("the work is done, but not all of the report could be written to the standard output"),
         None => io::stdout().flush().context(PROBLEM),
     }
 }

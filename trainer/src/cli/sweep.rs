@@ -172,7 +172,7 @@ impl Sweep {
         let path = self.source.text.as_ref().or(self.source.pairs.as_ref());
         let name = path.map_or("built-in stories".into(), |path| file_name(path));
         let svg = sweep_chart::svg(candidates, &format!("{name}, {} for {}", precision.name(), budget.name))?;
-        // What the search has found is told whether or not the plot can be written.
+        // The result is told whether or not the plot can be written.
         let drawn = files::write(&self.out, Kind::Plot, |out| out.write_all(svg.as_bytes()));
         if drawn.is_ok() {
             say!("plot           {}", self.out.display());

@@ -74,10 +74,10 @@ struct Checkpoints {
     problem: Option<String>,
 }
 
-/// What a run leaves in memory and on the disk.
+/// The outcome of the steps.
 pub(super) struct Learned {
     pub(super) curve: Curve,
-    /// What to do if the model can't be written.
+    /// Advice for the case that the model can't be written.
     pub(super) rescue: Option<String>,
 }
 
