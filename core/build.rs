@@ -22,6 +22,11 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(arm_v8m)");
     println!("cargo::rustc-check-cfg=cfg(soft_float)");
 
+    println!("cargo::rustc-check-cfg=cfg(one_model)");
+    if has_one_model() {
+        println!("cargo::rustc-cfg=one_model");
+    }
+
     let target = env::var("TARGET").unwrap_or_default();
     let chip = chip(&target);
     println!("cargo::rustc-cfg=chip={chip:?}");
@@ -33,6 +38,14 @@ fn main() {
     if thumb_without_fpu || target.starts_with("riscv32im") && !target.starts_with("riscv32imaf") {
         println!("cargo::rustc-cfg=soft_float");
     }
+}
+
+/// Whether the program is for one model alone: see `src/known.rs`. Chips' programs only, as a PC reads many. The kernels' own
+/// checks need every format.
+fn has_one_model() -> bool {
+    println!("cargo::rerun-if-env-changed=PIPSQUEAK_MODEL");
+    let is_chip = env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none");
+    is_chip && env::var_os("PIPSQUEAK_MODEL").is_some() && env::var_os("CARGO_FEATURE_SELF_TEST").is_none()
 }
 
 fn chip(target: &str) -> &'static str {

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::config::Config;
 use crate::float::FloatStep;
 use crate::integer::IntegerStep;
+use crate::known::{may_be_float, may_be_integer};
 use crate::matrix::Matrix;
 use crate::memory::Buffers;
 use crate::model::{Linear, Model, NormWeights};
@@ -23,7 +24,8 @@ pub struct Decoder<'a, 'm> {
     pass: Pass,
 }
 
-/// The model's arithmetic.
+/// The model's arithmetic. Whoever looks which it is asks [`known`](crate::known) first, so that a program for one model has the
+/// code of one.
 #[allow(clippy::large_enum_variant)] // there is one of it, and no heap to put a part of it on
 enum Numbers<'m> {
     Float(FloatStep<'m>),
@@ -63,8 +65,9 @@ impl<'a, 'm> Decoder<'a, 'm> {
     /// The logits `[vocab]` of the last token that they were computed for; the caller may change them.
     pub fn logits(&mut self) -> &mut [f32] {
         match &mut self.numbers {
-            Numbers::Float(step) => step.logits(),
-            Numbers::Integer(step) => step.logits(),
+            Numbers::Float(step) if may_be_float() => step.logits(),
+            Numbers::Integer(step) if may_be_integer() => step.logits(),
+            _ => &mut [],
         }
     }
 
@@ -131,8 +134,9 @@ impl<'a, 'm> Decoder<'a, 'm> {
     pub fn advance(&mut self) -> Option<Slice> {
         let Decoder { model, numbers, pass } = self;
         match numbers {
-            Numbers::Float(step) => pass.advance(model, step),
-            Numbers::Integer(step) => pass.advance(model, step),
+            Numbers::Float(step) if may_be_float() => pass.advance(model, step),
+            Numbers::Integer(step) if may_be_integer() => pass.advance(model, step),
+            _ => None,
         }
     }
 
@@ -168,8 +172,9 @@ impl<'a, 'm> Decoder<'a, 'm> {
 
     fn embed(&mut self, tokens: &[u16], position: usize, wants_logits: bool) -> usize {
         let tokens = match &mut self.numbers {
-            Numbers::Float(step) => step.embed(&self.model, tokens, position),
-            Numbers::Integer(step) => step.embed(&self.model, tokens, position),
+            Numbers::Float(step) if may_be_float() => step.embed(&self.model, tokens, position),
+            Numbers::Integer(step) if may_be_integer() => step.embed(&self.model, tokens, position),
+            _ => 0,
         };
         let next = if tokens > 0 { Stage::Attention { layer: 0 } } else { Stage::Done };
         self.pass = Pass { next, tokens, wants_logits };

@@ -1,17 +1,15 @@
 //! A model that is part of the program, with the memory it runs in.
 
-pub(crate) mod reader;
-
 use core::mem::MaybeUninit;
 
 use crate::Error;
-use crate::file::ALIGNMENT;
 use crate::generator::Generator;
 use crate::memory::Buffers;
 use crate::model::Model;
+use crate::reader;
 
+pub use crate::file::Aligned;
 pub use crate::kernels::Claim;
-pub use reader::memory_bytes;
 
 /// Puts a model file into the program, and a static memory of just the size it needs: an expression of the type
 /// `&'static` [`Embedded`].
@@ -41,16 +39,11 @@ macro_rules! include_model {
             $crate::internal::embedded::Aligned(*::core::include_bytes!($path));
         static ROOM: $crate::internal::embedded::Claim<$crate::internal::embedded::Room<[u8; MEMORY_BYTES]>> =
             $crate::internal::embedded::Claim::new($crate::internal::embedded::Room::new());
-        static MODEL: $crate::Embedded = $crate::Embedded::new(&FILE.0, &ROOM);
+        static MODEL: $crate::Embedded =
+            $crate::Embedded::new($crate::internal::embedded::placed(&FILE.0), &ROOM);
         &MODEL
     }};
 }
-
-/// Bytes on the boundary that a model file needs; more than a memory does.
-#[repr(C, align(16))]
-pub struct Aligned<T: ?Sized>(pub T);
-
-const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 
 /// The statics that a model runs in: its generator and its memory.
 pub struct Room<T: ?Sized> {
@@ -68,10 +61,30 @@ impl<const BYTES: usize> Room<[u8; BYTES]> {
 
 /// As [`memory_bytes`]; what is wrong with the file stops the compiler.
 pub const fn checked_memory_bytes(file: &[u8]) -> usize {
-    match reader::checked_memory_bytes(file) {
-        Ok(bytes) => bytes,
+    match reader::whole(file) {
+        Ok((file, _)) => file.config.memory_bytes(file.precision),
         Err(error) => panic!("{}", error.sentence().as_str()),
     }
+}
+
+/// The place in flash of a model file that is part of the program.
+#[cfg(not(one_model))]
+pub const fn placed(file: &'static [u8]) -> &'static [u8] {
+    file
+}
+
+/// The place in flash of the one model file of the program, which this crate has brought: so there is one copy.
+#[cfg(one_model)]
+pub const fn placed(file: &'static [u8]) -> &'static [u8] {
+    let only: &[u8] = &crate::known::FILE.0;
+    let mut same = file.len() == only.len();
+    let mut i = 0;
+    while same && i < file.len() {
+        same = file[i] == only[i];
+        i += 1;
+    }
+    assert!(same, "PIPSQUEAK_MODEL names one model, and include_model! another; name the same, or unset it");
+    only
 }
 
 /// A model that is part of the program, from [`include_model!`].

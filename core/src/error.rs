@@ -60,6 +60,8 @@ pub enum Error {
         /// The boundary, in bytes.
         alignment: usize,
     },
+    /// The program is built for one model, and this is not it.
+    AnotherModel,
     /// The memory that the model is to run in is too small for it.
     MemoryTooSmall {
         /// Bytes needed.
@@ -107,6 +109,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) const BAD_CHECKSUM: Error = Error::Damaged("its checksum does not fit its contents");
+    pub(crate) const ENDS_EARLY: Error = Error::Damaged("it ends early");
     pub(crate) const UNREADABLE: Error = Error::Damaged("its contents cannot be read");
 
     /// As `Display`, for programs without `core::fmt`.
@@ -141,6 +144,9 @@ impl Error {
             }
             Error::Misaligned { alignment } => {
                 s.text("the model must start at a multiple of ").number(alignment).text(" bytes in memory");
+            }
+            Error::AnotherModel => {
+                s.text("the program is built for one model, and this is another: build it with this one");
             }
             Error::MemoryTooSmall { needs, has } => {
                 s.text("the model needs ").number(needs).text(" bytes of memory, and there are ").number(has);

@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::embedded::memory_bytes;
+pub use crate::reader::memory_bytes;
 
 use crate::Error;
 use crate::config::{Config, Precision};
@@ -33,9 +33,11 @@ pub const FEATURES: u32 = 0;
 /// A model file's tensors start on multiples of this, and so must the file in memory.
 pub const ALIGNMENT: usize = 16;
 
-/// CRC-32/ISO-HDLC, as in zip and PNG.
-#[doc(hidden)]
-pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+/// Bytes, or a memory, on the boundary that a model file needs.
+#[repr(C, align(16))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 
 /// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
 ///
@@ -43,6 +45,7 @@ pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 /// assert_eq!(pipsqueak::internal::file::checksum(b"123456789"), 0xcbf4_3926);
 /// ```
 pub const fn checksum(bytes: &[u8]) -> u32 {
+    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     CRC.checksum(bytes)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::Precision;
 use crate::kernels::{self, cast};
+use crate::known;
 use crate::numbers::power_of_two;
 use crate::packing::{Packed, ROWS, place};
 use crate::parameter::Shape;
@@ -83,7 +84,7 @@ impl<'a> Matrix<'a> {
 
     /// Copies row `row` of an integer matrix to `out` `[columns]`; returns what its numbers, below 2^22, count.
     pub fn integer_row(&self, row: usize, out: &mut [i32]) -> f32 {
-        let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
+        let Some((packed, unit)) = self.integer() else { return 0.0 };
         let scale = i32::from(packed.scales.get(row).copied().unwrap_or_default());
         for (i, out) in out.chunks_mut(packed.format.weights_of_word()).enumerate() {
             let word = packed.words.get(place(packed.words_of_row, row, i)).copied().unwrap_or_default();
@@ -104,9 +105,16 @@ impl<'a> Matrix<'a> {
     /// `out = self x` of an integer matrix: `out` has as many rows as are wanted, `x` is
     /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
-        let Matrix::Integer { packed, unit, .. } = *self else { return 0.0 };
+        let Some((packed, unit)) = self.integer() else { return 0.0 };
         kernels::matvec(out, packed, x);
         unit * power_of_two(16 - packed.sum_shift() as i32)
+    }
+
+    /// The weights and the value of a scale of 1; none of an f32 matrix.
+    #[inline(always)]
+    fn integer(&self) -> Option<(Packed<'a>, f32)> {
+        let Matrix::Integer { packed, unit, .. } = *self else { return None };
+        Some((Packed { format: known::format(packed.format), ..packed }, unit))
     }
 }
 

@@ -2,12 +2,16 @@
 
 use crate::Error;
 use crate::config::{Config, Norm, Precision};
-use crate::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance};
+use crate::file::{File, Golden, Provenance};
 use crate::kernels::cast;
 use crate::matrix::Matrix;
-use crate::parameter::{PARAMETERS, Parameter};
+use crate::parameter::Parameter;
 use crate::slices::part;
 use crate::tokenizer::Tokenizer;
+#[cfg(not(one_model))]
+use crate::{file::ALIGNMENT, reader};
+#[cfg(one_model)]
+use {crate::known, core::marker::PhantomData};
 
 /// A checked view of a model file.
 ///
@@ -25,13 +29,11 @@ use crate::tokenizer::Tokenizer;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Model<'a> {
-    config: Config,
-    precision: Precision,
     tokenizer: Tokenizer<'a>,
-    provenance: Provenance<'a>,
-    golden: Golden<'a>,
-    tensors: [&'a [u8]; PARAMETERS],
-    file_bytes: usize,
+    #[cfg(not(one_model))]
+    contents: (File<'a>, usize),
+    #[cfg(one_model)]
+    contents: PhantomData<File<'a>>,
 }
 
 impl<'a> Model<'a> {
@@ -40,36 +42,41 @@ impl<'a> Model<'a> {
     ///
     /// # Errors
     /// Whatever is wrong with the file: not a model, another version, damaged, a shape that makes no sense.
+    #[cfg(not(one_model))]
     pub fn load(file: &'a [u8]) -> Result<Model<'a>, Error> {
-        let (header, _) = postcard::take_from_bytes::<Header>(file).map_err(|_| Error::NotAModel)?;
-        header.check()?;
+        reader::check_header(file)?;
         if !file.as_ptr().addr().is_multiple_of(ALIGNMENT) {
             return Err(Error::Misaligned { alignment: ALIGNMENT });
         }
-        let (contents, rest) =
-            postcard::take_from_bytes_crc32::<File<'a>>(file, CRC.digest()).map_err(damage)?;
-        contents.config.check()?;
-        check_tensors(&contents)?;
-        let tokenizer = Tokenizer::new(contents.vocabulary, contents.config.vocab)?;
-        Ok(Model {
-            precision: contents.precision,
-            tokenizer,
-            provenance: contents.provenance,
-            golden: contents.golden,
-            tensors: contents.tensors.map(|tensor| tensor.bytes),
-            config: contents.config,
-            file_bytes: file.len() - rest.len(),
-        })
+        let contents = reader::whole(file)?;
+        let tokenizer = Tokenizer::new(contents.0.vocabulary, contents.0.config.vocab)?;
+        Ok(Model { tokenizer, contents })
+    }
+
+    /// The one model that the program is built for, if `file` is where it lies.
+    #[cfg(one_model)]
+    pub fn load(file: &'a [u8]) -> Result<Model<'a>, Error> {
+        let is_only = file.as_ptr() == known::FILE.0.as_ptr();
+        if is_only { Ok(Model { tokenizer: Tokenizer::ONLY, contents: PhantomData }) } else { Err(Error::AnotherModel) }
+    }
+
+    /// The file's contents, and its length in bytes.
+    #[inline(always)]
+    fn contents(&self) -> &(File<'a>, usize) {
+        #[cfg(one_model)]
+        return &known::CONTENTS;
+        #[cfg(not(one_model))]
+        &self.contents
     }
 
     /// The model's shape and choices.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.contents().0.config
     }
 
     /// The format of its matrices.
     pub fn precision(&self) -> Precision {
-        self.precision
+        self.contents().0.precision
     }
 
     /// How its ids become text.
@@ -79,36 +86,36 @@ impl<'a> Model<'a> {
 
     /// Where it comes from.
     pub fn provenance(&self) -> &Provenance<'a> {
-        &self.provenance
+        &self.contents().0.provenance
     }
 
     /// A short run on a machine that computes as it should: see [`Generator::self_test`](crate::Generator::self_test).
     #[doc(hidden)]
     pub fn golden(&self) -> &Golden<'a> {
-        &self.golden
+        &self.contents().0.golden
     }
 
     /// The size of its file, checksum included: the flash it takes.
     pub fn file_bytes(&self) -> usize {
-        self.file_bytes
+        self.contents().1
     }
 
     /// A parameter's bytes, as [`Tensor::bytes`](crate::file::Tensor::bytes) says.
     #[doc(hidden)]
     pub fn bytes(&self, parameter: Parameter) -> &'a [u8] {
-        self.tensors[parameter as usize]
+        self.contents().0.tensors[parameter as usize].bytes
     }
 
     /// A matrix of `layer`; 0 for one outside the layers.
     #[doc(hidden)]
     pub fn matrix(&self, parameter: Parameter, layer: usize) -> Matrix<'a> {
-        Matrix::view(self.bytes(parameter), self.precision, parameter.shape(&self.config), layer)
+        Matrix::view(self.bytes(parameter), self.precision(), parameter.shape(self.config()), layer)
     }
 
     /// A vector of `layer`; 0 for one outside the layers. Empty where the model has none.
     #[doc(hidden)]
     pub fn vector(&self, parameter: Parameter, layer: usize) -> &'a [f32] {
-        let columns = parameter.shape(&self.config).columns;
+        let columns = parameter.shape(self.config()).columns;
         part(cast::floats(self.bytes(parameter)), layer * columns, columns)
     }
 
@@ -134,13 +141,13 @@ impl<'a> Model<'a> {
 
     /// `[vocab, width]`: what the logits are computed with.
     pub(crate) fn lm_head(&self) -> Matrix<'a> {
-        self.matrix(if self.config.tied { Parameter::Embedding } else { Parameter::LmHead }, 0)
+        self.matrix(if self.config().tied { Parameter::Embedding } else { Parameter::LmHead }, 0)
     }
 
     fn norm(&self, gain: Parameter, bias: Parameter, layer: usize) -> NormWeights<'a> {
         NormWeights {
-            kind: self.config.norm,
-            epsilon: self.config.norm_epsilon,
+            kind: self.config().norm,
+            epsilon: self.config().norm_epsilon,
             gain: self.vector(gain, layer),
             bias: self.vector(bias, layer),
         }
@@ -204,24 +211,4 @@ pub(crate) struct NormWeights<'a> {
     pub(crate) epsilon: f32,
     pub(crate) gain: &'a [f32],
     pub(crate) bias: &'a [f32],
-}
-
-fn damage(error: postcard::Error) -> Error {
-    match error {
-        postcard::Error::DeserializeBadCrc => Error::BAD_CHECKSUM,
-        postcard::Error::DeserializeUnexpectedEnd => Error::Damaged("it ends early"),
-        _ => Error::UNREADABLE,
-    }
-}
-
-fn check_tensors(file: &File<'_>) -> Result<(), Error> {
-    for (parameter, tensor) in Parameter::ALL.into_iter().zip(&file.tensors) {
-        if tensor.bytes.len() as u64 != parameter.bytes(&file.config, file.precision) {
-            return Err(Error::Damaged("a tensor's length does not fit the shape"));
-        }
-        if !tensor.bytes.is_empty() && !tensor.bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
-            return Err(Error::Damaged("a tensor does not start on its boundary"));
-        }
-    }
-    Ok(())
 }

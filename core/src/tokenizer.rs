@@ -5,6 +5,8 @@
 //! those before it. Merges come in the order in which they were learned, so that applying them one after the other is
 //! Sennrich et al.'s (2016) rule of the earliest first.
 
+#[cfg(one_model)]
+use core::marker::PhantomData;
 use core::str::Chars;
 
 use heapless::{String, Vec};
@@ -12,6 +14,8 @@ use heapless::{String, Vec};
 use crate::Error;
 use crate::file::{Pieces, Vocabulary, Words};
 use crate::fold::fold;
+#[cfg(one_model)]
+use crate::known;
 use crate::text::{PIECE_MAX, TokenBytes, has};
 
 /// The longest stretch of text that merges work on, in bytes; a longer word is cut.
@@ -20,41 +24,61 @@ pub const WORD_MAX: usize = PIECE_MAX;
 /// A checked vocabulary.
 #[derive(Debug, Clone, Copy)]
 pub struct Tokenizer<'a> {
-    vocabulary: Vocabulary<'a>,
-    /// Ids of bytes, characters or atoms.
-    atoms: usize,
+    #[cfg(not(one_model))]
+    contents: (Vocabulary<'a>, usize),
+    #[cfg(one_model)]
+    contents: PhantomData<Vocabulary<'a>>,
 }
 
+/// That of the one model which the program is built for. A piece that is too long comes out empty.
+#[cfg(one_model)]
+static CONTENTS: (Vocabulary<'static>, usize) = {
+    let file = &known::CONTENTS.0;
+    match checked(file.vocabulary, file.config.vocab) {
+        Ok(contents) => contents,
+        Err(error) => panic!("{}", error.sentence().as_str()),
+    }
+};
+
 impl<'a> Tokenizer<'a> {
+    /// That of the one model which the program is built for.
+    #[cfg(one_model)]
+    pub(crate) const ONLY: Tokenizer<'static> = Tokenizer { contents: PhantomData };
+
     /// Checks `vocabulary` for a model of `vocab` ids.
     ///
     /// # Errors
     /// [`Error::Damaged`] if it does not fit or contradicts itself.
     #[doc(hidden)]
+    #[cfg(not(one_model))]
     pub fn new(vocabulary: Vocabulary<'a>, vocab: usize) -> Result<Self, Error> {
-        let tokenizer = Tokenizer { vocabulary, atoms: atoms(&vocabulary.pieces).count() };
-        let pieces = tokenizer.pieces();
-        let special = |id: Option<u16>| id.is_none_or(|id| (pieces..vocab).contains(&id.into()));
-        if pieces == 0 || pieces > vocab || !special(vocabulary.begin) || !special(vocabulary.end) {
-            return Err(Error::Damaged("its vocabulary does not fit the shape"));
-        }
-        if tokenizer.merges().any(|merge| !merge.is_of_earlier() || !tokenizer.fits(merge.id)) {
-            return Err(Error::Damaged(
-                "its vocabulary has a piece that is too long or refers to a later one",
-            ));
-        }
-        Ok(tokenizer)
+        let tokenizer = Tokenizer { contents: checked(vocabulary, vocab)? };
+        let fits = |merge: Merge| tokenizer.expand(merge.id as u16, &mut Vec::new()).is_ok();
+        if tokenizer.merges().all(fits) { Ok(tokenizer) } else { Err(BAD_PIECE) }
+    }
+
+    /// The vocabulary, and the number of ids of bytes, characters or atoms.
+    #[inline(always)]
+    fn contents(&self) -> &(Vocabulary<'a>, usize) {
+        #[cfg(one_model)]
+        return &CONTENTS;
+        #[cfg(not(one_model))]
+        &self.contents
     }
 
     /// The vocabulary.
     #[doc(hidden)]
     pub fn vocabulary(&self) -> &Vocabulary<'a> {
-        &self.vocabulary
+        &self.contents().0
+    }
+
+    fn atoms(&self) -> usize {
+        self.contents().1
     }
 
     /// Number of ids that stand for text; the specials follow.
     pub fn pieces(&self) -> usize {
-        self.atoms + self.pairs().len()
+        self.atoms() + self.pairs().len()
     }
 
     /// The bytes of a token's text: none for a special.
@@ -89,7 +113,7 @@ impl<'a> Tokenizer<'a> {
     /// # Errors
     /// [`Error::UnknownCharacter`].
     pub fn encode<'t>(&self, text: &'t str) -> impl Iterator<Item = Result<u16, Error>> + use<'a, 't> {
-        self.tokens(text, self.vocabulary.prefix_space, false)
+        self.tokens(text, self.vocabulary().prefix_space, false)
     }
 
     /// The tokens of a text with any characters: those that the model never saw are read as a variant that it knows (curly
@@ -104,7 +128,7 @@ impl<'a> Tokenizer<'a> {
     /// # }
     /// ```
     pub fn read<'t>(&self, text: &'t str) -> impl Iterator<Item = u16> + use<'a, 't> {
-        self.tokens(text, self.vocabulary.prefix_space, true).flatten()
+        self.tokens(text, self.vocabulary().prefix_space, true).flatten()
     }
 
     /// The characters that [`read`](Self::read) leaves out, each once: the model has no token for them nor for a variant.
@@ -154,7 +178,7 @@ impl<'a> Tokenizer<'a> {
 
     /// Whether the model has tokens for a character.
     fn knows(&self, character: char) -> bool {
-        match self.vocabulary.pieces {
+        match self.vocabulary().pieces {
             Pieces::Bytes => true,
             Pieces::Characters(known) => has(known, character),
             Pieces::Merges { .. } => {
@@ -175,7 +199,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn tokens<'t>(&self, text: &'t str, prefix_space: bool, folds: bool) -> Tokens<'a, 't> {
-        let (words, prefix) = match self.vocabulary.pieces {
+        let (words, prefix) = match self.vocabulary().pieces {
             Pieces::Merges { words, .. } => (words, prefix_space),
             // Cut where one likes: nothing is merged.
             Pieces::Bytes | Pieces::Characters(_) => (Words::Runs, false),
@@ -196,7 +220,7 @@ impl<'a> Tokenizer<'a> {
     /// Sets `ids` to the tokens of one word.
     fn word(&self, word: Word<'_>, ids: &mut Vec<u16, WORD_MAX>) -> Result<(), Error> {
         ids.clear();
-        let done = match self.vocabulary.pieces {
+        let done = match self.vocabulary().pieces {
             Pieces::Bytes => gather(ids, word.bytes().map(|byte| Some(byte.into()))),
             Pieces::Characters(known) => {
                 let id = |character| known.chars().position(|k| k == character).map(|id| id as u16);
@@ -213,7 +237,7 @@ impl<'a> Tokenizer<'a> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let fitting =
-                atoms(&self.vocabulary.pieces).enumerate().filter(|(_, atom)| rest.starts_with(atom));
+                atoms(&self.vocabulary().pieces).enumerate().filter(|(_, atom)| rest.starts_with(atom));
             let (id, atom) = fitting.max_by_key(|(id, atom)| (atom.len(), usize::MAX - id))?;
             ids.push(id as u16).ok()?;
             rest = rest.get(atom.len()..)?;
@@ -227,24 +251,17 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn merges(&self) -> impl Iterator<Item = Merge> + use<'a> {
-        let first = self.atoms;
+        let first = self.atoms();
         self.pairs().iter().enumerate().map(move |(i, pair)| Merge::new(first + i, pair))
     }
 
     fn pairs(&self) -> &'a [[u8; 4]] {
-        match self.vocabulary.pieces {
-            Pieces::Merges { pairs, .. } => pairs.as_chunks().0,
-            _ => &[],
-        }
-    }
-
-    fn fits(&self, token: usize) -> bool {
-        self.expand(token as u16, &mut Vec::new()).is_ok()
+        pairs(&self.vocabulary().pieces)
     }
 
     /// Appends a token's bytes; an error where they do not fit.
     fn expand(&self, token: u16, bytes: &mut Vec<u8, PIECE_MAX>) -> Result<(), ()> {
-        match self.vocabulary.pieces {
+        match self.vocabulary().pieces {
             _ if usize::from(token) >= self.pieces() => Ok(()),
             Pieces::Bytes => bytes.push(token as u8).map_err(drop),
             Pieces::Characters(known) => {
@@ -261,17 +278,83 @@ impl<'a> Tokenizer<'a> {
         let mut waiting: Vec<u16, PIECE_MAX> = Vec::new();
         let mut id = usize::from(token);
         loop {
-            if id < self.atoms {
-                let atom = atoms(&self.vocabulary.pieces).nth(id).ok_or(())?;
+            if id < self.atoms() {
+                let atom = atoms(&self.vocabulary().pieces).nth(id).ok_or(())?;
                 bytes.extend_from_slice(atom).map_err(drop)?;
                 let Some(next) = waiting.pop() else { return Ok(()) };
                 id = next.into();
             } else {
-                let merge = Merge::new(id, pairs.get(id - self.atoms).ok_or(())?);
+                let merge = Merge::new(id, pairs.get(id - self.atoms()).ok_or(())?);
                 waiting.push(merge.right).map_err(drop)?;
                 id = merge.left.into();
             }
         }
+    }
+}
+
+const BAD_PIECE: Error =
+    Error::Damaged("its vocabulary has a piece that is too long or refers to a later one");
+
+/// Checks a vocabulary, but for the lengths of merged pieces; returns it and its number of bytes, characters or atoms.
+const fn checked(vocabulary: Vocabulary<'_>, vocab: usize) -> Result<(Vocabulary<'_>, usize), Error> {
+    let (atoms, pairs) = (count_atoms(&vocabulary.pieces), pairs(&vocabulary.pieces));
+    let pieces = atoms + pairs.len();
+    let specials_fit = special_fits(vocabulary.begin, pieces, vocab) && special_fits(vocabulary.end, pieces, vocab);
+    if pieces == 0 || pieces > vocab || !specials_fit {
+        return Err(Error::Damaged("its vocabulary does not fit the shape"));
+    }
+    let mut i = 0;
+    while i < pairs.len() {
+        if !Merge::new(atoms + i, &pairs[i]).is_of_earlier() {
+            return Err(BAD_PIECE);
+        }
+        i += 1;
+    }
+    Ok((vocabulary, atoms))
+}
+
+const fn special_fits(id: Option<u16>, pieces: usize, vocab: usize) -> bool {
+    match id {
+        Some(id) => pieces <= id as usize && (id as usize) < vocab,
+        None => true,
+    }
+}
+
+const fn pairs<'a>(pieces: &Pieces<'a>) -> &'a [[u8; 4]] {
+    match *pieces {
+        Pieces::Merges { pairs, .. } => pairs.as_chunks().0,
+        _ => &[],
+    }
+}
+
+const fn count_atoms(pieces: &Pieces<'_>) -> usize {
+    let (mut count, mut rest) = match *pieces {
+        Pieces::Bytes => return 256,
+        Pieces::Characters(characters) => (0, characters.as_bytes()),
+        Pieces::Merges { atoms, .. } => (0, atoms),
+    };
+    match *pieces {
+        Pieces::Merges { .. } => {
+            while let Some((_, after)) = first_atom(rest) {
+                (count, rest) = (count + 1, after);
+            }
+        }
+        _ => {
+            while let Some((&byte, after)) = rest.split_first() {
+                // All bytes of a character but its first are 0b10xx_xxxx.
+                count += (byte & 0xc0 != 0x80) as usize;
+                rest = after;
+            }
+        }
+    }
+    count
+}
+
+/// The first of a list of atoms, and the rest of the list.
+const fn first_atom(list: &[u8]) -> Option<(&[u8], &[u8])> {
+    match list.split_first() {
+        Some((&length @ 1.., after)) => after.split_at_checked(length as usize),
+        _ => None,
     }
 }
 
@@ -359,10 +442,9 @@ fn atoms<'a>(pieces: &Pieces<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         Pieces::Merges { atoms, .. } => (0, atoms),
     };
     let listed = core::iter::from_fn(move || {
-        let (&length, after) = rest.split_first()?;
-        let (atom, after) = after.split_at_checked(length.into())?;
+        let (atom, after) = first_atom(rest)?;
         rest = after;
-        Some(atom).filter(|atom| !atom.is_empty())
+        Some(atom)
     });
     core::iter::repeat_n(&[] as &[u8], plain).chain(listed)
 }
@@ -376,12 +458,12 @@ struct Merge {
 }
 
 impl Merge {
-    fn new(id: usize, &[a, b, c, d]: &[u8; 4]) -> Self {
+    const fn new(id: usize, &[a, b, c, d]: &[u8; 4]) -> Self {
         Merge { left: u16::from_le_bytes([a, b]), right: u16::from_le_bytes([c, d]), id }
     }
 
-    fn is_of_earlier(self) -> bool {
-        usize::from(self.left.max(self.right)) < self.id
+    const fn is_of_earlier(self) -> bool {
+        (self.left as usize) < self.id && (self.right as usize) < self.id
     }
 
     /// Puts the merged id wherever this pair stands, from the left.

@@ -12,6 +12,7 @@ use crate::integer::norm::{Scaled, norm};
 use crate::integer::quantize::{quantize_bf16, quantize_prepared, quantized_len, shift_to_fit};
 use crate::integer::{rotary, sinusoid};
 use crate::kernels::{self, prepared_len};
+use crate::known;
 use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
@@ -141,6 +142,7 @@ impl Forward for IntegerStep<'_> {
 
     fn norm(&mut self, weights: NormWeights<'_>) {
         let NormWeights { kind, epsilon, gain, bias } = weights;
+        let kind = known::norm(kind);
         for v in first_mut(&mut self.batch, self.tokens) {
             let Residual { ref values, scale, magnitudes } = v.residual;
             let residual = Scaled { values, scale, magnitudes };
@@ -238,7 +240,7 @@ impl Input<'_> {
     /// Quantises `values`, in units of `scale`; `room` is scratch.
     fn fill(&mut self, format: Format, room: &mut [i8], values: &[i32], scale: f32) {
         let quantized = first_mut(room, quantized_len(values.len()));
-        self.scale = quantize_prepared(format, self.prepared, quantized, values) * scale;
+        self.scale = quantize_prepared(known::format(format), self.prepared, quantized, values) * scale;
     }
 }
 

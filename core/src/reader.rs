@@ -1,0 +1,378 @@
+//! The model file, read in place, also while the program is compiled, where serde can't go. Numbers and enums' variants are
+//! LEB128, and what has no fixed length begins with it: postcard's [format](https://postcard.jamesmunns.com/wire-format).
+
+use core::str;
+
+use crate::Error;
+use crate::config::{Activation, Config, Mlp, Norm, Position, Precision};
+use crate::file::{self, ALIGNMENT, File, Golden, Header, Pieces, Provenance, Tensor, Vocabulary, Words};
+use crate::parameter::{PARAMETERS, Parameter};
+
+/// Bytes of memory that the model in `file` runs in; the beginning of the file will do.
+///
+/// ```
+/// use pipsqueak::{Memory, memory_bytes};
+///
+/// const BYTES: usize = match memory_bytes(include_bytes!("../models/tiny.pip")) {
+///     Ok(bytes) => bytes,
+///     Err(_) => panic!("tiny.pip is no model"),
+/// };
+/// let mut memory = Memory::<BYTES>::new();
+/// ```
+///
+/// # Errors
+/// Those of [`Model::load`](crate::Model::load) that the beginning of a file can have.
+pub const fn memory_bytes(file: &[u8]) -> Result<usize, Error> {
+    match beginning(file) {
+        Ok((config, precision)) => Ok(config.memory_bytes(precision)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses a file whose first bytes say that it is no model, or one for another program.
+pub(crate) const fn check_header(file: &[u8]) -> Result<(), Error> {
+    let mut reader = Reader::new(file);
+    let header = reader.header();
+    if reader.wrong.is_some() { Err(Error::NotAModel) } else { header.check() }
+}
+
+/// Shape and number format, checked.
+pub(crate) const fn beginning(file: &[u8]) -> Result<(Config, Precision), Error> {
+    if let Err(error) = check_header(file) {
+        return Err(error);
+    }
+    let mut reader = Reader::new(file);
+    reader.header();
+    let (config, precision) = (reader.config(), reader.precision());
+    match (reader.wrong, config.check()) {
+        (Some(error), _) | (None, Err(error)) => Err(error),
+        (None, Ok(())) => Ok((config, precision)),
+    }
+}
+
+/// A file's contents and its length in bytes, checked but for the vocabulary. More may come after the file.
+pub(crate) const fn whole(bytes: &[u8]) -> Result<(File<'_>, usize), Error> {
+    if let Err(error) = check_header(bytes) {
+        return Err(error);
+    }
+    let mut reader = Reader::new(bytes);
+    let file = reader.file();
+    let message = reader.so_far();
+    let checksum = u32::from_le_bytes(reader.bytes());
+    if let Some(error) = reader.wrong {
+        return Err(error);
+    }
+    if file::checksum(message) != checksum {
+        return Err(Error::BAD_CHECKSUM);
+    }
+    if let Err(error) = file.config.check() {
+        return Err(error);
+    }
+    let mut i = 0;
+    while i < PARAMETERS {
+        if file.tensors[i].bytes.len() as u64 != Parameter::ALL[i].bytes(&file.config, file.precision) {
+            return Err(Error::Damaged("a tensor's length does not fit the shape"));
+        }
+        i += 1;
+    }
+    Ok((file, reader.so_far().len()))
+}
+
+/// Reads from the front of a file. A value that can't be read is some value, and the first reason is kept.
+struct Reader<'f> {
+    file: &'f [u8],
+    rest: &'f [u8],
+    wrong: Option<Error>,
+}
+
+impl<'f> Reader<'f> {
+    const fn new(file: &'f [u8]) -> Self {
+        Reader { file, rest: file, wrong: None }
+    }
+
+    const fn file(&mut self) -> File<'f> {
+        File {
+            header: self.header(),
+            config: self.config(),
+            precision: self.precision(),
+            vocabulary: self.vocabulary(),
+            provenance: self.provenance(),
+            golden: self.golden(),
+            tensors: self.tensors(),
+        }
+    }
+
+    const fn header(&mut self) -> Header {
+        let magic = self.bytes();
+        Header { magic, version: self.half(), features: self.number(u32::MAX as u64) as u32 }
+    }
+
+    const fn config(&mut self) -> Config {
+        Config {
+            vocab: self.size(),
+            context: self.size(),
+            width: self.size(),
+            layers: self.size(),
+            heads: self.size(),
+            kv_heads: self.size(),
+            hidden: self.size(),
+            position: self.choice(&[
+                Position::None,
+                Position::Learned,
+                Position::Sinusoidal,
+                Position::Rotary,
+            ]),
+            rotary_base: f32::from_le_bytes(self.bytes()),
+            norm: self.choice(&[Norm::None, Norm::Layer, Norm::Rms]),
+            norm_epsilon: f32::from_le_bytes(self.bytes()),
+            activation: self.choice(&[Activation::Relu, Activation::Gelu, Activation::Silu]),
+            mlp: self.choice(&[Mlp::Plain, Mlp::Gated]),
+            residual: self.flag(),
+            bias: self.flag(),
+            tied: self.flag(),
+        }
+    }
+
+    const fn precision(&mut self) -> Precision {
+        self.choice(&[Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary])
+    }
+
+    const fn vocabulary(&mut self) -> Vocabulary<'f> {
+        Vocabulary {
+            pieces: self.pieces(),
+            begin: self.special(),
+            end: self.special(),
+            prefix_space: self.flag(),
+        }
+    }
+
+    const fn pieces(&mut self) -> Pieces<'f> {
+        match self.choice(&[0, 1, 2]) {
+            0 => Pieces::Bytes,
+            1 => Pieces::Characters(self.text()),
+            _ => Pieces::Merges {
+                atoms: self.slice(),
+                pairs: self.slice(),
+                words: self.choice(&[Words::Runs, Words::Spaces]),
+            },
+        }
+    }
+
+    const fn special(&mut self) -> Option<u16> {
+        if self.flag() { Some(self.half()) } else { None }
+    }
+
+    const fn provenance(&mut self) -> Provenance<'f> {
+        Provenance {
+            corpus: self.text(),
+            licence: self.text(),
+            corpus_crc: self.number(u32::MAX as u64) as u32,
+            steps: self.number(u32::MAX as u64) as u32,
+            loss_f32: f32::from_le_bytes(self.bytes()),
+            loss: f32::from_le_bytes(self.bytes()),
+            bytes_per_token: f32::from_le_bytes(self.bytes()),
+        }
+    }
+
+    const fn golden(&mut self) -> Golden<'f> {
+        Golden {
+            prompt: self.text(),
+            seed: self.number(u64::MAX),
+            tokens: self.slice(),
+            fingerprints: self.slice(),
+        }
+    }
+
+    const fn tensors(&mut self) -> [Tensor<'f>; PARAMETERS] {
+        let mut tensors = [Tensor { padding: &[], bytes: &[] }; PARAMETERS];
+        let mut i = 0;
+        while i < PARAMETERS {
+            let (padding, bytes) = (self.slice(), self.slice());
+            let start = self.so_far().len() - bytes.len();
+            if !bytes.is_empty() && !start.is_multiple_of(ALIGNMENT) {
+                self.fail(Error::Damaged("a tensor does not start on its boundary"));
+            }
+            tensors[i] = Tensor { padding, bytes };
+            i += 1;
+        }
+        tensors
+    }
+
+    const fn text(&mut self) -> &'f str {
+        match str::from_utf8(self.slice()) {
+            Ok(text) => text,
+            Err(_) => {
+                self.fail(Error::UNREADABLE);
+                ""
+            }
+        }
+    }
+
+    /// Bytes behind their number.
+    const fn slice(&mut self) -> &'f [u8] {
+        let length = self.size();
+        match self.rest.split_at_checked(length) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                bytes
+            }
+            None => {
+                self.fail(Error::ENDS_EARLY);
+                &[]
+            }
+        }
+    }
+
+    const fn flag(&mut self) -> bool {
+        self.choice(&[false, true])
+    }
+
+    /// One of `all`, by its place among them.
+    const fn choice<T: Copy, const N: usize>(&mut self, all: &[T; N]) -> T {
+        let place = self.number(u32::MAX as u64) as usize;
+        if place >= N {
+            self.fail(Error::UNREADABLE);
+        }
+        all[place % N]
+    }
+
+    const fn size(&mut self) -> usize {
+        self.number(usize::MAX as u64) as usize
+    }
+
+    const fn half(&mut self) -> u16 {
+        self.number(u16::MAX as u64) as u16
+    }
+
+    /// Seven bits a byte, the lowest first; the last byte is below 128.
+    const fn number(&mut self, max: u64) -> u64 {
+        let (mut value, mut shift) = (0u64, 0);
+        loop {
+            let [byte] = self.bytes();
+            let bits = byte as u64 & 127;
+            value |= bits << shift;
+            if value > max || value >> shift & 127 != bits {
+                self.fail(Error::UNREADABLE);
+            }
+            if byte < 128 {
+                return if value > max { 0 } else { value };
+            }
+            shift += 7;
+            if shift >= u64::BITS {
+                self.fail(Error::UNREADABLE);
+                return 0;
+            }
+        }
+    }
+
+    const fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        match self.rest.split_first_chunk() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                *bytes
+            }
+            None => {
+                self.fail(Error::ENDS_EARLY);
+                [0; N]
+            }
+        }
+    }
+
+    /// The bytes that have been read.
+    const fn so_far(&self) -> &'f [u8] {
+        self.file.split_at(self.file.len() - self.rest.len()).0
+    }
+
+    const fn fail(&mut self, error: Error) {
+        if self.wrong.is_none() {
+            self.wrong = Some(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TINY;
+    use serde::Serialize;
+
+    #[derive(Serialize)]
+    struct Beginning {
+        header: Header,
+        config: Config,
+        precision: Precision,
+    }
+
+    const POSITIONS: [Position; 4] =
+        [Position::None, Position::Learned, Position::Sinusoidal, Position::Rotary];
+    const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
+
+    fn bytes(config: &Config, precision: Precision) -> std::vec::Vec<u8> {
+        let beginning = Beginning { header: Header::CURRENT, config: config.clone(), precision };
+        postcard::to_slice(&beginning, &mut [0; 128]).unwrap().to_vec()
+    }
+
+    /// Every variant of every choice, and dimensions of one, two and three bytes.
+    fn shapes() -> impl Iterator<Item = (Config, Precision)> {
+        POSITIONS.into_iter().flat_map(|position| {
+            PRECISIONS.into_iter().zip([1, 127, 128, 65_535]).map(move |(precision, size)| {
+                let i = precision as usize;
+                let config = Config {
+                    vocab: size,
+                    context: 65_536 - size,
+                    width: 24,
+                    layers: size.min(256),
+                    hidden: size.min(32_767),
+                    position,
+                    rotary_base: 500_000.0 + i as f32,
+                    norm: [Norm::None, Norm::Layer, Norm::Rms][i % 3],
+                    norm_epsilon: 1e-6,
+                    activation: [Activation::Relu, Activation::Gelu, Activation::Silu][i % 3],
+                    mlp: [Mlp::Plain, Mlp::Gated][i % 2],
+                    residual: i < 2,
+                    bias: i.is_multiple_of(2),
+                    tied: i.is_multiple_of(3),
+                    ..TINY
+                };
+                (config, precision)
+            })
+        })
+    }
+
+    #[test]
+    fn it_reads_what_serde_writes() {
+        for (config, precision) in shapes() {
+            let bytes = bytes(&config, precision);
+            assert_eq!(beginning(&bytes), Ok((config.clone(), precision)));
+            assert_eq!(memory_bytes(&bytes), Ok(config.memory_bytes(precision)));
+        }
+    }
+
+    #[test]
+    fn it_refuses_what_ends_early_or_makes_no_sense() {
+        let whole = bytes(&TINY, Precision::Int8);
+        for length in 0..whole.len() {
+            assert!(memory_bytes(&whole[..length]).is_err(), "{length}");
+        }
+        assert_eq!(memory_bytes(b"# Pipsqueak"), Err(Error::NotAModel));
+        let wrong = bytes(&Config { width: 13, ..TINY }, Precision::Int8);
+        assert_eq!(memory_bytes(&wrong), Config { width: 13, ..TINY }.check().map(|()| 0));
+        let mut other = whole.clone();
+        other[4] = 1;
+        assert_eq!(memory_bytes(&other), Err(Error::Version { found: 1, known: 2 }));
+        let (last, _) = other.split_last_mut().unwrap();
+        *last = 4;
+        other[4] = 2;
+        assert_eq!(memory_bytes(&other), Err(Error::UNREADABLE), "there are four formats");
+    }
+
+    #[test]
+    fn a_whole_file_has_its_checksum() {
+        let mut file = bytes(&TINY, Precision::Int8);
+        let checksum = file::checksum(&file);
+        file.extend(checksum.to_le_bytes());
+        assert!(checked_memory_bytes(&file).is_ok());
+        file[20] ^= 1;
+        assert!(checked_memory_bytes(&file).is_err());
+    }
+}
