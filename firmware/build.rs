@@ -38,6 +38,8 @@ fn lay_out() -> Result<(), String> {
         ));
     };
     copy(&Path::new("memory").join(memory), "memory.x")?;
+    // The linker script of cortex-m-rt asks for the names of a chip's interrupts. The boards' tables name their handlers.
+    fs::write(out_file("device.x"), "").map_err(|error| format!("device.x can't be written: {error}."))?;
     println!("cargo::rustc-link-search={}", out_file("").display());
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");

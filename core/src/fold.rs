@@ -44,24 +44,45 @@ const FULL_WIDTH_FIRST: u32 = 0xff00;
 
 /// The replacement for `character` in a model that has no token for it: the first of its variants all of whose characters
 /// `knows` accepts. Empty for a character that can be left out without loss; `None` where no variant is known.
-pub fn fold(character: char, knows: impl Fn(char) -> bool) -> Option<&'static str> {
+// Neither generic nor made of iterators, which would take three times the flash.
+pub fn fold(character: char, knows: &dyn Fn(char) -> bool) -> Option<&'static str> {
     let letter = spelled(character).or_else(|| unaccented(character));
     let letter_or_itself = letter.and_then(|letter| letter.chars().next()).unwrap_or(character);
-    let candidates = variants(character).chain(letter).chain(other_case(letter_or_itself));
-    let space = has(VARIANTS[LINE_ENDS], character).then_some(" ");
-    let ignorable = is_ignorable(character).then_some("");
-    candidates.chain(space).chain(ignorable).find(|text| text.chars().all(&knows))
+    let space = if has(VARIANTS[LINE_ENDS], character) { Some(" ") } else { None };
+    let ignored = if is_ignorable(character) { Some("") } else { None };
+    let variant = variant(character, knows);
+    for text in [variant, letter, other_case(letter_or_itself), space, ignored].into_iter().flatten() {
+        if text.chars().all(knows) {
+            return Some(text);
+        }
+    }
+    None
 }
 
-/// The other members of the character's groups.
-fn variants(character: char) -> impl Iterator<Item = &'static str> {
-    let groups = VARIANTS.into_iter().filter(move |group| has(group, character));
-    let members = groups.flat_map(|group| group.split_inclusive(|_| true));
-    members.filter(move |member| !member.starts_with(character))
+/// The first known one of the other members of the character's group.
+fn variant(character: char, knows: &dyn Fn(char) -> bool) -> Option<&'static str> {
+    let mut rest = *VARIANTS.iter().find(|group| has(group, character))?;
+    while let Some(member) = rest.chars().next() {
+        let (text, after) = rest.split_at_checked(member.len_utf8())?;
+        if member != character && knows(member) {
+            return Some(text);
+        }
+        rest = after;
+    }
+    None
 }
 
 fn spelled(character: char) -> Option<&'static str> {
-    SPELLED.split(' ').find_map(|entry| entry.strip_prefix(character))
+    let mut rest = SPELLED;
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len());
+        let mut entry = rest.get(..end)?.chars();
+        if entry.next() == Some(character) {
+            return Some(entry.as_str());
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    None
 }
 
 fn unaccented(character: char) -> Option<&'static str> {
@@ -98,7 +119,7 @@ mod tests {
         let knows = |c| known.contains(c);
         let mut read = String::new();
         for c in text.chars() {
-            match fold(c, knows) {
+            match fold(c, &knows) {
                 _ if knows(c) => read.push(c),
                 Some(text) => read.push_str(text),
                 None => read.push('?'),
@@ -140,7 +161,7 @@ mod tests {
     fn what_is_folded_is_known() {
         for known in ["", "a", ASCII, "\u{2019}\u{2014} e"] {
             for c in ('\0'..='\u{ffff}').step_by(1) {
-                let text = fold(c, |c| known.contains(c));
+                let text = fold(c, &|c| known.contains(c));
                 assert!(text.is_none_or(|text| text.chars().all(|c| known.contains(c))), "{c:?}");
             }
         }

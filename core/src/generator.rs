@@ -313,6 +313,7 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// Chooses a token by the logits and appends it; `None` ends the text.
+    #[inline(never)]
     fn choose_token(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
         filter(self.logits_to_choose_by());
         self.predicted = false;

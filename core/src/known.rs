@@ -11,10 +11,12 @@
 //! [`Tokenizer`]: crate::Tokenizer
 
 use crate::config::Norm;
+use crate::math;
 use crate::packing::Format;
 #[cfg(one_model)]
 use crate::{
     file::{Aligned, File},
+    memory::quantized_columns,
     reader,
 };
 
@@ -59,11 +61,40 @@ pub(crate) const fn format(given: Format) -> Format {
     given
 }
 
+/// No matrix of the model's has more words in a row.
+#[inline(always)]
+pub(crate) const fn longest_row(_format: Format) -> usize {
+    #[cfg(one_model)]
+    return _format.words_of_row(quantized_columns(&CONTENTS.0.config));
+    #[cfg(not(one_model))]
+    usize::MAX
+}
+
+/// As [`math::frequency`], from a table where there is one.
+#[inline(always)]
+pub(crate) fn frequency(i: usize, _head: usize, _base: f32) -> f32 {
+    #[cfg(one_model)]
+    return FREQUENCIES.get(i).copied().unwrap_or_default();
+    #[cfg(not(one_model))]
+    math::frequency(i, _head, _base)
+}
+
+#[cfg(one_model)]
+static FREQUENCIES: [f32; CONTENTS.0.config.head_size() / 2] = {
+    let mut frequencies = [0.0; CONTENTS.0.config.head_size() / 2];
+    let mut i = 0;
+    while i < frequencies.len() {
+        frequencies[i] = math::frequency(i, CONTENTS.0.config.head_size(), CONTENTS.0.config.rotary_base);
+        i += 1;
+    }
+    frequencies
+};
+
 /// The kind of the model's norms.
 #[inline(always)]
-pub(crate) const fn norm(given: Norm) -> Norm {
+pub(crate) const fn norm(_given: Norm) -> Norm {
     #[cfg(one_model)]
     return CONTENTS.0.config.norm;
     #[cfg(not(one_model))]
-    given
+    _given
 }

@@ -38,6 +38,8 @@ pub trait Float:
     const ROUNDER: Self;
     /// The nearest value to `x`.
     fn of(x: f64) -> Self;
+    /// The nearest value to `count`: itself, up to 2^24.
+    fn from_count(count: usize) -> Self;
     /// This value as an f64.
     fn to_f64(self) -> f64;
     /// See [`exp`].
@@ -62,6 +64,10 @@ impl Float for f32 {
     #[inline(always)]
     fn of(x: f64) -> f32 {
         x as f32
+    }
+    #[inline(always)]
+    fn from_count(count: usize) -> f32 {
+        count as f32
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {
@@ -94,6 +100,9 @@ impl Float for f64 {
 
     fn of(x: f64) -> f64 {
         x
+    }
+    fn from_count(count: usize) -> f64 {
+        count as f64
     }
     fn to_f64(self) -> f64 {
         self
@@ -294,7 +303,7 @@ fn sin_cos(x: f32) -> [f32; 2] {
 /// 2. Its whole part becomes the f32's exponent, and its fraction `f`, from 0 to 1, goes through the Taylor series of
 ///    `2^f = e^(f ln 2)`. That ends with `f^9`: the next term is at most 7.1e-9, while the one in `f^9` comes to 1.0e-7, more
 ///    than half a unit in f32's last place.
-fn pow_f32(x: f32, y: f32) -> f32 {
+const fn pow_f32(x: f32, y: f32) -> f32 {
     /// `round(2^30 ln(2)^k / k!)`, for the powers of the fraction from 0 on.
     const EXP2: [i64; 10] = [
         1_073_741_824,
@@ -312,18 +321,29 @@ fn pow_f32(x: f32, y: f32) -> f32 {
     // Wraps for a NaN alone, whose power means nothing.
     let exponent = log2(x).wrapping_mul(y) >> 28;
     let fraction = exponent & ((1 << 30) - 1);
-    let power = EXP2.iter().rev().fold(0, |power, c| ((power * fraction) >> 30) + c);
+    let (mut power, mut k) = (0, EXP2.len());
+    while k > 0 {
+        k -= 1;
+        power = ((power * fraction) >> 30) + EXP2[k];
+    }
     let scale = ((exponent >> 30) - 30 + 127) as u32;
     power as u32 as f32 * f32::from_bits(scale << 23)
 }
 
+/// The rotary frequency `base^(-2i / head)` of pair `i` of a head's channels (Su et al. 2021).
+pub(crate) const fn frequency(i: usize, head: usize, base: f32) -> f32 {
+    pow_f32(base, -((2 * i) as f32) / head as f32)
+}
+
 /// `log2 x` with 30 fractional bits, for `x` from 2^-31 to 2^31. The exponent is its whole part. The fraction comes a bit at a
 /// time, the highest first: squaring the mantissa doubles its logarithm, and a square of 2 or more carries a 1 out.
-fn log2(x: f32) -> i64 {
+const fn log2(x: f32) -> i64 {
     let bits = x.clamp(4.7e-10, 2.1e9).to_bits();
-    let mut log = i64::from(bits >> 23) - 127;
-    let mut mantissa = u64::from(bits & 0x7f_ffff | 0x80_0000) << 7;
-    for _ in 0..30 {
+    let mut log = (bits >> 23) as i64 - 127;
+    let mut mantissa = ((bits & 0x7f_ffff | 0x80_0000) as u64) << 7;
+    let mut i = 0;
+    while i < 30 {
+        i += 1;
         mantissa = (mantissa * mantissa) >> 30;
         let carry = mantissa >> 31;
         mantissa >>= carry;

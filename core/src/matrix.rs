@@ -104,6 +104,8 @@ impl<'a> Matrix<'a> {
 
     /// `out = self x` of an integer matrix: `out` has as many rows as are wanted, `x` is
     /// [prepared](kernels::prepare). Returns what the numbers in `out`, below 2^30, count of those in `x`.
+    // Once in the program; the kernels' choice by format is inlined here, where a program for one model knows it.
+    #[inline(never)]
     pub fn matvec(&self, out: &mut [i32], x: &[i32]) -> f32 {
         let Some((packed, unit)) = self.integer() else { return 0.0 };
         kernels::matvec(out, packed, x);
@@ -114,7 +116,9 @@ impl<'a> Matrix<'a> {
     #[inline(always)]
     fn integer(&self) -> Option<(Packed<'a>, f32)> {
         let Matrix::Integer { packed, unit, .. } = *self else { return None };
-        Some((Packed { format: known::format(packed.format), ..packed }, unit))
+        let format = known::format(packed.format);
+        let words_of_row = packed.words_of_row.min(known::longest_row(format));
+        Some((Packed { format, words_of_row, ..packed }, unit))
     }
 }
 

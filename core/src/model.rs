@@ -108,12 +108,14 @@ impl<'a> Model<'a> {
 
     /// A matrix of `layer`; 0 for one outside the layers.
     #[doc(hidden)]
+    #[cfg_attr(one_model, inline(always))]
     pub fn matrix(&self, parameter: Parameter, layer: usize) -> Matrix<'a> {
         Matrix::view(self.bytes(parameter), self.precision(), parameter.shape(self.config()), layer)
     }
 
     /// A vector of `layer`; 0 for one outside the layers. Empty where the model has none.
     #[doc(hidden)]
+    #[cfg_attr(one_model, inline(always))]
     pub fn vector(&self, parameter: Parameter, layer: usize) -> &'a [f32] {
         let columns = parameter.shape(self.config()).columns;
         part(cast::floats(self.bytes(parameter)), layer * columns, columns)

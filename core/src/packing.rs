@@ -130,12 +130,15 @@ impl Packed<'_> {
     /// Equal to [`Format::sum_shift`] for up to 512 columns of int8 and int4, one bit less for each time that they double,
     /// and the same for any number of ternary weights, whose sums stay below `65,535 * 127 < 2^23`.
     pub const fn sum_shift(&self) -> u32 {
-        let blocks = match self.format {
-            Format::Int8 => self.words_of_row.div_ceil(128),
-            Format::Int4 => self.words_of_row.div_ceil(64),
-            Format::Ternary => 1,
+        let block = match self.format {
+            Format::Int8 => 128,
+            Format::Int4 => 64,
+            Format::Ternary => return self.format.sum_shift(),
         };
-        self.format.sum_shift() - blocks.next_power_of_two().trailing_zeros()
+        if self.words_of_row <= block {
+            return self.format.sum_shift();
+        }
+        self.format.sum_shift() - self.words_of_row.div_ceil(block).next_power_of_two().trailing_zeros()
     }
 }
 

@@ -371,8 +371,8 @@ mod tests {
         let mut file = bytes(&TINY, Precision::Int8);
         let checksum = file::checksum(&file);
         file.extend(checksum.to_le_bytes());
-        assert!(checked_memory_bytes(&file).is_ok());
+        assert!(whole(&file).is_ok());
         file[20] ^= 1;
-        assert!(checked_memory_bytes(&file).is_err());
+        assert!(whole(&file).is_err());
     }
 }

@@ -189,7 +189,7 @@ impl<'a> Tokenizer<'a> {
 
     /// The text that an unknown character is read as.
     fn variant(&self, character: char) -> Option<&'static str> {
-        fold(character, |c| self.knows(c))
+        fold(character, &|c| self.knows(c))
     }
 
     /// As [`encode`](Self::encode), for a text that goes on from another: without the space that some vocabularies put

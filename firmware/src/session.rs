@@ -87,7 +87,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             Command::Echo(echo) => self.console.echo = echo,
             _ => {}
         }
-        if let Err(error) = settings.sampling().check() {
+        if let Err(error) = settings.check() {
             return self.console.put("Refused: ").put(error).put(".\n").send();
         }
         self.settings = settings;

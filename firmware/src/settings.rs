@@ -1,8 +1,12 @@
 //! The settings of the colon commands.
 
-use pipsqueak::Sampling;
+use pipsqueak::{Error, Sampling};
 
 use crate::{Decimal, Put, Show};
+
+/// A setting that the core refuses, by its name, and the numbers that it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSetting(&'static str, &'static str);
 
 /// The present settings of the prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,17 @@ impl Settings {
         seed
     }
 
+    /// Refuses what the core would.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        match self.sampling().check() {
+            Err(Error::Number { name, rule }) => Err(BadSetting(name, rule)),
+            _ => Ok(()),
+        }
+    }
+
     /// The settings as the core takes them.
     pub fn sampling(&self) -> Sampling {
         Sampling {
@@ -54,6 +69,12 @@ impl Settings {
             top_p: self.top_p.to_f32(),
             repetition_penalty: self.penalty.to_f32(),
         }
+    }
+}
+
+impl Show for BadSetting {
+    fn show(&self, out: &mut impl Put) {
+        out.put(self.0).put(" must be a number ").put(self.1);
     }
 }
 

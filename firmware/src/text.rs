@@ -1,5 +1,7 @@
 //! Text and numbers, written part by part. `core::fmt` would take 4 KB of flash, and its numbers have paths to a panic.
 
+use core::convert::Infallible;
+
 /// Where text goes.
 pub trait Put {
     /// Writes some bytes of a text.
@@ -64,6 +66,12 @@ impl Show for usize {
 impl Show for Hex {
     fn show(&self, out: &mut impl Put) {
         put_digits(out, self.0.into(), 16, 8);
+    }
+}
+
+impl Show for Infallible {
+    fn show(&self, _: &mut impl Put) {
+        match *self {}
     }
 }
 

@@ -1,6 +1,8 @@
 //! The source of the text.
 
-use pipsqueak::{Error, Generator, Progress, Sampling};
+use core::convert::Infallible;
+
+use pipsqueak::{Generator, Progress, Sampling};
 
 use crate::Show;
 
@@ -9,7 +11,7 @@ pub trait TextSource {
     /// Shown as one sentence, without its full stop.
     type Error: Show;
 
-    /// Reads a prompt, without spaces at its end, and forgets the text before.
+    /// Reads a prompt, without spaces at its end, and forgets the text before. The settings have been checked.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
 
     /// The characters of a prompt that `start` leaves out, each once: the model has no token for them nor for a variant.
@@ -29,11 +31,13 @@ pub trait TextSource {
 }
 
 impl TextSource for &mut Generator<'_, '_> {
-    type Error = Error;
+    type Error = Infallible;
 
-    fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
+    fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Infallible> {
         let prompt = self.model().tokenizer().trimmed(prompt);
-        (**self).start(prompt, sampling, seed)
+        // Settings are all that the core can refuse.
+        _ = (**self).start(prompt, sampling, seed);
+        Ok(())
     }
 
     fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {

@@ -6,16 +6,17 @@ use crate::slices::rows_mut;
 
 /// Writes the cosine and sine of every pair's angle at `position`, interleaved, to `rotations` `[head]`.
 pub fn rotations<F: Float>(rotations: &mut [F], position: usize, base: F) {
-    let head = rotations.len() as f64;
+    let head = rotations.len();
     let (pairs, _) = rotations.as_chunks_mut::<2>();
     for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = rotation(position, i, head, base);
+        let frequency = F::pow(base, -F::from_count(2 * i) / F::from_count(head));
+        *pair = rotation(position, frequency);
     }
 }
 
-/// The cosine and sine of pair `i`'s angle.
-pub(crate) fn rotation<F: Float>(position: usize, i: usize, head: f64, base: F) -> [F; 2] {
-    let angle = F::of(position as f64) * F::pow(base, F::of(-2.0 * i as f64 / head));
+/// The cosine and sine of the angle `position * frequency`.
+pub(crate) fn rotation<F: Float>(position: usize, frequency: F) -> [F; 2] {
+    let angle = F::from_count(position) * frequency;
     [F::cos(angle), F::sin(angle)]
 }
 

@@ -11,8 +11,8 @@ pub fn add_sinusoid<F: Float>(x: &mut [F], position: usize) {
 
 /// Channel `i` of `width` at `position`.
 pub(crate) fn channel<F: Float>(i: usize, position: usize, width: usize) -> F {
-    let exponent = -2.0 * (i / 2) as f64 / width as f64;
-    let angle = F::of(position as f64) * F::pow(F::of(10_000.0), F::of(exponent));
+    let exponent = -F::from_count(i / 2 * 2) / F::from_count(width);
+    let angle = F::from_count(position) * F::pow(F::of(10_000.0), exponent);
     if i.is_multiple_of(2) { F::sin(angle) } else { F::cos(angle) }
 }
 

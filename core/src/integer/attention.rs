@@ -25,7 +25,7 @@
 
 use super::quantize::quantize;
 use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
-use crate::slices::{first, first_mut, from, rows, rows_mut};
+use crate::slices::{first, first_mut, from, rows, rows_mut, split_mut};
 use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -76,18 +76,21 @@ pub fn attention(
     scratch: &mut Scratch<'_>,
 ) -> f32 {
     let exponents = align_scales(scratch.scales, past, head);
-    let at_once = (HEADS_AT_ONCE * head).max(1);
+    let (at_once, alone) = (HEADS_AT_ONCE * head, group % HEADS_AT_ONCE);
     let groups = rows_mut(out, group * head).zip(rows(query, group * head));
     for (kv_head, (out, query)) in groups.enumerate() {
         let offset = kv_head * head;
         let past = Past { keys: from(past.keys, offset), values: from(past.values, offset), ..past };
-        let several = out.chunks_mut(at_once).zip(query.chunks(at_once));
-        for (out, query) in several {
-            if query.len() == at_once {
+        let together = (group - alone) * head;
+        let (out, last_out) = split_mut(out, together);
+        // A program for one model has only those of the two that the model uses.
+        if group >= HEADS_AT_ONCE {
+            for (out, query) in rows_mut(out, at_once).zip(rows(query, at_once)) {
                 heads::<HEADS_AT_ONCE>(out, query, query_scale, past, exponents, scratch);
-            } else {
-                heads::<1>(out, query, query_scale, past, exponents, scratch);
             }
+        }
+        if alone > 0 {
+            heads::<1>(last_out, from(query, together), query_scale, past, exponents, scratch);
         }
     }
     power_of_two(exponents.values + 1)

@@ -6,6 +6,7 @@
 //! the values counted.
 
 use crate::float::rotary::rotation;
+use crate::known;
 use crate::math::ROUNDER;
 use crate::slices::rows_mut;
 
@@ -14,10 +15,11 @@ pub const ROTATION_BITS: u32 = 14;
 
 /// As [`float::rotary::rotations`](crate::float::rotary::rotations), rounded to integers that count `2^-14`.
 pub fn rotations(out: &mut [i32], position: usize, base: f32) {
-    let head = out.len() as f64;
+    let head = out.len();
     let (pairs, _) = out.as_chunks_mut::<2>();
     for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = rotation(position, i, head, base)
+        let frequency = known::frequency(i, head, base);
+        *pair = rotation(position, frequency)
             .map(|x| (x * (1 << ROTATION_BITS) as f32 + ROUNDER).to_bits() as i32)
             .map(|bits| bits - ROUNDER.to_bits() as i32);
     }

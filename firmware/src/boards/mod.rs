@@ -8,6 +8,8 @@
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
+#[cfg(target_arch = "arm")]
+mod memory;
 mod model_region;
 #[cfg(target_arch = "arm")]
 mod mps2;
@@ -23,15 +25,16 @@ mod virt_rv32;
 
 pub use model_region::model_region;
 
-/// The board that the image is for.
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
-pub type ThisBoard = mps2::Mps2<mps2_an385::An385>;
-/// The board that the image is for.
+use mps2_an385::An385 as ThisMachine;
 #[cfg(feature = "mps2-an386")]
-pub type ThisBoard = mps2::Mps2<mps2_an386::An386>;
-/// The board that the image is for.
+use mps2_an386::An386 as ThisMachine;
 #[cfg(feature = "mps2-an505")]
-pub type ThisBoard = mps2::Mps2<mps2_an505::An505>;
+use mps2_an505::An505 as ThisMachine;
+
+/// The board that the image is for.
+#[cfg(target_arch = "arm")]
+pub type ThisBoard = mps2::Mps2<ThisMachine>;
 #[cfg(feature = "virt-rv32")]
 pub use virt_rv32::VirtRv32 as ThisBoard;
 

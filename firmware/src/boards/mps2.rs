@@ -11,10 +11,9 @@ use core::sync::atomic::AtomicU8;
 
 use crate::{Board, Clock, MemoryUse, Received, Serial};
 use cortex_m::peripheral::NVIC;
-use cortex_m_rt::exception;
 use embedded_io::{ErrorType, Write};
 
-use super::{ThisBoard, stack};
+use super::{ThisBoard, ThisMachine, stack};
 
 /// The bytes received over the prompt's UART: room for a few lines typed ahead.
 static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
@@ -121,13 +120,17 @@ impl<M: Machine> Mps2<M> {
     }
 }
 
-/// Every interrupt's handler; one alone is unmasked.
-///
+/// The handlers of the interrupts, up to the one that is unmasked.
+// SAFETY: the linker script of cortex-m-rt puts the section behind the exceptions' handlers, where the chip looks.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".vector_table.interrupts")]
+static __INTERRUPTS: [unsafe extern "C" fn(); ThisMachine::RECEIVED as usize + 1] =
+    [on_received; ThisMachine::RECEIVED as usize + 1];
+
 /// # Safety
 ///
 /// Called by the chip only. It uses the UART's receiver and the ring, which nothing else writes to.
-#[exception]
-unsafe fn DefaultHandler(_number: i16) {
+unsafe extern "C" fn on_received() {
     ThisBoard::receive();
 }
 

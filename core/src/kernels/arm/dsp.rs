@@ -279,6 +279,7 @@ fn sum(x: &[i8]) -> i32 {
 }
 
 /// See [`portable::matvec`].
+#[inline(always)]
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let kernel = match matrix.format {
         Format::Int8 => Kernel { product: int8_product, factors: |words| 2 * words },

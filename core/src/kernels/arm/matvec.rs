@@ -33,6 +33,7 @@ pub(super) struct Product {
 
 /// See [`portable::matvec`](crate::kernels::portable::matvec). `prepared` begins with the amount that the weights' offset
 /// adds to a sum.
+#[inline(always)]
 pub(super) fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32], kernel: Kernel) {
     let words = matrix.words_of_row;
     let Some((&offset, factors)) = prepared.split_first() else { return };

@@ -37,6 +37,7 @@ pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &
 }
 
 /// See [`portable::matvec`](crate::kernels::portable::matvec).
+#[inline(always)]
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let kernel = match matrix.format {
         Format::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },

@@ -73,6 +73,7 @@ fn int8_factors([a, b, c, d]: [i32; 4]) -> [i32; 4] {
 }
 
 /// See [`portable::matvec`].
+#[inline(always)]
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
     let kernel = match matrix.format {
         Format::Int8 => Kernel { product: int8_product, factors: |words| 4 * words },
