@@ -46,15 +46,21 @@ impl<'a, 'm> Decoder<'a, 'm> {
     ///
     /// # Errors
     /// [`Error::MemoryTooSmall`].
-    pub fn new(model: Model<'a>, mut buffers: Buffers<'m>) -> Result<(Self, &'m mut [u16]), Error> {
+    pub fn new(model: Model<'a>, buffers: Buffers<'m>) -> Result<(Self, &'m mut [u16]), Error> {
+        buffers.check(model.config().memory_bytes(model.precision()))?;
+        Ok(Self::lay_out(model, buffers))
+    }
+
+    /// As [`new`](Self::new), of buffers that are long enough.
+    #[inline(always)]
+    pub(crate) fn lay_out(model: Model<'a>, mut buffers: Buffers<'m>) -> (Self, &'m mut [u16]) {
         let config = model.config();
-        buffers.check(config.memory_bytes(model.precision()))?;
         let numbers = match model.precision().format() {
             None => Numbers::Float(FloatStep::lay_out(config, &mut buffers)),
             Some(format) => Numbers::Integer(IntegerStep::lay_out(config, format, &mut buffers)),
         };
         let window = buffers.take(config.context);
-        Ok((Decoder { model, numbers, pass: Pass::IDLE }, window))
+        (Decoder { model, numbers, pass: Pass::IDLE }, window)
     }
 
     /// The model.

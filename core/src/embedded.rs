@@ -124,7 +124,8 @@ impl Embedded {
     pub fn generator(&self) -> Result<&'static mut Generator<'static, 'static>, Error> {
         let model = self.model()?;
         let room = self.room.claim().ok_or(Error::MemoryTaken)?;
-        let generator = Generator::new(model, Buffers::from(&mut room.memory.0))?;
-        Ok(room.generator.write(generator))
+        let buffers = Buffers::from(&mut room.memory.0);
+        buffers.check(model.config().memory_bytes(model.precision()))?;
+        Ok(room.generator.write(Generator::lay_out(model, buffers)))
     }
 }

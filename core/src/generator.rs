@@ -73,9 +73,16 @@ impl<'a, 'm> Generator<'a, 'm> {
     /// # Errors
     /// [`Error::MemoryTooSmall`].
     pub fn new(model: Model<'a>, buffers: Buffers<'m>) -> Result<Self, Error> {
+        buffers.check(model.config().memory_bytes(model.precision()))?;
+        Ok(Self::lay_out(model, buffers))
+    }
+
+    /// As [`new`](Self::new), of buffers that are long enough.
+    #[inline(always)]
+    pub(crate) fn lay_out(model: Model<'a>, buffers: Buffers<'m>) -> Self {
         let begin = model.tokenizer().vocabulary().begin;
-        let (decoder, window) = Decoder::new(model, buffers)?;
-        Ok(Generator {
+        let (decoder, window) = Decoder::lay_out(model, buffers);
+        Generator {
             decoder,
             window: Window::new(window, begin),
             predicted: false,
@@ -87,7 +94,7 @@ impl<'a, 'm> Generator<'a, 'm> {
             tokens: 0,
             fingerprint: FINGERPRINT_START,
             ended: false,
-        })
+        }
     }
 
     /// The model.

@@ -46,10 +46,8 @@ pub trait Float:
     fn exp(x: Self) -> Self;
     /// Square root, correctly rounded.
     fn sqrt(x: Self) -> Self;
-    /// Sine of `x` radians; in f32 within 1e-6 for `|x|` up to 65,536.
-    fn sin(x: Self) -> Self;
-    /// Cosine of `x` radians; as the sine.
-    fn cos(x: Self) -> Self;
+    /// Sine and cosine of `x` radians; in f32 within 1e-6 for `|x|` up to 65,536.
+    fn sin_cos(x: Self) -> [Self; 2];
     /// `x` to the power of `y`; in f32 within 1.5e-7 of it, for `x` from 2^-31 to 2^31 and `|y|` up to 1, and clamped to
     /// that domain outside it.
     fn pow(x: Self, y: Self) -> Self;
@@ -81,11 +79,8 @@ impl Float for f32 {
     fn sqrt(x: f32) -> f32 {
         root::sqrt(x)
     }
-    fn sin(x: f32) -> f32 {
-        sin_cos(x)[0]
-    }
-    fn cos(x: f32) -> f32 {
-        sin_cos(x)[1]
+    fn sin_cos(x: f32) -> [f32; 2] {
+        sin_cos(x)
     }
     fn pow(x: f32, y: f32) -> f32 {
         pow_f32(x, y)
@@ -113,11 +108,8 @@ impl Float for f64 {
     fn sqrt(x: f64) -> f64 {
         libm::sqrt(x)
     }
-    fn sin(x: f64) -> f64 {
-        libm::sin(x)
-    }
-    fn cos(x: f64) -> f64 {
-        libm::cos(x)
+    fn sin_cos(x: f64) -> [f64; 2] {
+        [libm::sin(x), libm::cos(x)]
     }
     fn pow(x: f64, y: f64) -> f64 {
         libm::pow(x, y)

@@ -177,6 +177,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Whether the model has tokens for a character.
+    #[inline(never)]
     fn knows(&self, character: char) -> bool {
         match self.vocabulary().pieces {
             Pieces::Bytes => true,
@@ -514,6 +515,7 @@ enum Class {
 }
 
 impl Class {
+    #[inline(never)]
     fn of(byte: u8) -> Self {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'\'' | 128.. => Class::Letter,

@@ -51,11 +51,11 @@ impl Show for Speed {
     fn show(&self, out: &mut impl Put) {
         match self.clock {
             Clock::Instructions { per_tick } => {
-                let each = quotient(self.ticks.saturating_mul(per_tick.into()), self.count.into());
+                let each = quotient(self.ticks.wrapping_mul(per_tick.into()), self.count.into());
                 out.put(each).put(" instructions/token");
             }
             Clock::Time { hz } => {
-                let tenths = quotient((u64::from(self.count) * 10).saturating_mul(hz.into()), self.ticks);
+                let tenths = quotient((u64::from(self.count) * 10).wrapping_mul(hz.into()), self.ticks);
                 let (whole, tenth) = divide(tenths, 10);
                 out.put(whole).put(".").put(tenth).put(" tokens/s");
             }
@@ -73,9 +73,9 @@ impl Show for Duration {
     fn show(&self, out: &mut impl Put) {
         match self.clock {
             Clock::Instructions { per_tick } => {
-                out.put(self.ticks.saturating_mul(per_tick.into())).put(" instructions")
+                out.put(self.ticks.wrapping_mul(per_tick.into())).put(" instructions")
             }
-            Clock::Time { hz } => out.put(quotient(self.ticks.saturating_mul(1000), hz.into())).put(" ms"),
+            Clock::Time { hz } => out.put(quotient(self.ticks.wrapping_mul(1000), hz.into())).put(" ms"),
         };
     }
 }

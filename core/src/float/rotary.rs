@@ -16,8 +16,8 @@ pub fn rotations<F: Float>(rotations: &mut [F], position: usize, base: F) {
 
 /// The cosine and sine of the angle `position * frequency`.
 pub(crate) fn rotation<F: Float>(position: usize, frequency: F) -> [F; 2] {
-    let angle = F::from_count(position) * frequency;
-    [F::cos(angle), F::sin(angle)]
+    let [sin, cos] = F::sin_cos(F::from_count(position) * frequency);
+    [cos, sin]
 }
 
 /// Turns every head of `vector` `[heads, head]` by `rotations` `[head]`.

@@ -13,7 +13,7 @@ pub fn add_sinusoid<F: Float>(x: &mut [F], position: usize) {
 pub(crate) fn channel<F: Float>(i: usize, position: usize, width: usize) -> F {
     let exponent = -F::from_count(i / 2 * 2) / F::from_count(width);
     let angle = F::from_count(position) * F::pow(F::of(10_000.0), exponent);
-    if i.is_multiple_of(2) { F::sin(angle) } else { F::cos(angle) }
+    F::sin_cos(angle)[i % 2]
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@
 
 use super::quantize::quantize;
 use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
-use crate::slices::{first, first_mut, from, rows, rows_mut, split_mut};
+use crate::slices::{first, first_mut, from, part, part_mut, rows, rows_mut};
 use crate::{kernels, math};
 
 /// Query heads that one call of a kernel takes against the key head they share.
@@ -56,11 +56,17 @@ pub struct Scratch<'a> {
     pub scales: &'a mut [i32],
 }
 
-/// The units of the integer scales: `2^keys` for a key. A value's scale is multiplied by a probability of 15 bits and
-/// shifted right by 16, which leaves the sums in units of `2^(values + 1)`.
+/// The units of a layer's numbers.
 #[derive(Clone, Copy)]
-struct Exponents {
+struct Units {
+    /// Of the query's.
+    query: f32,
+    /// Scores of a query and key in units of 1 are multiplied by this: `log2(e) / sqrt(head)`.
+    to_log2: f32,
+    /// The integer scale of a key is in units of `2^keys`.
     keys: i32,
+    /// The integer scale of a value is multiplied by a probability of 15 bits and shifted right by 16, which leaves the
+    /// sums in units of `2^(values + 1)`.
     values: i32,
 }
 
@@ -75,25 +81,27 @@ pub fn attention(
     group: usize,
     scratch: &mut Scratch<'_>,
 ) -> f32 {
-    let exponents = align_scales(scratch.scales, past, head);
-    let (at_once, alone) = (HEADS_AT_ONCE * head, group % HEADS_AT_ONCE);
-    let groups = rows_mut(out, group * head).zip(rows(query, group * head));
-    for (kv_head, (out, query)) in groups.enumerate() {
-        let offset = kv_head * head;
-        let past = Past { keys: from(past.keys, offset), values: from(past.values, offset), ..past };
-        let together = (group - alone) * head;
-        let (out, last_out) = split_mut(out, together);
-        // A program for one model has only those of the two that the model uses.
-        if group >= HEADS_AT_ONCE {
-            for (out, query) in rows_mut(out, at_once).zip(rows(query, at_once)) {
-                heads::<HEADS_AT_ONCE>(out, query, query_scale, past, exponents, scratch);
-            }
+    let [keys, values] = align_scales(scratch.scales, past, head);
+    let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
+    let units = Units { query: query_scale, to_log2, keys, values };
+    let at_once = HEADS_AT_ONCE * head;
+    let (mut start, mut kv_start) = (0, 0);
+    // No division, which takes a chip long, and no branch to a number of heads that the model does not have.
+    while start < query.len() && group * head > 0 {
+        let past = Past { keys: from(past.keys, kv_start), values: from(past.values, kv_start), ..past };
+        for _ in 0..group / HEADS_AT_ONCE {
+            let (out, query) = (part_mut(out, start, at_once), part(query, start, at_once));
+            heads::<HEADS_AT_ONCE>(out, query, past, units, scratch);
+            start += at_once;
         }
-        if alone > 0 {
-            heads::<1>(last_out, from(query, together), query_scale, past, exponents, scratch);
+        if !group.is_multiple_of(HEADS_AT_ONCE) {
+            let (out, query) = (part_mut(out, start, head), part(query, start, head));
+            heads::<1>(out, query, past, units, scratch);
+            start += head;
         }
+        kv_start += head;
     }
-    power_of_two(exponents.values + 1)
+    power_of_two(units.values + 1)
 }
 
 /// Bits of a key's integer scale: with those of a product, `14 + log2 head`, and a sign, they fit 32. It has half a word.
@@ -105,20 +113,20 @@ const fn head_bits(head: usize) -> u32 {
     head.next_power_of_two().trailing_zeros()
 }
 
-/// Writes the scale of each position's key, and in the upper half of the value, as integers.
-fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> Exponents {
+/// Writes the scale of each position's key, and in the upper half of the value, as integers; returns the exponents of their
+/// units.
+fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> [i32; 2] {
     let key_shift = key_bits(head) - 8;
     let [keys, values] = kernels::align_scales(scales, past.key_scales, past.value_scales, [key_shift, 8]);
-    Exponents { keys: keys - 134 - key_shift as i32, values: values - 134 - 7 }
+    [keys - 134 - key_shift as i32, values - 134 - 7]
 }
 
 /// `N` heads that share a key head.
 fn heads<const N: usize>(
     out: &mut [i32],
     query: &[i32],
-    query_scale: f32,
     past: Past<'_>,
-    exponents: Exponents,
+    units: Units,
     scratch: &mut Scratch<'_>,
 ) {
     let head = query.len() / N;
@@ -126,10 +134,9 @@ fn heads<const N: usize>(
     let queries = first_mut(scratch.queries, N * head);
     let mut query_scales = [0.0; N];
     for ((scale, q), query) in query_scales.iter_mut().zip(rows_mut(queries, head)).zip(rows(query, head)) {
-        *scale = quantize(q, query) * query_scale;
+        *scale = quantize(q, query) * units.query;
     }
-    let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
-    let score_scale = ScoreScale::of(query_scales, to_log2, exponents.keys);
+    let score_scale = ScoreScale::of(query_scales, units.to_log2, units.keys);
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
     let scores = first_mut(scores, positions);
     let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, score_scale);

@@ -29,6 +29,7 @@ pub use digit_by_digit as sqrt;
 ///    `2 root + b` to compare with.
 /// 3. The last of 25 bits rounds the other 24; it can't be a tie, as no number of 24 bits has a root that ends in a 25th.
 #[cfg(any(target_arch = "arm", target_arch = "riscv32", test))]
+#[inline(never)]
 pub fn digit_by_digit(x: f32) -> f32 {
     const INFINITY: u32 = f32::INFINITY.to_bits();
     let bits = x.to_bits();
