@@ -90,6 +90,14 @@ static FREQUENCIES: [f32; CONTENTS.0.config.head_size() / 2] = {
     frequencies
 };
 
+/// Whether the model may be one with biases.
+pub(crate) const fn may_have_bias() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.bias;
+    #[cfg(not(one_model))]
+    true
+}
+
 /// The kind of the model's norms.
 #[inline(always)]
 pub(crate) const fn norm(_given: Norm) -> Norm {

@@ -150,6 +150,56 @@ pub fn sigmoid<F: Float>(x: F) -> F {
     F::ONE / (F::ONE + exp(-x))
 }
 
+/// An integer that orders as the float does, which a chip without an FPU compares faster. What is no number comes first:
+/// infinity is the largest integer, and what lies beyond it wraps.
+#[inline(always)]
+pub(crate) const fn ordered(x: f32) -> i32 {
+    const TO_THE_TOP: i32 = i32::MAX - f32::INFINITY.to_bits().cast_signed();
+    let bits = x.to_bits().cast_signed();
+    (bits ^ ((bits >> 31) & i32::MAX)).wrapping_add(TO_THE_TOP)
+}
+
+/// Limits `x`; what is no number stays.
+#[cfg(not(soft_float))]
+#[inline(always)]
+fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    x.clamp(low, high)
+}
+
+/// Limits `x`; what is no number stays. The first number, as [`ordered`], is minus infinity.
+#[cfg(soft_float)]
+#[inline(always)]
+fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    match ordered(x) {
+        above if above > ordered(high) => high,
+        below if below < ordered(low) && below >= ordered(f32::NEG_INFINITY) => low,
+        _ => x,
+    }
+}
+
+/// The whole part of a number below 2^32; 0 for what is below 0 or no number.
+#[cfg(not(soft_float))]
+#[inline(always)]
+pub(crate) fn truncated(x: f32) -> u32 {
+    x as u32
+}
+
+/// The whole part of a number below 2^32; 0 for what is below 0 or no number. `as u32` takes four calls of functions, three
+/// of them for what is larger.
+#[cfg(soft_float)]
+#[inline(always)]
+pub(crate) fn truncated(x: f32) -> u32 {
+    let bits = x.to_bits();
+    if bits >= f32::INFINITY.to_bits() {
+        return 0;
+    }
+    let mantissa = bits & 0x7f_ffff | 0x80_0000;
+    match (bits >> 23) as i32 - 150 {
+        up @ 0.. => mantissa << (up & 31),
+        down => mantissa >> (-down).min(31),
+    }
+}
+
 /// The larger of two; the second where either is not a number.
 #[inline(always)]
 pub fn max<F: Float>(a: F, b: F) -> F {
@@ -253,7 +303,7 @@ fn exp_f32(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     const P: [f32; 6] = [1.987_569_2e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
-    let x = x.clamp(-87.0, 88.0);
+    let x = clamp(x, -87.0, 88.0);
     let shifted = x * core::f32::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;

@@ -168,11 +168,15 @@ pub const ACTIVATION_STEPS: usize = 1024;
 /// Bits of a table's index behind the binary point: 1024 steps over -8 <= x < 8.
 pub const ACTIVATION_STEP_BITS: i32 = 6;
 
+/// Entries of a table that are stored. As `S(-x) = 1 - S(x)`, half of them would do, and where this is looked up in Rust on a
+/// small chip, the flash counts more than the five instructions that it takes.
+pub const STORED_STEPS: usize = if cfg!(chip = "v6m") { ACTIVATION_STEPS / 2 } else { ACTIVATION_STEPS };
+
 /// A function `S` that rises from 0 to 1, looked up for a vector of one scale.
 #[derive(Debug, Clone, Copy)]
 pub struct ActivationTable<'a> {
-    /// `2^15 S(x)`; `x = 0` lies at the middle.
-    pub table: &'a [u16; ACTIVATION_STEPS],
+    /// `2^15 S(x)`, the last [`STORED_STEPS`]; `x = 0` lies at the middle of all.
+    pub table: &'a [u16; STORED_STEPS],
     /// Steps of the table by which a value of 1 moves on, times 2^16: 0..=64,000, so that products fit 31 bits.
     pub steps: i32,
     /// Leaves at most 15 bits and a sign of a value.
@@ -185,7 +189,7 @@ impl<'a> ActivationTable<'a> {
     /// In steps: a value of 1 moves on by `scale * 2^STEP_BITS` entries. As `scale = mantissa * 2^(exponent - 141)`, that
     /// times 2^16 is `mantissa` shifted right by `141 - exponent - STEP_BITS - 16`. Up to 64,000, this is a shift left by
     /// one at most; a larger number would only move values that are small beside the largest of their vector.
-    pub fn new(table: &'a [u16; ACTIVATION_STEPS], scale: f32, shift: u32) -> Self {
+    pub fn new(table: &'a [u16; STORED_STEPS], scale: f32, shift: u32) -> Self {
         const STEPS_MAX: i32 = 64_000;
         let bits = scale.to_bits();
         let right = 141 - exponent(bits) - ACTIVATION_STEP_BITS - 16;
@@ -199,7 +203,24 @@ impl<'a> ActivationTable<'a> {
         let x = x >> self.shift;
         let step = (x * self.steps + ((ACTIVATION_STEPS as i32 / 2) << 16)) >> 16;
         let step = if step < 0 { 0 } else { min_u32(step as u32, ACTIVATION_STEPS as u32 - 1) };
-        (x * i32::from(self.table[step as usize])) >> 15
+        (x * self.entry(step)) >> 15
+    }
+
+    /// Entry `step` of the whole table.
+    #[cfg(not(chip = "v6m"))]
+    #[inline(always)]
+    fn entry(&self, step: u32) -> i32 {
+        self.table[step as usize].into()
+    }
+
+    /// Entry `step` of the whole table: below the middle, 1 minus that of the mirror image.
+    #[cfg(chip = "v6m")]
+    #[inline(always)]
+    fn entry(&self, step: u32) -> i32 {
+        let from_middle = step as i32 - STORED_STEPS as i32;
+        let mirrored = from_middle >> 31;
+        let entry = i32::from(self.table[(from_middle ^ mirrored) as usize % STORED_STEPS]);
+        (entry ^ mirrored) - mirrored + (mirrored & 1 << 15)
     }
 }
 

@@ -6,7 +6,8 @@ use heapless::BinaryHeap;
 use heapless::binary_heap::Max;
 use rand_core::Rng;
 
-use crate::{Error, math};
+use crate::Error;
+use crate::math::{self, ordered, truncated};
 
 /// The largest `top_k`: its heap lies on the stack, 4 bytes each.
 pub const TOP_K_MAX: usize = 256;
@@ -52,20 +53,25 @@ impl Sampling {
     /// # Errors
     /// [`Error::Number`] or [`Error::OutOfRange`].
     pub fn check(&self) -> Result<(), Error> {
-        if !(0.0..=100.0).contains(&self.temperature) {
+        if !within(self.temperature, -0.0, 100.0) {
             return Err(Error::Number { name: "temperature", rule: "from 0 to 100" });
         }
         if usize::from(self.top_k) > TOP_K_MAX {
             return Err(Error::Number { name: "top-k", rule: "from 0 to 256" });
         }
-        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+        if !within(self.top_p, f32::from_bits(1), 1.0) {
             return Err(Error::Number { name: "top-p", rule: "above 0 and at most 1" });
         }
-        if !(0.1..=10.0).contains(&self.repetition_penalty) {
+        if !within(self.repetition_penalty, 0.1, 10.0) {
             return Err(Error::Number { name: "penalty", rule: "from 0.1 to 10" });
         }
         Ok(())
     }
+}
+
+/// Whether `x` is a number from `low` to `high`.
+const fn within(x: f32, low: f32, high: f32) -> bool {
+    ordered(low) <= ordered(x) && ordered(x) <= ordered(high)
 }
 
 /// Chooses a token from `logits` `[vocab]`, which it overwrites; `recent` are the tokens so far, the newest last. `None` if
@@ -73,13 +79,13 @@ impl Sampling {
 pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut impl Rng) -> Option<u16> {
     penalize(logits, recent, sampling.repetition_penalty);
     let likeliest = argmax(logits);
-    let largest = logits.get(usize::from(likeliest)).copied().filter(|&logit| logit != f32::NEG_INFINITY)?;
-    if sampling.temperature == 0.0 {
+    let largest = logits.get(usize::from(likeliest)).copied().filter(|&logit| ordered(logit) != ordered(f32::NEG_INFINITY))?;
+    if ordered(sampling.temperature) <= ordered(0.0) {
         return Some(likeliest);
     }
     let threshold = top_k_threshold(logits, sampling.top_k.into());
     let mut total = to_weights(logits, threshold, largest, sampling.temperature);
-    if sampling.top_p < 1.0 {
+    if ordered(sampling.top_p) < ordered(1.0) {
         total = keep_top_p(logits, total, sampling.top_p);
     }
     draw(logits, total, rng).or(Some(likeliest))
@@ -98,7 +104,7 @@ pub fn argmax(logits: &[f32]) -> u16 {
 }
 
 fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
-    if penalty == 1.0 {
+    if ordered(penalty) == ordered(1.0) {
         return;
     }
     let (_, recent) =
@@ -106,7 +112,7 @@ fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
     for (i, &token) in recent.iter().enumerate() {
         let first_time = !recent.iter().take(i).any(|&before| before == token);
         if let Some(logit) = logits.get_mut(usize::from(token)).filter(|_| first_time) {
-            *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+            *logit = if ordered(*logit) > ordered(0.0) { *logit / penalty } else { *logit * penalty };
         }
     }
 }
@@ -132,15 +138,6 @@ fn top_k_threshold(logits: &[f32], k: usize) -> i32 {
     heap.peek().map_or(i32::MIN, |&Reverse(key)| key)
 }
 
-/// An integer that orders as the float does, which a chip without an FPU compares faster. What is no number comes first:
-/// infinity is the largest integer, and what lies beyond it wraps.
-#[inline(always)]
-fn ordered(x: f32) -> i32 {
-    const TO_THE_TOP: i32 = i32::MAX - f32::INFINITY.to_bits().cast_signed();
-    let bits = x.to_bits().cast_signed();
-    (bits ^ ((bits >> 31) & i32::MAX)).wrapping_add(TO_THE_TOP)
-}
-
 /// Weights are whole numbers up to this, so that their sums have no order. They lie in the logits' place as they are,
 /// not as floats.
 const WEIGHT_ONE: f32 = 65_536.0;
@@ -150,7 +147,7 @@ fn to_weights(logits: &mut [f32], threshold: i32, largest: f32, temperature: f32
     let mut total = 0;
     for logit in logits {
         let weight = if ordered(*logit) >= threshold {
-            (math::exp((*logit - largest) / temperature) * WEIGHT_ONE + 0.5) as u32
+            truncated(math::exp((*logit - largest) / temperature) * WEIGHT_ONE + 0.5)
         } else {
             0
         };
@@ -163,7 +160,7 @@ fn to_weights(logits: &mut [f32], threshold: i32, largest: f32, temperature: f32
 /// Zeroes all but the fewest largest weights that make up `top_p` of `total` (equal ones together); returns their sum.
 fn keep_top_p(weights: &mut [f32], total: u32, top_p: f32) -> u32 {
     let sum_from = |least: u32| -> u32 { weights.iter().map(|w| w.to_bits()).filter(|&w| w >= least).sum() };
-    let enough = (total as f32 * top_p) as u32;
+    let enough = truncated(total as f32 * top_p);
     // The largest `least` whose sum is still enough: bit by bit from the top.
     let mut least = 0;
     for bit in (0..=16).rev() {

@@ -12,23 +12,26 @@ use crate::config::{Activation, Mlp};
 use crate::float::activation::{GELU_CUBIC, GELU_SCALE};
 use crate::kernels;
 use crate::numbers::{
-    ACTIVATION_STEP_BITS, ACTIVATION_STEPS as STEPS, ActivationTable, excess_bits, power_of_two,
+    ACTIVATION_STEP_BITS, ACTIVATION_STEPS as STEPS, ActivationTable, STORED_STEPS, excess_bits, power_of_two,
 };
 use crate::slices::split_mut;
 
-/// `round(2^15 S((i - 511.5) / 64))`.
-type Table = [u16; STEPS];
+/// `round(2^15 S((i - 511.5) / 64))`, those of the last `i`.
+type Table = [u16; STORED_STEPS];
 static SILU: Table = table(1.0, 0.0);
 static GELU: Table = table(2.0 * GELU_SCALE, GELU_CUBIC);
 
 const fn table(scale: f64, cubic: f64) -> Table {
-    let mut table = [0; STEPS];
+    let mut table = [0; STORED_STEPS];
     let mut i = 0;
     while i < STEPS / 2 {
         let x = (i as f64 + 0.5) / (1 << ACTIVATION_STEP_BITS) as f64;
         let logistic = 1.0 / (1.0 + exp_of_minus(scale * (x + cubic * x * x * x)));
-        table[STEPS / 2 + i] = (32_768.0 * logistic + 0.5) as u16;
-        table[STEPS / 2 - 1 - i] = 32_768 - table[STEPS / 2 + i];
+        let entry = (32_768.0 * logistic + 0.5) as u16;
+        table[STORED_STEPS - STEPS / 2 + i] = entry;
+        if STORED_STEPS == STEPS {
+            table[STEPS / 2 - 1 - i] = 32_768 - entry;
+        }
         i += 1;
     }
     table

@@ -14,7 +14,7 @@
 use crate::config::Norm;
 use crate::numbers::{excess_bits, power_of_two};
 use crate::slices::copy;
-use crate::{kernels, math};
+use crate::{kernels, known, math};
 
 /// A vector, and what its numbers count.
 #[derive(Clone, Copy)]
@@ -50,7 +50,9 @@ pub fn norm(out: &mut [i32], x: Scaled<'_>, kind: Norm, gain: &[f32], bias: &[f3
     let squares = kernels::gain(out, gain_cut, gain, largest);
     let mean_square = squares as f32 / out.len() as f32 * scale * scale;
     let scale = scale / math::sqrt(mean_square + epsilon) * power_of_two(largest - 141);
-    kernels::add_f32(out, bias, scale);
+    if known::may_have_bias() {
+        kernels::add_f32(out, bias, scale);
+    }
     scale
 }
 

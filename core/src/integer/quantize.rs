@@ -4,6 +4,7 @@
 //! [`Quantizer`] shows the steps. Nothing here has a twin in f32, where vectors stay as they are.
 
 use crate::kernels;
+use crate::math::{ordered, truncated};
 use crate::numbers::{Quantizer, excess_bits};
 use crate::packing::Format;
 
@@ -39,8 +40,8 @@ pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
     let exact = quantizer.factor() * scale;
     let rounded = round_up_bf16(exact);
     let ratio = exact / f32::from_bits(u32::from(rounded) << 16);
-    if ratio < 1.0 {
-        quantizer.reciprocal = (quantizer.reciprocal as f32 * ratio) as i32;
+    if ordered(ratio) < ordered(1.0) {
+        quantizer.reciprocal = truncated(quantizer.reciprocal as f32 * ratio) as i32;
     }
     kernels::quantize_to(q, v, quantizer);
     rounded

@@ -249,7 +249,9 @@ impl Hidden<'_> {
     fn product(&mut self, linear: Linear<'_>, input: &Input<'_>) {
         let values = first_mut(self.values, linear.matrix.rows());
         self.scale = linear.matrix.matvec(values, input.prepared) * input.scale;
-        kernels::add_f32(values, linear.bias, self.scale);
+        if known::may_have_bias() {
+            kernels::add_f32(values, linear.bias, self.scale);
+        }
     }
 }
 

@@ -32,9 +32,11 @@ pub use digit_by_digit as sqrt;
 #[inline(never)]
 pub fn digit_by_digit(x: f32) -> f32 {
     const INFINITY: u32 = f32::INFINITY.to_bits();
+    const MINUS_ZERO: u32 = 1 << 31;
     let bits = x.to_bits();
-    if bits >= INFINITY || bits == 0 {
-        return if x >= 0.0 { x } else { f32::NAN };
+    if bits.wrapping_sub(1) >= INFINITY - 1 {
+        let has_no_root = bits > INFINITY && bits != MINUS_ZERO;
+        return if has_no_root { f32::NAN } else { x };
     }
     // A subnormal number has less than 24 bits, and is moved up to them.
     let up = (bits.leading_zeros() as i32 - 8).max(0);

@@ -82,3 +82,29 @@ global_asm!(
     "4:  mov   r0, r12",
     "    pop   {{r4, pc}}",
 );
+
+// ARMv6-M has no division. (RTABI, "Integer-only functions".) Quotient and remainder of r0 by r1, a bit at a time, as on paper.
+#[cfg(feature = "mps2-an385-m0")]
+global_asm!(
+    ".syntax unified",
+    ".section .text.division, \"ax\"",
+    ".thumb",
+    ".global __aeabi_uidiv, __aeabi_uidivmod",
+    ".thumb_func",
+    "__aeabi_uidiv:",
+    ".thumb_func",
+    "__aeabi_uidivmod:",
+    "    movs  r2, #0",
+    "    movs  r3, #32",
+    "1:  adds  r0, r0, r0",
+    "    adcs  r2, r2",
+    "    bcs   2f",
+    "    cmp   r2, r1",
+    "    blo   3f",
+    "2:  subs  r2, r2, r1",
+    "    adds  r0, #1",
+    "3:  subs  r3, #1",
+    "    bne   1b",
+    "    movs  r1, r2",
+    "    bx    lr",
+);
