@@ -77,12 +77,12 @@ pub const fn placed(file: &'static [u8]) -> &'static [u8] {
 #[cfg(one_model)]
 pub const fn placed(file: &'static [u8]) -> &'static [u8] {
     let only: &[u8] = &crate::known::FILE.0;
-    let mut same = file.len() == only.len();
-    let mut i = 0;
-    while same && i < file.len() {
-        same = file[i] == only[i];
-        i += 1;
-    }
+    // Both files have been checked against their checksums, which are their last bytes.
+    let same = file.len() == only.len()
+        && match (file.last_chunk::<4>(), only.last_chunk::<4>()) {
+            (Some(a), Some(b)) => u32::from_le_bytes(*a) == u32::from_le_bytes(*b),
+            _ => false,
+        };
     assert!(same, "PIPSQUEAK_MODEL names one model, and include_model! another; name the same, or unset it");
     only
 }

@@ -8,7 +8,7 @@
 //! 3. **None of it can panic.** Should a length be wrong in spite of 1, what lies beyond the end is left out. The compiler,
 //!    which knows nothing of 1, so sees nothing to panic about, and the linker finds no use of the panics' code and text.
 
-use core::slice::{ChunksExact, ChunksExactMut};
+use core::{iter, mem};
 
 /// The first `length` values.
 #[inline(always)]
@@ -53,16 +53,27 @@ pub(crate) fn split_mut<T>(values: &mut [T], at: usize) -> (&mut [T], &mut [T]) 
     values.split_at_mut_checked(at).unwrap_or_default()
 }
 
-/// The rows of `[_, length]`; a length of 0 counts as 1.
+/// The rows of `[_, length]`; a length of 0 counts as 1. As `chunks_exact`, without its division, which a small chip has no
+/// instruction for.
 #[inline(always)]
-pub(crate) fn rows<T>(values: &[T], length: usize) -> ChunksExact<'_, T> {
-    values.chunks_exact(length.max(1))
+pub(crate) fn rows<T>(values: &[T], length: usize) -> impl Iterator<Item = &[T]> {
+    let (mut rest, length) = (values, length.max(1));
+    iter::from_fn(move || {
+        let (row, after) = rest.split_at_checked(length)?;
+        rest = after;
+        Some(row)
+    })
 }
 
-/// The rows of `[_, length]`; a length of 0 counts as 1.
+/// As [`rows`].
 #[inline(always)]
-pub(crate) fn rows_mut<T>(values: &mut [T], length: usize) -> ChunksExactMut<'_, T> {
-    values.chunks_exact_mut(length.max(1))
+pub(crate) fn rows_mut<T>(values: &mut [T], length: usize) -> impl Iterator<Item = &mut [T]> {
+    let (mut rest, length) = (values, length.max(1));
+    iter::from_fn(move || {
+        let (row, after) = mem::take(&mut rest).split_at_mut_checked(length)?;
+        rest = after;
+        Some(row)
+    })
 }
 
 /// Copies as many values as both have.
