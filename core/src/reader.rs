@@ -366,13 +366,52 @@ mod tests {
         assert_eq!(memory_bytes(&other), Err(Error::UNREADABLE), "there are four formats");
     }
 
+    const TINY_FILE: &[u8] = include_bytes!("../models/tiny.pip");
+
     #[test]
-    fn a_whole_file_has_its_checksum() {
-        let mut file = bytes(&TINY, Precision::Int8);
-        let checksum = file::checksum(&file);
-        file.extend(checksum.to_le_bytes());
-        assert!(whole(&file).is_ok());
-        file[20] ^= 1;
-        assert!(whole(&file).is_err());
+    fn a_whole_file_is_what_serde_reads() {
+        let (expected, checksum) = postcard::take_from_bytes::<File<'_>>(TINY_FILE).unwrap();
+        assert_eq!(checksum.len(), 4);
+        let mut longer = TINY_FILE.to_vec();
+        longer.extend([0xff; 5]);
+        for file in [TINY_FILE, &longer] {
+            let (contents, length) = whole(file).unwrap();
+            assert_eq!(length, TINY_FILE.len(), "flash goes on behind a file");
+            assert_eq!(contents, expected);
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_early_or_has_another_bit_is_refused() {
+        for length in (0..TINY_FILE.len()).step_by(331) {
+            assert!(whole(&TINY_FILE[..length]).is_err(), "{length}");
+        }
+        let mut other = TINY_FILE.to_vec();
+        for place in (0..TINY_FILE.len()).step_by(331) {
+            other[place] ^= 1 << (place % 8);
+            assert!(whole(&other).is_err(), "{place}");
+            other[place] = TINY_FILE[place];
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused() {
+        // 65,538 as a version, whose lower half is 2.
+        let mut other = bytes(&TINY, Precision::Int8);
+        other.splice(4..5, [0x82, 0x80, 0x04]);
+        assert_eq!(memory_bytes(&other), Err(Error::NotAModel));
+        for (bytes, max, expected) in [
+            (&[0x7f][..], 127, Some(127)),
+            (&[0x80, 0x01], 127, None),
+            (&[0xff, 0xff, 0x03], u16::MAX.into(), Some(65_535)),
+            (&[0xff; 9], u64::MAX, None),
+            (&[255, 255, 255, 255, 255, 255, 255, 255, 255, 1], u64::MAX, Some(u64::MAX)),
+            (&[255, 255, 255, 255, 255, 255, 255, 255, 255, 2], u64::MAX, None),
+            (&[128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 0], u64::MAX, None),
+        ] {
+            let mut reader = Reader::new(bytes);
+            let number = reader.number(max);
+            assert_eq!(reader.wrong.is_none().then_some(number), expected, "{bytes:?}");
+        }
     }
 }

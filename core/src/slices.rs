@@ -96,7 +96,7 @@ mod tests {
         assert!(from(&values, 4).is_empty());
         assert_eq!((from(&values, 1), split(&values, 1)), (&[2, 3][..], (&[1][..], &[2, 3][..])));
         assert_eq!(split_mut(&mut values, 1), (&mut [1][..], &mut [2, 3][..]));
-        assert_eq!((rows(&values, 2).len(), rows_mut(&mut values, 0).len()), (1, 3));
+        assert_eq!((rows(&values, 2).count(), rows_mut(&mut values, 0).count()), (1, 3));
         copy(&mut values, &[7, 8, 9, 10]);
         assert_eq!(values, [7, 8, 9]);
     }
