@@ -39,13 +39,16 @@ pub struct Aligned<T: ?Sized>(pub T);
 
 const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 
+/// CRC-32/ISO-HDLC, as in zip and PNG.
+#[doc(hidden)]
+pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
 /// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
 ///
 /// ```
 /// assert_eq!(pipsqueak::internal::file::checksum(b"123456789"), 0xcbf4_3926);
 /// ```
 pub const fn checksum(bytes: &[u8]) -> u32 {
-    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     CRC.checksum(bytes)
 }
 

@@ -320,6 +320,7 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// Chooses a token by the logits and appends it; `None` ends the text.
+    // Once in the program.
     #[inline(never)]
     fn choose_token(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
         filter(self.logits_to_choose_by());
@@ -360,6 +361,8 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// The text that a new token completes.
+    // Not inlined, so that its frame is gone when the next token is computed.
+    #[inline(never)]
     fn write(&mut self, token: u16) -> &str {
         let bytes = self.model().tokenizer().decode(token);
         self.piece.clear();

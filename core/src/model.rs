@@ -57,7 +57,11 @@ impl<'a> Model<'a> {
     #[cfg(one_model)]
     pub fn load(file: &'a [u8]) -> Result<Model<'a>, Error> {
         let is_only = file.as_ptr() == known::FILE.0.as_ptr();
-        if is_only { Ok(Model { tokenizer: Tokenizer::ONLY, contents: PhantomData }) } else { Err(Error::AnotherModel) }
+        if is_only {
+            Ok(Model { tokenizer: Tokenizer::ONLY, contents: PhantomData })
+        } else {
+            Err(Error::AnotherModel)
+        }
     }
 
     /// The file's contents, and its length in bytes.

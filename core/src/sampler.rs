@@ -79,7 +79,10 @@ const fn within(x: f32, low: f32, high: f32) -> bool {
 pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut impl Rng) -> Option<u16> {
     penalize(logits, recent, sampling.repetition_penalty);
     let likeliest = argmax(logits);
-    let largest = logits.get(usize::from(likeliest)).copied().filter(|&logit| ordered(logit) != ordered(f32::NEG_INFINITY))?;
+    let largest = logits
+        .get(usize::from(likeliest))
+        .copied()
+        .filter(|&logit| ordered(logit) != ordered(f32::NEG_INFINITY))?;
     if ordered(sampling.temperature) <= ordered(0.0) {
         return Some(likeliest);
     }

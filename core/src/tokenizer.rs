@@ -300,7 +300,8 @@ const BAD_PIECE: Error =
 const fn checked(vocabulary: Vocabulary<'_>, vocab: usize) -> Result<(Vocabulary<'_>, usize), Error> {
     let (atoms, pairs) = (count_atoms(&vocabulary.pieces), pairs(&vocabulary.pieces));
     let pieces = atoms + pairs.len();
-    let specials_fit = special_fits(vocabulary.begin, pieces, vocab) && special_fits(vocabulary.end, pieces, vocab);
+    let specials_fit =
+        special_fits(vocabulary.begin, pieces, vocab) && special_fits(vocabulary.end, pieces, vocab);
     if pieces == 0 || pieces > vocab || !specials_fit {
         return Err(Error::Damaged("its vocabulary does not fit the shape"));
     }

@@ -142,7 +142,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     fn self_test(&mut self) -> Result<(), S::Error> {
         match self.source.self_test() {
             Ok(()) => self.console.put("ok\n").send(),
-            Err(difference) => self.console.put("Not ok: ").put(difference).put(".\n").send(),
+            Err(difference) => print_difference(&mut self.console, difference),
         }
     }
 
@@ -207,6 +207,12 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     fn print_no_text(&mut self) -> Result<(), S::Error> {
         self.console.put("That line is not UTF-8 text; set the terminal to UTF-8 and type it again.\n").send()
     }
+}
+
+// Not inlined: its frame would lie under the whole test.
+#[inline(never)]
+fn print_difference<S: Serial>(console: &mut Console<S>, difference: impl Show) -> Result<(), S::Error> {
+    console.put("Not ok: ").put(difference).put(".\n").send()
 }
 
 /// Stands in for a session where there is no model: answers every line with the reason, so that nothing hangs.

@@ -8,7 +8,7 @@ use rand_core::Rng;
 use super::{cast, portable, prepared_len};
 use crate::kernels;
 use crate::numbers::{
-    ACTIVATION_STEPS, ActivationTable, Alignment, Quantizer, ScoreScale, max_u32, min_u32, scale_row,
+    ActivationTable, Alignment, Quantizer, STORED_STEPS, ScoreScale, max_u32, min_u32, scale_row,
 };
 use crate::packing::{Format, Packed, ROWS};
 use crate::random::SplitMix64;
@@ -289,9 +289,9 @@ fn added(
 }
 
 /// Any table will do, as long as no two entries are the same.
-static TABLE: [u16; ACTIVATION_STEPS] = {
-    let (mut table, mut i) = ([0; ACTIVATION_STEPS], 0);
-    while i < ACTIVATION_STEPS {
+static TABLE: [u16; STORED_STEPS] = {
+    let (mut table, mut i) = ([0; STORED_STEPS], 0);
+    while i < STORED_STEPS {
         table[i] = 32 * i as u16 + 7;
         i += 1;
     }

@@ -71,7 +71,10 @@ mod tests {
         for bits in some.chain(ends.map(f32::to_bits)) {
             let x = f32::from_bits(bits);
             let (ours, theirs) = (digit_by_digit(x), libm::sqrtf(x));
-            assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(), "{x:e}: {ours} {theirs}");
+            assert!(
+                ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(),
+                "{x:e}: {ours} {theirs}"
+            );
         }
     }
 }
