@@ -81,17 +81,28 @@ pub(super) fn quantize_int8(
 }
 
 /// See [`portable::matvec`](super::portable::matvec).
+#[inline(always)]
 pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    match matrix.format {
+        Format::Int8 => each_group(out, matrix, prepared, int8_rows),
+        Format::Int4 => each_group(out, matrix, prepared, |group, x| pair_rows::<4>(group, x, INT4_SIGNS)),
+        Format::Ternary => each_group(out, matrix, prepared, |group, x| pair_rows::<8>(group, x, 0)),
+    }
+}
+
+/// `sums` computes four rows' sums. Not inlined, as the chip's registers are just enough for the loop inside.
+#[inline(never)]
+fn each_group(
+    out: &mut [i32],
+    matrix: Packed<'_>,
+    prepared: &[i32],
+    sums: impl Fn(&[u32], &[i32]) -> [i32; ROWS],
+) {
     let Some((&offset, factors)) = prepared.split_first() else { return };
     let sum_shift = matrix.sum_shift();
     let groups = rows(matrix.words, matrix.words_of_row * ROWS);
     for ((out, scales), group) in out.chunks_mut(ROWS).zip(matrix.scales.chunks(ROWS)).zip(groups) {
-        let sums = match matrix.format {
-            Format::Int8 => int8_rows(group, factors),
-            Format::Int4 => pair_rows::<4>(group, factors, INT4_SIGNS),
-            Format::Ternary => pair_rows::<8>(group, factors, 0),
-        };
-        for ((out, sum), &scale) in out.iter_mut().zip(sums).zip(scales) {
+        for ((out, sum), &scale) in out.iter_mut().zip(sums(group, factors)).zip(scales) {
             *out = scale_row(sum - offset, sum_shift, scale);
         }
     }
