@@ -320,10 +320,14 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// Chooses a token by the logits and appends it; `None` ends the text.
-    // Once in the program.
-    #[inline(never)]
     fn choose_token(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
         filter(self.logits_to_choose_by());
+        self.take_token()
+    }
+
+    // Not inlined, and not generic, so that it is in the program once; as what it calls.
+    #[inline(never)]
+    fn take_token(&mut self) -> Option<u16> {
         self.predicted = false;
         let Generator { decoder, window, sampling, random, .. } = self;
         let token = sampler::sample(decoder.logits(), window.tokens(), sampling, random);
@@ -336,6 +340,7 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// The logits, with their hash in the fingerprint.
+    #[inline(never)]
     pub(crate) fn logits_to_choose_by(&mut self) -> &mut [f32] {
         self.predict();
         let logits = self.decoder.logits();
