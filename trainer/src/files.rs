@@ -125,6 +125,12 @@ impl Files {
             let Named { option, path } = output;
             let problem = || format!("cannot write {}", path.display());
             let special = special(path).with_context(problem)?.is_some();
+            // Stories alone can be printed: nothing else is.
+            ensure!(
+                matches!(kind, Some(Kind::Stories { .. })) || !is_standard_output(path),
+                "{}: the report is printed there; name another file with {option}",
+                problem()
+            );
             for other in self.inputs.iter().filter(|_| !special) {
                 ensure!(
                     !same(path, &other.path),
@@ -197,8 +203,13 @@ impl Identity {
 /// # Errors
 /// A folder, or something else that is not to be written to.
 fn special(path: &Path) -> Result<Option<Metadata>> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
-    ensure!(!metadata.is_dir(), "it is a folder; name a file");
+    let folder = "it is a folder; name a file";
+    let Ok(metadata) = fs::metadata(path) else {
+        let ends_as_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+        ensure!(!ends_as_folder, folder);
+        return Ok(None);
+    };
+    ensure!(!metadata.is_dir(), folder);
     if metadata.is_file() {
         return Ok(None);
     }
@@ -209,6 +220,17 @@ fn special(path: &Path) -> Result<Option<Metadata>> {
         ensure!(kind.is_fifo() || kind.is_char_device(), "it is a disk or a socket; name a file");
     }
     Ok(Some(metadata))
+}
+
+/// Whether `path` leads to the file or pipe that this program prints to.
+fn is_standard_output(path: &Path) -> bool {
+    let output = Path::new("/dev/stdout");
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(output) {
+        use std::os::unix::fs::FileTypeExt;
+        return (metadata.is_file() || metadata.file_type().is_fifo()) && same(path, output);
+    }
+    path == output
 }
 
 /// Whether `path` is a pipe or a terminal, beside which nothing else should be written.

@@ -53,7 +53,14 @@ fn out_of_range(error: &clap::Error) -> Option<String> {
     let option = error.get(ContextKind::InvalidArg)?.to_string();
     let value = error.get(ContextKind::InvalidValue)?;
     let name = option.split([' ', '=']).next().unwrap_or(&option);
-    Some(format!("{name} is {value}; {rule}"))
+    Some(format!("{name} is {}; {rule}", shortened(&value.to_string())))
+}
+
+/// The beginning of a value's first line, if it is long or has several.
+fn shortened(value: &str) -> String {
+    const SHOWN_MAX: usize = 60;
+    let shown: String = value.chars().take(SHOWN_MAX).take_while(|c| !c.is_control()).collect();
+    if shown.len() < value.len() { shown + "…" } else { shown }
 }
 
 /// Whether the program that reads the output, such as `head`, has stopped reading.
