@@ -3,7 +3,9 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use common::{fail, folder, names, pipsqueak, program, succeed};
@@ -919,6 +921,7 @@ fn a_full_disk_leaves_nothing_behind() {
 }
 
 /// A run long enough to be caught in the middle.
+#[cfg(unix)]
 const LONGER: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 600 --batch 4 --vocab 100";
 
 /// Starts a training, ends it with a signal once its checkpoint exists and `milliseconds` more have passed.

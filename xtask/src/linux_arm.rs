@@ -18,7 +18,7 @@ const EMULATOR: &str = "qemu-aarch64";
 const PACKAGES: [&str; 3] = ["qemu-user", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
 
 /// Runs the tests, and installs what they need. Where that can't be had, says so and goes on.
-pub fn test(consent: Consent) -> Result<()> {
+pub(crate) fn test(consent: Consent) -> Result<()> {
     if let Some(reason) = reason_not_to(std::env::consts::ARCH, std::env::consts::OS, Manager::find()) {
         eprintln!("The core is not tested on an emulated 64-bit Arm: {reason}.");
         return Ok(());
