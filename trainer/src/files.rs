@@ -125,6 +125,12 @@ impl Files {
             let Named { option, path } = output;
             let problem = || format!("cannot write {}", path.display());
             let special = special(path).with_context(problem)?.is_some();
+            // Stories alone can be printed: nothing else is.
+            ensure!(
+                matches!(kind, Some(Kind::Stories { .. })) || !is_standard_output(path),
+                "{}: the report is printed there; name another file with {option}",
+                problem()
+            );
             for other in self.inputs.iter().filter(|_| !special) {
                 ensure!(
                     !same(path, &other.path),
@@ -197,8 +203,14 @@ impl Identity {
 /// # Errors
 /// A folder, or something else that is not to be written to.
 fn special(path: &Path) -> Result<Option<Metadata>> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
-    ensure!(!metadata.is_dir(), "it is a folder; name a file");
+    ensure!(!(cfg!(windows) && is_windows_device(path)), "it is a device of Windows; name a file");
+    let folder = "it is a folder; name a file";
+    let Ok(metadata) = fs::metadata(path) else {
+        let ends_as_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+        ensure!(!ends_as_folder, folder);
+        return Ok(None);
+    };
+    ensure!(!metadata.is_dir(), folder);
     if metadata.is_file() {
         return Ok(None);
     }
@@ -209,6 +221,26 @@ fn special(path: &Path) -> Result<Option<Metadata>> {
         ensure!(kind.is_fifo() || kind.is_char_device(), "it is a disk or a socket; name a file");
     }
     Ok(Some(metadata))
+}
+
+/// Whether Windows takes the name for a device: `NUL`, `con.txt`.
+fn is_windows_device(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_uppercase();
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    let port = ["COM", "LPT"].iter().find_map(|kind| stem.strip_prefix(kind));
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&stem)
+        || port.is_some_and(|number| number.len() == 1 && number.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether `path` leads to the file or pipe that this program prints to.
+fn is_standard_output(path: &Path) -> bool {
+    let output = Path::new("/dev/stdout");
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(output) {
+        use std::os::unix::fs::FileTypeExt;
+        return (metadata.is_file() || metadata.file_type().is_fifo()) && same(path, output);
+    }
+    path == output
 }
 
 /// Whether `path` is a pipe or a terminal, beside which nothing else should be written.
@@ -261,6 +293,46 @@ pub fn write(
         Ok(())
     };
     save().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes what was meant for `path` to the current folder, or to the one for temporary files. No file is replaced: where the
+/// name is taken, a number is added. Returns where it is, unless neither folder takes it.
+pub fn write_elsewhere(
+    path: &Path,
+    write: impl Fn(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Option<PathBuf> {
+    let folders = [PathBuf::new(), std::env::temp_dir()];
+    folders.into_iter().find_map(|elsewhere| {
+        let mut temporary = temporary_file(folder(&elsewhere.join("any"))).ok()?;
+        fill(temporary.as_file(), &write).and_then(|()| temporary.as_file().sync_all()).ok()?;
+        for number in 1..=NUMBER_MAX {
+            let place = elsewhere.join(numbered(path, number)?);
+            match temporary.persist_noclobber(&place) {
+                Ok(_) => return Some(place),
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => temporary = error.file,
+                Err(_) => return None,
+            }
+        }
+        None
+    })
+}
+
+/// The most files of one name in a folder.
+const NUMBER_MAX: u32 = 999;
+
+/// The file's name, from the second on with a number: `m.pip`, `m-2.pip`.
+fn numbered(path: &Path, number: u32) -> Option<PathBuf> {
+    let name = Path::new(path.file_name()?);
+    if number == 1 {
+        return Some(name.into());
+    }
+    let mut numbered = name.file_stem()?.to_os_string();
+    numbered.push(format!("-{number}"));
+    if let Some(extension) = name.extension() {
+        numbered.push(".");
+        numbered.push(extension);
+    }
+    Some(numbered.into())
 }
 
 /// Why a file in `folder` can't be written, and what helps.
@@ -410,6 +482,32 @@ mod tests {
         files.writes("--out", &at("m.pip"), Kind::Model);
         files.writes("--plot", &at("../").join(folder.path().file_name().unwrap()).join("m.pip"), Kind::Plot);
         assert!(refusal(&files).contains("--plot would write over"), "{}", refusal(&files));
+    }
+
+    #[test]
+    fn windows_has_devices_in_every_folder() {
+        for device in ["NUL", "notes/nul", "Con.pip", "com1", "LPT9.txt", "aux .pip"] {
+            assert!(is_windows_device(Path::new(device)), "{device}");
+        }
+        for file in ["null.pip", "icon.pip", "com.pip", "com10", "notes/NUL/m.pip", "m.nul"] {
+            assert!(!is_windows_device(Path::new(file)), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_elsewhere_replaces_nothing() {
+        let name = |number| numbered(Path::new("sub/my.notes.pip"), number).unwrap();
+        assert_eq!([name(1), name(2)], [PathBuf::from("my.notes.pip"), PathBuf::from("my.notes-2.pip")]);
+        assert_eq!(numbered(Path::new("sub/notes"), 3), Some("notes-3".into()));
+        let missing = std::env::temp_dir().join(format!("pipsqueak-{}.pip", std::process::id()));
+        assert!(write_elsewhere(&missing, |_| Err(io::Error::other("no room"))).is_none());
+        // In the folder of the tests.
+        let [first, second] = [(); 2].map(|()| write_elsewhere(&missing, text).unwrap());
+        assert!(
+            first != second && [&first, &second].iter().all(|path| fs::read(path).unwrap() == b"PIPSqueak")
+        );
+        fs::remove_file(first).unwrap();
+        fs::remove_file(second).unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `pipsqueak`: trains small language models for microcontrollers, and runs them with the board's arithmetic.
 
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -32,13 +33,22 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => match out_of_range(&error) {
             Some(sentence) => return fail(&sentence),
-            None => error.exit(),
+            None => return show(&error),
         },
     };
     match arguments.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}")),
+    }
+}
+
+/// Prints the help or the version that was asked for, or what is wrong with the options.
+fn show(message: &clap::Error) -> ExitCode {
+    let shown = message.print().and_then(|()| std::io::stdout().flush());
+    match shown {
+        Err(error) if !message.use_stderr() => fail(&format!("cannot write to the standard output: {error}")),
+        _ => ExitCode::from(message.exit_code() as u8),
     }
 }
 
@@ -53,7 +63,14 @@ fn out_of_range(error: &clap::Error) -> Option<String> {
     let option = error.get(ContextKind::InvalidArg)?.to_string();
     let value = error.get(ContextKind::InvalidValue)?;
     let name = option.split([' ', '=']).next().unwrap_or(&option);
-    Some(format!("{name} is {value}; {rule}"))
+    Some(format!("{name} is {}; {rule}", shortened(&value.to_string())))
+}
+
+/// The beginning of a value's first line, if it is long or has several.
+fn shortened(value: &str) -> String {
+    const SHOWN_MAX: usize = 60;
+    let shown: String = value.chars().take(SHOWN_MAX).take_while(|c| !c.is_control()).collect();
+    if shown.len() < value.len() { shown + "…" } else { shown }
 }
 
 /// Whether the program that reads the output, such as `head`, has stopped reading.

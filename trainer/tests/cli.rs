@@ -3,7 +3,9 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use common::{fail, folder, names, pipsqueak, program, succeed};
@@ -233,12 +235,14 @@ fn a_file_of_any_system_teaches_the_same() {
     let text = "The cat sat.\n\nThe dog ran to the door.\n".repeat(40);
     let pairs = "light on\tON 1\nlight off\tOFF 1\nfan on\tON 2\nfan off\tOFF 2\n";
     let [mut models, mut obeying] = [vec![], vec![]];
-    for (i, end) in ["\n", "\r\n", "\r"].into_iter().enumerate() {
+    for (i, end) in ["\n", "\r\n", "\r", "\u{2028}"].into_iter().enumerate() {
         for mark in ["", "\u{feff}"] {
             let inner = folder.join(format!("{i}{}", mark.len()));
             fs::create_dir(&inner).unwrap();
+            // As of two files that were joined.
             let write = |name: &str, text: &str| {
-                fs::write(inner.join(name), mark.to_string() + &text.replace('\n', end)).unwrap()
+                let (a, b) = text.split_at(text[..text.len() / 2].rfind('\n').unwrap() + 1);
+                fs::write(inner.join(name), format!("{mark}{a}{mark}{b}").replace('\n', end)).unwrap()
             };
             write("s.txt", &text);
             write("p.tsv", pairs);
@@ -411,7 +415,7 @@ fn a_corpus_that_cannot_be_learned_from_is_refused() {
     assert!(train("latin1.txt").contains("latin1.txt is not UTF-8 text: byte 3, in line 1,"));
     assert!(train("utf16.txt").contains("it is UTF-16; convert it to UTF-8"));
     assert!(
-        train("two.txt").contains("two.txt is too short to learn from: it has 1 tokens"),
+        train("two.txt").contains("two.txt is too short to learn from: it has 1 token"),
         "{}",
         train("two.txt")
     );
@@ -625,7 +629,9 @@ fn every_number_is_told_its_range() {
             "sweep --built-in --board pico2 --time 10",
             "--time is 10; it must be a time from 1s to 277h, as 90s, 10m or 2h",
         ),
-        ("corpus --bytes 0", "--bytes is 0; it must be from 1 bytes to 1024 GiB"),
+        ("corpus --bytes 0", "--bytes is 0; it must be from 1 byte to 1024 GiB"),
+        ("corpus --seed -1", "--seed is -1; it must be a whole number from 0 to 18,446,744,073,709,551,615"),
+        ("train --built-in --out m.pip --steps 1,5", "--steps is 1,5; it must be a whole number from 1 to"),
         (
             "generate --model m.pip --length -1",
             "--length is -1; it must be a whole number from 0 to 4,294,967,295",
@@ -750,6 +756,10 @@ fn what_cannot_be_written_is_said_before_training() {
     let train = |out: &str| fail(&folder, &format!("train --text s.txt --out {out} {TINY}"));
     assert!(train("no/such/folder/m.pip").contains("cannot write no/such/folder/m.pip"));
     assert!(train(".").contains("it is a folder"));
+    assert!(train("new/").contains("cannot write new/: it is a folder"));
+    let licence = format!("train --text s.txt --out m.pip --licence {}", "x".repeat(10_000));
+    let message = fail(&folder, &licence);
+    assert!(message.ends_with("x…; it must be one line of at most 200 bytes\n"), "{message}");
 }
 
 #[test]
@@ -858,6 +868,30 @@ fn pipes_and_devices_are_written_through() {
     assert!(reader.wait().unwrap().success());
     succeed(&folder, "corpus --bytes 30K --out s.txt");
     assert_eq!(fs::read(folder.join("read.txt")).unwrap(), fs::read(folder.join("s.txt")).unwrap());
+    let shell = |line: &str| {
+        let line = format!("p={}; {line}", program());
+        let output = Command::new("sh").current_dir(&folder).args(["-c", &line]).output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // Into a file and into a pipe, where the report goes too.
+    for sink in [">o.pip", "| cat >o.pip"] {
+        let message = shell(&format!("$p train --text s.txt --out /dev/stdout {TINY} {sink}"));
+        assert!(
+            message.starts_with("error: cannot write /dev/stdout: the report is printed there"),
+            "{message}"
+        );
+        assert_eq!(fs::metadata(folder.join("o.pip")).unwrap().len(), 0);
+        assert!(
+            shell(&format!("$p corpus --bytes 30K --out /dev/stdout {sink}")).contains("stories written")
+        );
+        assert_eq!(fs::read(folder.join("o.pip")).unwrap(), fs::read(folder.join("s.txt")).unwrap());
+    }
+    succeed(&folder, &format!("train --text s.txt --out m.pip {TINY}"));
+    let message = shell("cat m.pip | $p train --text s.txt --from /dev/stdin --out n.pip --steps 2");
+    assert!(message.contains("cannot go on from /dev/stdin, which is a pipe"), "{message}");
+    for name in ["o.pip", "m.pip", "m.checkpoint.safetensors", "m.svg"] {
+        fs::remove_file(folder.join(name)).unwrap();
+    }
     // Only root can make a device; this is another name of the null device.
     if run("mknod", &["null.pip", "c", "1", "3"]).success() {
         succeed(&folder, &format!("train --text s.txt --out null.pip {TINY}"));
@@ -887,6 +921,7 @@ fn a_full_disk_leaves_nothing_behind() {
 }
 
 /// A run long enough to be caught in the middle.
+#[cfg(unix)]
 const LONGER: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 600 --batch 4 --vocab 100";
 
 /// Starts a training, ends it with a signal once its checkpoint exists and `milliseconds` more have passed.

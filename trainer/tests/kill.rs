@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{folder, names, program, succeed};
+use common::{folder, llama2c_checkpoint, names, program, succeed};
 use pipsqueak_trainer::random::SplitMix64;
 
 const SHAPE: &str = "--width 16 --layers 1 --heads 2 --context 16 --batch 4 --vocab 100 --steps 300";
@@ -48,6 +48,7 @@ fn a_killed_command_leaves_the_old_file_or_the_whole_new_one() {
     let folder = folder("kill-writers");
     succeed(&folder, "corpus --bytes 60K --out s.txt");
     succeed(&folder, &format!("train --text s.txt --out m.pip --seed 1 {SHAPE}"));
+    llama2c_checkpoint(&folder);
     let mut random = SplitMix64::new(1);
     let commands = [
         ("corpus --bytes 4M --out", "out.txt", "corpus --bytes 50K --out"),
@@ -55,6 +56,11 @@ fn a_killed_command_leaves_the_old_file_or_the_whole_new_one() {
             "export --checkpoint m.checkpoint.safetensors --out",
             "out.pip",
             "export --precision int4 --checkpoint m.checkpoint.safetensors --out",
+        ),
+        (
+            "import --checkpoint c.bin --tokenizer t.bin --out",
+            "out.pip",
+            "import --precision int4 --checkpoint c.bin --tokenizer t.bin --out",
         ),
     ];
     for (new, out, old) in commands {
@@ -81,6 +87,25 @@ fn a_killed_command_leaves_the_old_file_or_the_whole_new_one() {
         succeed(&folder, &format!("{new} {out}"));
         assert_clean(&folder);
     }
+}
+
+/// What a sweep finds depends on the time that it has.
+#[test]
+fn a_killed_sweep_leaves_the_old_plot_or_a_whole_new_one() {
+    let folder = folder("kill-sweep");
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    let sweep = "sweep --text s.txt --flash 256K --ram 32K --context 16 --time 1s --out w.svg";
+    let whole = duration(|| drop(succeed(&folder, sweep)));
+    let old = fs::read(folder.join("w.svg")).unwrap();
+    let mut random = SplitMix64::new(3);
+    for _ in 0..kills() {
+        fs::write(folder.join("w.svg"), &old).unwrap();
+        kill(&folder, sweep, whole, &mut random);
+        let plot = fs::read_to_string(folder.join("w.svg")).unwrap();
+        assert!(plot.trim_end().ends_with("</svg>"), "a half plot");
+    }
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    assert_clean(&folder);
 }
 
 #[test]

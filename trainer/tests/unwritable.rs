@@ -1,5 +1,5 @@
-//! Folders that can't be written or are gone, and an output that takes nothing: a sentence says so, no file is damaged, and
-//! no training is thrown away.
+//! Disks that are full or read-only, folders that can't be written or are gone, and an output that takes nothing: a sentence
+//! says so, no file is damaged, and no training is thrown away.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{folder, names, program, succeed};
+use common::{folder, llama2c_checkpoint, names, program, succeed};
 
 const TINY: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 20 --batch 4 --vocab 100";
 /// A run that doesn't end by itself.
@@ -53,6 +53,14 @@ fn an_output_that_takes_nothing_ends_no_work_and_is_told() {
     assert!(read("n.pip") == read("m.pip"), "another model");
     succeed(&folder, "inspect --model e.pip");
     assert!(folder.join("w.svg").exists());
+    for arguments in ["--help", "--version", "train --help"] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments}");
+        assert_eq!(
+            stderr(&output),
+            "error: cannot write to the standard output: No space left on device (os error 28)\n"
+        );
+    }
     // Nobody is told, but the model is there.
     let shell = format!("exec {} train --text s.txt --out o.pip {TINY} >/dev/full 2>/dev/full", program());
     let status = Command::new("sh").current_dir(&folder).args(["-c", &shell]).status().unwrap();
@@ -115,6 +123,7 @@ fn wait_for(errors: &Path, text: &str) {
 fn a_folder_removed_in_the_middle_is_told_and_can_be_made_again() {
     let folder = folder("removed");
     succeed(&folder, "corpus --bytes 60K --out s.txt");
+    fs::write(folder.join("m.pip"), "a diary").unwrap();
     for made_again in [false, true] {
         fs::create_dir(folder.join("sub")).unwrap();
         let errors = folder.join("err.txt");
@@ -146,9 +155,125 @@ fn a_folder_removed_in_the_middle_is_told_and_can_be_made_again() {
         if made_again {
             succeed(&folder, "inspect --model sub/m.pip");
         } else {
-            let error =
-                "error: cannot write sub/m.pip: there is no folder sub; make it, or name a file in another\n";
+            let error = "error: cannot write sub/m.pip: there is no folder sub; make it, or name a file in another; \
+                the model is in m-2.pip instead\n";
             assert!(message.ends_with(error), "{message}");
+            succeed(&folder, "inspect --model m-2.pip");
         }
     }
+    assert_eq!(fs::read_to_string(folder.join("m.pip")).unwrap(), "a diary");
+}
+
+/// Runs a shell's lines in a folder `disk` that is a disk of its own, of some KiB, and is gone at their end; `$p` is the program,
+/// and `$t` a folder outside for temporary files. Nothing where this system lets nobody mount a disk.
+fn on_a_small_disk(folder: &Path, kib: u32, lines: &str) -> Option<Output> {
+    let in_namespace = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.current_dir(folder).args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+        command.env("p", program()).env("t", folder.join("tmp")).output()
+    };
+    for name in ["disk", "tmp"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    let mount = format!("mount -t tmpfs -o size={kib}k tmpfs disk");
+    if !in_namespace(&mount).is_ok_and(|output| output.status.success()) {
+        println!(
+            "Not tested: this system lets no user mount a disk (unshare --user --map-root-user --mount)."
+        );
+        return None;
+    }
+    Some(in_namespace(&format!("{mount} && cd disk && {{ {lines}\n}}")).unwrap())
+}
+
+/// What is wrong with a disk.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    Full,
+    ReadOnly,
+}
+
+impl Fault {
+    /// Makes it so, in a shell. A full disk still has room for a file without content.
+    fn line(self) -> &'static str {
+        match self {
+            Fault::Full => "cat /dev/zero >fill 2>/dev/null",
+            Fault::ReadOnly => "mount -o remount,ro tmpfs .",
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Fault::Full => {
+                "No space left on device (os error 28); make room there, or name a file on another disk"
+            }
+            Fault::ReadOnly => "Read-only file system (os error 30); name a file in a folder of your own",
+        }
+    }
+}
+
+/// Files of every kind, in a folder outside of any small disk.
+fn files(name: &str) -> std::path::PathBuf {
+    let folder = folder(name);
+    succeed(&folder, "corpus --bytes 60K --out s.txt");
+    succeed(&folder, &format!("train --text s.txt --out m.pip --f32-out f.pip {TINY}"));
+    llama2c_checkpoint(&folder);
+    succeed(&folder, &format!("sweep --text s.txt --out w.svg {SEARCH}"));
+    folder
+}
+
+#[test]
+fn a_full_or_read_only_disk_keeps_what_it_has() {
+    let folder = files("small-disk");
+    let train = format!("train --text ../s.txt {TINY}");
+    for fault in [Fault::Full, Fault::ReadOnly] {
+        for (arguments, file) in [
+            (format!("{train} --out m.pip"), "m.pip"),
+            (format!("{train} --out ../n.pip --f32-out f.pip"), "f.pip"),
+            ("export --checkpoint ../m.checkpoint.safetensors --out m.pip".into(), "m.pip"),
+            ("import --checkpoint ../c.bin --tokenizer ../t.bin --out m.pip".into(), "m.pip"),
+            ("corpus --bytes 60K --out s.txt".into(), "s.txt"),
+            (format!("sweep --text ../s.txt --out w.svg {SEARCH}"), "w.svg"),
+        ] {
+            // With the file of an earlier run, which stays, and without one.
+            for earlier in ["", "cp ../m.pip ../f.pip ../s.txt ../w.svg .\n"] {
+                let lines = format!(
+                    "{earlier}{}\nls -A >../before\nTMPDIR=$t $p {arguments} >../out.txt; code=$?\n\
+                     ls -A | diff ../before - >&2 || exit 9\n\
+                     [ ! -e {file} ] || cmp {file} ../{file} >&2 || exit 8\nexit $code",
+                    fault.line()
+                );
+                let Some(output) = on_a_small_disk(&folder, 400, &lines) else { return };
+                let message = stderr(&output);
+                assert_eq!(output.status.code(), Some(1), "{arguments}: {message}");
+                let error = format!("error: cannot write {file}: {}", fault.sentence());
+                assert!(message.lines().last().unwrap().starts_with(&error), "{arguments}: {message}");
+                // A model that no checkpoint holds is somewhere else.
+                let elsewhere = message.split_once("; the model is in ").map(|(_, rest)| rest);
+                let learned = fault == Fault::Full && arguments == format!("{train} --out m.pip");
+                assert_eq!(elsewhere.is_some(), learned, "{arguments}: {message}");
+                if let Some(place) = elsewhere.and_then(|rest| rest.strip_suffix(" instead\n")) {
+                    succeed(&folder, &format!("inspect --model {place}"));
+                }
+            }
+        }
+    }
+    assert!(folder.join("n.pip").exists(), "the model whose f32 file could not be written");
+}
+
+/// The disk has room for the model and not for a checkpoint.
+#[test]
+fn a_full_disk_ends_no_training() {
+    let folder = files("full-disk");
+    let lines = format!(
+        "$p train --text ../s.txt --out m.pip {TINY} --checkpoint-every 5 && cp m.pip ../n.pip && ls -A"
+    );
+    let Some(output) = on_a_small_disk(&folder, 24, &lines) else { return };
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    let warning = format!("warning: cannot write m.checkpoint.safetensors: {}", Fault::Full.sentence());
+    assert!(message.starts_with(&warning) && message.matches("warning:").count() == 1, "{message}");
+    assert!(fs::read(folder.join("n.pip")).unwrap() == fs::read(folder.join("m.pip")).unwrap());
+    let said = String::from_utf8(output.stdout).unwrap();
+    let files: Vec<&str> = said.lines().rev().take_while(|line| line.starts_with("m.")).collect();
+    assert_eq!(files, ["m.svg", "m.pip"], "{said}");
 }

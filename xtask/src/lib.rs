@@ -7,6 +7,7 @@ pub mod chips;
 pub mod commands;
 pub mod compare;
 pub mod firmware;
+mod linux_arm;
 #[cfg(feature = "log")]
 mod log;
 #[cfg(not(feature = "log"))]

@@ -1,4 +1,4 @@
-//! A Rust toolchain for bare-metal targets: the one at hand, where it has the target, else Debian's.
+//! A Rust toolchain for other targets than the PC: the one at hand, where it has the target, else Debian's.
 //!
 //! rustup gives the target's library ready-made. Debian's newer toolchain (`rustc-web`) brings the library's sources,
 //! and cargo builds `core` from them; it lacks a linker for chips, which every rustup toolchain has (`rust-lld`). Its
@@ -20,7 +20,7 @@ const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 /// How long rustup may take for a library of some megabytes.
 const RUSTUP_PATIENCE: Duration = Duration::from_secs(120);
 
-/// A way to build for a bare-metal target.
+/// A way to build for another target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Toolchain {
     /// The machine's own cargo, whose rustc has the target's library.
@@ -65,7 +65,7 @@ impl Toolchain {
         match self {
             Toolchain::Own => "the machine's own Rust, which has the target's library",
             Toolchain::Debian { .. } => {
-                "Debian's rustc-web, which builds the target's library (-Z build-std=core)"
+                "Debian's rustc-web, which builds the target's library (-Z build-std)"
             }
         }
     }
@@ -89,7 +89,7 @@ impl Toolchain {
         };
         command.arg(subcommand).args(["--target", target]);
         if matches!(self, Toolchain::Debian { .. }) {
-            command.args(["-Z", "build-std=core"]);
+            command.args(["-Z", &format!("build-std={}", libraries(target))]);
         }
         // Flags that are meant for the PC's programs.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -108,6 +108,11 @@ impl Toolchain {
             }
         }
     }
+}
+
+/// The crates of the target's library that are built: a chip has no more than `core`.
+fn libraries(target: &str) -> &'static str {
+    if target.contains("-linux-") { "std,panic_unwind,test" } else { "core" }
 }
 
 /// The cargo that runs xtask, or the one in the PATH.

@@ -182,6 +182,27 @@ fn arrow_keys_edit_the_line_and_fetch_earlier_ones() {
 }
 
 #[test]
+fn keys_that_are_no_text_and_bytes_that_are_none_leave_the_session_as_it_is() {
+    let mut person = Person::sits_down();
+    person.sees("or :help");
+    // Home, Delete, End, F1, F5, Page Up, Insert, and the marks around what is pasted.
+    person.types(b"\x1b[200~x:seed 3\x1b[201~\x1b[H\x1b[3~\x1b[F\x1bOP\x1b[15~\x1b[5~\x1b[2~1\r");
+    person.sees("tokens, seed 31");
+    person.types(b":seed\t32\r");
+    person.sees("There is no command :seed\t32");
+    person.types(b":seed 33\x1b");
+    std::thread::sleep(Duration::from_secs(2));
+    person.types(b"\r");
+    person.sees("tokens, seed 33");
+    person.types(b"half \xff a line");
+    person.sees("That is not UTF-8, and is left out.");
+    person.types(b":seed 34\r");
+    person.sees("tokens, seed 34");
+    person.types(b":quit\r");
+    assert!(person.leaves().0.success());
+}
+
+#[test]
 fn a_signal_ends_all_of_it() {
     let mut person = Person::sits_down();
     person.sees("> ");

@@ -13,6 +13,7 @@ use crate::files::{self, Files, Kind};
 
 /// Write the built-in corpus: short children's stories, no two alike.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Examples:
   pipsqueak corpus --bytes 2M --out stories.txt
@@ -47,7 +48,8 @@ impl Corpus {
             stories = pipsqueak_stories::write(self.seed, self.bytes.0, out)?;
             Ok(())
         })?;
-        remark!("{} stories written to {}", human::count(stories), path.display());
+        let name = if stories == 1 { "story" } else { "stories" };
+        remark!("{} {name} written to {}", human::count(stories), path.display());
         Ok(())
     }
 }

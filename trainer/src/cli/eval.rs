@@ -27,6 +27,7 @@ use crate::files;
 /// Characters that the model never saw are read as their variants (curly quotes as straight ones, é as e) or left out, and
 /// listed.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Examples:
   pipsqueak eval --model stories.pip --text other.txt
@@ -77,7 +78,12 @@ impl Eval {
         self.report(corpus.name(), unseen)?;
         let bytes_per_token = bytes as f64 / tokens.len() as f64;
         tokens.truncate(self.tokens.unwrap_or(usize::MAX));
-        ensure!(tokens.len() >= 2, "{} has {} tokens to predict; it takes 2", corpus.name(), tokens.len());
+        ensure!(
+            tokens.len() >= 2,
+            "{} has {} to predict; it takes 2",
+            corpus.name(),
+            human::counted(tokens.len(), "token")
+        );
         let split = Split::of_text(tokens);
         match self.precision {
             Precisions::Own => print_one(&model, &measure(&model, &split)?, split.weight(), bytes_per_token),

@@ -12,6 +12,11 @@ pub fn count(number: u64) -> String {
     head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
 }
 
+/// A number of things with their name: `1 byte`, `2,000 bytes`.
+pub fn counted(number: usize, name: &str) -> String {
+    format!("{} {name}{}", count(number as u64), if number == 1 { "" } else { "s" })
+}
+
 /// A number of bytes, also in KiB.
 pub fn bytes(bytes: u64) -> String {
     format!("{} B ({:.1} KiB)", count(bytes), bytes as f64 / 1024.0)
@@ -28,7 +33,7 @@ pub fn size(bytes: u64) -> String {
     let unit = UNITS.iter().rev().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit));
     match unit {
         Some((name, unit)) => format!("{} {name}iB", bytes / unit),
-        None => format!("{} bytes", count(bytes)),
+        None => counted(bytes as usize, "byte"),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::files::{Files, Kind};
 ///
 /// The checkpoint must be of llama2.c's version 0 (f32), as `python export.py FILE --version 0` writes it.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Example:
   pipsqueak import --checkpoint stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]

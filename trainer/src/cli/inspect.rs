@@ -21,6 +21,7 @@ use crate::sizing::shape::weights;
 /// Without a model file, the same of a shape that is not trained yet, or of the shape that `train` would choose for a board;
 /// the text of its vocabulary, which the file holds too, is then not counted.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Examples:
   pipsqueak inspect --model stories.pip

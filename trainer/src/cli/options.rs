@@ -4,6 +4,10 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::human::{self, ByteCount};
+use crate::data::clean;
+
+/// Of a name that takes flash.
+const NAME_BYTES_MAX: usize = 200;
 
 /// Reads a number of a range.
 pub(super) fn number<T>(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<T, String> + Clone
@@ -30,11 +34,27 @@ pub(super) fn whole<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| {
-        let number = text.replace(['_', ','], "").parse().ok().filter(|number| range.contains(number));
+        let number = ungrouped(text).and_then(|digits| digits.parse().ok());
+        let number = number.filter(|number| range.contains(number));
         let [first, last] = [range.start(), range.end()].map(|&end| human::count(end));
         let number = number.and_then(|number| T::try_from(number).ok());
         number.ok_or_else(|| format!("it must be a whole number from {first} to {last}"))
     }
+}
+
+/// The digits of `1_000` or `1,000`; `None` where commas do not part thousands, as in `1,5`.
+fn ungrouped(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.split(',').collect();
+    let first = groups[0].len();
+    let is_grouped = (1..=3).contains(&first) && groups[1..].iter().all(|group| group.len() == 3);
+    (groups.len() == 1 || is_grouped).then(|| text.replace(['_', ','], ""))
+}
+
+/// Reads a short text of one line, which a model file then holds.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let text = clean::plain(text.into()).trim().to_string();
+    let fits = text.len() <= NAME_BYTES_MAX && !text.contains('\n');
+    fits.then_some(text).ok_or_else(|| format!("it must be one line of at most {NAME_BYTES_MAX} bytes"))
 }
 
 /// Reads a number of bytes of a range.
@@ -69,7 +89,24 @@ mod tests {
         }
         assert!(share::<f32>("0").unwrap_err().contains("above 0 and at most 1"));
         assert_eq!(whole(1..=65_536)("1,000"), Ok(1000u16));
-        for wrong in ["0", "-1", "1.5", "65537", "99999999999999999999", ""] {
+        assert_eq!(whole(0..=u64::MAX)("1,234,567"), Ok(1_234_567u64));
+        assert_eq!(whole(1..=65_536)("1_0_00"), Ok(1000u16));
+        for wrong in [
+            "0",
+            "-1",
+            "1.5",
+            "1,5",
+            "1,00",
+            ",100",
+            "1,000,0",
+            "1000,000",
+            "0x10",
+            "1e3",
+            "_",
+            "65537",
+            "99999999999999999999",
+            "",
+        ] {
             assert_eq!(
                 whole::<u64>(1..=65_536)(wrong).unwrap_err(),
                 "it must be a whole number from 1 to 65,536"
@@ -82,5 +119,13 @@ mod tests {
         assert_eq!(bytes(8192..=1 << 30)("18014398509481992").unwrap_err(), "it must be from 8 KiB to 1 GiB");
         assert_eq!(bytes(8192..=1 << 30)("2G").unwrap_err(), "it must be from 8 KiB to 1 GiB");
         assert!(bytes(1..=10)("x").unwrap_err().contains("256K"));
+    }
+
+    #[test]
+    fn a_name_is_one_short_line_without_what_cannot_be_seen() {
+        assert_eq!(name("\u{feff}CC-BY 4.0\u{1b}\n"), Ok("CC-BY 4.0".into()));
+        for wrong in ["MIT\nApache", &"x".repeat(201)] {
+            assert_eq!(name(wrong).unwrap_err(), "it must be one line of at most 200 bytes");
+        }
     }
 }

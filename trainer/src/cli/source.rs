@@ -150,6 +150,10 @@ pub(super) fn read_text(path: &std::path::Path, options: &ReadingOptions) -> Res
 
 fn describe(change: Change) -> String {
     match change {
+        Change::Unseen { count } => format!(
+            "{} left out, which can't be seen or would control a terminal",
+            human::counted(count, "character")
+        ),
         Change::LibraryText { bytes } => format!(
             "Project Gutenberg's header and footer, {} bytes, are left out (--keep-header keeps them)",
             human::count(bytes as u64)

@@ -1,27 +1,62 @@
-//! Cleans a text file before anything is learned from it: removes a byte-order mark, line ends of other systems, a
+//! Cleans a text file before anything is learned from it: removes what can't be seen, line ends of other systems, a
 //! library's header and footer, and line ends in the middle of paragraphs.
 //!
 //! All of it happens in place: nothing becomes longer.
 
-/// The mark of byte order, in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+use unicode_normalization::char::compose;
 
-/// The text without a mark of byte order at its beginning, with every line end (CR, LF, or both) as LF.
+/// The line ends that are read as LF: of other systems, of a page or of a column, and Unicode's own.
+const LINE_ENDS: [char; 6] = ['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+/// What can't be seen and changes no word: soft hyphens, the mark of byte order, which is also found where files were joined,
+/// and two kinds of a space without width. The joiners of emoji and of Persian stay.
+const INVISIBLE: [char; 4] = ['\u{ad}', '\u{feff}', '\u{200b}', '\u{2060}'];
+
+/// No character before this one is put onto another.
+const FIRST_ACCENT: char = '\u{300}';
+
+/// Whether a character is left out: one that can't be seen, or one that controls a terminal.
+pub fn is_left_out(c: char) -> bool {
+    INVISIBLE.contains(&c) || c.is_control() && !matches!(c, '\n' | '\t') && !LINE_ENDS.contains(&c)
+}
+
+/// The text with every line end as LF, without what [`is_left_out`], and with accents that follow their letters put onto them.
 pub fn plain(text: String) -> String {
-    if !text.starts_with('\u{feff}') && !text.contains('\r') {
+    let is_plain = |byte: u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    if text.bytes().all(is_plain) {
         return text;
     }
     edit(text, |bytes| {
-        let mut next = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        let mut kept = 0;
+        let (mut kept, mut next) = (0, 0);
+        // The last character that is kept, and where it begins.
+        let mut last: Option<(char, usize)> = None;
         while next < bytes.len() {
-            let carriage_return = bytes[next] == b'\r';
-            bytes[kept] = if carriage_return { b'\n' } else { bytes[next] };
-            kept += 1;
-            next += if carriage_return && bytes.get(next + 1) == Some(&b'\n') { 2 } else { 1 };
+            let c = first_char(&bytes[next..]);
+            next += c.len_utf8();
+            if is_left_out(c) {
+                continue;
+            }
+            let letter = last.filter(|_| c >= FIRST_ACCENT);
+            let composed = letter.and_then(|(letter, at)| Some((compose(letter, c)?, at)));
+            let (c, at) = composed.unwrap_or((c, kept));
+            if c == '\r' && bytes.get(next) == Some(&b'\n') {
+                continue;
+            }
+            let c = if LINE_ENDS.contains(&c) { '\n' } else { c };
+            kept = at + c.encode_utf8(&mut bytes[at..next]).len();
+            last = (!c.is_ascii_whitespace()).then_some((c, at));
         }
         kept
     })
+}
+
+/// The first character of UTF-8.
+fn first_char(bytes: &[u8]) -> char {
+    if bytes[0].is_ascii() {
+        return bytes[0].into();
+    }
+    let length = bytes[0].leading_ones() as usize;
+    let text = str::from_utf8(&bytes[..length]).expect("characters are read as a whole");
+    text.chars().next().expect("it has a character")
 }
 
 /// Lets `shorten` move bytes to the front, as whole characters; it returns how many it keeps.
@@ -110,12 +145,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_end_is_a_newline_and_the_mark_is_gone() {
-        assert_eq!(plain("\u{feff}a\r\nb\rc\n\rd\r".into()), "a\nb\nc\n\nd\n");
-        assert_eq!(plain("\u{feff}é".into()), "é");
-        assert_eq!(plain("é\u{feff}".into()), "é\u{feff}");
+    fn every_line_end_is_a_newline() {
+        assert_eq!(plain("a\r\nb\rc\n\rd\r".into()), "a\nb\nc\n\nd\n");
+        assert_eq!(plain("a\u{c}b\u{b}c\u{85}d\u{2028}e\u{2029}é\n".into()), "a\nb\nc\nd\ne\né\n");
         assert_eq!(plain("\r".into()), "\n");
+        assert_eq!(plain("\r\u{feff}\n".into()), "\n\n");
         assert_eq!(plain(String::new()), "");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_left_out() {
+        assert_eq!(plain("\u{feff}é\u{feff}\n\u{feff}".into()), "é\n");
+        assert_eq!(plain("in\u{ad}ter\u{200b} \u{2060}a\tb".into()), "inter a\tb");
+        assert_eq!(plain("\u{1b}[31mred\u{1b}[0m\u{8}\0\u{7f}\u{9b}\u{1a}".into()), "[31mred[0m");
+        let joined = "\u{1f468}\u{200d}\u{1f469} \u{645}\u{6cc}\u{200c}\u{62e}";
+        assert_eq!(plain(joined.into()), joined);
+    }
+
+    #[test]
+    fn accents_are_put_onto_their_letters() {
+        assert_eq!(plain("cafe\u{301} A\u{30a}\u{301} \u{301}".into()), "café \u{1fa} \u{301}");
+        assert_eq!(plain("u\u{302}\u{323} e\u{ad}\u{301}".into()), "û\u{323} é", "order is left alone");
+        assert_eq!(plain("\u{304b}\u{3099} \u{1112}\u{1161}\u{11ab}".into()), "\u{304c} \u{d55c}");
+        for composed in ["Ünïcødé", "日本語", "\u{928}\u{93c}x"] {
+            assert_eq!(plain(plain(composed.into())), plain(composed.into()));
+        }
     }
 
     fn left(text: &str) -> String {

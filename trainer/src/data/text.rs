@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pipsqueak_stories::END_OF_STORY;
 
+use crate::cli::human::counted;
 use crate::data::unseen::{Found, readable};
 use crate::data::{clean, paragraphs};
 
@@ -37,6 +38,11 @@ pub struct Reading {
 /// A change that reading has made to a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
+    /// Characters that can't be seen, or that control a terminal, are left out.
+    Unseen {
+        /// Their number.
+        count: usize,
+    },
     /// Project Gutenberg's header and footer are left out.
     LibraryText {
         /// Their size.
@@ -69,8 +75,9 @@ impl Corpus {
     /// # Errors
     /// If it cannot be read, is no UTF-8, or holds no text.
     pub fn read(path: &Path, reading: Reading) -> Result<Self> {
-        let mut text = clean::plain(read_text(path)?);
-        let mut changes = Vec::new();
+        let text = read_text(path)?;
+        let mut changes = Vec::from_iter(left_out(&text));
+        let mut text = clean::plain(text);
         if reading.leaves_out_library_text {
             changes
                 .extend(clean::leave_out_library_text(&mut text).map(|bytes| Change::LibraryText { bytes }));
@@ -178,11 +185,18 @@ impl Corpus {
             let halves = (self.part(start..cut, "training"), self.part(cut..end, "validation"));
             (halves.0.has_text() && halves.1.has_text()).then_some(halves)
         };
-        let bytes = self.text_bytes();
-        cuts.into_iter()
-            .flatten()
-            .find_map(halves)
-            .ok_or_else(|| anyhow!("{} is too short to learn from: it has {bytes} bytes of text", self.name))
+        let refusal = || {
+            let bytes = self.text_bytes();
+            if bytes as f64 * fraction < 1.0 && bytes > 1 {
+                return anyhow!(
+                    "{} has {bytes} bytes of text, of which --validation {fraction:?} keeps none back; \
+                     use more, or 0 to learn all",
+                    self.name
+                );
+            }
+            anyhow!("{} is too short to learn from: it has {} of text", self.name, counted(bytes, "byte"))
+        };
+        cuts.into_iter().flatten().find_map(halves).ok_or_else(refusal)
     }
 
     /// The text that divides documents, if any.
@@ -224,21 +238,47 @@ pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// The characters that are left out of a text, apart from a byte-order mark at its beginning.
+fn left_out(text: &str) -> Option<Change> {
+    let behind_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let count = behind_mark.chars().filter(|&c| clean::is_left_out(c)).count();
+    (count > 0).then_some(Change::Unseen { count })
+}
+
 /// A UTF-8 file as text.
 ///
 /// # Errors
 /// If it cannot be read, or is no UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the text {}", path.display()))?;
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count();
+        let line = line_of(error.as_bytes(), at);
         let what = match error.as_bytes() {
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => "it is UTF-32".to_string(),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_string(),
             _ => format!("byte {at}, in line {line}, is no part of a character"),
         };
         anyhow!("{} is not UTF-8 text: {what}; convert it to UTF-8", path.display())
-    })
+    })?;
+    refuse_nul(text, path)
+}
+
+/// UTF-16 without a mark of byte order is valid UTF-8 if it holds ASCII alone: every other byte is NUL.
+fn refuse_nul(text: String, path: &Path) -> Result<String> {
+    let Some(at) = text.find('\0') else { return Ok(text) };
+    let line = line_of(text.as_bytes(), at);
+    bail!(
+        "{} is not UTF-8 text: byte {at}, in line {line}, is NUL, as in UTF-16 and in files that are no text; \
+         convert it to UTF-8",
+        path.display()
+    )
+}
+
+/// The line that byte `at` is in, counted from 1, whichever system's line ends a text has.
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    let ends = |(i, &byte): (usize, &u8)| byte == b'\n' || byte == b'\r' && bytes.get(i + 1) != Some(&b'\n');
+    1 + bytes[..at].iter().enumerate().filter(|&byte| ends(byte)).count()
 }
 
 /// The first document, and what follows it.
@@ -292,6 +332,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_utf_8_is_told_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.txt");
+        let refusal = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read_text(&path).unwrap_err().to_string().split_once("is not UTF-8 text: ").unwrap().1.to_string()
+        };
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        assert_eq!(refusal(&utf16("\u{feff}a cat")), "it is UTF-16; convert it to UTF-8");
+        assert!(refusal(&utf16("a cat")).starts_with("byte 1, in line 1, is NUL, as in UTF-16"));
+        assert!(refusal(b"\xff\xfe\0\0a\0\0\0").starts_with("it is UTF-32"));
+        for end in ["\r", "\n", "\r\n"] {
+            let text = [format!("a{end}b{end}caf").as_bytes(), b"\xe9"].concat();
+            assert!(refusal(&text).contains(", in line 3, is no part of a character"), "{end:?}");
+        }
+        std::fs::write(&path, "\u{feff}a\u{200b} b\x1b[0m\n").unwrap();
+        let reading =
+            Reading { documents: Documents::Auto, joins_lines: true, leaves_out_library_text: true };
+        assert_eq!(Corpus::read(&path, reading).unwrap().changes, [Change::Unseen { count: 2 }]);
+        std::fs::write(&path, "\u{feff}a\r\nb\x0c").unwrap();
+        assert_eq!(Corpus::read(&path, reading).unwrap().changes, []);
+    }
+
+    #[test]
     fn what_has_no_text_is_refused() {
         for text in ["", "\n<|endoftext|>\n"] {
             assert!(Corpus::from_text(text.into(), "x", Documents::Auto).is_err());
@@ -329,6 +393,8 @@ mod tests {
             let text: String = a.documents().chain(b.documents()).collect();
             assert_eq!(text.trim(), "0123456789");
         }
-        assert!(corpus("x", Documents::Auto).split(0.1).is_err());
+        let refusal = |text: &str, share| corpus(text, Documents::Auto).split(share).unwrap_err().to_string();
+        assert_eq!(refusal("x", 0.1), "x is too short to learn from: it has 1 byte of text");
+        assert!(refusal(&"x".repeat(99), 1e-300).contains("--validation 1e-300 keeps none back"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File as FsFile;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use pipsqueak::internal::Parameter;
@@ -53,6 +53,11 @@ impl ModelFile {
     /// Those of [`Model::load`].
     pub fn model(&self) -> Result<Model<'_>, pipsqueak::Error> {
         Model::load(self.bytes())
+    }
+
+    /// Writes the file where it can, if not to `path`; see [`files::write_elsewhere`].
+    pub fn save_elsewhere(&self, path: &Path) -> Option<PathBuf> {
+        files::write_elsewhere(path, |out| out.write_all(self.bytes()))
     }
 
     /// Writes the file as a whole or not at all.

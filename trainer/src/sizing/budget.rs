@@ -231,8 +231,9 @@ impl Budget {
         };
         let Config { vocab, context, .. } = config;
         anyhow!(
-            "even {layers} layers of width {width}, with {vocab} tokens and a context of {context}, do not fit: {lack}; \
-             choose a larger board, or less --vocab, --context, --width or --layers"
+            "even {} of width {width}, with {vocab} tokens and a context of {context}, do not fit: {lack}; \
+             choose a larger board, or less --vocab, --context, --width or --layers",
+            human::counted(layers, "layer")
         )
     }
 }

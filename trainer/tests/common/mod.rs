@@ -33,6 +33,28 @@ pub(crate) fn succeed(folder: &Path, arguments: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Writes `c.bin`, a checkpoint of llama2.c with weights by chance, and `t.bin`, its tokenizer of single bytes.
+pub(crate) fn llama2c_checkpoint(folder: &Path) {
+    let [width, hidden, layers, heads, vocab, context]: [usize; 6] = [64, 128, 4, 4, 259 + 26, 64];
+    let layer = 2 * width + 4 * width * width + 3 * width * hidden;
+    let values = vocab * width + layers * layer + width + context * width / heads;
+    let header = [width, hidden, layers, heads, heads, vocab, context];
+    let mut random = pipsqueak_trainer::random::SplitMix64::new(3);
+    let header = header.into_iter().flat_map(|size| (size as u32).to_le_bytes());
+    let weights = (0..values).flat_map(|_| (random.below(2000) as f32 / 1e4 - 0.1).to_le_bytes());
+    fs::write(folder.join("c.bin"), header.chain(weights).collect::<Vec<u8>>()).unwrap();
+
+    let special = ["<unk>", "\n<s>\n", "\n</s>\n"].map(String::from);
+    let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
+    let pieces =
+        special.into_iter().chain(bytes).chain((b'a'..=b'z').map(|letter| char::from(letter).into()));
+    let piece = |piece: String| {
+        [&0f32.to_le_bytes()[..], &(piece.len() as u32).to_le_bytes(), piece.as_bytes()].concat()
+    };
+    let longest = 7u32.to_le_bytes().to_vec();
+    fs::write(folder.join("t.bin"), [vec![longest], pieces.map(piece).collect()].concat().concat()).unwrap();
+}
+
 /// The one sentence that a failing command prints; checks that it left nothing behind.
 pub(crate) fn fail(folder: &Path, arguments: &str) -> String {
     let before = names(folder);

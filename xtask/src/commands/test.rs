@@ -11,7 +11,7 @@ use crate::board::Board;
 use crate::firmware::{self, Options};
 use crate::packages::Consent;
 use crate::toolchain::{Toolchain, own_cargo};
-use crate::{paths, process, published};
+use crate::{linux_arm, paths, process, published};
 
 /// Installs what is missing, then runs every check; stops at the first that fails.
 pub fn test(board: Board, consent: Consent) -> Result<()> {
@@ -27,6 +27,8 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
         process::run(&mut command)?;
         done.push(name);
     }
+    eprintln!("── The core on 64-bit Arm under Linux");
+    linux_arm::test(consent)?;
     eprintln!("── The crates as they would be published");
     published::check()?;
     eprintln!("── The firmware's image");

@@ -1,15 +1,19 @@
 //! Lines for the board: from a person, through an editor with a history, or from a pipe.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::Result;
+use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Editor};
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::{CTRL_C, Event};
 use crate::paths;
@@ -18,6 +22,8 @@ use crate::paths;
 const AHEAD_LINES: usize = 1000;
 /// How long a reader that is so far ahead waits.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long the Escape key waits for the rest of another key's sequence, in milliseconds.
+const ESCAPE_MS: u16 = 500;
 /// The most bytes of a line that are kept; the board takes half as many, and says so.
 const LINE_BYTES: usize = 1024;
 
@@ -60,22 +66,46 @@ impl Input {
     }
 }
 
-fn editor() -> Result<Editor<(), FileHistory>> {
-    let config = Config::builder().auto_add_history(true).bracketed_paste(false).build();
+/// Puts a tab where the Tab key is hit: there is nothing to complete, and a text that is pasted may have tabs.
+struct Tab;
+
+impl Completer for Tab {
+    type Candidate = String;
+
+    fn complete(&self, _: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok((at, vec!["\t".into()]))
+    }
+}
+
+impl Hinter for Tab {
+    type Hint = String;
+}
+impl Highlighter for Tab {}
+impl Validator for Tab {}
+impl Helper for Tab {}
+
+fn editor() -> Result<Editor<Tab, FileHistory>> {
+    let config = Config::builder().auto_add_history(true).bracketed_paste(false);
+    let config = config.completion_type(CompletionType::List).keyseq_timeout(Some(ESCAPE_MS)).build();
     let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Tab));
     // There is no history yet at the first start, and it is not worth a word where it can't be kept.
     let _ = editor.load_history(&paths::run_history());
     Ok(editor)
 }
 
 /// Reads a line each time that it is asked, until Ctrl-D.
-fn edit_lines(editor: &mut Editor<(), FileHistory>, asks: &Receiver<()>, events: &Sender<Event>) {
+fn edit_lines(editor: &mut Editor<Tab, FileHistory>, asks: &Receiver<()>, events: &Sender<Event>) {
     for () in asks {
         let line = loop {
             match editor.readline("> ") {
                 Ok(line) => break line,
                 // The line is taken back; it was never sent.
                 Err(ReadlineError::Interrupted) => {}
+                // The editor has forgotten the line, and what was pasted behind it.
+                Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                    eprintln!("That is not UTF-8, and is left out.");
+                }
                 Err(_) => return drop(events.send(Event::EndOfInput)),
             }
         };

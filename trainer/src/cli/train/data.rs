@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 
+use super::super::human::counted;
 use super::super::plan::Plan;
 use super::super::progress::Passes;
 use super::Train;
@@ -71,7 +72,7 @@ impl Train {
         check_length(corpus.name(), training.tokens.len(), context)?;
         ensure!(
             validation.weight() > 0.0,
-            "{}: the part that is kept back is less than two tokens; use a longer text",
+            "{}: the part that is kept back is less than two tokens; use a longer text, or more --validation",
             corpus.name()
         );
         let tokens = training.tokens.len();
@@ -106,7 +107,10 @@ fn check_length(name: &str, tokens: usize, context: usize) -> Result<()> {
         return Ok(());
     }
     if tokens < TOKENS_MIN {
-        bail!("{name} is too short to learn from: it has {tokens} tokens, and {TOKENS_MIN} are the least");
+        bail!(
+            "{name} is too short to learn from: it has {}, and {TOKENS_MIN} are the least",
+            counted(tokens, "token")
+        );
     }
     bail!(
         "{name} has {tokens} tokens to learn from, too few for a context of {context}: use a longer text or --context {}",
@@ -123,6 +127,7 @@ mod tests {
         let refusal = |tokens, context| check_length("x", tokens, context).unwrap_err().to_string();
         assert!(refusal(100, 128).ends_with("use a longer text or --context 50"));
         assert!(refusal(2, 1024).ends_with("it has 2 tokens, and 16 are the least"));
+        assert!(refusal(1, 1024).ends_with("it has 1 token, and 16 are the least"));
         assert!(check_length("x", 129, 128).is_ok());
     }
 }

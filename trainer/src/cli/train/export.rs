@@ -11,7 +11,7 @@ use pipsqueak::{Generator, Precision, Sampling};
 use super::super::inspect::print_footprint;
 use super::super::shape::PrecisionName;
 use super::super::shell::{quoted, quoted_path};
-use super::learn::Learned;
+use super::learn::{Learned, Rescue};
 use super::{Data, Train};
 use crate::cli::output::{remark, say};
 use crate::cli::{chart, progress};
@@ -49,10 +49,10 @@ impl Train {
                 lines.push((precision.name(), file.model()?.provenance().loss.into()));
             }
             if let (Precision::F32, Some(path)) = (precision, &self.f32_out) {
-                f32_written = save(&file, path, rescue.as_deref());
+                f32_written = save(&file, path, rescue.as_ref());
             }
             if precision == chosen {
-                save(&file, &self.out, rescue.as_deref())?;
+                save(&file, &self.out, rescue.as_ref())?;
                 written = Some(file);
             }
         }
@@ -158,11 +158,15 @@ impl Train {
     }
 }
 
-/// Writes a model file, or says how to get at what is learned.
-fn save(file: &ModelFile, path: &Path, rescue: Option<&str>) -> Result<()> {
+/// Writes a model file. If it can't be written, it is in the last checkpoint, or is written elsewhere; says where.
+fn save(file: &ModelFile, path: &Path, rescue: Option<&Rescue>) -> Result<()> {
     file.save(path).map_err(|error| match rescue {
-        Some(rescue) => anyhow!("{error:#}; {rescue}"),
-        None => error,
+        Some(Rescue::Whole(advice)) => anyhow!("{error:#}; {advice}"),
+        _ => match (file.save_elsewhere(path), rescue) {
+            (Some(place), _) => anyhow!("{error:#}; the model is in {} instead", quoted_path(&place)),
+            (None, Some(Rescue::Part(advice))) => anyhow!("{error:#}; {advice}"),
+            (None, _) => error,
+        },
     })
 }
 

@@ -77,8 +77,16 @@ struct Checkpoints {
 /// The outcome of the steps.
 pub(super) struct Learned {
     pub(super) curve: Curve,
-    /// Advice for the case that the model can't be written.
-    pub(super) rescue: Option<String>,
+    /// What is left if the model can't be written.
+    pub(super) rescue: Option<Rescue>,
+}
+
+/// A checkpoint, with advice how to get at what has been learned.
+pub(super) enum Rescue {
+    /// All of it.
+    Whole(String),
+    /// What was learned in the first steps.
+    Part(String),
 }
 
 impl Train {
@@ -286,15 +294,17 @@ impl Checkpoints {
         }
     }
 
-    /// How to get at what has been learned in all `steps` if the model can't be written.
-    fn rescue(&self, steps: u64) -> Option<String> {
+    /// What the file holds of all `steps`.
+    fn rescue(&self, steps: u64) -> Option<Rescue> {
         let (path, kept) = (quoted_path(self.path.as_ref()?), self.kept()?);
         Some(if kept == steps {
-            format!("what was learned is kept: pipsqueak export --checkpoint {path} --out ANOTHER_NAME")
+            Rescue::Whole(format!(
+                "what was learned is kept: pipsqueak export --checkpoint {path} --out ANOTHER_NAME"
+            ))
         } else {
-            format!(
+            Rescue::Part(format!(
                 "what was learned in the first {kept} steps is kept in {path}: the same command with --resume goes on from there"
-            )
+            ))
         })
     }
 }

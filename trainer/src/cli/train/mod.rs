@@ -68,7 +68,7 @@ pub struct Train {
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Licence of the text, to be noted in the model file
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = options::name)]
     licence: String,
 
     #[command(flatten)]

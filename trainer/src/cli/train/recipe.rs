@@ -68,7 +68,8 @@ pub(in super::super) struct Recipe {
     /// [default: int8 0, int4 0.15, ternary 0.4]
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=1.0))]
     quantize_last: Option<f64>,
-    /// Random seed of the first weights and of the order of the text: the same seed gives the same model, bit for bit
+    /// Random seed of the first weights and of the order of the text: the same seed gives the same model,
+    /// bit for bit, on the same kind of processor
     #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX))]
     pub(in super::super) seed: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pipsqueak::{Config, Precision};
 
 use super::super::plan::Plan;
@@ -35,6 +35,11 @@ impl Start {
     /// # Errors
     /// If it cannot be read, or is neither.
     pub(super) fn read(path: &Path) -> Result<Start> {
+        ensure!(
+            !files::is_special(path),
+            "cannot go on from {}, which is a pipe and can't be read twice; name a file",
+            path.display()
+        );
         if files::holds(path, Kind::Checkpoint) {
             return Ok(Start::of_checkpoint(checkpoint::read_model(path, false)?));
         }
