@@ -6,10 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter;
-use pipsqueak::internal::file::Words;
 
 use crate::cli::human;
-use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary, OwnedWords};
 use crate::training::parameters::Parameters;
 
 /// A checkpoint in this crate's types. Token ids are renumbered: single characters and bytes, then merges, then specials.
@@ -187,7 +186,7 @@ fn vocabulary(pieces: &[PieceBytes]) -> Result<(OwnedVocabulary, Vec<usize>)> {
     let first_special = order.len() as u16;
     order.extend(0..SPECIALS);
     let vocabulary = OwnedVocabulary {
-        pieces: OwnedPieces::Merges { atoms, pairs, words: Words::Spaces },
+        pieces: OwnedPieces::Merges { atoms, pairs, words: OwnedWords::Spaces },
         specials: SPECIALS,
         begin: Some(first_special + 1),
         end: Some(first_special + 2),
