@@ -822,7 +822,11 @@ mod tests {
         assert_eq!(gpt2(&long, false), [&long[..64], &long[64..]]);
         for spaces in 60..70 {
             let text = " ".repeat(spaces) + "a";
-            assert_eq!(gpt2(&text, false)[0].len(), (spaces - 1).min(WORD_MAX), "{spaces} spaces and a letter");
+            assert_eq!(
+                gpt2(&text, false)[0].len(),
+                (spaces - 1).min(WORD_MAX),
+                "{spaces} spaces and a letter"
+            );
         }
     }
 

@@ -5,8 +5,8 @@ use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, reference};
 use pipsqueak_trainer::export::decoding::{OwnedMemory, negative_log_likelihood};
-use pipsqueak_trainer::export::llama2c::{self, Checkpoint};
 use pipsqueak_trainer::export::model_file::{self, ModelFile};
+use pipsqueak_trainer::import::{Checkpoint, llama2c};
 
 /// f32 sums in another order than llama2.c's: five layers of them, logits up to 20.
 const LOGIT_TOLERANCE: f32 = 1e-3;

@@ -10,23 +10,27 @@ use super::inspect::print_footprint;
 use super::options;
 use super::shape::PrecisionName;
 use crate::cli::output::say;
-use crate::export::{llama2c, model_file};
+use crate::export::model_file;
 use crate::files::{Files, Kind};
+use crate::import::{self, Checkpoint};
 
-/// Make a model file from a checkpoint of llama2.c and its tokenizer.
+/// Make a model file from a model that another program has trained.
 ///
-/// The checkpoint must be of llama2.c's version 0 (f32), as `python export.py FILE --version 0` writes it.
+/// CHECKPOINT is a Hugging Face folder of the GPT-2 or Llama family (config.json, safetensors, tokenizer.json), or a file of
+/// llama2.c, which needs its --tokenizer. What the model file can't hold is refused by name.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  pipsqueak import --checkpoint stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
+Examples:
+  pipsqueak import gpt2/ --out gpt2.pip
+  pipsqueak import SmolLM-135M/ --precision int4 --context 512 --out smol.pip
+  pipsqueak import stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
 pub struct Import {
-    /// The checkpoint
-    #[arg(long, value_name = "FILE")]
+    /// The folder or file
+    #[arg(value_name = "CHECKPOINT")]
     checkpoint: PathBuf,
-    /// Its tokenizer, of as many pieces
+    /// The tokenizer of a llama2.c checkpoint, of as many pieces
     #[arg(long, value_name = "FILE")]
-    tokenizer: PathBuf,
+    tokenizer: Option<PathBuf>,
     /// The model file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -41,24 +45,31 @@ pub struct Import {
 impl Import {
     pub(super) fn run(self) -> Result<()> {
         let mut files = Files::default();
-        files.reads("--checkpoint", &self.checkpoint);
-        files.reads("--tokenizer", &self.tokenizer);
+        for path in import::files(&self.checkpoint) {
+            files.reads("import", &path);
+        }
+        if let Some(tokenizer) = &self.tokenizer {
+            files.reads("--tokenizer", tokenizer);
+        }
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
-        let mut checkpoint = llama2c::read(&self.checkpoint, &self.tokenizer)?;
-        let config = &mut checkpoint.config;
-        config.context = self.context.unwrap_or(config.context).min(config.context);
-        let name = self.checkpoint.file_name().unwrap_or_default().to_string_lossy();
+        let mut checkpoint = import::read(&self.checkpoint, self.tokenizer.as_deref())?;
+        if let Some(context) = self.context {
+            checkpoint.shorten(context);
+        }
+        let Checkpoint { config, parameters, vocabulary, remarks, .. } = checkpoint;
+        let name = self.checkpoint.file_name().unwrap_or(self.checkpoint.as_os_str()).to_string_lossy();
         let corpus = format!("what {name} was trained on");
         let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
         let precision = self.precision.into();
-        let file = model_file::build(config, precision, &checkpoint.vocabulary, provenance, |parameter| {
-            checkpoint.parameters.get(parameter)
-        })
-        .with_context(|| format!("{} is damaged, or its training has diverged", self.checkpoint.display()))?;
+        let file = model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
+            .with_context(|| {
+                format!("{} is damaged, or its training has diverged", self.checkpoint.display())
+            })?;
         file.save(&self.out)?;
+        remarks.iter().for_each(|remark| say!("note           {remark}"));
         say!("written        {}", self.out.display());
-        print_footprint(config, precision, file.bytes().len() as u64);
+        print_footprint(&config, precision, file.bytes().len() as u64);
         Ok(())
     }
 }

@@ -42,7 +42,7 @@ pub enum Command {
     Corpus(corpus::Corpus),
     /// Make a model file from a checkpoint of `train`
     Export(export::Export),
-    /// Make a model file from a checkpoint of llama2.c
+    /// Make a model file from a checkpoint of another program
     Import(import::Import),
 }
 

@@ -9,19 +9,8 @@ use pipsqueak::internal::Parameter;
 
 use crate::cli::human;
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary, OwnedWords};
+use crate::import::{Checkpoint, renumbered};
 use crate::training::parameters::Parameters;
-
-/// A checkpoint in this crate's types. Token ids are renumbered: single characters and bytes, then merges, then specials.
-pub struct Checkpoint {
-    /// The model's shape.
-    pub config: Config,
-    /// The weights.
-    pub parameters: Parameters<f32>,
-    /// The tokenizer.
-    pub vocabulary: OwnedVocabulary,
-    /// llama2.c's id for each id here.
-    pub original_ids: Vec<usize>,
-}
 
 /// Reads a checkpoint and its tokenizer.
 pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
@@ -39,7 +28,7 @@ pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
     let (vocabulary, original_ids) = vocabulary(&pieces)?;
     let parameters = parameters(&config, &weights[HEADER_BYTES..], &original_ids)
         .with_context(|| format!("{name} is damaged"))?;
-    Ok(Checkpoint { config, parameters, vocabulary, original_ids })
+    Ok(Checkpoint { config, parameters, vocabulary, original_ids, remarks: vec![] })
 }
 
 const HEADER_BYTES: usize = 28;
@@ -110,11 +99,6 @@ fn parameters(config: &Config, bytes: &[u8], original_ids: &[usize]) -> Result<P
         set(Parameter::LmHead, renumbered(&take(vocab * width)?, width, original_ids));
     }
     Ok(parameters)
-}
-
-/// The rows `[vocab, width]` in the order of the ids here.
-fn renumbered(rows: &[f32], width: usize, original_ids: &[usize]) -> Vec<f32> {
-    original_ids.iter().flat_map(|&id| &rows[id * width..(id + 1) * width]).copied().collect()
 }
 
 /// Stacks matrices `[layers, rows, width]` layer by layer, the rows of one below those of the other.

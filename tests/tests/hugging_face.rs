@@ -1,0 +1,303 @@
+//! Imported Hugging Face folders against transformers and tokenizers: the committed ones, which `tests/hugging_face/make.py` has
+//! made, and larger ones where they are at hand.
+
+use std::path::{Path, PathBuf};
+
+use pipsqueak::internal::file::Provenance;
+use pipsqueak::internal::{Decoder, SplitMix64};
+use pipsqueak::{Precision, Sampling};
+use pipsqueak_tests::{generate, reference};
+use pipsqueak_trainer::data::encoder::Encoder;
+use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::model_file::{self, ModelFile};
+use pipsqueak_trainer::import::hugging_face::tensors::Tensors;
+use pipsqueak_trainer::import::hugging_face::{self, config::Description, tokenizer, weights};
+use pipsqueak_trainer::import::{self, Checkpoint};
+use rand_core::Rng;
+use serde_json::Value;
+
+/// f32 sums in another order, of logits up to 20.
+const LOGIT_TOLERANCE: f32 = 1e-3;
+
+fn committed(name: &str) -> PathBuf {
+    xtask::paths::root().join("tests/hugging_face").join(name)
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|number| number.as_u64().unwrap() as usize).collect()
+}
+
+/// An imported model, and the ids of both sides.
+struct Imported {
+    file: ModelFile,
+    original_ids: Vec<usize>,
+}
+
+impl Imported {
+    fn of(checkpoint: Checkpoint, precision: Precision) -> Self {
+        let Checkpoint { config, parameters, vocabulary, original_ids, .. } = checkpoint;
+        let file =
+            model_file::build_from(&config, precision, &vocabulary, Provenance::UNKNOWN, parameters).unwrap();
+        Imported { file, original_ids }
+    }
+
+    fn read(folder: &Path) -> Self {
+        Self::of(import::read(folder, None).unwrap(), Precision::F32)
+    }
+
+    fn ours(&self, original: usize) -> u16 {
+        self.original_ids.iter().position(|&id| id == original).unwrap() as u16
+    }
+
+    /// The largest difference from `expected` `[positions, vocab]`, in the checkpoint's ids.
+    fn worst_difference(&self, ids: &[usize], expected: &[f32]) -> f32 {
+        let model = self.file.model().unwrap();
+        let mut memory = OwnedMemory::of(&model);
+        let (mut decoder, _) = Decoder::new(model, memory.buffers()).unwrap();
+        let vocab = self.original_ids.len();
+        assert_eq!(expected.len(), ids.len() * vocab);
+        let mut worst = 0f32;
+        for (position, (&id, expected)) in ids.iter().zip(expected.chunks(vocab)).enumerate() {
+            decoder.forward(self.ours(id), position).unwrap();
+            for (&logit, &original) in decoder.logits().iter().zip(&self.original_ids) {
+                worst = worst.max((logit - expected[original]).abs());
+            }
+        }
+        worst
+    }
+
+    /// The checkpoint's ids of a text, by the core, behind the special that begins one.
+    fn encode(&self, text: &str) -> Vec<usize> {
+        let model = self.file.model().unwrap();
+        let begin = model.tokenizer().vocabulary().begin;
+        let ids = model.tokenizer().encode(text).map(Result::unwrap);
+        begin.into_iter().chain(ids).map(|id| self.original_ids[usize::from(id)]).collect()
+    }
+}
+
+#[test]
+fn committed_checkpoints_give_the_logits_of_transformers() {
+    for name in ["gpt2", "llama"] {
+        let imported = Imported::read(&committed(name));
+        let expected = json(&committed(name).join("expected.json"));
+        let logits: Vec<f32> = expected["logits"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|position| position.as_array().unwrap())
+            .map(|logit| logit.as_f64().unwrap() as f32)
+            .collect();
+        let worst = imported.worst_difference(&numbers(&expected["prompt"]), &logits);
+        assert!(worst < 1e-4, "{name}: {worst}");
+    }
+}
+
+#[test]
+fn committed_checkpoints_give_the_ids_of_tokenizers() {
+    for name in ["gpt2", "llama"] {
+        let imported = Imported::read(&committed(name));
+        for case in json(&committed(name).join("expected.json"))["texts"].as_array().unwrap() {
+            // Hugging Face puts no space before an empty text, and nor does the core.
+            let text = case["text"].as_str().unwrap();
+            assert_eq!(imported.encode(text), numbers(&case["ids"]), "{name}: {text:?}");
+        }
+    }
+}
+
+/// Strings of the characters that tokenizers treat in different ways, with words of at most the core's 64 bytes.
+fn random_texts(seed: u64, count: usize) -> impl Iterator<Item = String> {
+    const PARTS: [&str; 58] = [
+        " ",
+        " ",
+        " ",
+        " ",
+        "  ",
+        "    ",
+        "\n",
+        "\n\n",
+        "\t",
+        "\r\n",
+        "\u{a0}",
+        "\u{3000}",
+        "\u{2003}",
+        "a",
+        "e",
+        "t",
+        "the",
+        " the",
+        "mouse",
+        "cat",
+        "ran",
+        "didn",
+        "'",
+        "'s",
+        "'t",
+        "'ll",
+        "'ve",
+        "'re",
+        "'m",
+        "'d",
+        "'S",
+        "\u{2019}s",
+        "I",
+        "HE",
+        "0",
+        "1",
+        "12",
+        "1999",
+        "²",
+        "Ⅷ",
+        "½",
+        "٣",
+        ".",
+        ",",
+        "!?",
+        "--",
+        "#",
+        "é",
+        "ß",
+        "ж",
+        "Привет",
+        "日本",
+        "語",
+        "ー",
+        "🙂",
+        "\u{301}",
+        "\u{200d}",
+        "\u{0}",
+    ];
+    let mut random = SplitMix64::new(seed);
+    (0..count).map(move |_| {
+        let parts = random.next_u32() % 16;
+        let mut text = String::new();
+        for _ in 0..parts {
+            let part = PARTS[random.next_u32() as usize % PARTS.len()];
+            if text.len() + part.len() <= 63 {
+                text += part;
+            }
+        }
+        text
+    })
+}
+
+/// The core's ids, the fast encoder's, and those of the crate `tokenizers`, which reads the same file.
+fn compare(path: &Path, vocab: usize, count: usize) {
+    let ours = tokenizer::of_json(&std::fs::read_to_string(path).unwrap(), vocab, None).unwrap();
+    let theirs = tokenizers::Tokenizer::from_file(path).unwrap();
+    let core = ours.vocabulary.tokenizer().unwrap();
+    for text in random_texts(5, count) {
+        let original = |id: u16| ours.original_ids[usize::from(id)] as u32;
+        let ids: Vec<u16> = core.encode(&text).map(Result::unwrap).collect();
+        let found: Vec<u32> = ids.iter().map(|&id| original(id)).collect();
+        let expected = theirs.encode(&*text, false).unwrap();
+        assert_eq!(found, expected.get_ids(), "{}: {text:?}", path.display());
+        let (mut fast, borrowed) = (Vec::new(), ours.vocabulary.borrow());
+        Encoder::new(borrowed).encode(&text, &mut fast, |_| ()).unwrap();
+        assert_eq!(fast, ids, "{text:?}");
+        let text_again: Vec<u8> = ids.iter().flat_map(|&id| core.decode(id).to_vec()).collect();
+        let space = if borrowed.prefix_space && !text.is_empty() { " " } else { "" };
+        assert_eq!(String::from_utf8(text_again).unwrap(), format!("{space}{text}"));
+    }
+}
+
+#[test]
+fn ids_of_ten_thousand_random_texts() {
+    compare(&committed("gpt2").join("tokenizer.json"), 320, 10_000);
+    compare(&committed("llama").join("tokenizer.json"), 364, 10_000);
+    if let Some(folder) = reference("hf/gpt2_tiny") {
+        compare(&folder.join("tokenizer.json"), 384, 10_000);
+    }
+    if let Some(folder) = reference("checkpoints/stories260k_hf") {
+        compare(&folder.join("tokenizer.json"), 512, 10_000);
+    }
+    if let Some(folder) = reference("checkpoints/gpt2_tokenizer") {
+        compare(&folder.join("tokenizer.json"), 50_257, 300);
+    }
+}
+
+/// A file of NumPy, of f32.
+fn npy(path: &Path, count: usize) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let numbers = bytes[bytes.len() - 4 * count..].as_chunks::<4>().0;
+    numbers.iter().map(|&number| f32::from_le_bytes(number)).collect()
+}
+
+/// The largest difference of the logits of every prompt that a folder has references for.
+fn worst_of_references(imported: &Imported, folder: &Path) -> f32 {
+    let reference = json(&folder.join("reference.json"));
+    let vocab = imported.original_ids.len();
+    let differences = reference["prompts"].as_array().unwrap().iter().map(|prompt| {
+        let ids = numbers(&prompt["ids"]);
+        let logits = npy(&folder.join(prompt["logits_file"].as_str().unwrap()), ids.len() * vocab);
+        imported.worst_difference(&ids, &logits)
+    });
+    differences.fold(0.0, f32::max)
+}
+
+#[test]
+fn larger_checkpoints_give_the_logits_of_transformers() {
+    for name in ["hf/gpt2_tiny", "hf/llama_tiny_untied", "checkpoints/stories260k_hf"] {
+        let Some(folder) = reference(name) else { continue };
+        let worst = worst_of_references(&Imported::read(&folder), &folder);
+        println!("{name}: the largest difference of a logit is {worst:e}");
+        assert!(worst < LOGIT_TOLERANCE, "{name}: {worst}");
+    }
+}
+
+#[test]
+fn a_trained_gpt2_without_a_tokenizer_gives_the_logits_of_transformers() {
+    let Some(folder) = reference("checkpoints/capp_gpt") else { return };
+    let message = import::read(&folder, None).err().unwrap().to_string();
+    assert!(message.contains("capp_gpt has no tokenizer.json; write it with `AutoTokenizer"), "{message}");
+    let Description { config, family, .. } = hugging_face::describe(&folder).unwrap();
+    let original_ids: Vec<usize> = (0..config.vocab).collect();
+    let parameters = weights::read(&Tensors::open(&folder).unwrap(), family, &config, &original_ids).unwrap();
+    let pieces = OwnedPieces::Characters(('A'..).take(config.vocab).collect());
+    let vocabulary = OwnedVocabulary { pieces, specials: 0, begin: None, end: None, prefix_space: false };
+    let checkpoint = Checkpoint { config, parameters, vocabulary, original_ids, remarks: vec![] };
+    let worst = worst_of_references(&Imported::of(checkpoint, Precision::F32), &folder);
+    println!("capp_gpt: the largest difference of a logit is {worst:e}");
+    assert!(worst < LOGIT_TOLERANCE, "{worst}");
+}
+
+#[test]
+fn a_folder_without_weights_is_refused() {
+    let Some(folder) = reference("checkpoints/smollm2_135m") else { return };
+    let message = import::read(&folder, None).err().unwrap().to_string();
+    assert!(message.contains("has neither model.safetensors nor model.safetensors.index.json"), "{message}");
+}
+
+#[test]
+fn known_texts_of_the_reference_tokenizers() {
+    let Some(folder) = reference("hf") else { return };
+    let imported = Imported::read(&folder.join("gpt2_tiny"));
+    let expected = json(&folder.join("tokenizer_reference.json"));
+    for case in expected["tokenizer"]["cases"].as_array().unwrap() {
+        check_known(&imported, case, 0);
+    }
+}
+
+/// A typed special is text to the core, and to Hugging Face it is a special: around it, both are the same.
+fn check_known(imported: &Imported, case: &Value, end: usize) {
+    let text = case["text"].as_str().unwrap();
+    let mut parts = text.split("<|endoftext|>").map(|part| imported.encode(part));
+    let mut ids = parts.next().unwrap();
+    parts.for_each(|part| ids.extend([vec![end], part].concat()));
+    assert_eq!(ids, numbers(&case["ids"]), "{text:?}");
+}
+
+#[test]
+fn greedy_text_is_that_of_transformers() {
+    let Some(folder) = reference("checkpoints/stories260k_hf") else { return };
+    let imported = Imported::read(&folder);
+    for prompt in json(&folder.join("reference.json"))["prompts"].as_array().unwrap() {
+        let expected = prompt["greedy_text"].as_str().unwrap();
+        let found = generate(&imported.file, prompt["prompt"].as_str().unwrap(), Sampling::GREEDY, 0, 40);
+        assert_eq!(found.text.trim_start(), expected.trim_start());
+    }
+}
