@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use pipsqueak::internal::file::Provenance;
-use pipsqueak::internal::{Decoder, SplitMix64};
-use pipsqueak::{Precision, Sampling};
-use pipsqueak_tests::{generate, reference};
+use pipsqueak::internal::{Decoder, Parameter, SplitMix64};
+use pipsqueak::{Activation, Config, Precision, Sampling};
+use pipsqueak_tests::{SMALL, generate, random_model, random_parameters, reference, shapes, temporary};
 use pipsqueak_trainer::data::encoder::Encoder;
-use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak_trainer::data::text::Corpus;
+use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary, Tokens};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::hugging_face as hf_export;
 use pipsqueak_trainer::export::model_file::{self, ModelFile};
 use pipsqueak_trainer::import::hugging_face::tensors::Tensors;
 use pipsqueak_trainer::import::hugging_face::{self, config::Description, tokenizer, weights};
@@ -299,5 +301,101 @@ fn greedy_text_is_that_of_transformers() {
         let expected = prompt["greedy_text"].as_str().unwrap();
         let found = generate(&imported.file, prompt["prompt"].as_str().unwrap(), Sampling::GREEDY, 0, 40);
         assert_eq!(found.text.trim_start(), expected.trim_start());
+    }
+}
+
+/// A folder for a test of this name, which is not there yet.
+fn new_folder(name: &str) -> PathBuf {
+    let folder = temporary(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    folder
+}
+
+/// Every choice of both architectures that has a form in transformers.
+fn exported_shapes() -> [(&'static str, Config); 5] {
+    let [(_, llama), (_, gpt2), _] = shapes();
+    [
+        ("llama", llama.clone()),
+        ("llama-bias", Config { bias: true, tied: false, ..llama }),
+        ("gpt2", Config { kv_heads: gpt2.heads, ..gpt2.clone() }),
+        ("gpt2-tied", Config { kv_heads: gpt2.heads, tied: true, activation: Activation::Relu, ..gpt2.clone() }),
+        ("gpt2-no-bias", Config { kv_heads: gpt2.heads, bias: false, ..gpt2 }),
+    ]
+}
+
+#[test]
+fn an_exported_folder_is_imported_as_the_same_model() {
+    for (name, config) in exported_shapes() {
+        let model = random_model(&config, Precision::F32);
+        let folder = new_folder(&format!("exported-{name}"));
+        let vocabulary = OwnedVocabulary::of_model(&model.model().unwrap());
+        hf_export::write(&folder, &config, &random_parameters(&config), &vocabulary).unwrap();
+        let again = Imported::read(&folder);
+        let (text, there) = ("The mouse", generate(&model, "The mouse", Sampling::GREEDY, 0, 30));
+        let here = generate(&again.file, text, Sampling::GREEDY, 0, 30);
+        assert_eq!(there.text, here.text, "{name}");
+        // Biases that GPT-2 always has change no bit by being 0 here.
+        assert_eq!(there.fingerprint, here.fingerprint, "{name}");
+    }
+}
+
+/// The safetensors crate reads the file, and the values are where GPT-2's are.
+#[test]
+fn another_reader_finds_the_exported_tensors() {
+    let (_, config) = exported_shapes().into_iter().find(|(name, _)| *name == "gpt2").unwrap();
+    let parameters = random_parameters(&config);
+    let folder = new_folder("exported-tensors");
+    let model = random_model(&config, Precision::F32);
+    let vocabulary = OwnedVocabulary::of_model(&model.model().unwrap());
+    hf_export::write(&folder, &config, &parameters, &vocabulary).unwrap();
+    let bytes = std::fs::read(folder.join("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let up = tensors.tensor("transformer.h.1.mlp.c_fc.weight").unwrap();
+    assert_eq!(up.shape(), [config.width, config.hidden]);
+    let value = |input: usize, output: usize| {
+        let bytes = up.data().as_chunks::<4>().0[input * config.hidden + output];
+        f32::from_le_bytes(bytes)
+    };
+    let ours = parameters.layer(Parameter::Up, 1);
+    for (input, output) in [(0, 0), (3, 7), (config.width - 1, config.hidden - 1)] {
+        assert_eq!(value(input, output), ours[output * config.width + input]);
+    }
+    assert_eq!(json(&folder.join("config.json"))["n_inner"], config.hidden);
+    let again = hf_export::write(&folder, &config, &parameters, &vocabulary).unwrap_err().to_string();
+    assert!(again.ends_with("the folder is not empty; name a new one"), "{again}");
+}
+
+#[test]
+fn a_shape_that_transformers_has_not_is_not_exported() {
+    let (_, config) = shapes().into_iter().next_back().unwrap();
+    let model = random_model(&config, Precision::F32);
+    let vocabulary = OwnedVocabulary::of_model(&model.model().unwrap());
+    let parameters = random_parameters(&config);
+    let error = hf_export::write(&new_folder("exported-none"), &config, &parameters, &vocabulary);
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("Sinusoidal positions, None norm and Plain MLP with 3 heads (1 for keys)"), "{error}");
+}
+
+/// Tokenizers of every kind, exported and read by the crate `tokenizers`: the same ids, which are those of the model file.
+#[test]
+fn exported_tokenizers_give_the_same_ids() {
+    let corpus = Corpus::built_in(1, 100 << 10).unwrap();
+    let learned = [Tokens::Bytes, Tokens::Bpe].map(|tokens| OwnedVocabulary::of_corpus(&corpus, tokens, 400, &()).unwrap());
+    let imported = ["gpt2", "llama"].map(|name| import::read(&committed(name), None).unwrap().vocabulary);
+    for (i, vocabulary) in learned.into_iter().chain(imported).enumerate() {
+        let config = Config { vocab: vocabulary.vocab(), ..SMALL };
+        let folder = new_folder(&format!("exported-tokenizer-{i}"));
+        hf_export::write(&folder, &config, &random_parameters(&config), &vocabulary).unwrap();
+        let theirs = tokenizers::Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+        let ours = vocabulary.tokenizer().unwrap();
+        let texts = corpus.documents().take(50).map(str::to_string).chain(random_texts(9, 2000));
+        for text in texts {
+            let Ok(ids) = ours.encode(&text).map(|id| id.map(u32::from)).collect::<Result<Vec<_>, _>>() else { continue };
+            let found = theirs.encode(&*text, false).unwrap();
+            assert_eq!(found.get_ids(), ids, "{i}: {text:?}");
+            assert_eq!(theirs.decode(&ids, true).unwrap(), text, "{i}");
+        }
     }
 }

@@ -104,7 +104,7 @@ impl OwnedWords {
 
 impl OwnedPieces {
     /// Number of ids that stand for text.
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             OwnedPieces::Bytes => 256,
             OwnedPieces::Characters(characters) => characters.chars().count(),

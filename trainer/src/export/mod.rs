@@ -4,5 +4,6 @@ pub mod decoding;
 pub mod dequantize;
 pub mod equalize;
 pub mod golden;
+pub mod hugging_face;
 pub mod model_file;
 pub mod quantize;

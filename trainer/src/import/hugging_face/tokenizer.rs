@@ -5,7 +5,7 @@
 //! which it is made alone. Encoding each piece by itself therefore finds its pair, or shows that no text has it.
 
 mod bpe;
-mod bytes;
+pub mod bytes;
 mod rules;
 
 use std::collections::{HashMap, HashSet};
