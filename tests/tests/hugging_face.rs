@@ -219,7 +219,41 @@ fn ids_of_ten_thousand_random_texts() {
     }
     if let Some(folder) = reference("checkpoints/gpt2_tokenizer") {
         compare(&folder.join("tokenizer.json"), 50_257, 300);
+        let cases = json(&folder.join("reference.json"));
+        let text = std::fs::read_to_string(folder.join("tokenizer.json")).unwrap();
+        let ours = tokenizer::of_json(&text, 50_257, None).unwrap();
+        let core = ours.vocabulary.tokenizer().unwrap();
+        for case in cases["cases"].as_array().unwrap() {
+            let mut parts = case["text"].as_str().unwrap().split("<|endoftext|>").map(|part| {
+                core.encode(part).map(|id| ours.original_ids[usize::from(id.unwrap())]).collect::<Vec<_>>()
+            });
+            let mut ids = parts.next().unwrap();
+            parts.for_each(|part| ids.extend([vec![50_256], part].concat()));
+            assert_eq!(ids, numbers(&case["ids"]), "{}", case["text"]);
+        }
     }
+}
+
+/// 1.1 MB of text in GPT-2's 50,257 tokens, by the encoder of whole corpora.
+#[test]
+fn a_long_text_in_the_tokens_of_gpt2() {
+    let (Some(folder), Some(texts)) = (reference("checkpoints/gpt2_tokenizer"), reference("text")) else {
+        return;
+    };
+    let json_text = std::fs::read_to_string(folder.join("tokenizer.json")).unwrap();
+    let vocabulary = tokenizer::of_json(&json_text, 50_257, None).unwrap().vocabulary;
+    let text = std::fs::read_to_string(texts.join("tinyshakespeare.txt")).unwrap();
+    let mut ids = Vec::new();
+    let started = std::time::Instant::now();
+    Encoder::new(vocabulary.borrow()).encode(&text, &mut ids, |_| ()).unwrap();
+    println!("encoded in {:?}", started.elapsed());
+    let expected = json(&folder.join("reference.json"));
+    assert_eq!(ids.len(), expected["tinyshakespeare_tokens"].as_u64().unwrap() as usize);
+    let first: Vec<usize> = ids.iter().map(|&id| id.into()).take(64).collect();
+    assert_eq!(first, numbers(&expected["tinyshakespeare_first64"]));
+    let core = vocabulary.tokenizer().unwrap();
+    let few: Vec<u16> = core.encode(&text).map(Result::unwrap).take(2000).collect();
+    assert_eq!(few, ids[..2000]);
 }
 
 /// A file of NumPy, of f32.
@@ -320,7 +354,10 @@ fn exported_shapes() -> [(&'static str, Config); 5] {
         ("llama", llama.clone()),
         ("llama-bias", Config { bias: true, tied: false, ..llama }),
         ("gpt2", Config { kv_heads: gpt2.heads, ..gpt2.clone() }),
-        ("gpt2-tied", Config { kv_heads: gpt2.heads, tied: true, activation: Activation::Relu, ..gpt2.clone() }),
+        (
+            "gpt2-tied",
+            Config { kv_heads: gpt2.heads, tied: true, activation: Activation::Relu, ..gpt2.clone() },
+        ),
         ("gpt2-no-bias", Config { kv_heads: gpt2.heads, bias: false, ..gpt2 }),
     ]
 }
@@ -375,14 +412,18 @@ fn a_shape_that_transformers_has_not_is_not_exported() {
     let parameters = random_parameters(&config);
     let error = hf_export::write(&new_folder("exported-none"), &config, &parameters, &vocabulary);
     let error = error.unwrap_err().to_string();
-    assert!(error.starts_with("Sinusoidal positions, None norm and Plain MLP with 3 heads (1 for keys)"), "{error}");
+    assert!(
+        error.starts_with("Sinusoidal positions, None norm and Plain MLP with 3 heads (1 for keys)"),
+        "{error}"
+    );
 }
 
 /// Tokenizers of every kind, exported and read by the crate `tokenizers`: the same ids, which are those of the model file.
 #[test]
 fn exported_tokenizers_give_the_same_ids() {
     let corpus = Corpus::built_in(1, 100 << 10).unwrap();
-    let learned = [Tokens::Bytes, Tokens::Bpe].map(|tokens| OwnedVocabulary::of_corpus(&corpus, tokens, 400, &()).unwrap());
+    let learned = [Tokens::Bytes, Tokens::Bpe]
+        .map(|tokens| OwnedVocabulary::of_corpus(&corpus, tokens, 400, &()).unwrap());
     let imported = ["gpt2", "llama"].map(|name| import::read(&committed(name), None).unwrap().vocabulary);
     for (i, vocabulary) in learned.into_iter().chain(imported).enumerate() {
         let config = Config { vocab: vocabulary.vocab(), ..SMALL };
@@ -392,7 +433,10 @@ fn exported_tokenizers_give_the_same_ids() {
         let ours = vocabulary.tokenizer().unwrap();
         let texts = corpus.documents().take(50).map(str::to_string).chain(random_texts(9, 2000));
         for text in texts {
-            let Ok(ids) = ours.encode(&text).map(|id| id.map(u32::from)).collect::<Result<Vec<_>, _>>() else { continue };
+            let Ok(ids) = ours.encode(&text).map(|id| id.map(u32::from)).collect::<Result<Vec<_>, _>>()
+            else {
+                continue;
+            };
             let found = theirs.encode(&*text, false).unwrap();
             assert_eq!(found.get_ids(), ids, "{i}: {text:?}");
             assert_eq!(theirs.decode(&ids, true).unwrap(), text, "{i}");

@@ -1,16 +1,19 @@
 //! `pipsqueak import`.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, Parser};
+use pipsqueak::Precision;
 use pipsqueak::internal::file::Provenance;
 
 use super::inspect::print_footprint;
 use super::options;
 use super::shape::PrecisionName;
+use super::train::Train;
 use crate::cli::output::say;
-use crate::export::model_file;
+use crate::export::model_file::{self, ModelFile};
 use crate::files::{Files, Kind};
 use crate::import::{self, Checkpoint};
 
@@ -23,6 +26,7 @@ use crate::import::{self, Checkpoint};
 Examples:
   pipsqueak import gpt2/ --out gpt2.pip
   pipsqueak import SmolLM-135M/ --precision int4 --context 512 --out smol.pip
+  pipsqueak import tiny/ --precision int4 --finetune stories.txt --steps 300 --out tiny.pip
   pipsqueak import stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
 pub struct Import {
     /// The folder or file
@@ -40,6 +44,19 @@ pub struct Import {
     /// Attend to fewer positions than the checkpoint was trained for, to save RAM
     #[arg(long, value_name = "TOKENS", value_parser = options::whole::<usize>(1..=65_535))]
     context: Option<usize>,
+    /// Then go on training with this text, so that the weights learn to be rounded, as `train --from` does
+    #[arg(long, value_name = "FILE")]
+    finetune: Option<PathBuf>,
+    /// Steps of that training [default: what suits the amount of text]
+    #[arg(long, requires = "finetune", value_parser = options::whole::<u64>(1..=1_000_000_000))]
+    steps: Option<u64>,
+}
+
+/// What `train` reads of a command line.
+#[derive(Parser)]
+struct TrainArguments {
+    #[command(flatten)]
+    train: Train,
 }
 
 impl Import {
@@ -51,6 +68,9 @@ impl Import {
         if let Some(tokenizer) = &self.tokenizer {
             files.reads("--tokenizer", tokenizer);
         }
+        if let Some(text) = &self.finetune {
+            files.reads("--finetune", text);
+        }
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
         let mut checkpoint = import::read(&self.checkpoint, self.tokenizer.as_deref())?;
@@ -61,15 +81,32 @@ impl Import {
         let name = self.checkpoint.file_name().unwrap_or(self.checkpoint.as_os_str()).to_string_lossy();
         let corpus = format!("what {name} was trained on");
         let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
-        let precision = self.precision.into();
+        remarks.iter().for_each(|remark| say!("note           {remark}"));
+        let precision = if self.finetune.is_some() { Precision::F32 } else { self.precision.into() };
         let file = model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
             .with_context(|| {
                 format!("{} is damaged, or its training has diverged", self.checkpoint.display())
             })?;
+        if let Some(text) = &self.finetune {
+            return self.train(text, &file);
+        }
         file.save(&self.out)?;
-        remarks.iter().for_each(|remark| say!("note           {remark}"));
         say!("written        {}", self.out.display());
         print_footprint(&config, precision, file.bytes().len() as u64);
         Ok(())
+    }
+
+    /// Trains on from the imported model.
+    fn train(&self, text: &Path, model: &ModelFile) -> Result<()> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let start = folder.path().join("imported.pip");
+        model.save(&start)?;
+        let precision = Precision::from(self.precision).name();
+        let steps = self.steps.map(|steps| steps.to_string());
+        let mut arguments: Vec<&OsStr> = vec!["train".as_ref(), "--from".as_ref(), start.as_ref()];
+        arguments.extend(["--text".as_ref(), text.as_os_str(), "--out".as_ref(), self.out.as_os_str()]);
+        arguments.extend(["--precision".as_ref(), OsStr::new(precision)]);
+        arguments.extend(steps.iter().flat_map(|steps| ["--steps".as_ref(), OsStr::new(steps)]));
+        TrainArguments::try_parse_from(arguments)?.train.run()
     }
 }

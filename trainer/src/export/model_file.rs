@@ -86,11 +86,16 @@ pub fn build<'p>(
     values: impl Fn(Parameter) -> &'p [f32],
 ) -> Result<ModelFile> {
     config.check()?;
-    let values = Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
+    let mut values = Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
+    // Training rounds to int4 and ternary itself, and what it has rounded stays.
+    if precision == Precision::Int8 {
+        equalize(config, &mut values);
+    }
     build_of(config, precision, vocabulary, provenance, values)
 }
 
-/// As [`build`], of parameters that are not needed any more: with less memory.
+/// As [`build`], of parameters that are not needed any more, with less memory; and that no training has rounded, so that all
+/// integer formats are equalised.
 ///
 /// # Errors
 /// As [`build`].
@@ -102,8 +107,12 @@ pub fn build_from(
     parameters: Parameters<f32>,
 ) -> Result<ModelFile> {
     config.check()?;
-    let values = Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect();
+    let mut values: Values =
+        Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect();
     drop(parameters);
+    if precision != Precision::F32 {
+        equalize(config, &mut values);
+    }
     build_of(config, precision, vocabulary, provenance, values)
 }
 
@@ -112,11 +121,8 @@ fn build_of(
     precision: Precision,
     vocabulary: &OwnedVocabulary,
     provenance: Provenance<'_>,
-    mut values: Values,
+    values: Values,
 ) -> Result<ModelFile> {
-    if precision == Precision::Int8 {
-        equalize(config, &mut values);
-    }
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
     // Each parameter's values are freed when they are encoded.
     for (parameter, values) in Parameter::ALL.into_iter().zip(values) {

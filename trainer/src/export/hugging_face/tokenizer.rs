@@ -10,9 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary, OwnedWords};
 use crate::import::hugging_face::tokenizer::bytes::character_of;
-
-/// The cuts of the model file's `Words::Runs`, as a regular expression.
-const RUNS: &str = " ?[A-Za-z'\u{80}-\u{10ffff}]+| ?[0-9]+| ?[^A-Za-z'\u{80}-\u{10ffff}0-9 \t\r\n]+|[ \t\r\n]+(?= [^ \t\r\n])|[ \t\r\n]+";
+use crate::import::hugging_face::tokenizer::rules;
 
 /// The JSON of a vocabulary.
 ///
@@ -119,9 +117,7 @@ impl Spelling {
                 let steps = if vocabulary.prefix_space { vec![prepend, replace] } else { vec![replace] };
                 json["normalizer"] = json!({"type": "Sequence", "normalizers": steps});
                 if words == Some(&OwnedWords::Spaces) {
-                    json["pre_tokenizer"] = json!({
-                        "type": "Split", "pattern": {"String": "▁"}, "behavior": "MergedWithNext", "invert": false
-                    });
+                    json["pre_tokenizer"] = rules::spaces();
                 }
                 let back = json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "});
                 let mut steps = vec![back, json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
@@ -131,12 +127,11 @@ impl Spelling {
                 json["decoder"] = json!({"type": "Sequence", "decoders": steps});
             }
             (Spelling::Bytes, words) => {
-                let runs = json!({"type": "Split", "pattern": {"Regex": RUNS}, "behavior": "Isolated", "invert": false});
                 let digits = json!({"type": "Digits", "individual_digits": true});
                 let steps = match words {
                     Some(OwnedWords::Gpt2 { single_digits: false, .. }) => vec![byte_level(true)],
                     Some(OwnedWords::Gpt2 { single_digits: true, .. }) => vec![digits, byte_level(true)],
-                    Some(_) => vec![runs, byte_level(false)],
+                    Some(_) => vec![rules::runs(), byte_level(false)],
                     None => vec![byte_level(false)],
                 };
                 json["pre_tokenizer"] = match <[Value; 1]>::try_from(steps) {

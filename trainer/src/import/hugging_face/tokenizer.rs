@@ -6,7 +6,7 @@
 
 mod bpe;
 pub mod bytes;
-mod rules;
+pub mod rules;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -189,3 +189,6 @@ impl Cut {
         Ok(cut)
     }
 }
+
+#[cfg(test)]
+mod tests;

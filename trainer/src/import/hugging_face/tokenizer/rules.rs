@@ -15,19 +15,45 @@ use crate::import::hugging_face::json::shortened;
 /// SentencePiece's spelling of a space.
 const SPACE: char = '▁';
 
+/// The cuts of the model file's `Words::Runs`, as a regular expression.
+pub const RUNS: &str = " ?[A-Za-z'\u{80}-\u{10ffff}]+| ?[0-9]+| ?[^A-Za-z'\u{80}-\u{10ffff}0-9 \t\r\n]+|[ \t\r\n]+(?= [^ \t\r\n])|[ \t\r\n]+";
+
+/// The step before `ByteLevel` with which a text is cut by [`RUNS`].
+pub fn runs() -> Value {
+    json!({"type": "Split", "pattern": {"Regex": RUNS}, "behavior": "Isolated", "invert": false})
+}
+
+/// The step that cuts before every [`SPACE`].
+pub fn spaces() -> Value {
+    json!({"type": "Split", "pattern": {"String": "▁"}, "behavior": "MergedWithNext", "invert": false})
+}
+
 /// The ways to cut a text that the core knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rules {
-    /// Bytes, in words as GPT-2's.
-    Bytes { single_digits: bool },
+    /// Bytes.
+    Bytes(Cuts),
+    /// Characters, as they are, and no merges.
+    Plain,
     /// Characters, with [`SPACE`] for spaces.
     Characters { prefix_space: bool, cuts_at_spaces: bool },
+}
+
+/// Where a text of bytes is cut into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cuts {
+    /// As GPT-2's.
+    Gpt2 { single_digits: bool },
+    /// As this crate's.
+    Runs,
 }
 
 impl Rules {
     /// # Errors
     /// What is not supported, by key and value.
     pub(super) fn of(json: &Json) -> Result<Rules> {
+        let has_merges =
+            json.object("model").get("merges").as_array().is_some_and(|merges| !merges.is_empty());
         let (normalizer, cutter) = (json.get("normalizer"), json.get("pre_tokenizer"));
         let normalizers = parts(normalizer, "normalizers");
         let cutters = parts(cutter, "pretokenizers");
@@ -36,22 +62,26 @@ impl Rules {
         let last = cutters.last().copied().unwrap_or(&Value::Null);
         if last["type"] == "ByteLevel" {
             ensure!(normalizers.is_empty(), refuse("normalizer", normalizer));
-            let regex = last.get("use_regex").unwrap_or(&Value::Null);
-            ensure!(regex.is_null() || *regex == true, refuse("pre_tokenizer", cutter));
             ensure!(
                 last["add_prefix_space"] == false,
                 "add_prefix_space of the pre_tokenizer is {}, which is not supported; it must be false",
                 last["add_prefix_space"]
             );
-            let single_digits = match cutters[..cutters.len() - 1] {
-                [] => false,
-                [first] if *first == json!({"type": "Digits", "individual_digits": true}) => true,
+            let cuts = match (&cutters[..cutters.len() - 1], last["use_regex"] != false) {
+                ([], true) => Cuts::Gpt2 { single_digits: false },
+                ([first], true) if **first == json!({"type": "Digits", "individual_digits": true}) => {
+                    Cuts::Gpt2 { single_digits: true }
+                }
+                ([first], false) if **first == runs() => Cuts::Runs,
+                // Where nothing is merged, any cuts do.
+                ([], false) if !has_merges => Cuts::Runs,
                 _ => bail!(refuse("pre_tokenizer", cutter)),
             };
-            return Ok(Rules::Bytes { single_digits });
+            return Ok(Rules::Bytes(cuts));
         }
         let mut prefix_space = false;
         let mut spells_spaces = false;
+        let as_it_is = normalizers.is_empty() && cutters.is_empty();
         for part in normalizers {
             if *part == json!({"type": "Prepend", "prepend": "▁"}) {
                 prefix_space = true;
@@ -63,6 +93,7 @@ impl Rules {
         }
         let cuts_at_spaces = match cutters[..] {
             [] => false,
+            [only] if *only == spaces() => true,
             [only] if only["type"] == "Metaspace" && only["replacement"] == "▁" => {
                 spells_spaces = true;
                 let old = only["add_prefix_space"].as_bool().filter(|_| only["prepend_scheme"].is_null());
@@ -75,6 +106,9 @@ impl Rules {
             }
             _ => bail!(refuse("pre_tokenizer", cutter)),
         };
+        if !spells_spaces && !has_merges && as_it_is {
+            return Ok(Rules::Plain);
+        }
         ensure!(
             spells_spaces,
             "neither its pre_tokenizer nor its normalizer is that of GPT-2 (ByteLevel) or of Llama (▁ for spaces), and no \
@@ -84,7 +118,7 @@ impl Rules {
     }
 
     pub(super) fn is_of_bytes(self) -> bool {
-        matches!(self, Rules::Bytes { .. })
+        matches!(self, Rules::Bytes(_))
     }
 
     pub(super) fn prefix_space(self) -> bool {
@@ -99,13 +133,13 @@ impl Rules {
             let mut characters = text.chars();
             let (Some(character), None) = (characters.next(), characters.next()) else { continue };
             let bytes = match self {
-                Rules::Bytes { .. } => {
+                Rules::Bytes(_) => {
                     vec![byte_of(character).with_context(|| format!("its piece {text:?} spells no byte"))?]
                 }
                 Rules::Characters { .. } if character == SPACE => vec![b' '],
                 // A space in a text is spelled otherwise, so that this one never fits.
                 Rules::Characters { .. } if character == ' ' => continue,
-                Rules::Characters { .. } => text.as_bytes().to_vec(),
+                Rules::Characters { .. } | Rules::Plain => text.as_bytes().to_vec(),
             };
             atoms.push((id, bytes));
         }
@@ -128,9 +162,10 @@ impl Rules {
     /// A piece that goes across a place where the core would cut.
     pub(super) fn words(self, bpe: &Bpe) -> Result<OwnedWords> {
         match self {
-            Rules::Bytes { single_digits } => {
+            Rules::Bytes(Cuts::Gpt2 { single_digits }) => {
                 Ok(OwnedWords::Gpt2 { classes: classes::table(), single_digits })
             }
+            Rules::Bytes(Cuts::Runs) | Rules::Plain => Ok(OwnedWords::Runs),
             Rules::Characters { cuts_at_spaces: true, .. } => Ok(OwnedWords::Spaces),
             Rules::Characters { .. } => {
                 let spaces_within = |text: &&String| text.chars().skip(1).any(|c| c == SPACE);
