@@ -86,16 +86,11 @@ pub fn build<'p>(
     values: impl Fn(Parameter) -> &'p [f32],
 ) -> Result<ModelFile> {
     config.check()?;
-    let mut values = Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
-    // Training rounds to int4 and ternary itself, and what it has rounded stays.
-    if precision == Precision::Int8 {
-        equalize(config, &mut values);
-    }
+    let values = Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
     build_of(config, precision, vocabulary, provenance, values)
 }
 
-/// As [`build`], of parameters that are not needed any more, with less memory; and that no training has rounded, so that all
-/// integer formats are equalised.
+/// As [`build`], of parameters that are not needed any more: with less memory.
 ///
 /// # Errors
 /// As [`build`].
@@ -107,12 +102,8 @@ pub fn build_from(
     parameters: Parameters<f32>,
 ) -> Result<ModelFile> {
     config.check()?;
-    let mut values: Values =
-        Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect();
+    let values = Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect();
     drop(parameters);
-    if precision != Precision::F32 {
-        equalize(config, &mut values);
-    }
     build_of(config, precision, vocabulary, provenance, values)
 }
 
@@ -121,8 +112,11 @@ fn build_of(
     precision: Precision,
     vocabulary: &OwnedVocabulary,
     provenance: Provenance<'_>,
-    values: Values,
+    mut values: Values,
 ) -> Result<ModelFile> {
+    if precision == Precision::Int8 {
+        equalize(config, &mut values);
+    }
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
     // Each parameter's values are freed when they are encoded.
     for (parameter, values) in Parameter::ALL.into_iter().zip(values) {

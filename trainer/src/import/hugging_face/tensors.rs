@@ -206,3 +206,97 @@ fn place(path: &Path, name: &str, entry: Entry, data: u64, size: u64) -> Result<
     );
     Ok(Place { path: path.into(), format, shape, start: data + start, bytes: end - start })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A folder with a file of this header and these bytes, which lives as long as the guard.
+    fn folder(header: &str, data: &[u8]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat();
+        std::fs::write(folder.path().join(SINGLE), bytes).unwrap();
+        folder
+    }
+
+    fn refusal(header: &str, data: &[u8]) -> String {
+        format!("{:#}", Tensors::open(folder(header, data).path()).unwrap_err())
+    }
+
+    fn tensor(dtype: &str, shape: &[u64], offsets: [u64; 2]) -> Value {
+        json!({"dtype": dtype, "shape": shape, "data_offsets": offsets})
+    }
+
+    #[test]
+    fn every_format_is_read() {
+        let header = json!({
+            "__metadata__": {"format": "pt"},
+            "single": tensor("F32", &[1], [0, 4]),
+            "half": tensor("F16", &[1, 2], [4, 8]),
+            "brain": tensor("BF16", &[2], [8, 12]),
+            "mask": tensor("BOOL", &[1], [12, 13]),
+        });
+        let halves = [0x3e00u16, 0xc000, 0x3fc0, 0xc000].iter().flat_map(|half| half.to_le_bytes());
+        let data: Vec<u8> = 1.5f32.to_le_bytes().into_iter().chain(halves).chain([1]).collect();
+        let folder = folder(&header.to_string(), &data);
+        let tensors = Tensors::open(folder.path()).unwrap();
+        assert_eq!(tensors.read("single", &[1]).unwrap(), [1.5]);
+        assert_eq!(tensors.read("half", &[1, 2]).unwrap(), [1.5, -2.0]);
+        assert_eq!(tensors.read("brain", &[2]).unwrap(), [1.5, -2.0]);
+        assert_eq!(tensors.count(), 5);
+        let error = tensors.read("half", &[2, 1]).unwrap_err().to_string();
+        assert!(
+            error.ends_with("the tensor half is [1, 2], and by config.json it must be [2, 1]"),
+            "{error}"
+        );
+        assert!(tensors.read("mask", &[1]).is_err(), "no weight is of bits");
+        assert!(tensors.read("none", &[1]).unwrap_err().to_string().ends_with("lacks the tensor none"));
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let one = |tensor: Value| json!({"a": tensor}).to_string();
+        for (header, data, expected) in [
+            ("{".into(), 0, "its header is no JSON"),
+            (one(json!(3)), 0, "its header is wrong about a"),
+            (
+                one(tensor("F32", &[2], [0, 4])),
+                8,
+                "its tensor a lies at 0 to 4, which does not fit its shape [2]",
+            ),
+            (one(tensor("F32", &[2], [0, 8])), 7, "its tensor a lies at 0 to 8"),
+            (one(tensor("F32", &[1], [4, 0])), 8, "its tensor a lies at 4 to 0"),
+            (one(tensor("F32", &[u64::MAX, 2], [0, 8])), 8, "its tensor a lies at 0 to 8"),
+            (one(tensor("F32", &[1], [u64::MAX - 3, u64::MAX])), 8, "its tensor a lies at"),
+        ] {
+            let message = refusal(&header, &vec![0; data]);
+            assert!(message.contains(expected), "{message}");
+        }
+        let twice = json!({"a": tensor("F32", &[40], [0, 160]), "b": tensor("F32", &[40], [0, 160])});
+        assert!(refusal(&twice.to_string(), &[0; 160]).ends_with("its tensors overlap"));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(SINGLE), u64::MAX.to_le_bytes()).unwrap();
+        let message = format!("{:#}", Tensors::open(folder.path()).unwrap_err());
+        assert!(message.ends_with("its header would be 18446744073709551615 bytes long"), "{message}");
+        std::fs::write(folder.path().join(SINGLE), [1, 0]).unwrap();
+        assert!(
+            format!("{:#}", Tensors::open(folder.path()).unwrap_err()).contains("it ends within its header")
+        );
+    }
+
+    #[test]
+    fn an_index_leads_to_files_of_its_folder_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = |name: &str| {
+            std::fs::write(folder.path().join(INDEX), json!({"weight_map": {"a": name}}).to_string())
+                .unwrap();
+            format!("{:#}", Tensors::open(folder.path()).unwrap_err())
+        };
+        for name in ["../a.safetensors", "/etc/passwd", "..", "b/a.safetensors"] {
+            assert!(index(name).contains("which is no file of this folder"), "{name}");
+        }
+        assert!(index("a.safetensors").contains("cannot read "), "it is not there");
+    }
+}
