@@ -102,8 +102,8 @@ vectorised! {
         let tried = |i: usize| widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
         // Most are far from the best, which a quick estimate is enough to see.
         let mut estimates = [0.0; CANDIDATES];
-        for i in 0..CANDIDATES {
-            estimates[i] = estimate(row, tried(i), format);
+        for (i, error) in estimates.iter_mut().enumerate() {
+            *error = estimate(row, tried(i), format);
         }
         let limit = estimates.iter().fold(f32::INFINITY, |a, &b| a.min(b)) * (1.0 + ESTIMATE_TOLERANCE);
         let (mut best, mut least) = (widest, f64::INFINITY);
