@@ -103,7 +103,9 @@ def read_vocabulary(reader):
         pieces = [character.encode() for character in reader.str()]
     else:
         pieces = read_merges(reader.bytes(), reader.bytes())
-        vocabulary["words"] = reader.enum(["runs", "spaces"])
+        vocabulary["words"] = reader.enum(["runs", "spaces", "space runs", "gpt2"])
+        if vocabulary["words"] == "gpt2":
+            vocabulary["classes"], vocabulary["single_digits"] = list(reader.bytes()), reader.bool()
     vocabulary["begin"], vocabulary["end"] = reader.option_id(), reader.option_id()
     vocabulary["prefix_space"] = reader.bool()
     return vocabulary, pieces

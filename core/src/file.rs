@@ -135,18 +135,31 @@ pub enum Pieces<'a> {
         /// Pairs of little-endian u16 ids, in the order learned.
         pairs: &'a [u8],
         /// Where words begin: no merge joins across.
-        words: Words,
+        #[serde(borrow)]
+        words: Words<'a>,
     },
 }
 
 /// How text is cut into words before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Words {
+pub enum Words<'a> {
     /// Runs of letters (with `'` and all that is not ASCII), of digits, of spaces, or of other characters; one space
     /// before a run belongs to it.
     Runs,
     /// Before every space.
     Spaces,
+    /// Before every space that does not follow another (SentencePiece with tokens of several spaces).
+    SpaceRuns,
+    /// As GPT-2: runs of letters, of numbers, or of other characters, with one space before a run belonging to it; the endings
+    /// `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` and `'d`; and white space, whose last character stands apart from what
+    /// follows.
+    Gpt2 {
+        /// The classes of all characters, as runs in the order of their numbers: each is a LEB128 of four times its length,
+        /// plus 1 for letters, 2 for numbers, 3 for white space and 0 for others. Characters behind the last are others.
+        classes: &'a [u8],
+        /// Whether every number is a word of its own, without the space before it.
+        single_digits: bool,
+    },
 }
 
 /// Where a model comes from.

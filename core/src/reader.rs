@@ -153,8 +153,17 @@ impl<'f> Reader<'f> {
             _ => Pieces::Merges {
                 atoms: self.slice(),
                 pairs: self.slice(),
-                words: self.choice(&[Words::Runs, Words::Spaces]),
+                words: self.words(),
             },
+        }
+    }
+
+    const fn words(&mut self) -> Words<'f> {
+        match self.choice(&[0, 1, 2, 3]) {
+            0 => Words::Runs,
+            1 => Words::Spaces,
+            2 => Words::SpaceRuns,
+            _ => Words::Gpt2 { classes: self.slice(), single_digits: self.flag() },
         }
     }
 

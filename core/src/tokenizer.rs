@@ -370,7 +370,7 @@ struct Tokens<'a, 't> {
     variant: Chars<'static>,
     /// Characters that are read, but not cut into words yet.
     waiting: String<{ WORD_MAX + 4 }>,
-    words: Words,
+    words: Words<'a>,
     /// Whether to put a space before the next word.
     prefix: bool,
     /// Tokens of the present word.
@@ -527,9 +527,13 @@ impl Class {
     }
 }
 
-impl Words {
+impl<'a> Words<'a> {
     /// Cuts `text` into words; with `prefix_space` the first has a space before it.
-    pub fn split(self, text: &str, prefix_space: bool) -> impl Iterator<Item = Word<'_>> {
+    pub fn split<'t>(
+        self,
+        text: &'t str,
+        prefix_space: bool,
+    ) -> impl Iterator<Item = Word<'t>> + use<'a, 't> {
         let (mut rest, mut prefix) = (text, prefix_space);
         core::iter::from_fn(move || {
             let (word, after) = self.first(rest, prefix)?;
@@ -539,11 +543,11 @@ impl Words {
     }
 
     /// The first word of `text`, with a space before it or not, and the rest; `None` of an empty text.
-    fn first(self, text: &str, prefix: bool) -> Option<(Word<'_>, &str)> {
+    fn first<'t>(self, text: &'t str, prefix: bool) -> Option<(Word<'t>, &'t str)> {
         if text.is_empty() {
             return None;
         }
-        let length = self.length(text.as_bytes(), prefix);
+        let length = self.length(text, prefix);
         let end = text.floor_char_boundary(length.min(WORD_MAX - usize::from(prefix)));
         let (text, rest) = text.split_at_checked(end)?;
         Some((Word { prefix, text }, rest))
@@ -551,17 +555,117 @@ impl Words {
 
     /// Length of the first word of `text`, or something longer than the longest word: no more than that is looked at, so
     /// that time is linear in the text even where it is all one word.
-    fn length(self, text: &[u8], prefix: bool) -> usize {
-        let text = text.get(..WORD_MAX + 1).unwrap_or(text);
+    fn length(self, text: &str, prefix: bool) -> usize {
+        let bytes = text.as_bytes();
+        let bytes = bytes.get(..WORD_MAX + 1).unwrap_or(bytes);
         match self {
-            Words::Runs => run_length(text),
+            Words::Runs => run_length(bytes),
             Words::Spaces => {
                 let first = usize::from(!prefix);
-                let later = text.iter().skip(first).position(|&byte| byte == b' ');
-                later.map_or(text.len(), |later| later + first)
+                let later = bytes.iter().skip(first).position(|&byte| byte == b' ');
+                later.map_or(bytes.len(), |later| later + first)
             }
+            Words::SpaceRuns => {
+                let leading = bytes.iter().take_while(|&&byte| byte == b' ').count();
+                let later = bytes.iter().skip(leading).position(|&byte| byte == b' ');
+                later.map_or(bytes.len(), |later| later + leading)
+            }
+            Words::Gpt2 { classes, single_digits } => Gpt2 { classes, single_digits }.length(text),
         }
     }
+}
+
+/// [`Words::Gpt2`].
+struct Gpt2<'a> {
+    classes: &'a [u8],
+    single_digits: bool,
+}
+
+impl Gpt2<'_> {
+    /// As [`Words::length`].
+    fn length(&self, text: &str) -> usize {
+        if let Some(ending) = ENDINGS.iter().find(|&&ending| text.starts_with(ending)) {
+            return ending.len();
+        }
+        let mut characters = text.chars();
+        let Some(first) = characters.next() else { return 0 };
+        let class = self.class(first);
+        if self.single_digits && class == Class::Digit {
+            return first.len_utf8();
+        }
+        match characters.next().map(|next| self.class(next)) {
+            Some(next) if first == ' ' && next != Class::Space && !self.stands_alone(next) => {
+                1 + self.run(text.get(1..).unwrap_or_default(), next).length
+            }
+            _ => self.white_space_apart(text, class),
+        }
+    }
+
+    /// The length of the run of `class` that begins `text`; one of white space leaves its last character to what follows,
+    /// unless it has no other.
+    fn white_space_apart(&self, text: &str, class: Class) -> usize {
+        let Run { length, last, end } = self.run(text, class);
+        let follows = end.is_some_and(|next| !self.stands_alone(next));
+        if class == Class::Space && follows && length > last { length - last } else { length }
+    }
+
+    fn run(&self, text: &str, class: Class) -> Run {
+        let mut run = Run { length: 0, last: 0, end: None };
+        for character in text.chars() {
+            let next = self.class(character);
+            if next != class {
+                run.end = Some(next);
+                break;
+            }
+            run.last = character.len_utf8();
+            run.length += run.last;
+            if run.length > WORD_MAX {
+                break;
+            }
+        }
+        run
+    }
+
+    fn stands_alone(&self, class: Class) -> bool {
+        self.single_digits && class == Class::Digit
+    }
+
+    fn class(&self, character: char) -> Class {
+        let (mut rest, mut end) = (self.classes.iter(), 0u32);
+        while let Some(run) = leb128(&mut rest) {
+            end = end.saturating_add(run / 4);
+            if u32::from(character) < end {
+                return [Class::Other, Class::Letter, Class::Digit, Class::Space][run as usize % 4];
+            }
+        }
+        Class::Other
+    }
+}
+
+/// What GPT-2 takes for words of their own.
+const ENDINGS: [&str; 7] = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
+
+/// Characters of one class.
+struct Run {
+    /// In bytes.
+    length: usize,
+    /// Bytes of the last character.
+    last: usize,
+    /// The class of the character behind; `None` at the end of the text, or if the run is longer than any word.
+    end: Option<Class>,
+}
+
+/// The next number; `None` at the end, or where there is none of 32 bits.
+fn leb128(bytes: &mut core::slice::Iter<'_, u8>) -> Option<u32> {
+    let mut number = 0;
+    for shift in [0, 7, 14, 21, 28] {
+        let byte = *bytes.next()?;
+        number |= u32::from(byte & 127) << shift;
+        if byte < 128 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 fn run_length(text: &[u8]) -> usize {
@@ -719,6 +823,113 @@ mod tests {
             assert_eq!(first(&text), Some((spaces - 1).min(WORD_MAX)), "{spaces} spaces and a letter");
             assert_eq!(first(&text[..spaces]), Some(spaces.min(WORD_MAX)), "{spaces} spaces");
         }
+    }
+
+    /// White space, letters and digits of ASCII, `\u{e9}`, `\u{3000}` as white space, and `\u{b2}` as a number.
+    fn classes() -> std::vec::Vec<u8> {
+        let mut runs = std::vec::Vec::new();
+        let mut class = |end: char, class: u32, from: char| {
+            let mut number = 4 * (u32::from(end) - u32::from(from)) + class;
+            while number > 127 {
+                runs.push(number as u8 | 128);
+                number >>= 7;
+            }
+            runs.push(number as u8);
+        };
+        let mut from = '\0';
+        for (end, number) in [
+            ('\t', 0),
+            ('\u{e}', 3),
+            (' ', 0),
+            ('!', 3),
+            ('0', 0),
+            (':', 2),
+            ('A', 0),
+            ('[', 1),
+            ('a', 0),
+            ('{', 1),
+            ('\u{b2}', 0),
+            ('\u{b3}', 2),
+            ('\u{e9}', 0),
+            ('\u{ea}', 1),
+            ('\u{3000}', 0),
+            ('\u{3001}', 3),
+        ] {
+            class(end, number, from);
+            from = end;
+        }
+        runs
+    }
+
+    fn gpt2(text: &str, single_digits: bool) -> std::vec::Vec<&str> {
+        let classes = classes();
+        let words = Words::Gpt2 { classes: &classes, single_digits };
+        words.split(text, false).map(|word| word.text).collect()
+    }
+
+    /// The cuts are those of GPT-2's regular expression, by Python's `regex`.
+    #[test]
+    fn words_are_cut_as_gpt2_cuts_them() {
+        let cut = |text| gpt2(text, false);
+        assert_eq!(
+            cut("Don't we'll HE'S, 12\u{b2}a  x \n\ny\tz"),
+            [
+                "Don",
+                "'t",
+                " we",
+                "'ll",
+                " HE",
+                "'",
+                "S",
+                ",",
+                " 12\u{b2}",
+                "a",
+                " ",
+                " x",
+                " \n",
+                "\n",
+                "y",
+                "\t",
+                "z"
+            ]
+        );
+        assert_eq!(
+            cut("''s \u{3000}\u{3000}\u{e9}. "),
+            ["''", "s", " \u{3000}", "\u{3000}", "\u{e9}", ".", " "]
+        );
+        assert_eq!(cut(" 's\u{1f600} \u{1f600}!"), [" '", "s", "\u{1f600}", " \u{1f600}!"]);
+        assert_eq!(cut(""), [""; 0]);
+        assert_eq!(
+            gpt2("a 12  3x \u{b2}'s", true),
+            ["a", " ", "1", "2", "  ", "3", "x", " ", "\u{b2}", "'s"]
+        );
+        let long = "\u{e9}".repeat(40);
+        assert_eq!(gpt2(&long, false), [&long[..64], &long[64..]]);
+        for spaces in 60..70 {
+            let text = " ".repeat(spaces) + "a";
+            assert_eq!(
+                gpt2(&text, false)[0].len(),
+                (spaces - 1).min(WORD_MAX),
+                "{spaces} spaces and a letter"
+            );
+        }
+    }
+
+    #[test]
+    fn classes_that_are_cut_off_or_too_large_end_the_table() {
+        for classes in [&[][..], &[0x80], &[0xff; 8], &[0xff, 0xff, 0xff, 0xff, 0x0f, 0xff]] {
+            let words = Words::Gpt2 { classes, single_digits: true };
+            assert!(words.split("a 1", false).count() > 0);
+        }
+    }
+
+    #[test]
+    fn runs_of_spaces_begin_words() {
+        let words = |text, prefix| -> std::vec::Vec<&str> {
+            Words::SpaceRuns.split(text, prefix).map(|word| word.text).collect()
+        };
+        assert_eq!(words("a  b c", false), ["a", "  b", " c"]);
+        assert_eq!(words("  a b", true), ["  a", " b"], "with the space before them");
     }
 
     #[test]

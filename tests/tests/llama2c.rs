@@ -5,8 +5,8 @@ use pipsqueak::internal::{Decoder, Parameter};
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_tests::{generate, reference};
 use pipsqueak_trainer::export::decoding::{OwnedMemory, negative_log_likelihood};
-use pipsqueak_trainer::export::llama2c::{self, Checkpoint};
 use pipsqueak_trainer::export::model_file::{self, ModelFile};
+use pipsqueak_trainer::import::{Checkpoint, llama2c};
 
 /// f32 sums in another order than llama2.c's: five layers of them, logits up to 20.
 const LOGIT_TOLERANCE: f32 = 1e-3;
@@ -104,4 +104,37 @@ fn int8_costs_little() {
     println!("int4 {:.6}, ternary {:.6}", loss(Precision::Int4), loss(Precision::Ternary));
     assert!((f32 - 0.457346).abs() < 1e-4, "{f32}");
     assert!(int8 < INT8_LOSS_MAX, "{int8}");
+}
+
+/// The reference computes in f32 with the values that the int8 file stands for.
+#[test]
+fn logits_of_the_int8_file_are_those_of_its_values() {
+    let (Some(folder), Some(pieces)) = (reference("checkpoints/stories260k_q80"), reference("stories260k"))
+    else {
+        return;
+    };
+    let checkpoint = llama2c::read(&folder.join("stories260K_q80.bin"), &pieces.join("tok512.bin")).unwrap();
+    let file = build(&checkpoint, Precision::F32);
+    let text = std::fs::read_to_string(folder.join("reference.json")).unwrap();
+    let reference: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for prompt in reference["prompts"].as_array().unwrap() {
+        let npy = std::fs::read(folder.join(prompt["logits_file"].as_str().unwrap())).unwrap();
+        let ids = prompt["ids"].as_array().unwrap();
+        let numbers = npy[npy.len() - ids.len() * 512 * 4..].as_chunks::<4>().0;
+        let expected: Vec<f32> = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let model = file.model().unwrap();
+        let mut memory = OwnedMemory::of(&model);
+        let (mut decoder, _) = Decoder::new(model, memory.buffers()).unwrap();
+        for (position, (id, expected)) in ids.iter().zip(expected.chunks(512)).enumerate() {
+            let id = checkpoint.original_ids.iter().position(|&o| Some(o as u64) == id.as_u64()).unwrap();
+            decoder.forward(id as u16, position).unwrap();
+            for (&logit, &original) in decoder.logits().iter().zip(&checkpoint.original_ids) {
+                let difference = (logit - expected[original]).abs();
+                assert!(
+                    difference <= LOGIT_TOLERANCE,
+                    "position {position}, token {original}: off by {difference}"
+                );
+            }
+        }
+    }
 }

@@ -49,6 +49,8 @@ fn summary(file: &ModelFile, model: &Model<'_>) -> Value {
         Pieces::Characters(_) => ("characters", None),
         Pieces::Merges { words: Words::Runs, .. } => ("merges", Some("runs")),
         Pieces::Merges { words: Words::Spaces, .. } => ("merges", Some("spaces")),
+        Pieces::Merges { words: Words::SpaceRuns, .. } => ("merges", Some("space runs")),
+        Pieces::Merges { words: Words::Gpt2 { .. }, .. } => ("merges", Some("gpt2")),
     };
     let mut summary = json!({
         "version": VERSION,
@@ -79,6 +81,10 @@ fn summary(file: &ModelFile, model: &Model<'_>) -> Value {
     });
     if let Some(words) = words {
         summary["vocabulary"]["words"] = words.into();
+    }
+    if let Pieces::Merges { words: Words::Gpt2 { classes, single_digits }, .. } = vocabulary.pieces {
+        summary["vocabulary"]["classes"] = classes.into();
+        summary["vocabulary"]["single_digits"] = single_digits.into();
     }
     summary
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod data;
 pub mod export;
 pub mod files;
+pub mod import;
 pub mod network;
 pub mod optimizer;
 pub mod random;

@@ -642,7 +642,7 @@ fn every_number_is_told_its_range() {
             "--tokens is 1; it must be a whole number from 2 to 4,294,967,295",
         ),
         (
-            "import --checkpoint a --tokenizer b --out c --context 0",
+            "import a --tokenizer b --out c --context 0",
             "--context is 0; it must be a whole number from 1 to 65,535",
         ),
         ("inspect --vocab 1e3", "--vocab is 1e3; it must be a whole number from 2 to 65,535"),
@@ -676,14 +676,26 @@ fn what_comes_next_can_be_copied_into_a_shell() {
 }
 
 #[test]
-fn checkpoints_of_later_versions_are_named() {
+fn checkpoints_that_cannot_be_imported_are_named() {
     let folder = folder("versions");
     fs::write(folder.join("tokenizer.bin"), [0; 4]).unwrap();
-    for (version, name) in [(1u32, "version 1 (f32 in another order)"), (2, "version 2 (int8)")] {
-        let header = [&0x616b_3432u32.to_le_bytes()[..], &version.to_le_bytes(), &[0; 248]].concat();
-        fs::write(folder.join("v.bin"), header).unwrap();
-        let message = fail(&folder, "import --checkpoint v.bin --tokenizer tokenizer.bin --out v.pip");
-        assert!(message.contains(name) && message.contains("export.py FILE --version 0"), "{message}");
+    let header = [&0x616b_3432u32.to_le_bytes()[..], &7u32.to_le_bytes(), &[0; 248]].concat();
+    fs::write(folder.join("v.bin"), header).unwrap();
+    fs::write(folder.join("model.pt"), "").unwrap();
+    fs::create_dir(folder.join("empty")).unwrap();
+    for (arguments, expected) in [
+        ("v.bin --tokenizer tokenizer.bin", "v.bin is no llama2.c checkpoint: its version is 7, and only 0"),
+        ("v.bin", "a checkpoint of llama2.c needs its tokenizer; name it with --tokenizer tokenizer.bin"),
+        ("nothing.bin", "cannot read nothing.bin: there is no such file or folder"),
+        ("model.pt", "model.pt is a file of PyTorch's, which can run code when it is read"),
+        ("empty", "empty has no config.json, so it is no Hugging Face folder"),
+        (
+            "empty --tokenizer tokenizer.bin",
+            "empty is a folder, whose tokenizer is in it; leave out --tokenizer",
+        ),
+    ] {
+        let message = fail(&folder, &format!("import {arguments} --out v.pip"));
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -831,11 +843,11 @@ fn nothing_is_written_over_what_is_read_or_is_something_else() {
         ),
         (format!("export --checkpoint {checkpoint} --out diary.txt"), "the file there is no Pipsqueak model"),
         (
-            "import --checkpoint diary.txt --tokenizer m.pip --out diary.txt".into(),
-            "--out would write over diary.txt, which --checkpoint reads",
+            "import diary.txt --tokenizer m.pip --out diary.txt".into(),
+            "--out would write over diary.txt, which import reads",
         ),
         (
-            "import --checkpoint diary.txt --tokenizer m.pip --out m.pip".into(),
+            "import diary.txt --tokenizer m.pip --out m.pip".into(),
             "--out would write over m.pip, which --tokenizer reads",
         ),
     ] {

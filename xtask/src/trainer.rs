@@ -57,7 +57,7 @@ pub(crate) fn train(text: Option<&Path>, model: &Path, options: &[OsString]) -> 
 /// Brings a checkpoint of llama2.c to `model`, without a word.
 pub(crate) fn import(folder: &Path, precision: Precision, context: usize, model: &Path) -> Result<()> {
     let mut command = trainer("import");
-    command.arg("--checkpoint").arg(folder.join(CHECKPOINT)).arg("--tokenizer").arg(folder.join(TOKENIZER));
+    command.arg(folder.join(CHECKPOINT)).arg("--tokenizer").arg(folder.join(TOKENIZER));
     command.args(["--precision", precision.name(), "--context", &context.to_string()]);
     command.arg("--out").arg(model).stdout(Stdio::null());
     process::run(&mut command)

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
 use pipsqueak::Precision;
 use pipsqueak::internal::file::Provenance;
 use serde_json::Value;
@@ -12,8 +12,10 @@ use super::inspect::print_footprint;
 use super::shape::PrecisionName;
 use super::train::recipe::Keep;
 use crate::cli::output::say;
+use crate::data::vocabulary::OwnedVocabulary;
 use crate::export::model_file::{self, ModelFile};
-use crate::files::{Files, Kind};
+use crate::export::{dequantize, hugging_face};
+use crate::files::{self, Files, Kind};
 use crate::training::checkpoint::{self, TrainedModel};
 
 /// Names of the metadata in a checkpoint that only an export reads.
@@ -21,20 +23,25 @@ pub(super) const CORPUS: &str = "corpus";
 pub(super) const LICENCE: &str = "licence";
 pub(super) const BYTES_PER_TOKEN: &str = "bytes per token";
 
-/// Make a model file from a checkpoint of `train`, in any number format.
+/// Make a model file from a checkpoint of `train`, in any number format, or a Hugging Face folder that transformers loads.
 ///
-/// The weights are those that `train` exports. The file does not say their loss: `eval` measures it.
+/// The weights are those that `train` exports. The file does not say their loss: `eval` measures it. A Hugging Face folder
+/// (config.json, model.safetensors, tokenizer.json) is written in f32, of a checkpoint or of a model file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pipsqueak export --checkpoint stories.checkpoint.safetensors --out stories.pip
-  pipsqueak export --checkpoint stories.checkpoint.safetensors --out f32.pip --precision f32")]
+  pipsqueak export --checkpoint stories.checkpoint.safetensors --out f32.pip --precision f32
+  pipsqueak export --checkpoint stories.pip --to safetensors --out stories/")]
 pub struct Export {
-    /// The checkpoint
+    /// The checkpoint; with --to safetensors also a model file
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
-    /// The model file to write
-    #[arg(long, value_name = "FILE")]
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Form::Model)]
+    to: Form,
+    /// The model file or the new folder to write
+    #[arg(long, value_name = "PATH")]
     out: PathBuf,
     /// Number format [default: the one that the model was trained for, or int8]
     #[arg(long, value_enum)]
@@ -44,8 +51,20 @@ pub struct Export {
     keep: Keep,
 }
 
+/// What an export writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A model file
+    Model,
+    /// A Hugging Face folder
+    Safetensors,
+}
+
 impl Export {
     pub(super) fn run(self) -> Result<()> {
+        if self.to == Form::Safetensors {
+            return self.write_folder();
+        }
         let mut files = Files::default();
         files.reads("--checkpoint", &self.checkpoint);
         files.writes("--out", &self.out, Kind::Model);
@@ -56,6 +75,28 @@ impl Export {
         file.save(&self.out)?;
         say!("written        {}", self.out.display());
         print_footprint(&model.config, precision, file.bytes().len() as u64);
+        Ok(())
+    }
+}
+
+impl Export {
+    fn write_folder(self) -> Result<()> {
+        ensure!(
+            self.precision.is_none_or(|precision| Precision::from(precision) == Precision::F32),
+            "--precision is {}, and a Hugging Face folder is written in f32; leave it out",
+            self.precision.map_or("f32", |precision| Precision::from(precision).name())
+        );
+        hugging_face::check(&self.out)?;
+        if files::holds(&self.checkpoint, Kind::Model) {
+            let file = ModelFile::read(&self.checkpoint)?;
+            let model = file.model()?;
+            let parameters = dequantize::parameters(&model);
+            hugging_face::write(&self.out, model.config(), &parameters, &OwnedVocabulary::of_model(&model))?;
+        } else {
+            let model = checkpoint::read_model(&self.checkpoint, self.keep == Keep::Last)?;
+            hugging_face::write(&self.out, &model.config, &model.weights(), &model.vocabulary)?;
+        }
+        say!("written        {}", self.out.display());
         Ok(())
     }
 }

@@ -1,33 +1,41 @@
 //! `pipsqueak import`.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, Parser};
+use pipsqueak::Precision;
 use pipsqueak::internal::file::Provenance;
 
 use super::inspect::print_footprint;
 use super::options;
 use super::shape::PrecisionName;
+use super::train::Train;
 use crate::cli::output::say;
-use crate::export::{llama2c, model_file};
+use crate::export::model_file::{self, ModelFile};
 use crate::files::{Files, Kind};
+use crate::import::{self, Checkpoint};
 
-/// Make a model file from a checkpoint of llama2.c and its tokenizer.
+/// Make a model file from a model that another program has trained.
 ///
-/// The checkpoint must be of llama2.c's version 0 (f32), as `python export.py FILE --version 0` writes it.
+/// CHECKPOINT is a Hugging Face folder of the GPT-2 or Llama family (config.json, safetensors, tokenizer.json), or a file of
+/// llama2.c, which needs its --tokenizer. What the model file can't hold is refused by name.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 #[command(after_help = "\
-Example:
-  pipsqueak import --checkpoint stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
+Examples:
+  pipsqueak import gpt2/ --out gpt2.pip
+  pipsqueak import SmolLM-135M/ --precision int4 --context 512 --out smol.pip
+  pipsqueak import tiny/ --precision int4 --finetune stories.txt --steps 300 --out tiny.pip
+  pipsqueak import stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
 pub struct Import {
-    /// The checkpoint
-    #[arg(long, value_name = "FILE")]
+    /// The folder or file
+    #[arg(value_name = "CHECKPOINT")]
     checkpoint: PathBuf,
-    /// Its tokenizer, of as many pieces
+    /// The tokenizer of a llama2.c checkpoint, of as many pieces
     #[arg(long, value_name = "FILE")]
-    tokenizer: PathBuf,
+    tokenizer: Option<PathBuf>,
     /// The model file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -37,29 +45,69 @@ pub struct Import {
     /// Attend to fewer positions than the checkpoint was trained for, to save RAM
     #[arg(long, value_name = "TOKENS", value_parser = options::whole::<usize>(1..=65_535))]
     context: Option<usize>,
+    /// Then go on training with this text, so that the weights learn to be rounded, as `train --from` does
+    #[arg(long, value_name = "FILE")]
+    finetune: Option<PathBuf>,
+    /// Steps of that training [default: what suits the amount of text]
+    #[arg(long, requires = "finetune", value_parser = options::whole::<u64>(1..=1_000_000_000))]
+    steps: Option<u64>,
+}
+
+/// What `train` reads of a command line.
+#[derive(Parser)]
+struct TrainArguments {
+    #[command(flatten)]
+    train: Train,
 }
 
 impl Import {
     pub(super) fn run(self) -> Result<()> {
         let mut files = Files::default();
-        files.reads("--checkpoint", &self.checkpoint);
-        files.reads("--tokenizer", &self.tokenizer);
+        for path in import::files(&self.checkpoint) {
+            files.reads("import", &path);
+        }
+        if let Some(tokenizer) = &self.tokenizer {
+            files.reads("--tokenizer", tokenizer);
+        }
+        if let Some(text) = &self.finetune {
+            files.reads("--finetune", text);
+        }
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
-        let mut checkpoint = llama2c::read(&self.checkpoint, &self.tokenizer)?;
-        let config = &mut checkpoint.config;
-        config.context = self.context.unwrap_or(config.context).min(config.context);
-        let name = self.checkpoint.file_name().unwrap_or_default().to_string_lossy();
+        let mut checkpoint = import::read(&self.checkpoint, self.tokenizer.as_deref())?;
+        if let Some(context) = self.context {
+            checkpoint.shorten(context);
+        }
+        let Checkpoint { config, parameters, vocabulary, remarks, .. } = checkpoint;
+        let name = self.checkpoint.file_name().unwrap_or(self.checkpoint.as_os_str()).to_string_lossy();
         let corpus = format!("what {name} was trained on");
         let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
-        let precision = self.precision.into();
-        let file = model_file::build(config, precision, &checkpoint.vocabulary, provenance, |parameter| {
-            checkpoint.parameters.get(parameter)
-        })
-        .with_context(|| format!("{} is damaged, or its training has diverged", self.checkpoint.display()))?;
+        remarks.iter().for_each(|remark| say!("note           {remark}"));
+        let precision = if self.finetune.is_some() { Precision::F32 } else { self.precision.into() };
+        let file = model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
+            .with_context(|| {
+                format!("{} is damaged, or its training has diverged", self.checkpoint.display())
+            })?;
+        if let Some(text) = &self.finetune {
+            return self.train(text, &file);
+        }
         file.save(&self.out)?;
         say!("written        {}", self.out.display());
-        print_footprint(config, precision, file.bytes().len() as u64);
+        print_footprint(&config, precision, file.bytes().len() as u64);
         Ok(())
+    }
+
+    /// Trains on from the imported model.
+    fn train(&self, text: &Path, model: &ModelFile) -> Result<()> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let start = folder.path().join("imported.pip");
+        model.save(&start)?;
+        let precision = Precision::from(self.precision).name();
+        let steps = self.steps.map(|steps| steps.to_string());
+        let mut arguments: Vec<&OsStr> = vec!["train".as_ref(), "--from".as_ref(), start.as_ref()];
+        arguments.extend(["--text".as_ref(), text.as_os_str(), "--out".as_ref(), self.out.as_os_str()]);
+        arguments.extend(["--precision".as_ref(), OsStr::new(precision)]);
+        arguments.extend(steps.iter().flat_map(|steps| ["--steps".as_ref(), OsStr::new(steps)]));
+        TrainArguments::try_parse_from(arguments)?.train.run()
     }
 }

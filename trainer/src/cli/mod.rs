@@ -40,9 +40,9 @@ pub enum Command {
     Inspect(inspect::Inspect),
     /// Write the built-in corpus of children's stories
     Corpus(corpus::Corpus),
-    /// Make a model file from a checkpoint of `train`
+    /// Make a model file or a Hugging Face folder from a checkpoint of `train`
     Export(export::Export),
-    /// Make a model file from a checkpoint of llama2.c
+    /// Make a model file from a checkpoint of another program
     Import(import::Import),
 }
 

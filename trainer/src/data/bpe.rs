@@ -40,7 +40,7 @@ impl Default for WordCounts<'_> {
 
 impl<'t> WordCounts<'t> {
     /// Counts the words of a text; `progress` hears of the bytes that are done.
-    pub fn add(&mut self, text: &'t str, words: Words, progress: impl Fn(usize)) {
+    pub fn add(&mut self, text: &'t str, words: Words<'_>, progress: impl Fn(usize)) {
         for word in words.split(text, false) {
             progress(word.bytes().count());
             let count = self.counts.entry(word).or_default();

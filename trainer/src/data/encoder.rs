@@ -42,7 +42,12 @@ pub struct BpeDropout {
 enum Lookup<'v> {
     Bytes,
     Characters(HashMap<char, u16>),
-    Merges { atoms: HashMap<&'v [u8], u16>, longest: usize, merges: HashMap<(u16, u16), u16>, words: Words },
+    Merges {
+        atoms: HashMap<&'v [u8], u16>,
+        longest: usize,
+        merges: HashMap<(u16, u16), u16>,
+        words: Words<'v>,
+    },
 }
 
 impl<'v> Lookup<'v> {

@@ -54,13 +54,57 @@ pub enum OwnedPieces {
         /// Pairs of ids, little-endian.
         pairs: Vec<u8>,
         /// Where words begin.
-        words: Words,
+        words: OwnedWords,
     },
+}
+
+/// [`Words`] that own what they refer to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub enum OwnedWords {
+    /// See [`Words::Runs`].
+    Runs,
+    /// See [`Words::Spaces`].
+    Spaces,
+    /// See [`Words::SpaceRuns`].
+    SpaceRuns,
+    /// See [`Words::Gpt2`].
+    Gpt2 {
+        /// The classes of all characters.
+        classes: Vec<u8>,
+        /// Whether every number is a word of its own.
+        single_digits: bool,
+    },
+}
+
+impl OwnedWords {
+    fn of(words: Words<'_>) -> Self {
+        match words {
+            Words::Runs => OwnedWords::Runs,
+            Words::Spaces => OwnedWords::Spaces,
+            Words::SpaceRuns => OwnedWords::SpaceRuns,
+            Words::Gpt2 { classes, single_digits } => {
+                OwnedWords::Gpt2 { classes: classes.to_vec(), single_digits }
+            }
+        }
+    }
+
+    fn borrow(&self) -> Words<'_> {
+        match *self {
+            OwnedWords::Runs => Words::Runs,
+            OwnedWords::Spaces => Words::Spaces,
+            OwnedWords::SpaceRuns => Words::SpaceRuns,
+            OwnedWords::Gpt2 { ref classes, single_digits } => Words::Gpt2 { classes, single_digits },
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        if let OwnedWords::Gpt2 { classes, .. } = self { classes.len() } else { 0 }
+    }
 }
 
 impl OwnedPieces {
     /// Number of ids that stand for text.
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             OwnedPieces::Bytes => 256,
             OwnedPieces::Characters(characters) => characters.chars().count(),
@@ -102,9 +146,11 @@ impl OwnedVocabulary {
         let pieces = match pieces {
             Pieces::Bytes => OwnedPieces::Bytes,
             Pieces::Characters(characters) => OwnedPieces::Characters(characters.to_string()),
-            Pieces::Merges { atoms, pairs, words } => {
-                OwnedPieces::Merges { atoms: atoms.to_vec(), pairs: pairs.to_vec(), words }
-            }
+            Pieces::Merges { atoms, pairs, words } => OwnedPieces::Merges {
+                atoms: atoms.to_vec(),
+                pairs: pairs.to_vec(),
+                words: OwnedWords::of(words),
+            },
         };
         OwnedVocabulary { pieces, specials: 0, begin, end, prefix_space }.of_size(model.config().vocab)
     }
@@ -120,7 +166,9 @@ impl OwnedVocabulary {
         let pieces = match &self.pieces {
             OwnedPieces::Bytes => Pieces::Bytes,
             OwnedPieces::Characters(characters) => Pieces::Characters(characters),
-            OwnedPieces::Merges { atoms, pairs, words } => Pieces::Merges { atoms, pairs, words: *words },
+            OwnedPieces::Merges { atoms, pairs, words } => {
+                Pieces::Merges { atoms, pairs, words: words.borrow() }
+            }
         };
         Vocabulary { pieces, begin: self.begin, end: self.end, prefix_space: self.prefix_space }
     }
@@ -135,7 +183,7 @@ impl OwnedVocabulary {
         let bytes = match &self.pieces {
             OwnedPieces::Bytes => 0,
             OwnedPieces::Characters(characters) => characters.len(),
-            OwnedPieces::Merges { atoms, pairs, .. } => atoms.len() + pairs.len(),
+            OwnedPieces::Merges { atoms, pairs, words } => atoms.len() + pairs.len() + words.bytes(),
         };
         bytes as u64
     }
@@ -258,7 +306,7 @@ fn merges(corpus: &Corpus, size: usize, specials: usize, progress: &dyn Progress
     Ok(OwnedPieces::Merges {
         pairs: merges.into_iter().flat_map(|(a, b)| [a.to_le_bytes(), b.to_le_bytes()].concat()).collect(),
         atoms: alphabet.into_iter().flat_map(|byte| [1, byte]).collect(),
-        words,
+        words: OwnedWords::of(words),
     })
 }
 

@@ -1,10 +1,9 @@
-//! From weights to a model file and back: quantisation, writing the file, reading checkpoints of other programs, and
-//! evaluation with the core's own decoder.
+//! From weights to a model file and back: quantisation, writing the file, and evaluation with the core's own decoder.
 
 pub mod decoding;
 pub mod dequantize;
 pub mod equalize;
 pub mod golden;
-pub mod llama2c;
+pub mod hugging_face;
 pub mod model_file;
 pub mod quantize;

@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance, Tensor};
+use pipsqueak::internal::parameter::PARAMETERS;
 use pipsqueak::{Config, Model, Precision};
+use postcard::experimental::serialized_size;
 
 use crate::data::vocabulary::OwnedVocabulary;
 use crate::export::equalize::{Values, equalize};
 use crate::export::golden::Recording;
 use crate::export::quantize;
 use crate::files::{self, Kind};
+use crate::training::parameters::Parameters;
 
 /// No microcontroller has more flash than this, and no file is read into memory beyond it.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -88,17 +91,44 @@ pub fn build<'p>(
     values: impl Fn(Parameter) -> &'p [f32],
 ) -> Result<ModelFile> {
     config.check()?;
-    let mut parameters: Values =
-        Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
+    let values = Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
+    build_of(config, precision, vocabulary, provenance, values)
+}
+
+/// As [`build`], of parameters that are not needed any more: with less memory.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_from(
+    config: &Config,
+    precision: Precision,
+    vocabulary: &OwnedVocabulary,
+    provenance: Provenance<'_>,
+    parameters: Parameters<f32>,
+) -> Result<ModelFile> {
+    config.check()?;
+    let values = Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect();
+    drop(parameters);
+    build_of(config, precision, vocabulary, provenance, values)
+}
+
+fn build_of(
+    config: &Config,
+    precision: Precision,
+    vocabulary: &OwnedVocabulary,
+    provenance: Provenance<'_>,
+    mut values: Values,
+) -> Result<ModelFile> {
     if precision == Precision::Int8 {
-        equalize(config, &mut parameters);
+        equalize(config, &mut values);
     }
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
-    for (parameter, values) in Parameter::ALL.into_iter().zip(&parameters) {
+    // Each parameter's values are freed when they are encoded.
+    for (parameter, values) in Parameter::ALL.into_iter().zip(values) {
         if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
             bail!("the parameter {} holds {wrong}, which is no number", parameter.name());
         }
-        encoded.push(encode(parameter, config, precision, values));
+        encoded.push(encode(parameter, config, precision, &values));
     }
     let tensors = std::array::from_fn(|i| Tensor { padding: &[], bytes: &encoded[i] });
     write(File {
@@ -122,7 +152,10 @@ pub fn write(file: File<'_>) -> Result<ModelFile> {
 /// Writes `file` with its padding, whatever it had.
 pub fn serialize(mut file: File<'_>) -> Result<ModelFile> {
     pad(&mut file)?;
-    Ok(ModelFile::from_bytes(&postcard::to_allocvec_crc32(&file, CRC.digest())?))
+    let length = serialized_size(&file)? + size_of::<u32>();
+    let mut blocks = vec![0u128; length.div_ceil(ALIGNMENT)];
+    postcard::to_slice_crc32(&file, bytemuck::cast_slice_mut(&mut blocks), CRC.digest())?;
+    Ok(ModelFile { blocks, length })
 }
 
 fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &[f32]) -> Vec<u8> {
@@ -135,16 +168,14 @@ fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &
 /// Gives each tensor the padding that puts it on its boundary.
 fn pad(file: &mut File<'_>) -> Result<()> {
     const ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
-    file.tensors.iter_mut().for_each(|tensor| tensor.padding = &[]);
-    let unpadded = postcard::to_allocvec(file)?;
-    let decoded: File<'_> = postcard::from_bytes(&unpadded)?;
-    let start = unpadded.as_ptr().addr();
-    let mut shift = 0;
-    for (tensor, decoded) in file.tensors.iter_mut().zip(&decoded.tensors) {
-        let offset = decoded.bytes.as_ptr().addr() - start + shift;
-        let padding = if tensor.bytes.is_empty() { 0 } else { offset.next_multiple_of(ALIGNMENT) - offset };
+    // What stands before the tensors: of an empty one, both lengths take a byte.
+    let tensors = [Tensor::default(); PARAMETERS];
+    let mut end = serialized_size(&File { tensors, ..file.clone() })? - 2 * PARAMETERS;
+    for tensor in &mut file.tensors {
+        let start = end + 1 + serialized_size(&tensor.bytes.len())?;
+        let padding = if tensor.bytes.is_empty() { 0 } else { start.next_multiple_of(ALIGNMENT) - start };
         tensor.padding = &ZEROS[..padding];
-        shift += padding;
+        end = start + padding + tensor.bytes.len();
     }
     Ok(())
 }

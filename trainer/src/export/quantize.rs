@@ -7,6 +7,8 @@
 //! `scale = Σ x q / Σ q²`, and there `E = Σ x² - (Σ x q)² / Σ q²`. Of several tried scales, the one with the least error is
 //! taken. The widest of them clips nothing; narrower ones clip the largest values and are finer for all others.
 
+use core::cmp::Ordering;
+
 use pipsqueak::Precision;
 use pipsqueak::internal::packing::{Format, ROWS};
 use pipsqueak::internal::{Shape, math};
@@ -41,8 +43,7 @@ pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
     let rows = shape.rows.next_multiple_of(ROWS);
     let (mut words, mut integers, mut units) = (Vec::new(), Vec::new(), Vec::new());
     for layer in values.chunks_exact((shape.rows * shape.columns).max(1)) {
-        let mut scales: Vec<f32> =
-            layer.chunks_exact(shape.columns).map(|row| best_scale(row, format)).collect();
+        let mut scales = best_scales(layer, shape, format);
         scales.resize(rows, 0.0);
         let scales = Scales::of(&scales);
         words.extend(pack_layer(layer, shape.columns, format, &scales));
@@ -53,6 +54,18 @@ pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
     bytes.extend(integers.iter().flat_map(|integer: &u16| integer.to_le_bytes()));
     bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
     bytes
+}
+
+/// The best scale of each row, by as many threads as there are.
+fn best_scales(layer: &[f32], shape: Shape, format: Format) -> Vec<f32> {
+    const ROWS_AT_ONCE: usize = 16;
+    let mut scales = vec![0.0; shape.rows];
+    let parts = scales.chunks_mut(ROWS_AT_ONCE).zip(layer.chunks(ROWS_AT_ONCE * shape.columns));
+    parallel::for_each(parallel::available(), parts, |(scales, rows)| {
+        let rows = rows.chunks_exact(shape.columns);
+        scales.iter_mut().zip(rows).for_each(|(scale, row)| *scale = best_scale(row, format));
+    });
+    scales
 }
 
 /// The words of a layer `[rows, columns]`: those of four rows alternate, and rows beyond the last are zero.
@@ -81,22 +94,41 @@ fn quantize(row: &[f32], scale: f32, format: Format) -> Vec<i8> {
 vectorised! {
     /// The scale with the least squared error, among those that fit the integers of 400 tried scales best.
     fn best_scale(row: &[f32], format: Format) -> f32 {
-        const CANDIDATES: usize = 400;
         let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / format.largest() as f32;
         if widest < f32::MIN_POSITIVE {
             return 0.0;
         }
         let narrowest = if format == Format::Int8 { 0.7 } else { 0.25 };
+        let tried = |i: usize| widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
+        // Most are far from the best, which a quick estimate is enough to see.
+        let mut estimates = [0.0; CANDIDATES];
+        for (i, error) in estimates.iter_mut().enumerate() {
+            *error = estimate(row, tried(i), format);
+        }
+        let limit = estimates.iter().fold(f32::INFINITY, |a, &b| a.min(b)) * (1.0 + ESTIMATE_TOLERANCE);
         let (mut best, mut least) = (widest, f64::INFINITY);
-        for i in 0..CANDIDATES {
-            let tried = widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
-            let fit = fit(row, tried, format);
+        for i in (0..CANDIDATES).filter(|&i| estimates[i].partial_cmp(&limit).is_none_or(Ordering::is_le)) {
+            let fit = fit(row, tried(i), format);
             if fit.error < least {
                 (best, least) = (fit.scale, fit.error);
             }
         }
         best
     }
+}
+
+/// The number of scales that [`best_scale`] tries.
+const CANDIDATES: usize = 400;
+/// How far an [`estimate`] may be from the error, relatively, with ample room: rounding makes 1e-5 of it.
+const ESTIMATE_TOLERANCE: f32 = 1e-3;
+
+/// About the error of [`fit`], in f32.
+#[inline(always)]
+fn estimate(row: &[f32], tried: f32, format: Format) -> f32 {
+    let QuickFit { scale, .. } = quick_fit(row, tried, format);
+    let inverse = inverse(scale);
+    let error = |x: f32| x - nearest(x * inverse, format) * scale;
+    math::sum(row, |x| error(x) * error(x))
 }
 
 /// A scale, and the squared error of the integers that it gives.
@@ -257,6 +289,26 @@ mod tests {
                     let error = (held - value).abs() / largest;
                     assert!(error < 1e-6, "{format:?} {}[{i}]: {held} {value}", parameter.name());
                 }
+            }
+        }
+    }
+
+    /// Rows of the lengths and values of models, and some of no model: of one large value, of ties, and of extreme sizes.
+    #[test]
+    fn no_candidate_is_better_than_the_one_that_estimates_let_through() {
+        let noise: Vec<f32> = values(3000, 2).iter().map(|&x| x as f32).collect();
+        let mut rows: Vec<Vec<f32>> =
+            [4, 64, 172, 768].iter().flat_map(|&n| noise.chunks_exact(n).take(4)).map(Vec::from).collect();
+        rows.extend([vec![1.0, 1e-3, -1e-3, 0.0], vec![0.5; 64], (0..64).map(|i| i as f32 / 8.0).collect()]);
+        rows.extend([1e-30, 1e-20, 1e20, 1e37].map(|size| noise[..64].iter().map(|x| x * size).collect()));
+        for format in PRECISIONS.map(|precision| precision.format().unwrap()) {
+            for row in &rows {
+                let widest = row.iter().fold(0f32, |a, &b| a.max(b.abs())) / format.largest() as f32;
+                let narrowest = if format == Format::Int8 { 0.7 } else { 0.25 };
+                let tried = |i: usize| widest * (1.0 - (1.0 - narrowest) * i as f32 / CANDIDATES as f32);
+                let fits = (0..CANDIDATES).map(|i| fit(row, tried(i), format));
+                let best = fits.reduce(|best, fit| if fit.error < best.error { fit } else { best }).unwrap();
+                assert_eq!(best_scale(row, format), best.scale, "{format:?}: {row:?}");
             }
         }
     }
