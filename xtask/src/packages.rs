@@ -58,6 +58,15 @@ impl Manager {
         }
     }
 
+    /// The name of the package with a C++ compiler.
+    pub fn cpp(self) -> &'static str {
+        match self {
+            Manager::Apt => "g++",
+            Manager::Dnf | Manager::Zypper => "gcc-c++",
+            Manager::Pacman | Manager::Brew => "gcc",
+        }
+    }
+
     /// The commands that install `packages`, in order; those before the last may fail.
     fn commands(self, packages: &[&str]) -> Vec<Vec<String>> {
         let install = match self {

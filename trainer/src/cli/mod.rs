@@ -9,7 +9,7 @@ pub mod human;
 mod import;
 mod inspect;
 mod interrupt;
-mod options;
+pub mod options;
 mod plan;
 pub mod progress;
 mod shape;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::human::{self, ByteCount};
 
 /// Reads a number of a range.
-pub(super) fn number<T>(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<T, String> + Clone
+pub fn number<T>(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<T, String> + Clone
 where
     T: FromStr + Copy + Into<f64>,
 {
@@ -17,7 +17,7 @@ where
 }
 
 /// Reads a share: above 0 and at most 1.
-pub(super) fn share<T>(text: &str) -> Result<T, String>
+pub fn share<T>(text: &str) -> Result<T, String>
 where
     T: FromStr + Copy + Into<f64>,
 {
@@ -26,9 +26,7 @@ where
 }
 
 /// Reads a whole number of a range.
-pub(super) fn whole<T: TryFrom<u64>>(
-    range: RangeInclusive<u64>,
-) -> impl Fn(&str) -> Result<T, String> + Clone {
+pub fn whole<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| {
         let number = text.replace(['_', ','], "").parse().ok().filter(|number| range.contains(number));
         let [first, last] = [range.start(), range.end()].map(|&end| human::count(end));
@@ -38,13 +36,14 @@ pub(super) fn whole<T: TryFrom<u64>>(
 }
 
 /// Reads a number of bytes of a range.
-pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<ByteCount, String> + Clone {
+pub fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<ByteCount, String> + Clone {
     move |text| {
         let bytes: ByteCount = text.parse()?;
         if range.contains(&bytes.0) {
             return Ok(bytes);
         }
-        let forgotten = text.parse::<u64>().is_ok_and(|number| range.contains(&(number << 10)));
+        let kibibytes = text.parse::<u64>().ok().and_then(|number| number.checked_mul(1024));
+        let forgotten = kibibytes.is_some_and(|bytes| range.contains(&bytes));
         let advice = if forgotten { format!("; write {text}K for KiB") } else { String::new() };
         let [first, last] = [range.start(), range.end()].map(|&end| human::size(end));
         Err(format!("it must be from {first} to {last}{advice}"))
@@ -76,7 +75,9 @@ mod tests {
         assert_eq!(bytes(8192..=1 << 30)("256K"), Ok(ByteCount(256 << 10)));
         let message = bytes(8192..=1 << 30)("256").unwrap_err();
         assert_eq!(message, "it must be from 8 KiB to 1 GiB; write 256K for KiB");
-        assert_eq!(bytes(8192..=1 << 30)("2G").unwrap_err(), "it must be from 8 KiB to 1 GiB");
+        for large in ["2G", "18014398509481992"] {
+            assert_eq!(bytes(8192..=1 << 30)(large).unwrap_err(), "it must be from 8 KiB to 1 GiB");
+        }
         assert!(bytes(1..=10)("x").unwrap_err().contains("256K"));
     }
 }

@@ -27,16 +27,21 @@ pub struct Checkpoint {
 /// Reads a checkpoint and its tokenizer.
 pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let (weights, pieces) = (read(checkpoint)?, read(tokenizer)?);
-    let name = checkpoint.display();
-    if let Some(version) = version(&weights) {
+    let names = [checkpoint, tokenizer].map(|path| path.display().to_string());
+    from_bytes(&read(checkpoint)?, &read(tokenizer)?, [&names[0], &names[1]])
+}
+
+/// As [`read`], of files in memory; `names` are what messages call them.
+pub fn from_bytes(weights: &[u8], pieces: &[u8], names: [&str; 2]) -> Result<Checkpoint> {
+    let [name, tokenizer] = names;
+    if let Some(version) = version(weights) {
         bail!(
             "{name} is of llama2.c's {version}; write it with `python export.py FILE --version 0` and import that"
         );
     }
-    let config = config(&weights).with_context(|| format!("{name} is no llama2.c checkpoint"))?;
-    let pieces = read_pieces(&pieces, config.vocab)
-        .with_context(|| format!("{} is not this checkpoint's tokenizer", tokenizer.display()))?;
+    let config = config(weights).with_context(|| format!("{name} is no llama2.c checkpoint"))?;
+    let pieces = read_pieces(pieces, config.vocab)
+        .with_context(|| format!("{tokenizer} is not this checkpoint's tokenizer"))?;
     let (vocabulary, original_ids) = vocabulary(&pieces)?;
     let parameters = parameters(&config, &weights[HEADER_BYTES..], &original_ids)
         .with_context(|| format!("{name} is damaged"))?;
