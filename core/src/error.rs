@@ -210,7 +210,7 @@ impl Sentence {
         Sentence { bytes: [0; SENTENCE_MAX], length: 0 }
     }
 
-    /// The whole of it.
+    /// The whole sentence.
     pub const fn as_str(&self) -> &str {
         match self.bytes.split_at_checked(self.length) {
             Some((text, _)) => match core::str::from_utf8(text) {

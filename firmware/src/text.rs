@@ -17,7 +17,7 @@ pub trait Put {
 
 /// A value that can be written as text.
 pub trait Show {
-    /// Writes it.
+    /// Writes the value.
     fn show(&self, out: &mut impl Put);
 }
 

@@ -114,9 +114,9 @@ fn serial_lines() -> anyhow::Result<()> {
         "hello\n\x03more\x03\n\x1a\n:length 9999999\nend\n",
     ];
     let manners = [(0, 0), (1, 3), (2, 70), (3, 0), (4, 0), (0x80, 0)];
-    let seeds = lines.iter().flat_map(|line| {
-        manners.map(|(manner, count)| [&[manner, count][..], line.as_bytes()].concat())
-    });
+    let seeds = lines
+        .iter()
+        .flat_map(|line| manners.map(|(manner, count)| [&[manner, count][..], line.as_bytes()].concat()));
     write("serial-line", &seeds.collect::<Vec<_>>())
 }
 

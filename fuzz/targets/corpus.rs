@@ -13,7 +13,8 @@ const CONTEXT: usize = 16;
 fuzz_target!(|bytes: &[u8]| {
     let Some((&[choice, size], text)) = bytes.split_first_chunk() else { return };
     let Ok(text) = utf8(text.to_vec(), "text") else { return };
-    let tokens = [Tokens::Bytes, Tokens::Characters, Tokens::Bpe, Tokens::Bpe][usize::from((choice >> 4) & 3)];
+    let tokens =
+        [Tokens::Bytes, Tokens::Characters, Tokens::Bpe, Tokens::Bpe][usize::from((choice >> 4) & 3)];
     let material = if choice & 0x80 == 0 { of_text(text, reading(choice)) } else { of_pairs(text) };
     let Some(material) = material else { return };
     if let Ok(vocabulary) = OwnedVocabulary::of_corpus(&material.corpus, tokens, 2 * usize::from(size), &()) {

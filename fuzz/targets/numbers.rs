@@ -34,7 +34,10 @@ fn sizes(typed: &str) {
         Ok(ByteCount(bytes)) => {
             assert!((8 << 10..=1 << 30).contains(&bytes));
             let shown = size(bytes);
-            assert!(shown.ends_with(" bytes") || shown.parse::<ByteCount>() == Ok(ByteCount(bytes)), "{shown}");
+            assert!(
+                shown.ends_with(" bytes") || shown.parse::<ByteCount>() == Ok(ByteCount(bytes)),
+                "{shown}"
+            );
         }
         Err(message) => {
             let advice = message.split_once("; write ").and_then(|(_, rest)| rest.strip_suffix(" for KiB"));

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pipsqueak::internal::file::Vocabulary;
+use pipsqueak::internal::file::{Pieces, Vocabulary};
 use pipsqueak::{Error, Tokenizer};
 use pipsqueak_trainer::data::encoder::Encoder;
 
@@ -12,6 +12,9 @@ type Given<'a> = (u16, Vocabulary<'a>);
 fuzz_target!(|bytes: &[u8]| {
     let Ok(((vocab, vocabulary), text)) = postcard::take_from_bytes::<Given>(bytes) else { return };
     let Ok(tokenizer) = Tokenizer::new(vocabulary, vocab.into()) else { return };
+    if !keeps_borders(&vocabulary) {
+        return;
+    }
     let text = match str::from_utf8(text) {
         Ok(text) => text,
         Err(error) => str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default(),
@@ -20,6 +23,21 @@ fuzz_target!(|bytes: &[u8]| {
     reads(&tokenizer, text);
     trims(&tokenizer, text);
 });
+
+/// Whether each atom is text or a single byte, as in every vocabulary that is made or imported: one that holds a part of
+/// a character and something else may fit a text without fitting its characters.
+fn keeps_borders(vocabulary: &Vocabulary<'_>) -> bool {
+    let Pieces::Merges { atoms, .. } = vocabulary.pieces else { return true };
+    let mut rest = atoms;
+    while let Some((&length, after)) = rest.split_first() {
+        let (atom, after) = after.split_at(length.into());
+        if length > 1 && str::from_utf8(atom).is_err() {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
 
 /// What is encoded decodes to the same text; the trainer agrees on each token, or on the error.
 fn encodes(tokenizer: &Tokenizer<'_>, text: &str) {
@@ -51,12 +69,14 @@ fn reads(tokenizer: &Tokenizer<'_>, text: &str) {
     }
 }
 
-/// Nothing but spaces and what is left out is trimmed.
+/// Nothing but spaces and what is left out is trimmed, where the model knows the space.
 fn trims(tokenizer: &Tokenizer<'_>, text: &str) {
     let trimmed = tokenizer.trimmed(text);
     let end = text.strip_prefix(trimmed).expect("a prompt is trimmed at its end");
-    let ids: Vec<u16> = tokenizer.read(end).collect();
-    assert!(decoded(tokenizer, &ids).iter().all(|&byte| byte == b' '), "{end:?} is trimmed");
+    if tokenizer.continuation(" ").all(|id| id.is_ok()) {
+        let ids: Vec<u16> = tokenizer.read(end).collect();
+        assert!(decoded(tokenizer, &ids).iter().all(|&byte| byte == b' '), "{end:?} is trimmed");
+    }
 }
 
 fn decoded(tokenizer: &Tokenizer<'_>, ids: &[u16]) -> Vec<u8> {
@@ -65,7 +85,6 @@ fn decoded(tokenizer: &Tokenizer<'_>, ids: &[u16]) -> Vec<u8> {
 
 /// Vocabularies of merges may put a space before a text.
 fn with_prefix(tokenizer: &Tokenizer<'_>, text: &str) -> Vec<u8> {
-    use pipsqueak::internal::file::Pieces;
     let vocabulary = tokenizer.vocabulary();
     let prefix = vocabulary.prefix_space && matches!(vocabulary.pieces, Pieces::Merges { .. });
     let space: &[u8] = if prefix && !text.is_empty() { b" " } else { b"" };

@@ -232,7 +232,7 @@ fn every_image_links_so_that_no_path_leads_to_a_panic_and_names_no_file_of_this_
     }
 }
 
-/// What of an image a chip gets: the segments of the ELF file that are loaded, without names and lines for debuggers.
+/// The part of an image that a chip gets: the segments of the ELF file that are loaded, without names and lines for debuggers.
 fn loaded(elf: &[u8]) -> Vec<u8> {
     let word = |at: usize| u32::from_le_bytes(elf[at..at + 4].try_into().unwrap()) as usize;
     let half = |at: usize| usize::from(u16::from_le_bytes(elf[at..at + 2].try_into().unwrap()));

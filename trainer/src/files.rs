@@ -150,7 +150,11 @@ impl Files {
                 check_kind(path, *kind)
                     .map_err(|error| anyhow!("{}: {error}; name another file with {option}", problem()))?;
             }
-            temporary_file(folder(&destination(path)?)).map(drop).with_context(problem)?;
+            let folder = folder(&destination(path)?).to_path_buf();
+            temporary_file(&folder)
+                .map(drop)
+                .map_err(|error| explained(&error, &folder))
+                .with_context(problem)?;
         }
         Ok(())
     }
@@ -245,17 +249,36 @@ pub fn write(
             return Ok(fill(&File::options().write(true).open(path)?, write)?);
         }
         let path = destination(path)?;
-        let temporary = temporary_file(folder(&path))?;
-        fill(temporary.as_file(), write)?;
-        temporary.as_file().sync_all()?;
+        let explained = |error: io::Error| explained(&error, folder(&path));
+        let temporary = temporary_file(folder(&path)).map_err(explained)?;
+        let filled = fill(temporary.as_file(), write).and_then(|()| temporary.as_file().sync_all());
+        filled.map_err(explained)?;
         check_kind(&path, kind)?;
         if let Ok(replaced) = fs::metadata(&path) {
-            fs::set_permissions(temporary.path(), replaced.permissions())?;
+            fs::set_permissions(temporary.path(), replaced.permissions()).map_err(explained)?;
         }
-        temporary.persist(path)?;
+        temporary.persist(&path).map_err(|error| explained(error.error))?;
         Ok(())
     };
     save().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Why a file in `folder` can't be written, and what helps.
+fn explained(error: &io::Error, folder: &Path) -> anyhow::Error {
+    use io::ErrorKind::{
+        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    // `tempfile` adds the name of the temporary file, which nobody has asked for.
+    let text = error.to_string();
+    let cause = text.split_once(" at path ").map_or(&*text, |(cause, _)| cause);
+    match error.kind() {
+        StorageFull | QuotaExceeded => anyhow!("{cause}; make room there, or name a file on another disk"),
+        PermissionDenied | ReadOnlyFilesystem => anyhow!("{cause}; name a file in a folder of your own"),
+        NotFound | NotADirectory => {
+            anyhow!("there is no folder {}; make it, or name a file in another", folder.display())
+        }
+        _ => anyhow!("{cause}"),
+    }
 }
 
 fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
@@ -279,13 +302,42 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A temporary file with the permissions that the user's umask gives to any new file.
+const TEMPORARY_PREFIX: &str = ".pipsqueak-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// A temporary file with the permissions that the user's umask gives to any new file. It is locked for as long as it is
+/// written, and those that a killed program has left in the folder are removed.
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    remove_abandoned(folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".pipsqueak-").suffix(".tmp");
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        // Where the file system knows no locks, nobody removes a file that seems abandoned.
+        let locked = file.as_file().lock();
+        // Another program may have taken the file for an abandoned one before it was locked.
+        if locked.is_err() || file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes temporary files that no program has locked. One that can't be removed does no harm.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)) {
+            continue;
+        }
+        if let Ok(file) = File::options().read(true).write(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -358,6 +410,26 @@ mod tests {
         files.writes("--out", &at("m.pip"), Kind::Model);
         files.writes("--plot", &at("../").join(folder.path().file_name().unwrap()).join("m.pip"), Kind::Plot);
         assert!(refusal(&files).contains("--plot would write over"), "{}", refusal(&files));
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write(&folder.path().join("f".repeat(300)).join("m.pip"), Kind::Model, text).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(!error.contains(TEMPORARY_PREFIX) && error.lines().count() == 1, "{error}");
+    }
+
+    #[test]
+    fn a_killed_program_s_temporary_file_is_removed_and_a_living_one_s_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let abandoned = folder.path().join(".pipsqueak-dead.tmp");
+        fs::write(&abandoned, "half").unwrap();
+        fs::write(folder.path().join(".pipsqueak-diary"), "a diary").unwrap();
+        let living = temporary_file(folder.path()).unwrap();
+        write(&folder.path().join("m.pip"), Kind::Model, text).unwrap();
+        assert!(!abandoned.exists() && living.path().exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[cfg(unix)]

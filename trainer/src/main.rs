@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
 use pipsqueak_trainer::cli::Command;
+use pipsqueak_trainer::cli::output::remark_line;
 
 /// Trains small transformer language models for microcontrollers, and runs them with the board's arithmetic: the same file,
 /// prompt and random seed give the same text on both, bit for bit.
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(sentence: &str) -> ExitCode {
-    eprintln!("error: {sentence}");
+    remark_line(format_args!("error: {sentence}"));
     ExitCode::FAILURE
 }
 

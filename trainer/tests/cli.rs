@@ -1,55 +1,12 @@
 //! `pipsqueak` as a person runs it: what works, and what goes wrong in a sentence, with nothing half-written left behind.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-/// The program, which cargo builds beside the tests. Its place is not taken at compile time, because a checkout may move.
-fn program() -> String {
-    let test = std::env::current_exe().unwrap();
-    let name = format!("pipsqueak{}", std::env::consts::EXE_SUFFIX);
-    test.parent().unwrap().with_file_name(name).to_str().unwrap().into()
-}
-
-/// A folder of its own for a test, empty at its start.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(&program()).with_file_name("tmp").join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn pipsqueak(folder: &Path, arguments: &str) -> Output {
-    let mut command = Command::new(program());
-    command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeed(folder: &Path, arguments: &str) -> String {
-    let output = pipsqueak(folder, arguments);
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The one sentence that a failing command prints; checks that it left nothing behind.
-fn fail(folder: &Path, arguments: &str) -> String {
-    let before = names(folder);
-    let output = pipsqueak(folder, arguments);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{arguments}: {message}");
-    assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
-    assert!(message.starts_with("error: "), "{message}");
-    assert_eq!(names(folder), before, "{arguments} left something behind");
-    message
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
-    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(name).collect();
-    names.sort();
-    names
-}
+use common::{fail, folder, names, pipsqueak, program, succeed};
 
 const TINY: &str = "--width 16 --layers 1 --heads 2 --context 16 --steps 20 --batch 4 --vocab 100";
 
@@ -366,11 +323,14 @@ fn a_run_takes_the_memory_that_it_says() {
     let chinese: Vec<char> = ('\u{4e00}'..).take(3000).collect();
     let digits: Vec<char> = ('0'..='9').collect();
     let base64: Vec<char> = ('a'..='z').chain('A'..='Z').chain('0'..='9').collect();
+    let latin: Vec<char> = ('\u{1}'..='\u{ff}').collect();
     let texts = [
         ("chinese", text(&chinese, 20, 6 << 20)),
         ("digits", text(&digits, 4 << 20, 4 << 20)),
         ("base64", text(&base64, 76, 4 << 20)),
         ("one line", text(&base64, 16 << 20, 16 << 20)),
+        ("one Chinese line", text(&chinese, 2 << 20, 6 << 20)),
+        ("random bytes", text(&latin, 4 << 20, 8 << 20)),
     ];
     for (name, text) in texts {
         fs::write(folder.join("t.txt"), text).unwrap();
@@ -393,7 +353,7 @@ fn a_run_takes_the_memory_that_it_says() {
         let peak_mib: u64 = peak_kib >> 10;
         println!("{name}: {peak_mib} MiB, said {said_mib}");
         assert!(
-            peak_mib <= said_mib + said_mib / 10 && said_mib <= 2 * peak_mib,
+            peak_mib <= said_mib + said_mib / 20 && said_mib <= 2 * peak_mib,
             "{name} took {peak_mib} MiB, said {said_mib}"
         );
     }

@@ -1,7 +1,7 @@
 //! Running other programs, with errors that are a sentence.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -97,8 +97,18 @@ pub fn succeeds_quietly(command: &mut Command, patience: Duration) -> bool {
 /// Whether a program is in the PATH.
 pub fn exists(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
+    find_in(std::env::split_paths(&path), program).is_some()
+}
+
+/// The file of a program in the first of `folders` that has it.
+pub fn find_in(folders: impl IntoIterator<Item = PathBuf>, program: &str) -> Option<PathBuf> {
     let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&path).any(|folder| folder.join(&file).is_file())
+    folders.into_iter().map(|folder| folder.join(&file)).find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    // Programs of Windows' store, such as winget, are links that can be started but not followed.
+    path.is_file() || cfg!(windows) && path.symlink_metadata().is_ok_and(|link| !link.is_dir())
 }
 
 #[cfg(test)]
@@ -122,9 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_a_file_in_the_first_folder_that_has_it() {
+        let ours = std::env::current_exe().unwrap();
+        let folder = ours.parent().unwrap().to_path_buf();
+        let name = ours.file_name().unwrap().to_str().unwrap();
+        let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap();
+        let folders = [folder.join("absent"), folder.clone()];
+        assert_eq!(find_in(folders.clone(), name), Some(ours.clone()));
+        assert_eq!(find_in(folders, "no-such-program"), None);
+        let parent = folder.parent().unwrap().to_path_buf();
+        assert_eq!(find_in([parent], folder.file_name().unwrap().to_str().unwrap()), None, "a folder");
+    }
+
+    #[test]
     fn a_failure_is_a_sentence() {
         let error = run(Command::new("cargo").arg("--nonsense").stderr(Stdio::null())).unwrap_err();
-        assert!(error.to_string().starts_with("`cargo --nonsense` failed (exit status: 1)"), "{error}");
+        assert!(error.to_string().starts_with("`cargo --nonsense` failed (exit "), "{error}");
         let error = run(&mut Command::new("no-such-program")).unwrap_err();
         assert_eq!(error.to_string(), "`no-such-program` can't be started");
     }

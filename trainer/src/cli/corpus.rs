@@ -1,6 +1,6 @@
 //! `pipsqueak corpus`.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::options;
 use crate::cli::human::{self, ByteCount};
+use crate::cli::output::{self, remark};
 use crate::files::{self, Files, Kind};
 
 /// Write the built-in corpus: short children's stories, no two alike.
@@ -31,9 +32,11 @@ pub struct Corpus {
 impl Corpus {
     pub(super) fn run(self) -> Result<()> {
         let Some(path) = self.out else {
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            pipsqueak_stories::write(self.seed, self.bytes.0, &mut out)?;
-            return Ok(out.flush()?);
+            return output::write(|out| {
+                let mut out = BufWriter::new(out);
+                pipsqueak_stories::write(self.seed, self.bytes.0, &mut out)?;
+                out.flush()
+            });
         };
         let mut stories = 0;
         let kind = Kind::Stories { seed: self.seed };
@@ -44,7 +47,7 @@ impl Corpus {
             stories = pipsqueak_stories::write(self.seed, self.bytes.0, out)?;
             Ok(())
         })?;
-        eprintln!("{} stories written to {}", human::count(stories), path.display());
+        remark!("{} stories written to {}", human::count(stories), path.display());
         Ok(())
     }
 }

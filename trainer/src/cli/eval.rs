@@ -12,6 +12,7 @@ use super::progress::Passes;
 use super::shape::PrecisionName;
 use super::source::{self, ReadingOptions};
 use super::words;
+use crate::cli::output::say;
 use crate::cli::{human, progress};
 use crate::data::batches::Split;
 use crate::data::unseen::{self, Unseen};
@@ -101,8 +102,8 @@ impl Eval {
             !self.strict,
             "{name} has characters that the model never saw: {listed}; without --strict they are replaced or left out"
         );
-        println!("{name} has characters that the model never saw: {listed}");
-        println!("train with a text that has them, or change the text, to measure them too");
+        say!("{name} has characters that the model never saw: {listed}");
+        say!("train with a text that has them, or change the text, to measure them too");
         Ok(())
     }
 }
@@ -118,12 +119,12 @@ fn measure(model: &Model<'_>, split: &Split) -> Result<Measured> {
 
 fn print_one(model: &Model<'_>, measured: &Measured, tokens: f64, bytes_per_token: f64) {
     let Measured { loss, tokens_a_second } = *measured;
-    println!("tokens         {}", human::count(tokens as u64));
-    println!("precision      {}", model.precision().name());
-    println!("loss           {loss:.4} nats a token");
-    println!("bits per byte  {:.4}", loss / bytes_per_token / std::f64::consts::LN_2);
-    println!("perplexity     {:.3}", loss.exp());
-    println!("tokens/s       {}", human::count(tokens_a_second as u64));
+    say!("tokens         {}", human::count(tokens as u64));
+    say!("precision      {}", model.precision().name());
+    say!("loss           {loss:.4} nats a token");
+    say!("bits per byte  {:.4}", loss / bytes_per_token / std::f64::consts::LN_2);
+    say!("perplexity     {:.3}", loss.exp());
+    say!("tokens/s       {}", human::count(tokens_a_second as u64));
 }
 
 /// A line for each number format, and how much larger its loss is than that of f32.
@@ -136,8 +137,8 @@ fn print_all(model: &Model<'_>, split: &Split, bytes_per_token: f64) -> Result<(
     );
     let parameters = dequantize::parameters(model);
     let vocabulary = OwnedVocabulary::of_model(model);
-    println!("tokens         {}\n", human::count(split.weight() as u64));
-    println!("precision   nats a token   bits per byte   perplexity   against f32     tokens/s");
+    say!("tokens         {}\n", human::count(split.weight() as u64));
+    say!("precision   nats a token   bits per byte   perplexity   against f32     tokens/s");
     let f32 = measure(model, split)?;
     for &name in PrecisionName::value_variants() {
         let precision = Precision::from(name);
@@ -145,7 +146,7 @@ fn print_all(model: &Model<'_>, split: &Split, bytes_per_token: f64) -> Result<(
         let file =
             model_file::build(model.config(), precision, &vocabulary, provenance, |p| parameters.get(p))?;
         let Measured { loss, tokens_a_second } = measure(&file.model()?, split)?;
-        println!(
+        say!(
             "{:<9} {loss:>14.4} {:>15.4} {:>12.3} {:>+12.2} % {:>12}",
             precision.name(),
             loss / bytes_per_token / std::f64::consts::LN_2,

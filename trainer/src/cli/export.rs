@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::inspect::print_footprint;
 use super::shape::PrecisionName;
 use super::train::recipe::Keep;
+use crate::cli::output::say;
 use crate::export::model_file::{self, ModelFile};
 use crate::files::{Files, Kind};
 use crate::training::checkpoint::{self, TrainedModel};
@@ -53,7 +54,7 @@ impl Export {
         let precision = self.precision.map_or(model.precision(), Precision::from);
         let file = build(&model, precision)?;
         file.save(&self.out)?;
-        println!("written        {}", self.out.display());
+        say!("written        {}", self.out.display());
         print_footprint(&model.config, precision, file.bytes().len() as u64);
         Ok(())
     }

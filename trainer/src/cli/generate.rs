@@ -11,6 +11,7 @@ use pipsqueak::{Error, Generator, Sampling, Tokenizer};
 use super::options::{number, share, whole};
 use super::words;
 use crate::cli::human;
+use crate::cli::output::{self, remark};
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 
@@ -79,17 +80,18 @@ impl Generate {
         generator.start(prompt, self.sampling.into(), self.seed)?;
 
         let started = Instant::now();
-        let mut out = std::io::stdout().lock();
-        write!(out, "{prompt}")?;
-        while generator.tokens() < self.length {
-            let Some(piece) = generator.next_piece() else { break };
-            write!(out, "{piece}")?;
-            out.flush()?;
-        }
-        writeln!(out)?;
+        output::write(|out| {
+            write!(out, "{prompt}")?;
+            while generator.tokens() < self.length {
+                let Some(piece) = generator.next_piece() else { break };
+                write!(out, "{piece}")?;
+                out.flush()?;
+            }
+            writeln!(out)
+        })?;
         let (tokens, seconds) = (generator.tokens(), started.elapsed().as_secs_f64());
         let speed = human::count((f64::from(tokens) / seconds) as u64);
-        eprintln!("[{tokens} tokens, {speed} tokens/s, fingerprint {:08x}]", generator.fingerprint());
+        remark!("[{tokens} tokens, {speed} tokens/s, fingerprint {:08x}]", generator.fingerprint());
         Ok(())
     }
 
@@ -100,7 +102,7 @@ impl Generate {
         }
         let left_out: Vec<String> = tokenizer.unreadable(&self.prompt).map(shown).collect();
         if !left_out.is_empty() {
-            eprintln!("[left out: {}, which the model never saw]", left_out.join(", "));
+            remark!("[left out: {}, which the model never saw]", left_out.join(", "));
         }
         Ok(tokenizer.trimmed(&self.prompt))
     }

@@ -9,6 +9,7 @@ use pipsqueak::internal::file::Provenance;
 use super::inspect::print_footprint;
 use super::options;
 use super::shape::PrecisionName;
+use crate::cli::output::say;
 use crate::export::{llama2c, model_file};
 use crate::files::{Files, Kind};
 
@@ -56,7 +57,7 @@ impl Import {
         })
         .with_context(|| format!("{} is damaged, or its training has diverged", self.checkpoint.display()))?;
         file.save(&self.out)?;
-        println!("written        {}", self.out.display());
+        say!("written        {}", self.out.display());
         print_footprint(config, precision, file.bytes().len() as u64);
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::options;
 use super::plan::Plan;
 use super::shape::{Chip, PrecisionName, Shape};
 use crate::cli::human;
+use crate::cli::output::say;
 use crate::export::model_file::ModelFile;
 use crate::sizing::boards::{BOARDS, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use crate::sizing::budget;
@@ -46,7 +47,7 @@ impl Inspect {
         if let Some(path) = self.model {
             let file = ModelFile::read(&path)?;
             let model = file.model()?;
-            println!("file           {}", path.display());
+            say!("file           {}", path.display());
             print_provenance(&model);
             print_footprint(model.config(), model.precision(), model.file_bytes() as u64);
         } else {
@@ -59,16 +60,13 @@ impl Inspect {
 
 fn print_provenance(model: &Model<'_>) {
     let provenance = model.provenance();
-    println!("trained on     {}, {} steps", provenance.corpus, human::count(provenance.steps.into()));
+    say!("trained on     {}, {} steps", provenance.corpus, human::count(provenance.steps.into()));
     if !provenance.licence.is_empty() {
-        println!("licence        {}", provenance.licence);
+        say!("licence        {}", provenance.licence);
     }
     for (name, loss) in [("f32", provenance.loss_f32), (model.precision().name(), provenance.loss)] {
         if loss.is_finite() {
-            println!(
-                "loss {name:9} {loss:.4} nats a token{}",
-                bits_per_byte(loss, provenance.bytes_per_token)
-            );
+            say!("loss {name:9} {loss:.4} nats a token{}", bits_per_byte(loss, provenance.bytes_per_token));
         }
     }
 }
@@ -82,11 +80,11 @@ fn bits_per_byte(loss: f32, bytes_per_token: f32) -> String {
 pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes: u64) {
     let parameters = weights(config);
     let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = *config;
-    println!(
+    say!(
         "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"
     );
-    println!("               {vocab} tokens, context {context}");
-    println!(
+    say!("               {vocab} tokens, context {context}");
+    say!(
         "               {:?} positions, {:?} norm, {:?} MLP with {:?}{}{}{}",
         config.position,
         config.norm,
@@ -96,16 +94,16 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
         if config.tied { ", tied head" } else { "" },
         if config.residual { "" } else { ", no residuals" },
     );
-    println!("parameters     {}, {}", human::count(parameters as u64), precision.name());
+    say!("parameters     {}, {}", human::count(parameters as u64), precision.name());
     let footprint = Footprint::of(config, precision, model_bytes);
-    println!("flash          {} model", human::bytes(footprint.model_bytes));
-    println!(
+    say!("flash          {} model", human::bytes(footprint.model_bytes));
+    say!(
         "               {} with the firmware, of about {} KiB",
         human::bytes(footprint.flash_bytes()),
         FIRMWARE_FLASH_BYTES / 1024
     );
-    println!("RAM            {} memory", human::bytes(footprint.memory_bytes));
-    println!(
+    say!("RAM            {} memory", human::bytes(footprint.memory_bytes));
+    say!(
         "               {} with the firmware and its stack, of about {} KiB",
         human::bytes(footprint.ram_bytes()),
         FIRMWARE_RAM_BYTES / 1024
@@ -114,14 +112,9 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
 }
 
 fn print_boards(footprint: &Footprint) {
-    println!("\nboard                  flash KiB  RAM KiB");
+    say!("\nboard                  flash KiB  RAM KiB");
     for board in &BOARDS {
         let verdict = footprint.lacks(board).unwrap_or("fits".into());
-        println!(
-            "{:<22} {:>9} {:>8}  {verdict}",
-            board.name,
-            board.flash_bytes / 1024,
-            board.ram_bytes / 1024
-        );
+        say!("{:<22} {:>9} {:>8}  {verdict}", board.name, board.flash_bytes / 1024, board.ram_bytes / 1024);
     }
 }

@@ -1,4 +1,5 @@
 //! The commands of `pipsqueak`, a file each, and what they share.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // See `output`.
 
 pub mod chart;
 mod corpus;
@@ -10,6 +11,7 @@ mod import;
 mod inspect;
 mod interrupt;
 pub mod options;
+pub mod output;
 mod plan;
 pub mod progress;
 mod shape;
@@ -46,6 +48,9 @@ pub enum Command {
 
 impl Command {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// In a sentence for the user, also if the command's report could not be printed.
     pub fn run(self) -> Result<()> {
         match self {
             Command::Train(command) => command.run(),
@@ -56,6 +61,7 @@ impl Command {
             Command::Corpus(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Import(command) => command.run(),
-        }
+        }?;
+        output::check()
     }
 }

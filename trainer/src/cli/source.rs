@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::human::{self, ByteCount};
 use super::options;
+use super::output::say;
 use super::words;
 use crate::data::encoder::Encoder;
 use crate::data::material::Material;
@@ -126,10 +127,10 @@ impl Source {
         if !found.is_empty() {
             let unseen: Vec<Unseen> = found.into_values().collect();
             let name = material.corpus.name();
-            println!("{name} has characters that the model has no token for: {}", words::list(&unseen));
+            say!("{name} has characters that the model has no token for: {}", words::list(&unseen));
         }
         if let Some((learned, kept)) = material.pairs() {
-            println!("{}: {}", material.corpus.name(), describe_pairs(learned, kept));
+            say!("{}: {}", material.corpus.name(), describe_pairs(learned, kept));
         }
         Ok(material)
     }
@@ -142,7 +143,7 @@ impl Source {
 pub(super) fn read_text(path: &std::path::Path, options: &ReadingOptions) -> Result<Corpus> {
     let corpus = Corpus::read(path, options.reading())?;
     for &change in &corpus.changes {
-        println!("{}: {}", corpus.name(), describe(change));
+        say!("{}: {}", corpus.name(), describe(change));
     }
     Ok(corpus)
 }

@@ -18,6 +18,7 @@ use super::shell::quoted;
 use super::source::{Source, TokenOptions};
 use super::train::recipe::{Amount, Recipe};
 use crate::cli::human::{self, Seconds};
+use crate::cli::output::say;
 use crate::cli::{progress, sweep_chart};
 use crate::data::batches::{Batches, Split};
 use crate::data::material::{Encoded, Material};
@@ -164,17 +165,20 @@ impl Sweep {
     fn conclude(&self, budget: &Budget, precision: Precision, candidates: &[Candidate]) -> Result<()> {
         let ranked = sweep::ranking(candidates);
         let Some(best) = ranked.first() else {
-            println!("stopped before the first trial was over: nothing is found");
+            say!("stopped before the first trial was over: nothing is found");
             return Ok(());
         };
-        println!("\n{}", table(&ranked));
+        say!("\n{}", table(&ranked));
         let path = self.source.text.as_ref().or(self.source.pairs.as_ref());
         let name = path.map_or("built-in stories".into(), |path| file_name(path));
         let svg = sweep_chart::svg(candidates, &format!("{name}, {} for {}", precision.name(), budget.name))?;
-        files::write(&self.out, Kind::Plot, |out| out.write_all(svg.as_bytes()))?;
-        println!("plot           {}", self.out.display());
-        println!("\nnext           {}", train_command(&best.config, precision));
-        Ok(())
+        // The result is told whether or not the plot can be written.
+        let drawn = files::write(&self.out, Kind::Plot, |out| out.write_all(svg.as_bytes()));
+        if drawn.is_ok() {
+            say!("plot           {}", self.out.display());
+        }
+        say!("\nnext           {}", train_command(&best.config, precision));
+        drawn
     }
 }
 
@@ -203,10 +207,7 @@ impl Search<'_> {
         self.time(candidates)?;
         let affordable = sweep::affordable(candidates, self.seconds_left());
         if affordable < candidates.len() {
-            println!(
-                "there is time for {affordable} of {} shapes; a longer --time tries more",
-                candidates.len()
-            );
+            say!("there is time for {affordable} of {} shapes; a longer --time tries more", candidates.len());
             candidates.truncate(affordable);
         }
         let mut order: Vec<usize> = (0..candidates.len()).collect();
@@ -218,14 +219,14 @@ impl Search<'_> {
             let most = running.iter().map(|candidate| self.steps(candidate)).max().unwrap_or(1);
             let steps = sweep::steps(&running, seconds, rounds - round, most);
             if steps <= before {
-                println!("\nthere is no time for a longer round");
+                say!("\nthere is no time for a longer round");
                 return Ok(());
             }
             before = steps;
-            println!("\nround {} of {rounds}: {} shapes, {steps} steps each", round + 1, order.len());
+            say!("\nround {} of {rounds}: {} shapes, {steps} steps each", round + 1, order.len());
             for &i in &order {
                 let Some(trial) = self.trial(&mut candidates[i], steps)? else { return Ok(()) };
-                println!("  {:.4} bits per byte  {}", trial.bits, describe(&candidates[i].config));
+                say!("  {:.4} bits per byte  {}", trial.bits, describe(&candidates[i].config));
                 candidates[i].trials.push(trial);
             }
             let bits = |i: &usize| candidates[*i].trials[round].bits;

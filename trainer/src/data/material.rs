@@ -104,7 +104,8 @@ impl Material {
     ) -> Result<()> {
         let Parts::Text { training: corpus, .. } = &self.parts else { return Ok(()) };
         for _ in 1..passes.clamp(1.0, VARIANTS_MAX) as usize {
-            training.tokens.extend(vocabulary.encode_with(corpus, &mut dropout, progress)?);
+            let beside = Beside { progress, held: 2 * training.tokens.len() };
+            training.tokens.extend(vocabulary.encode_with(corpus, &mut dropout, &beside)?);
         }
         Ok(())
     }
@@ -132,6 +133,26 @@ impl Material {
     }
 }
 
+/// Adds the tokens that are held during a pass to the memory that it takes.
+struct Beside<'p> {
+    progress: &'p dyn Progress,
+    held: usize,
+}
+
+impl Progress for Beside<'_> {
+    fn begin(&self, what: &'static str, total: u64) {
+        self.progress.begin(what, total);
+    }
+
+    fn advance(&self, more: u64) {
+        self.progress.advance(more);
+    }
+
+    fn takes(&self, bytes: usize) {
+        self.progress.takes(self.held + bytes);
+    }
+}
+
 /// Ways to cut the text for [`Material::vary`]: beyond this many, more do not help.
 const VARIANTS_MAX: f64 = 8.0;
 
@@ -143,11 +164,12 @@ fn encode_text(
     progress: &dyn Progress,
 ) -> Result<Encoded> {
     let tokens = vocabulary.encode(training, progress)?;
+    let beside = Beside { progress, held: 2 * tokens.len() };
     let (validated, validation) = match validation {
-        Some(corpus) => (corpus, vocabulary.encode(corpus, progress)?),
+        Some(corpus) => (corpus, vocabulary.encode(corpus, &beside)?),
         None => (training, tokens.clone()),
     };
-    progress.takes(2 * (tokens.len() + validation.len()));
+    beside.takes(2 * validation.len());
     let bytes_per_token = validated.text_bytes() as f64 / validation.len() as f64;
     let validation = Split::of_text(validation).spread(VALIDATION_TOKENS_MAX, context);
     Ok(Encoded { training: Split::of_text(tokens), validation, bytes_per_token })

@@ -91,6 +91,8 @@ fn parameters(config: &Config, bytes: &[u8], original_ids: &[usize]) -> Result<P
         Ok(taken.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
     };
     let Config { layers, width, hidden, vocab, context, .. } = *config;
+    // Before memory is taken: a damaged header may ask for terabytes.
+    ensure!(Parameters::<f32>::bytes(config) <= bytes.len(), "it ends within its weights");
     let mut parameters = Parameters::zeros(config);
     let mut set =
         |parameter: Parameter, values: Vec<f32>| parameters.get_mut(parameter).copy_from_slice(&values);
@@ -230,6 +232,15 @@ mod tests {
         assert_eq!(refusal(&file, 4), "it has 3 pieces, and the checkpoint has 4");
         assert_eq!(refusal(&file[..file.len() - 1], 3), "it ends within a piece");
         assert_eq!(refusal(b"", 3), "it is empty");
+    }
+
+    #[test]
+    fn a_header_that_asks_for_terabytes_is_refused() {
+        let config = Config { width: 1 << 16, hidden: 1 << 16, layers: 1 << 10, ..Config::LLAMA };
+        assert_eq!(
+            parameters(&config, &[0; 100], &[]).unwrap_err().to_string(),
+            "it ends within its weights"
+        );
     }
 
     #[test]

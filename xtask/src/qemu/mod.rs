@@ -4,7 +4,7 @@ mod session;
 
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,18 +22,28 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 /// Makes sure that QEMU is there for `board`.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
-    let program = board.qemu_program();
-    if process::exists(program) {
+    let name = board.qemu_program();
+    if program(name).is_some() {
         return Ok(());
     }
     let Some(manager) = Manager::find() else {
-        bail!("{program} is missing; install QEMU from https://www.qemu.org/download");
+        bail!("{name} is missing; install QEMU from https://www.qemu.org/download");
     };
-    packages::install("QEMU", manager, &[manager.qemu(program)], consent)?;
-    if !process::exists(program) {
-        bail!("{program} is still missing; install QEMU from https://www.qemu.org/download");
+    packages::install("QEMU", manager, &[manager.qemu(name)], consent)?;
+    if program(name).is_none() {
+        bail!("{name} is still missing; install QEMU from https://www.qemu.org/download");
     }
     Ok(())
+}
+
+/// QEMU's program as it is started: by its name from the PATH, or by its file where the installer for Windows puts it,
+/// which leaves the PATH alone.
+fn program(name: &str) -> Option<PathBuf> {
+    if process::exists(name) {
+        return Some(name.into());
+    }
+    let folders = ["ProgramFiles", "ProgramW6432"].into_iter().filter_map(std::env::var_os);
+    process::find_in(folders.map(|folder| Path::new(&folder).join("qemu")), name)
 }
 
 /// The machine and image for QEMU to boot.
@@ -55,7 +65,8 @@ impl<'b> Boot<'b> {
 
     /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
     fn command(&self, serial: Option<SocketAddr>) -> Command {
-        let mut command = Command::new(self.board.qemu_program());
+        let name = self.board.qemu_program();
+        let mut command = Command::new(program(name).unwrap_or_else(|| name.into()));
         command
             .args(self.board.qemu_machine())
             .args(["-display", "none", "-monitor", "none"])

@@ -11,7 +11,9 @@ use pipsqueak::{Generator, Precision, Sampling};
 use super::super::inspect::print_footprint;
 use super::super::shape::PrecisionName;
 use super::super::shell::{quoted, quoted_path};
+use super::learn::Learned;
 use super::{Data, Train};
+use crate::cli::output::{remark, say};
 use crate::cli::{chart, progress};
 use crate::export::decoding::{self, OwnedMemory};
 use crate::export::model_file::{self, ModelFile};
@@ -28,12 +30,15 @@ const SAMPLE_TOKENS: u32 = 120;
 
 impl Train {
     /// Writes the model files, and prints what has come of it.
-    pub(super) fn export(&self, training: &Training, data: &Data, mut curve: Curve) -> Result<()> {
-        println!("validating ...");
+    pub(super) fn export(&self, training: &Training, data: &Data, learned: Learned) -> Result<()> {
+        let Learned { mut curve, rescue } = learned;
+        say!("validating ...");
         let loss_f32 = training.loss_over_split(&data.validation, Rounding::None)?;
         let weights = training.weights();
         let chosen = data.plan.precision;
         let (mut lines, mut written) = (vec![("f32", loss_f32)], None);
+        // A file in f32 that can't be written must not keep the model from being written.
+        let mut f32_written = Ok(());
         for &name in PrecisionName::value_variants() {
             let precision = Precision::from(name);
             if precision == Precision::F32 && self.f32_out.is_none() && chosen != precision {
@@ -44,42 +49,30 @@ impl Train {
                 lines.push((precision.name(), file.model()?.provenance().loss.into()));
             }
             if let (Precision::F32, Some(path)) = (precision, &self.f32_out) {
-                self.save(&file, path, training)?;
+                f32_written = save(&file, path, rescue.as_deref());
             }
             if precision == chosen {
-                self.save(&file, &self.out, training)?;
+                save(&file, &self.out, rescue.as_deref())?;
                 written = Some(file);
             }
         }
         let file = written.expect("the precision is one of those that there are");
-        println!("\nvalidation     nats a token   bits per byte");
+        say!("\nvalidation     nats a token   bits per byte");
         for (name, loss) in lines {
             let bits = loss / data.bytes_per_token / std::f64::consts::LN_2;
-            println!("  {name:<12} {loss:>12.4}   {bits:>13.4}");
+            say!("  {name:<12} {loss:>12.4}   {bits:>13.4}");
         }
         if curve.validation.last().is_none_or(|&(step, _)| step < training.steps) {
             curve.validation.push((training.steps, loss_f32));
         }
         self.draw(&curve, training.steps, data)?;
         let model = file.model()?;
-        println!("\nwritten        {}", self.out.display());
+        say!("\nwritten        {}", self.out.display());
         print_footprint(model.config(), model.precision(), model.file_bytes() as u64);
         let sample = sample(&file, SAMPLE_TOKENS)?;
-        println!("\na sample       {}", sample.trim().replace('\n', "\n               "));
+        say!("\na sample       {}", sample.trim().replace('\n', "\n               "));
         self.say_what_next(data);
-        Ok(())
-    }
-
-    /// Writes a model file, or says how to get at what is learned.
-    fn save(&self, file: &ModelFile, path: &Path, training: &Training) -> Result<()> {
-        let kept = self.checkpoint().filter(|checkpoint| training.steps > 0 && checkpoint.exists());
-        file.save(path).map_err(|error| match kept {
-            Some(checkpoint) => anyhow!(
-                "{error:#}; what was learned is kept: pipsqueak export --checkpoint {} --out ANOTHER_NAME",
-                quoted_path(&checkpoint)
-            ),
-            None => error,
-        })
+        f32_written
     }
 
     /// The loss curve: a file beside the model, and on the terminal where this is one.
@@ -87,13 +80,13 @@ impl Train {
         if let Some(path) = self.plot() {
             let svg = chart::svg(curve, &format!("{}: {}", self.out.display(), data.name), written)?;
             match files::write(&path, Kind::Plot, |out| out.write_all(svg.as_bytes())) {
-                Ok(()) => println!("\nloss curve     {}", path.display()),
-                Err(error) => eprintln!("warning: {error:#}"),
+                Ok(()) => say!("\nloss curve     {}", path.display()),
+                Err(error) => remark!("warning: {error:#}"),
             }
         }
         if std::io::stdout().is_terminal() {
             let (_, columns) = console::Term::stdout().size();
-            println!("{}", chart::terminal(curve, columns));
+            say!("{}", chart::terminal(curve, columns));
         }
         Ok(())
     }
@@ -101,16 +94,16 @@ impl Train {
     fn say_what_next(&self, data: &Data) {
         let model = quoted_path(&self.out);
         let prompt = quoted(&data.prompt);
-        println!("\nnext           pipsqueak generate --model {model} --prompt {prompt}");
-        println!("               pipsqueak eval --model {model} --text another.txt");
-        println!("               cargo xtask run --model {model}   (on an emulated board)");
+        say!("\nnext           pipsqueak generate --model {model} --prompt {prompt}");
+        say!("               pipsqueak eval --model {model} --text another.txt");
+        say!("               cargo xtask run --model {model}   (on an emulated board)");
         let passes = data.run.passes;
         if passes >= OFTEN {
-            println!(
+            say!(
                 "               more text would help it most: this one went by {passes:.0} times (or --from a trained model)"
             );
         } else {
-            println!(
+            say!(
                 "               more --steps, or a larger --width where the board has room, would help it most"
             );
         }
@@ -163,6 +156,14 @@ impl Train {
         let precision = training.rounds_to().unwrap_or(Precision::F32);
         sample(&self.build(training, &training.weights(), data, precision, [f64::NAN; 2])?, tokens)
     }
+}
+
+/// Writes a model file, or says how to get at what is learned.
+fn save(file: &ModelFile, path: &Path, rescue: Option<&str>) -> Result<()> {
+    file.save(path).map_err(|error| match rescue {
+        Some(rescue) => anyhow!("{error:#}; {rescue}"),
+        None => error,
+    })
 }
 
 fn sample(file: &ModelFile, tokens: u32) -> Result<String> {

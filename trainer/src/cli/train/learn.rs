@@ -1,15 +1,17 @@
 //! The steps of a run, with what is shown and saved between them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::super::interrupt::stop_on_ctrl_c;
+use super::super::shell::quoted_path;
 use super::recipe::Keep;
 use super::start::Start;
 use super::{Data, Train};
+use crate::cli::output::{remark, say};
 use crate::cli::{export, human, progress};
 use crate::data::batches::Batches;
 use crate::random::SplitMix64;
@@ -66,11 +68,22 @@ struct Checkpoints {
     run: Identity,
     every: Option<u64>,
     last: Instant,
+    /// Steps of this run that the file was given last.
+    kept: Option<u64>,
+    /// Why it could not be written the last time.
+    problem: Option<String>,
+}
+
+/// The outcome of the steps.
+pub(super) struct Learned {
+    pub(super) curve: Curve,
+    /// Advice for the case that the model can't be written.
+    pub(super) rescue: Option<String>,
 }
 
 impl Train {
     /// Takes all steps, or those until Ctrl-C is pressed.
-    pub(super) fn learn(&self, training: &mut Training, data: &Data) -> Result<Curve> {
+    pub(super) fn learn(&self, training: &mut Training, data: &Data) -> Result<Learned> {
         let stopped = stop_on_ctrl_c();
         let Train { recipe, checkpoint_every, .. } = self;
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
@@ -82,6 +95,8 @@ impl Train {
             run: self.with_notes(run, data),
             every: *checkpoint_every,
             last: Instant::now(),
+            kept: (training.steps > 0).then_some(training.steps),
+            problem: None,
         };
         let first = training.steps;
         let glance = data.validation.spread(GLANCE_TOKENS, training.config.context);
@@ -95,7 +110,7 @@ impl Train {
             let loss = curve.note(training.steps, steps, report.loss);
             if let Some(problem) = divergence(training, report, loss) {
                 bar.abandon();
-                bail!("{problem}; {}", Self::advice(data, checkpoints.path.as_deref()));
+                bail!("{problem}; {}", Self::advice(data, checkpoints.kept().is_some()));
             }
             let speed = tokens_a_step * (training.steps - first) as f64 / started.elapsed().as_secs_f64();
             bar.set_message(format!("loss {loss:.3}  {} tokens/s", human::count(speed as u64)));
@@ -108,7 +123,7 @@ impl Train {
                 }
                 if looks.are_reported(training.steps) {
                     let report = self.report(training, data, [loss, validation], speed)?;
-                    bar.suspend(|| println!("{report}"));
+                    bar.suspend(|| say!("{report}"));
                 }
             }
             if checkpoints.are_due(training.steps) {
@@ -120,14 +135,14 @@ impl Train {
             checkpoints.save(training, &batches, &curve);
         }
         if stalls(training, &curve) {
-            println!(
+            say!(
                 "stopped after {} of {steps} steps: it was long ago that the held-out text was predicted best (--keep last goes on)",
                 training.steps
             );
         } else if training.steps < steps {
-            println!("stopped after {} of {steps} steps; --resume goes on", training.steps);
+            say!("stopped after {} of {steps} steps; --resume goes on", training.steps);
         }
-        Ok(curve)
+        Ok(Learned { curve, rescue: checkpoints.rescue(training.steps) })
     }
 
     /// Whether the best weights are kept: there must be a text to find out which these are.
@@ -140,14 +155,14 @@ impl Train {
         let path = self.checkpoint();
         if !self.resume {
             if let Some(path) = path.filter(|path| path.exists()) {
-                println!("{} is of an earlier run, and will be replaced", path.display());
+                say!("{} is of an earlier run, and will be replaced", path.display());
             }
             return Ok(Curve::default());
         }
         let path = path.context("--resume needs --checkpoint FILE, since --out names no file")?;
         let progress = checkpoint::load(&path, run, training)?;
         batches.random = SplitMix64::new(progress.random);
-        println!("resumed from {} at step {}", path.display(), training.steps);
+        say!("resumed from {} at step {}", path.display(), training.steps);
         Ok(progress.curve)
     }
 
@@ -202,9 +217,9 @@ impl Train {
         run
     }
 
-    fn advice(data: &Data, checkpoint: Option<&Path>) -> String {
+    fn advice(data: &Data, kept: bool) -> String {
         let rate = data.run.hyper_parameters.schedule.maximum;
-        let kept = if checkpoint.is_some_and(Path::exists) { "; the last checkpoint is kept" } else { "" };
+        let kept = if kept { "; the last checkpoint is kept" } else { "" };
         format!("lower --learning-rate, which is {rate}, or raise --warmup{kept}")
     }
 }
@@ -233,15 +248,54 @@ impl Checkpoints {
         self.every.map_or(self.last.elapsed() >= CHECKPOINT_INTERVAL, |every| step.is_multiple_of(every))
     }
 
-    /// Saves a checkpoint. If it cannot be written, training goes on and the previous checkpoint is kept.
+    /// Saves a checkpoint. If it cannot be written, training goes on and the previous checkpoint is kept. A problem is told
+    /// once for as long as it lasts.
     fn save(&mut self, training: &Training, batches: &Batches<'_>, curve: &Curve) {
         let Some(path) = &self.path else { return };
         let progress =
             Progress { steps: training.steps, random: batches.random.state(), curve: curve.clone() };
-        if let Err(error) = checkpoint::save(path, &self.run, &progress, training) {
-            eprintln!("warning: {error:#}; training goes on, and an earlier checkpoint is kept");
+        match checkpoint::save(path, &self.run, &progress, training) {
+            Ok(()) => {
+                if self.problem.take().is_some() {
+                    remark!("{} is written again", path.display());
+                }
+                self.kept = Some(training.steps);
+            }
+            Err(error) => {
+                let problem = format!("{error:#}");
+                if self.problem.as_ref() != Some(&problem) {
+                    remark!("warning: {problem}; {}", self.consequence());
+                }
+                self.problem = Some(problem);
+            }
         }
         self.last = Instant::now();
+    }
+
+    /// Steps of this run that the file holds, if nobody has removed it.
+    fn kept(&self) -> Option<u64> {
+        self.kept.filter(|_| self.path.as_ref().is_some_and(|path| path.exists()))
+    }
+
+    /// Of a checkpoint that can't be written.
+    fn consequence(&self) -> String {
+        let goes_on = "training goes on, and tries again at the next checkpoint";
+        match self.kept() {
+            Some(steps) => format!("{goes_on}; that of step {steps} is kept"),
+            None => goes_on.into(),
+        }
+    }
+
+    /// How to get at what has been learned in all `steps` if the model can't be written.
+    fn rescue(&self, steps: u64) -> Option<String> {
+        let (path, kept) = (quoted_path(self.path.as_ref()?), self.kept()?);
+        Some(if kept == steps {
+            format!("what was learned is kept: pipsqueak export --checkpoint {path} --out ANOTHER_NAME")
+        } else {
+            format!(
+                "what was learned in the first {kept} steps is kept in {path}: the same command with --resume goes on from there"
+            )
+        })
     }
 }
 

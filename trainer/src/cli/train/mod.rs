@@ -17,6 +17,7 @@ use super::options;
 use super::shape::{Chip, PrecisionName, Shape};
 use super::source::{Source, TokenOptions};
 use crate::cli::human;
+use crate::cli::output::say;
 use crate::files::{self, Files, Kind};
 use crate::training::parameters::Parameters;
 use crate::training::{Training, parallel};
@@ -128,11 +129,11 @@ impl Train {
         self.announce(config, &data);
 
         let started = Instant::now();
-        let curve = parallel::with_pool(training.threads, || self.learn(&mut training, &data))?;
+        let learned = parallel::with_pool(training.threads, || self.learn(&mut training, &data))?;
         let seconds = started.elapsed().as_secs_f64();
         let steps = training.steps;
         let tokens = steps * (self.recipe.batch * config.context) as u64;
-        println!(
+        say!(
             "\nlearned {} tokens in {} steps and {}",
             human::count(tokens),
             human::count(steps),
@@ -140,12 +141,12 @@ impl Train {
         );
         training.return_to_best();
         if training.steps < steps {
-            println!(
+            say!(
                 "the weights that are kept are those after {} steps, which predicted the held-out text best (--keep last)",
                 human::count(training.steps)
             );
         }
-        self.export(&training, &data, curve)
+        self.export(&training, &data, learned)
     }
 
     fn files(&self) -> Files {
@@ -190,11 +191,11 @@ impl Train {
         } else {
             "none kept back: the losses called validation are of the same tokens".into()
         };
-        println!("{}: {} tokens to learn from, {validation}", data.name, human::count(data.tokens as u64));
-        println!("{}", data.plan.describe());
+        say!("{}: {} tokens to learn from, {validation}", data.name, human::count(data.tokens as u64));
+        say!("{}", data.plan.describe());
         let training = Training::bytes(config, self.recipe.batch, config.context, parallel::available());
         let besides = SAVED_TENSORS * Parameters::<f32>::bytes(config) + data.bytes();
         let most = PROGRAM_BYTES + data.reading_bytes.max(training + besides);
-        println!("training takes about {} MiB of memory, reading included", human::count(most as u64 >> 20));
+        say!("training takes about {} MiB of memory, reading included", human::count(most as u64 >> 20));
     }
 }
