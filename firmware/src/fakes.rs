@@ -72,9 +72,14 @@ impl FakeSerial {
         FakeSerial { written_max: bytes, ..self }
     }
 
-    /// The bytes written so far, which must be text.
+    /// What was written so far, which must be text.
     pub fn written(&self) -> String {
-        String::from_utf8(self.written.borrow().clone()).unwrap()
+        String::from_utf8(self.written_bytes()).unwrap()
+    }
+
+    /// The bytes written so far.
+    pub fn written_bytes(&self) -> Vec<u8> {
+        self.written.borrow().clone()
     }
 
     /// Stands for the interrupt handler of a real port. Returns whether there was anything.
