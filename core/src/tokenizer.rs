@@ -38,9 +38,10 @@ impl<'a> Tokenizer<'a> {
         if pieces == 0 || pieces > vocab || !special(vocabulary.begin) || !special(vocabulary.end) {
             return Err(Error::Damaged("its vocabulary does not fit the shape"));
         }
-        if tokenizer.merges().any(|merge| !merge.is_of_earlier() || !tokenizer.fits(merge.id)) {
+        let merges_fit = || tokenizer.merges().all(|merge| merge.is_of_earlier() && tokenizer.fits(merge.id));
+        if !atoms_fit(&vocabulary.pieces) || !merges_fit() {
             return Err(Error::Damaged(
-                "its vocabulary has a piece that is too long or refers to a later one",
+                "its vocabulary has a piece that is empty, too long or cut off, or refers to a later one",
             ));
         }
         Ok(tokenizer)
@@ -351,7 +352,13 @@ fn gather(gathered: &mut Vec<u16, WORD_MAX>, ids: impl Iterator<Item = Option<u1
     Some(())
 }
 
-/// The atoms of merges; as many empty ones as there are bytes or characters.
+/// Whether the list of atoms ends with a whole one, and each fits into a piece.
+fn atoms_fit(pieces: &Pieces<'_>) -> bool {
+    let Pieces::Merges { atoms: listed, .. } = *pieces else { return true };
+    atoms(pieces).map(|atom| 1 + atom.len()).sum::<usize>() == listed.len()
+}
+
+/// The atoms of merges, up to one that fits into no piece; as many empty ones as there are bytes or characters.
 fn atoms<'a>(pieces: &Pieces<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let (plain, mut rest): (usize, &[u8]) = match *pieces {
         Pieces::Bytes => (256, &[]),
@@ -362,7 +369,7 @@ fn atoms<'a>(pieces: &Pieces<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (&length, after) = rest.split_first()?;
         let (atom, after) = after.split_at_checked(length.into())?;
         rest = after;
-        Some(atom).filter(|atom| !atom.is_empty())
+        Some(atom).filter(|atom| (1..=PIECE_MAX).contains(&atom.len()))
     });
     core::iter::repeat_n(&[] as &[u8], plain).chain(listed)
 }
@@ -409,6 +416,11 @@ pub struct Word<'t> {
 }
 
 impl<'t> Word<'t> {
+    /// Its text, without the prefix.
+    pub fn text(self) -> &'t str {
+        self.text
+    }
+
     /// Its bytes, the prefix included.
     pub fn bytes(self) -> impl Iterator<Item = u8> + use<'t> {
         self.prefix.then_some(b' ').into_iter().chain(self.text.bytes())
@@ -646,6 +658,12 @@ mod tests {
         for (pairs, vocab) in [(later, 300), (pairs(&doubling), 300), (many, 260)] {
             let pieces = Pieces::Merges { atoms: &bytes, pairs: &pairs, words: Words::Runs };
             assert!(Tokenizer::new(vocabulary(pieces), vocab).is_err());
+        }
+        let long = [&[PIECE_MAX as u8 + 1][..], &[b'a'; PIECE_MAX + 1]].concat();
+        for last in [&b"\0"[..], b"\0\x01a", b"\x02a", &long] {
+            let atoms = [&bytes, last].concat();
+            let pieces = Pieces::Merges { atoms: &atoms, pairs: &[], words: Words::Runs };
+            assert!(Tokenizer::new(vocabulary(pieces), 300).is_err(), "{last:?}");
         }
         let wrong_end = Vocabulary { end: Some(3), ..vocabulary(Pieces::Bytes) };
         assert!(Tokenizer::new(wrong_end, 257).is_err());
