@@ -83,7 +83,8 @@ impl Manager {
     /// The name of the package with a C++ compiler.
     pub fn cpp(self) -> &'static str {
         match self {
-            Manager::Apt => "g++",
+            Manager::Apt | Manager::Apk => "g++",
+            Manager::Winget => "LLVM.LLVM",
             Manager::Dnf | Manager::Zypper => "gcc-c++",
             Manager::Pacman | Manager::Brew => "gcc",
         }

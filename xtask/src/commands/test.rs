@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::bench::{self, Outcome};
 use super::fuzz;
@@ -14,8 +14,8 @@ use crate::packages::Consent;
 use crate::toolchain::{Toolchain, host, own_cargo};
 use crate::{paths, process, published};
 
-/// Seconds that each fuzz target runs for.
-const FUZZ_SECONDS: u32 = 60;
+/// Seconds that each fuzz target runs for, unless `PIPSQUEAK_FUZZ_SECONDS` says another number.
+const FUZZ_SECONDS: u32 = 20;
 
 /// Installs what is missing, then runs every check; stops at the first that fails.
 pub fn test(board: Board, consent: Consent) -> Result<()> {
@@ -42,7 +42,7 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     bench::count(&Board::ALL, Outcome::Check, consent)?;
     if cfg!(unix) {
         eprintln!("── Fuzzing");
-        fuzz::fuzz(&[], FUZZ_SECONDS, consent)?;
+        fuzz::fuzz(&[], fuzz_seconds()?, consent)?;
     }
     println!(
         "\nPassed: {}; no chip takes more instructions than before; the firmware builds for {}.",
@@ -74,6 +74,12 @@ fn pc_steps() -> Result<Vec<Step>> {
         step("tests", &paths::root(), &["test", "--workspace", "--release"]),
         in_target_dir(step("the firmware's tests on the PC", &paths::firmware(), &firmware_tests)),
     ])
+}
+
+fn fuzz_seconds() -> Result<u32> {
+    let Ok(number) = std::env::var("PIPSQUEAK_FUZZ_SECONDS") else { return Ok(FUZZ_SECONDS) };
+    let seconds = number.parse().ok().filter(|&seconds| seconds > 0);
+    seconds.with_context(|| format!("PIPSQUEAK_FUZZ_SECONDS is {number:?}, and no number of seconds"))
 }
 
 fn fuzz_clippy() -> Result<Step> {
