@@ -32,14 +32,19 @@ impl<'a> Tokenizer<'a> {
     /// [`Error::Damaged`] if it does not fit or contradicts itself.
     #[doc(hidden)]
     pub fn new(vocabulary: Vocabulary<'a>, vocab: usize) -> Result<Self, Error> {
-        let tokenizer = Tokenizer { vocabulary, atoms: atoms(&vocabulary.pieces).count() };
+        let counted = |(count, bytes), atom: &[u8]| (count + 1, bytes + 1 + atom.len());
+        let (count, listed_bytes) = atoms(&vocabulary.pieces).fold((0, 0), counted);
+        let tokenizer = Tokenizer { vocabulary, atoms: count };
         let pieces = tokenizer.pieces();
         let special = |id: Option<u16>| id.is_none_or(|id| (pieces..vocab).contains(&id.into()));
         if pieces == 0 || pieces > vocab || !special(vocabulary.begin) || !special(vocabulary.end) {
             return Err(Error::Damaged("its vocabulary does not fit the shape"));
         }
-        let merges_fit = || tokenizer.merges().all(|merge| merge.is_of_earlier() && tokenizer.fits(merge.id));
-        if !atoms_fit(&vocabulary.pieces) || !merges_fit() {
+        let atoms_fit = match vocabulary.pieces {
+            Pieces::Merges { atoms, .. } => atoms.len() == listed_bytes,
+            _ => true,
+        };
+        if !atoms_fit || tokenizer.merges().any(|merge| !merge.is_of_earlier() || !tokenizer.fits(merge.id)) {
             return Err(Error::Damaged(
                 "its vocabulary has a piece that is empty, too long or cut off, or refers to a later one",
             ));
@@ -350,12 +355,6 @@ fn gather(gathered: &mut Vec<u16, WORD_MAX>, ids: impl Iterator<Item = Option<u1
         gathered.push(id?).ok()?;
     }
     Some(())
-}
-
-/// Whether the list of atoms ends with a whole one, and each fits into a piece.
-fn atoms_fit(pieces: &Pieces<'_>) -> bool {
-    let Pieces::Merges { atoms: listed, .. } = *pieces else { return true };
-    atoms(pieces).map(|atom| 1 + atom.len()).sum::<usize>() == listed.len()
 }
 
 /// The atoms of merges, up to one that fits into no piece; as many empty ones as there are bytes or characters.
