@@ -1,6 +1,6 @@
 //! Writes the inputs that the fuzz targets start from into `corpus/`: small ones that each target accepts.
 //!
-//! Needed once more when a format changes: `cargo run --release --example seeds`, in this folder.
+//! Needed once more when a format changes: `cargo run --example seeds`, in this folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
