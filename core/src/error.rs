@@ -294,7 +294,9 @@ mod tests {
             Error::Shape { name, value: usize::MAX, rule: "with rotary positions a multiple of", other: 2 },
             Error::Version { found: u16::MAX, known: u16::MAX },
             Error::Feature { bit: 31 },
-            Error::Damaged("its vocabulary has a piece that is too long or refers to a later one"),
+            Error::Damaged(
+                "its vocabulary has a piece that is empty, too long or cut off, or refers to a later one",
+            ),
             Error::MemoryTooSmall { needs: usize::MAX, has: usize::MAX },
             Error::MemoryTaken,
         ];

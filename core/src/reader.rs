@@ -150,11 +150,7 @@ impl<'f> Reader<'f> {
         match self.choice(&[0, 1, 2]) {
             0 => Pieces::Bytes,
             1 => Pieces::Characters(self.text()),
-            _ => Pieces::Merges {
-                atoms: self.slice(),
-                pairs: self.slice(),
-                words: self.words(),
-            },
+            _ => Pieces::Merges { atoms: self.slice(), pairs: self.slice(), words: self.words() },
         }
     }
 

@@ -294,11 +294,12 @@ impl<'a> Tokenizer<'a> {
 }
 
 const BAD_PIECE: Error =
-    Error::Damaged("its vocabulary has a piece that is too long or refers to a later one");
+    Error::Damaged("its vocabulary has a piece that is empty, too long or cut off, or refers to a later one");
 
 /// Checks a vocabulary, but for the lengths of merged pieces; returns it and its number of bytes, characters or atoms.
 const fn checked(vocabulary: Vocabulary<'_>, vocab: usize) -> Result<(Vocabulary<'_>, usize), Error> {
-    let (atoms, pairs) = (count_atoms(&vocabulary.pieces), pairs(&vocabulary.pieces));
+    let Some(atoms) = count_atoms(&vocabulary.pieces) else { return Err(BAD_PIECE) };
+    let pairs = pairs(&vocabulary.pieces);
     let pieces = atoms + pairs.len();
     let specials_fit =
         special_fits(vocabulary.begin, pieces, vocab) && special_fits(vocabulary.end, pieces, vocab);
@@ -329,33 +330,37 @@ const fn pairs<'a>(pieces: &Pieces<'a>) -> &'a [[u8; 4]] {
     }
 }
 
-const fn count_atoms(pieces: &Pieces<'_>) -> usize {
-    let (mut count, mut rest) = match *pieces {
-        Pieces::Bytes => return 256,
-        Pieces::Characters(characters) => (0, characters.as_bytes()),
-        Pieces::Merges { atoms, .. } => (0, atoms),
-    };
+/// The number of bytes, characters or atoms; `None` if a list of atoms has one that fits into no piece.
+const fn count_atoms(pieces: &Pieces<'_>) -> Option<usize> {
+    let mut count = 0;
     match *pieces {
-        Pieces::Merges { .. } => {
-            while let Some((_, after)) = first_atom(rest) {
-                (count, rest) = (count + 1, after);
-            }
-        }
-        _ => {
+        Pieces::Bytes => count = 256,
+        Pieces::Characters(characters) => {
+            let mut rest = characters.as_bytes();
             while let Some((&byte, after)) = rest.split_first() {
                 // All bytes of a character but its first are 0b10xx_xxxx.
                 count += (byte & 0xc0 != 0x80) as usize;
                 rest = after;
             }
         }
+        Pieces::Merges { atoms: mut rest, .. } => {
+            while let Some((_, after)) = first_atom(rest) {
+                (count, rest) = (count + 1, after);
+            }
+            if !rest.is_empty() {
+                return None;
+            }
+        }
     }
-    count
+    Some(count)
 }
 
-/// The first of a list of atoms, and the rest of the list.
+/// The first of a list of atoms, and the rest of the list; `None` where it fits into no piece.
 const fn first_atom(list: &[u8]) -> Option<(&[u8], &[u8])> {
     match list.split_first() {
-        Some((&length @ 1.., after)) => after.split_at_checked(length as usize),
+        Some((&length, after)) if 0 < length && length as usize <= PIECE_MAX => {
+            after.split_at_checked(length as usize)
+        }
         _ => None,
     }
 }
@@ -436,7 +441,7 @@ fn gather(gathered: &mut Vec<u16, WORD_MAX>, ids: impl Iterator<Item = Option<u1
     Some(())
 }
 
-/// The atoms of merges; as many empty ones as there are bytes or characters.
+/// The atoms of merges, up to one that fits into no piece; as many empty ones as there are bytes or characters.
 fn atoms<'a>(pieces: &Pieces<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let (plain, mut rest): (usize, &[u8]) = match *pieces {
         Pieces::Bytes => (256, &[]),
@@ -493,6 +498,11 @@ pub struct Word<'t> {
 }
 
 impl<'t> Word<'t> {
+    /// Its text, without the prefix.
+    pub fn text(self) -> &'t str {
+        self.text
+    }
+
     /// Its bytes, the prefix included.
     pub fn bytes(self) -> impl Iterator<Item = u8> + use<'t> {
         self.prefix.then_some(b' ').into_iter().chain(self.text.bytes())
@@ -942,6 +952,12 @@ mod tests {
         for (pairs, vocab) in [(later, 300), (pairs(&doubling), 300), (many, 260)] {
             let pieces = Pieces::Merges { atoms: &bytes, pairs: &pairs, words: Words::Runs };
             assert!(Tokenizer::new(vocabulary(pieces), vocab).is_err());
+        }
+        let long = [&[PIECE_MAX as u8 + 1][..], &[b'a'; PIECE_MAX + 1]].concat();
+        for last in [&b"\0"[..], b"\0\x01a", b"\x02a", &long] {
+            let atoms = [&bytes, last].concat();
+            let pieces = Pieces::Merges { atoms: &atoms, pairs: &[], words: Words::Runs };
+            assert!(Tokenizer::new(vocabulary(pieces), 300).is_err(), "{last:?}");
         }
         let wrong_end = Vocabulary { end: Some(3), ..vocabulary(Pieces::Bytes) };
         assert!(Tokenizer::new(wrong_end, 257).is_err());

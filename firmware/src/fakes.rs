@@ -1,4 +1,4 @@
-//! A serial port, a board and a model for the tests on the PC.
+//! A serial port, a board and a model for the tests and the fuzz targets on the PC.
 
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::AtomicU8;
@@ -14,7 +14,7 @@ use crate::{Board, Clock, MemoryUse, Received, Serial, Show, TextSource};
 
 /// A port at which bytes are typed until it is closed; keeps the bytes written. Its clones are the same port.
 #[derive(Clone)]
-pub(crate) struct FakeSerial {
+pub struct FakeSerial {
     typed: Rc<RefCell<VecDeque<u8>>>,
     /// The number of bytes that come each time that the prompt waits, and each time that it writes.
     at_once: [usize; 2],
@@ -22,44 +22,64 @@ pub(crate) struct FakeSerial {
     polled: bool,
     received: Rc<Received>,
     written: Rc<RefCell<Vec<u8>>>,
+    written_max: usize,
 }
 
 impl FakeSerial {
-    pub(crate) const RECEIVED_BYTES: usize = 64;
+    /// Bytes that are kept while nobody reads them.
+    pub const RECEIVED_BYTES: usize = 64;
 
     fn new(bytes: &[u8], at_once: [usize; 2]) -> FakeSerial {
         let typed = Rc::new(RefCell::new(bytes.iter().copied().collect()));
         let received = Rc::new(Received::<[AtomicU8; FakeSerial::RECEIVED_BYTES]>::new());
-        FakeSerial { typed, at_once, polled: false, received, written: Rc::default() }
+        FakeSerial {
+            typed,
+            at_once,
+            polled: false,
+            received,
+            written: Rc::default(),
+            written_max: usize::MAX,
+        }
     }
 
     /// A person who waits for each answer.
-    pub(crate) fn typing(bytes: &[u8]) -> FakeSerial {
+    pub fn typing(bytes: &[u8]) -> FakeSerial {
         FakeSerial::new(bytes, [1, 0])
     }
 
     /// A person who goes on typing, `each_write` bytes for everything that the board prints.
-    pub(crate) fn typing_ahead(bytes: &[u8], each_write: usize) -> FakeSerial {
+    pub fn typing_ahead(bytes: &[u8], each_write: usize) -> FakeSerial {
         FakeSerial::new(bytes, [1, each_write])
     }
 
     /// A program that sends so many bytes each time that the board waits.
-    pub(crate) fn in_bursts(bytes: &[u8], each: usize) -> FakeSerial {
+    pub fn in_bursts(bytes: &[u8], each: usize) -> FakeSerial {
         FakeSerial::new(bytes, [each, 0])
     }
 
     /// A port without an interrupt handler.
-    pub(crate) fn polled(bytes: &[u8]) -> FakeSerial {
+    pub fn polled(bytes: &[u8]) -> FakeSerial {
         FakeSerial { polled: true, ..FakeSerial::typing(bytes) }
     }
 
     /// All at once.
-    pub(crate) fn pasting(bytes: &[u8]) -> FakeSerial {
+    pub fn pasting(bytes: &[u8]) -> FakeSerial {
         FakeSerial::new(bytes, [usize::MAX, usize::MAX])
     }
 
-    pub(crate) fn written(&self) -> String {
-        String::from_utf8(self.written.borrow().clone()).unwrap()
+    /// A port that fails once `bytes` have been written, as one that is unplugged.
+    pub fn closing_after(self, bytes: usize) -> FakeSerial {
+        FakeSerial { written_max: bytes, ..self }
+    }
+
+    /// What was written so far, which must be text.
+    pub fn written(&self) -> String {
+        String::from_utf8(self.written_bytes()).unwrap()
+    }
+
+    /// The bytes written so far.
+    pub fn written_bytes(&self) -> Vec<u8> {
+        self.written.borrow().clone()
     }
 
     /// Stands for the interrupt handler of a real port. Returns whether there was anything.
@@ -89,6 +109,9 @@ impl Serial for FakeSerial {
 impl Write for FakeSerial {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
         self.receive(self.at_once[1]);
+        if self.written.borrow().len() >= self.written_max {
+            return Err(ErrorKind::BrokenPipe);
+        }
         self.written.borrow_mut().extend(bytes);
         Ok(bytes.len())
     }
@@ -99,7 +122,7 @@ impl Write for FakeSerial {
 }
 
 /// Its counter goes one up each time it is read, and wraps during the first token.
-pub(crate) struct FakeBoard {
+pub struct FakeBoard {
     ticks: Cell<u32>,
     can_exit: bool,
 }
@@ -111,7 +134,8 @@ impl Default for FakeBoard {
 }
 
 impl FakeBoard {
-    pub(crate) fn chip() -> FakeBoard {
+    /// One with nothing to quit to.
+    pub fn chip() -> FakeBoard {
         FakeBoard { can_exit: false, ..FakeBoard::default() }
     }
 }
@@ -141,7 +165,7 @@ impl Board for FakeBoard {
 
 /// Says the prompt again and again; just once if it is `end`, and not at all if it is `refuse`. Is well until it has spoken.
 #[derive(Default)]
-pub(crate) struct Parrot {
+pub struct Parrot {
     words: String,
     tokens: u32,
     /// A piece takes it two calls.

@@ -5,7 +5,7 @@
 //! the program in `src/bin/firmware.rs` puts the two together.
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fakes"))]
 extern crate std;
 
 mod board;
@@ -36,5 +36,5 @@ pub use stats::Answer;
 pub use text::{Hex, Put, Show};
 pub use text_source::TextSource;
 
-#[cfg(test)]
-mod fakes;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;

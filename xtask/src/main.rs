@@ -9,6 +9,7 @@ use xtask::board::Board;
 use xtask::commands;
 use xtask::commands::bench::Outcome;
 use xtask::commands::demo::Source;
+use xtask::commands::fuzz::Target;
 use xtask::firmware::Options;
 use xtask::packages::Consent;
 
@@ -88,6 +89,22 @@ enum Task {
         #[command(flatten)]
         board: BoardOption,
     },
+    /// Feeds changed inputs to everything that reads bytes from elsewhere, and reports what fails.
+    ///
+    /// Prints a line for each target; the exit code is 1 if there is a finding, whose input is kept. fuzz/README.md says what
+    /// the targets are and what to do with a finding. Needs a C++ compiler.
+    #[command(after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz model --seconds 3600")]
+    Fuzz {
+        /// The targets; without one, all.
+        #[arg(value_enum, value_name = "TARGET")]
+        targets: Vec<Target>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Packs the crates as they would be published, and tests what was packed.
     Package,
     /// Measures: instructions on emulated chips, tokens a second on this PC, or the time of training steps.
@@ -161,6 +178,7 @@ fn main() -> ExitCode {
             };
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
+        Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
         Task::Package => xtask::published::check(),
         Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),
     };

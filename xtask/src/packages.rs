@@ -80,6 +80,16 @@ impl Manager {
         }
     }
 
+    /// The name of the package with a C++ compiler.
+    pub fn cpp(self) -> &'static str {
+        match self {
+            Manager::Apt | Manager::Apk => "g++",
+            Manager::Winget => "LLVM.LLVM",
+            Manager::Dnf | Manager::Zypper => "gcc-c++",
+            Manager::Pacman | Manager::Brew => "gcc",
+        }
+    }
+
     /// The commands that install `packages`, in order; those before the last may fail.
     fn commands(self, packages: &[&str], root: bool) -> Vec<Vec<String>> {
         let install = match self {

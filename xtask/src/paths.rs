@@ -30,6 +30,16 @@ pub fn embassy() -> PathBuf {
     firmware().join("embassy")
 }
 
+/// The fuzz targets' folder, a workspace of its own too.
+pub fn fuzz() -> PathBuf {
+    root().join("fuzz")
+}
+
+/// Where the fuzz targets are built, and keep what they find.
+pub fn fuzz_target() -> PathBuf {
+    target().join("fuzz")
+}
+
 /// The model that the demo trained last.
 pub fn demo_model() -> PathBuf {
     root().join("models").join("demo.pip")

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::packages::{self, Consent, Manager};
 use crate::process;
@@ -182,6 +182,14 @@ fn missing_packages<'p>(packages: &[&'p str]) -> Vec<&'p str> {
         query.is_ok_and(|status| status.stdout == b"install ok installed")
     };
     packages.iter().copied().filter(|package| !installed(package)).collect()
+}
+
+/// This PC's target, as rustc names it.
+pub fn host() -> Result<String> {
+    let version = process::output(Command::new("rustc").arg("-vV"))?;
+    let text = String::from_utf8_lossy(&version.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(String::from).context("`rustc -vV` does not name this PC")
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub fn quantize_prepared(format: Format, prepared: &mut [i32], q: &mut [i8], v: 
 /// takes two bytes, and that integer code can multiply by. See [`mantissa_bf16`](crate::numbers::mantissa_bf16).
 pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
     let mut quantizer = Quantizer::to_fit(kernels::largest(v));
-    let exact = quantizer.factor() * scale;
+    // Positive, as a negative infinity would make the reciprocal overflow; only damaged weights have a negative scale.
+    let exact = (quantizer.factor() * scale).abs();
     let rounded = round_up_bf16(exact);
     let ratio = exact / f32::from_bits(u32::from(rounded) << 16);
     if ordered(ratio) < ordered(1.0) {
@@ -105,7 +106,10 @@ mod tests {
             quantize(&mut q, &[extreme, 1]);
             assert!(q[0].unsigned_abs() >= 63, "{extreme}");
             for scale in [0.0, f32::MAX, f32::INFINITY, f32::NAN, 1e-45] {
-                quantize_bf16(&mut q, &[extreme, 1], scale);
+                for scale in [scale, -scale] {
+                    quantize_bf16(&mut q, &[extreme, 1], scale);
+                    assert_eq!(i32::from(q[0].signum()), extreme.signum(), "{extreme} {scale}");
+                }
             }
         }
     }

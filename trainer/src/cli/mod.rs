@@ -10,7 +10,7 @@ pub mod human;
 mod import;
 mod inspect;
 mod interrupt;
-mod options;
+pub mod options;
 pub mod output;
 mod plan;
 pub mod progress;

@@ -10,7 +10,7 @@ use crate::data::clean;
 const NAME_BYTES_MAX: usize = 200;
 
 /// Reads a number of a range.
-pub(super) fn number<T>(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<T, String> + Clone
+pub fn number<T>(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<T, String> + Clone
 where
     T: FromStr + Copy + Into<f64>,
 {
@@ -21,7 +21,7 @@ where
 }
 
 /// Reads a share: above 0 and at most 1.
-pub(super) fn share<T>(text: &str) -> Result<T, String>
+pub fn share<T>(text: &str) -> Result<T, String>
 where
     T: FromStr + Copy + Into<f64>,
 {
@@ -30,9 +30,7 @@ where
 }
 
 /// Reads a whole number of a range.
-pub(super) fn whole<T: TryFrom<u64>>(
-    range: RangeInclusive<u64>,
-) -> impl Fn(&str) -> Result<T, String> + Clone {
+pub fn whole<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| {
         let number = ungrouped(text).and_then(|digits| digits.parse().ok());
         let number = number.filter(|number| range.contains(number));
@@ -58,7 +56,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 }
 
 /// Reads a number of bytes of a range.
-pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<ByteCount, String> + Clone {
+pub fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<ByteCount, String> + Clone {
     move |text| {
         let bytes: ByteCount = text.parse()?;
         if range.contains(&bytes.0) {

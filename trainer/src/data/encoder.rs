@@ -105,7 +105,7 @@ impl<'v, 't> Encoder<'v, 't> {
             Lookup::Bytes => true,
             Lookup::Characters(known) => known.contains_key(&character),
             Lookup::Merges { .. } => {
-                self.cut(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut Vec::new()).is_ok()
+                self.cut(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut Vec::new()).is_some()
             }
         }
     }
@@ -167,8 +167,7 @@ impl<'v, 't> Encoder<'v, 't> {
     /// The tokens of a word whose merges are left out at random: the earliest merge that is not left out first, until none is
     /// left.
     fn merge_some(&self, word: Word<'_>, dropout: &mut BpeDropout) -> Result<Vec<u16>, Error> {
-        let mut ids = Vec::with_capacity(WORD_MAX);
-        self.cut(&word.bytes().collect::<Vec<u8>>(), &mut ids)?;
+        let mut ids = self.atoms(word)?;
         loop {
             let merges = ids.windows(2).zip(0..).map(|(pair, at)| (self.merged(pair[0], pair[1]), at));
             let possible = merges.filter(|&(id, _)| id != NONE);
@@ -181,8 +180,7 @@ impl<'v, 't> Encoder<'v, 't> {
 
     /// The tokens of a word: the earliest merge first, as their ids go up, wherever its pair stands.
     fn merge(&self, word: Word<'_>) -> Result<Vec<u16>, Error> {
-        let mut ids = Vec::with_capacity(WORD_MAX);
-        self.cut(&word.bytes().collect::<Vec<u8>>(), &mut ids)?;
+        let mut ids = self.atoms(word)?;
         let mut merged: Vec<u16> = ids.windows(2).map(|pair| self.merged(pair[0], pair[1])).collect();
         while let Some(id) = merged.iter().copied().min().filter(|&id| id != NONE) {
             while let Some(at) = merged.iter().position(|&other| other == id) {
@@ -206,24 +204,29 @@ impl<'v, 't> Encoder<'v, 't> {
         merges.get(&(left, right)).copied().unwrap_or(NONE)
     }
 
-    /// Cuts bytes into the longest atoms that fit.
-    fn cut(&self, bytes: &[u8], ids: &mut Vec<u16>) -> Result<(), Error> {
-        let Lookup::Merges { atoms, longest, .. } = &self.pieces else { return Ok(()) };
+    /// A word's atoms.
+    fn atoms(&self, word: Word<'_>) -> Result<Vec<u16>, Error> {
+        let mut ids = Vec::with_capacity(WORD_MAX);
+        self.cut(&word.bytes().collect::<Vec<u8>>(), &mut ids).ok_or_else(|| self.unknown(word))?;
+        Ok(ids)
+    }
+
+    /// Cuts bytes into the longest atoms that fit; `None` where there is none.
+    fn cut(&self, bytes: &[u8], ids: &mut Vec<u16>) -> Option<()> {
+        let Lookup::Merges { atoms, longest, .. } = &self.pieces else { return Some(()) };
         let mut rest = bytes;
         while !rest.is_empty() {
-            let fitting =
-                (1..=rest.len().min(*longest)).rev().find_map(|n| Some((n, atoms.get(&rest[..n])?)));
-            let Some((length, id)) = fitting else { return Err(self.unknown(rest)) };
+            let (length, id) =
+                (1..=rest.len().min(*longest)).rev().find_map(|n| Some((n, atoms.get(&rest[..n])?)))?;
             ids.push(*id);
             rest = &rest[length..];
         }
-        Ok(())
+        Some(())
     }
 
-    /// The error for bytes that begin with no atom.
-    fn unknown(&self, rest: &[u8]) -> Error {
-        let text = String::from_utf8_lossy(rest);
-        Error::UnknownCharacter(text.chars().next().unwrap_or_default())
+    /// The first character that there are no tokens for.
+    fn unknown(&self, word: Word<'_>) -> Error {
+        Error::UnknownCharacter(word.text().chars().find(|&c| !self.knows(c)).unwrap_or(' '))
     }
 }
 
@@ -284,6 +287,20 @@ mod tests {
             for pieces in [Pieces::Bytes, Pieces::Characters("b a\u{e9}b")] {
                 let vocabulary = Vocabulary { pieces, begin: None, end: None, prefix_space: false };
                 check(vocabulary, 256, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_character_is_named_whole() {
+        // Of the mouse's bytes the first alone is an atom; not even the prefix is.
+        for (atoms, text) in [("\x01a\x01 ", "a b"), ("\x01a", "a"), ("\x01a", "ab")] {
+            let atoms = [atoms.as_bytes(), b"\x01\xf0"].concat();
+            let pieces = Pieces::Merges { atoms: &atoms, pairs: &[], words: Words::Runs };
+            for prefix_space in [false, true] {
+                let vocabulary = Vocabulary { pieces, begin: None, end: None, prefix_space };
+                check(vocabulary, 3, text);
+                check(vocabulary, 3, "a\u{1f42d}");
             }
         }
     }

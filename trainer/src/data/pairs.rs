@@ -35,7 +35,7 @@ pub struct Pair {
 /// # Errors
 /// If it cannot be read, has no lines, or one is not a prompt, a tab and an answer; the message tells its number.
 pub fn read(path: &Path) -> Result<Vec<Pair>> {
-    parse(read_text(path)?, &path.display().to_string())
+    from_text(read_text(path)?, &path.display().to_string())
 }
 
 /// The same pairs as a model reads them that `knows` some characters; notes the others in `found`.
@@ -65,7 +65,11 @@ pub fn keep_back(pairs: Vec<Pair>, share: f64, seed: u64) -> (Vec<Pair>, Vec<Pai
     (others, kept)
 }
 
-fn parse(text: String, name: &str) -> Result<Vec<Pair>> {
+/// As [`read`], of a file's text; `name` is what messages call it.
+///
+/// # Errors
+/// If it has no lines, or one is not a prompt, a tab and an answer.
+pub fn from_text(text: String, name: &str) -> Result<Vec<Pair>> {
     let pair = |(index, line): (usize, &str)| {
         let line_number = index + 1;
         let wrong = |what: &str| {
@@ -158,7 +162,7 @@ mod tests {
     use crate::data::vocabulary::Tokens;
 
     fn refusal(text: &str) -> String {
-        parse(text.into(), "p.tsv").unwrap_err().to_string()
+        from_text(text.into(), "p.tsv").unwrap_err().to_string()
     }
 
     #[test]
@@ -174,7 +178,7 @@ mod tests {
             "\u{feff}on\tlight on\roff\tdark\r\r",
             "on\tlight on\noff\tdark\n\n \n",
         ] {
-            let pairs = parse(text.into(), "").unwrap();
+            let pairs = from_text(text.into(), "").unwrap();
             assert_eq!(pairs[0], Pair { line: 1, prompt: "on".into(), answer: "light on".into() });
             assert_eq!(pairs[1..], [Pair { line: 2, prompt: "off".into(), answer: "dark".into() }]);
         }
@@ -204,7 +208,7 @@ mod tests {
 
     #[test]
     fn only_answers_count() {
-        let pairs = parse("ab\tcde\nfg\th\n".into(), "").unwrap();
+        let pairs = from_text("ab\tcde\nfg\th\n".into(), "").unwrap();
         let vocabulary =
             OwnedVocabulary::of_corpus(&corpus(&pairs, "").unwrap(), Tokens::Characters, 0, &()).unwrap();
         let begin = vocabulary.begin.unwrap();

@@ -92,6 +92,10 @@ fn width(text: &str) -> Option<usize> {
         before = line;
     }
     let total: u64 = ends.iter().sum();
+    let prose = words >= 4 * total;
+    if total < ENDS_MIN || !prose {
+        return None;
+    }
     let explained = |&width: &usize| -> u64 {
         let lengths = (0..width + 1).map(|length| (length, (width - length).min(WORD_MAX + 1)));
         lengths
@@ -101,8 +105,7 @@ fn width(text: &str) -> Option<usize> {
             .sum()
     };
     let width = (WIDTH_MIN..LENGTH_MAX).rev().max_by_key(explained)?;
-    let prose = words >= 4 * total;
-    (total >= ENDS_MIN && prose && explained(&width) as f64 >= SHARE_MIN * total as f64).then_some(width)
+    (explained(&width) as f64 >= SHARE_MIN * total as f64).then_some(width)
 }
 
 #[cfg(test)]

@@ -75,7 +75,14 @@ impl Corpus {
     /// # Errors
     /// If it cannot be read, is no UTF-8, or holds no text.
     pub fn read(path: &Path, reading: Reading) -> Result<Self> {
-        let text = read_text(path)?;
+        Self::from_file(read_text(path)?, &file_name(path), reading)
+    }
+
+    /// As [`Corpus::read`], of a file's text; `name` is what messages and model files call it.
+    ///
+    /// # Errors
+    /// If it holds no text.
+    pub fn from_file(text: String, name: &str, reading: Reading) -> Result<Self> {
         let mut changes = Vec::from_iter(left_out(&text));
         let mut text = clean::plain(text);
         if reading.leaves_out_library_text {
@@ -86,7 +93,7 @@ impl Corpus {
             changes
                 .extend(paragraphs::join(&mut text).map(|(width, joined)| Change::Lines { width, joined }));
         }
-        Ok(Corpus { changes, ..Self::from_text(text, &file_name(path), reading.documents)? })
+        Ok(Corpus { changes, ..Self::from_text(text, name, reading.documents)? })
     }
 
     /// The built-in corpus: `bytes` of stories.
@@ -251,6 +258,14 @@ fn left_out(text: &str) -> Option<Change> {
 /// If it cannot be read, or is no UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the text {}", path.display()))?;
+    utf8(bytes, &path.display().to_string())
+}
+
+/// A file's bytes as text; `name` is what messages call it.
+///
+/// # Errors
+/// If they are no UTF-8; the message says where.
+pub fn utf8(bytes: Vec<u8>, name: &str) -> Result<String> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = line_of(error.as_bytes(), at);
@@ -259,19 +274,18 @@ pub fn read_text(path: &Path) -> Result<String> {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_string(),
             _ => format!("byte {at}, in line {line}, is no part of a character"),
         };
-        anyhow!("{} is not UTF-8 text: {what}; convert it to UTF-8", path.display())
+        anyhow!("{name} is not UTF-8 text: {what}; convert it to UTF-8")
     })?;
-    refuse_nul(text, path)
+    refuse_nul(text, name)
 }
 
 /// UTF-16 without a mark of byte order is valid UTF-8 if it holds ASCII alone: every other byte is NUL.
-fn refuse_nul(text: String, path: &Path) -> Result<String> {
+fn refuse_nul(text: String, name: &str) -> Result<String> {
     let Some(at) = text.find('\0') else { return Ok(text) };
     let line = line_of(text.as_bytes(), at);
     bail!(
-        "{} is not UTF-8 text: byte {at}, in line {line}, is NUL, as in UTF-16 and in files that are no text; \
-         convert it to UTF-8",
-        path.display()
+        "{name} is not UTF-8 text: byte {at}, in line {line}, is NUL, as in UTF-16 and in files that are no text; \
+         convert it to UTF-8"
     )
 }
 

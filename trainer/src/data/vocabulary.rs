@@ -280,9 +280,16 @@ fn encode_texts<T: AsRef<str>>(
 
 /// Every character that occurs, in the order of their numbers.
 fn characters(corpus: &Corpus) -> OwnedPieces {
-    let mut seen = vec![false; char::MAX as usize + 1];
-    corpus.documents().flat_map(str::chars).for_each(|c| seen[c as usize] = true);
-    OwnedPieces::Characters(('\0'..=char::MAX).filter(|&c| seen[c as usize]).collect())
+    let mut seen = Vec::new();
+    for character in corpus.documents().flat_map(str::chars) {
+        let at = character as usize;
+        if at >= seen.len() {
+            seen.resize(at + 1, false);
+        }
+        seen[at] = true;
+    }
+    let numbers = (0..).zip(seen).filter_map(|(number, seen)| seen.then_some(number));
+    OwnedPieces::Characters(numbers.filter_map(char::from_u32).collect())
 }
 
 /// Byte-level BPE over words as the core cuts them.

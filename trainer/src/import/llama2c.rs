@@ -19,12 +19,19 @@ use crate::training::parameters::Parameters;
 /// In a sentence, what is wrong with which file.
 pub fn read(checkpoint: &Path, tokenizer: &Path) -> Result<Checkpoint> {
     let read = |path: &Path| read_bounded(path).with_context(|| format!("cannot read {}", path.display()));
-    let (bytes, pieces) = (read(checkpoint)?, read(tokenizer)?);
-    let name = checkpoint.display();
-    let header = Header::read(&bytes).with_context(|| format!("{name} is no llama2.c checkpoint"))?;
+    let names = [checkpoint, tokenizer].map(|path| path.display().to_string());
+    from_bytes(&read(checkpoint)?, &read(tokenizer)?, [&names[0], &names[1]])
+}
+
+/// As [`read`], of files in memory; `names` are what messages call them.
+///
+/// # Errors
+/// As [`read`].
+pub fn from_bytes(bytes: &[u8], pieces: &[u8], [name, tokenizer]: [&str; 2]) -> Result<Checkpoint> {
+    let header = Header::read(bytes).with_context(|| format!("{name} is no llama2.c checkpoint"))?;
     let config = header.config.clone();
-    let pieces = read_pieces(&pieces, config.vocab)
-        .with_context(|| format!("{} is not this checkpoint's tokenizer", tokenizer.display()))?;
+    let pieces = read_pieces(pieces, config.vocab)
+        .with_context(|| format!("{tokenizer} is not this checkpoint's tokenizer"))?;
     let (vocabulary, original_ids) = vocabulary(&pieces)?;
     let weights = bytes.get(header.bytes..).unwrap_or_default();
     let parameters =

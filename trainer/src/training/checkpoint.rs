@@ -135,27 +135,32 @@ impl TrainedModel {
 /// # Errors
 /// If the file cannot be read, is damaged or is no checkpoint.
 pub fn read_model(path: &Path, last: bool) -> Result<TrainedModel> {
-    let read_model = || -> Result<TrainedModel> {
-        let bytes = read(path, PARAMETERS_MAX)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
-        let metadata = metadata(&bytes)?;
-        let run = &metadata.run;
-        let config: Config = named(run, None)?;
-        config.check()?;
-        let needs = 3 * Parameters::<f32>::bytes(&config);
-        ensure!(needs <= bytes.len(), damaged("it is shorter than its tensors"));
-        let (mut parameters, mut moments) = (Parameters::zeros(&config), Moments::zeros(&config));
-        let best = fill(&mut parameters, &mut moments, &tensors, &metadata)?;
-        let vocabulary = named::<OwnedVocabulary>(run, Some("vocabulary"))?.of_size(config.vocab);
-        let quantization = named(run, Some("quantisation"))?;
-        let steps = metadata.progress.steps;
-        let (steps, parameters) = match best.filter(|_| !last) {
-            Some(best) => (best.steps, best.parameters),
-            None => (steps, parameters),
-        };
-        Ok(TrainedModel { run: metadata.run, steps, config, vocabulary, quantization, parameters })
+    let model = read(path, PARAMETERS_MAX).and_then(|bytes| model_in(&bytes, last));
+    model.with_context(|| format!("cannot read the model in {}", path.display()))
+}
+
+/// As [`read_model`], of a file in memory.
+///
+/// # Errors
+/// If it is damaged or is no checkpoint.
+pub fn model_in(bytes: &[u8], last: bool) -> Result<TrainedModel> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| damaged(&error.to_string()))?;
+    let metadata = metadata(bytes)?;
+    let run = &metadata.run;
+    let config: Config = named(run, None)?;
+    config.check()?;
+    let needs = 3 * Parameters::<f32>::bytes(&config);
+    ensure!(needs <= bytes.len(), damaged("it is shorter than its tensors"));
+    let (mut parameters, mut moments) = (Parameters::zeros(&config), Moments::zeros(&config));
+    let best = fill(&mut parameters, &mut moments, &tensors, &metadata)?;
+    let vocabulary = named::<OwnedVocabulary>(run, Some("vocabulary"))?.of_size(config.vocab);
+    let quantization = named(run, Some("quantisation"))?;
+    let steps = metadata.progress.steps;
+    let (steps, parameters) = match best.filter(|_| !last) {
+        Some(best) => (best.steps, best.parameters),
+        None => (steps, parameters),
     };
-    read_model().with_context(|| format!("cannot read the model in {}", path.display()))
+    Ok(TrainedModel { run: metadata.run, steps, config, vocabulary, quantization, parameters })
 }
 
 /// The value under `name` in an identity, or all of it.

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod bench_pc;
 pub mod bench_train;
 pub mod demo;
+pub mod fuzz;
 pub mod run;
 pub mod setup;
 pub mod test;

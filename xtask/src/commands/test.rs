@@ -6,12 +6,16 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::bench::{self, Outcome};
+use super::fuzz;
 use super::setup::setup;
 use crate::board::Board;
 use crate::firmware::{self, Options};
 use crate::packages::Consent;
-use crate::toolchain::{Toolchain, own_cargo};
+use crate::toolchain::{Toolchain, host, own_cargo};
 use crate::{linux_arm, paths, process, published};
+
+/// Seconds that each fuzz target runs for, unless `PIPSQUEAK_FUZZ_SECONDS` says another number.
+const FUZZ_SECONDS: u32 = 20;
 
 /// Installs what is missing, then runs every check; stops at the first that fails.
 pub fn test(board: Board, consent: Consent) -> Result<()> {
@@ -38,6 +42,10 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     eprintln!("── Instructions on every chip");
     // The tests above have built the trainer.
     bench::count(&Board::ALL, Outcome::Check, consent)?;
+    if cfg!(unix) {
+        eprintln!("── Fuzzing");
+        fuzz::fuzz(&[], fuzz_seconds()?, consent)?;
+    }
     println!(
         "\nPassed: {}; no chip takes more instructions than before; the firmware builds for {}.",
         done.join("; "),
@@ -56,16 +64,30 @@ fn pc_steps() -> Result<Vec<Step>> {
         step("format", &paths::root(), &["fmt", "--all", "--check"]),
         step("the firmware's format", &paths::firmware(), &["fmt", "--check"]),
         step("the format of embassy's example", &paths::embassy(), &["fmt", "--check"]),
+        step("the format of the fuzz targets", &paths::fuzz(), &["fmt", "--check"]),
         step(
             "clippy",
             &paths::root(),
             &[&["clippy", "--workspace", "--all-targets", "--features", "xtask/log", "--release"], &deny[..]]
                 .concat(),
         ),
+        fuzz_clippy()?,
         docs(),
         step("tests", &paths::root(), &["test", "--workspace", "--release"]),
         in_target_dir(step("the firmware's tests on the PC", &paths::firmware(), &firmware_tests)),
     ])
+}
+
+fn fuzz_seconds() -> Result<u32> {
+    let Ok(number) = std::env::var("PIPSQUEAK_FUZZ_SECONDS") else { return Ok(FUZZ_SECONDS) };
+    let seconds = number.parse().ok().filter(|&seconds| seconds > 0);
+    seconds.with_context(|| format!("PIPSQUEAK_FUZZ_SECONDS is {number:?}, and no number of seconds"))
+}
+
+fn fuzz_clippy() -> Result<Step> {
+    let mut command = fuzz::cargo("clippy")?;
+    command.args(["--all-targets", "--quiet", "--", "-D", "warnings"]);
+    Ok(("clippy of the fuzz targets".into(), command))
 }
 
 /// The documentation of what is published, every feature of it.
@@ -113,12 +135,4 @@ fn step(name: &str, folder: &Path, arguments: &[&str]) -> Step {
 fn in_target_dir((name, mut command): Step) -> Step {
     command.env("CARGO_TARGET_DIR", firmware::target_dir());
     (name, command)
-}
-
-/// This PC's target, as rustc names it.
-fn host() -> Result<String> {
-    let version = process::output(Command::new("rustc").arg("-vV"))?;
-    let text = String::from_utf8_lossy(&version.stdout).into_owned();
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(String::from).context("`rustc -vV` does not name this PC")
 }
