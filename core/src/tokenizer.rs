@@ -200,21 +200,24 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn tokens<'t>(&self, text: &'t str, prefix_space: bool, folds: bool) -> Tokens<'a, 't> {
-        let (words, prefix) = match self.vocabulary().pieces {
-            Pieces::Merges { words, .. } => (words, prefix_space),
-            // Cut where one likes: nothing is merged.
-            Pieces::Bytes | Pieces::Characters(_) => (Words::Runs, false),
-        };
         Tokens {
             tokenizer: *self,
             text: text.chars(),
             folds,
             variant: "".chars(),
             waiting: String::new(),
-            words,
-            prefix,
+            prefix: prefix_space && matches!(self.vocabulary().pieces, Pieces::Merges { .. }),
             ids: Vec::new(),
             next: 0,
+        }
+    }
+
+    /// How text is cut into words.
+    fn words(&self) -> Words<'a> {
+        match self.vocabulary().pieces {
+            Pieces::Merges { words, .. } => words,
+            // Cut where one likes: nothing is merged.
+            Pieces::Bytes | Pieces::Characters(_) => Words::Runs,
         }
     }
 
@@ -375,7 +378,6 @@ struct Tokens<'a, 't> {
     variant: Chars<'static>,
     /// Characters that are read, but not cut into words yet.
     waiting: String<{ WORD_MAX + 4 }>,
-    words: Words<'a>,
     /// Whether to put a space before the next word.
     prefix: bool,
     /// Tokens of the present word.
@@ -406,7 +408,7 @@ impl Tokens<'_, '_> {
         {
             _ = self.waiting.push(character);
         }
-        let (word, rest) = self.words.first(&self.waiting, self.prefix)?;
+        let (word, rest) = self.tokenizer.words().first(&self.waiting, self.prefix)?;
         let done = self.tokenizer.word(word, &mut self.ids);
         self.waiting = String::try_from(rest).unwrap_or_default();
         self.prefix = false;
