@@ -676,6 +676,30 @@ fn what_comes_next_can_be_copied_into_a_shell() {
 }
 
 #[test]
+fn a_model_goes_to_a_hugging_face_folder_and_comes_back() {
+    let folder = trained("hugging face");
+    succeed(&folder, "export --checkpoint m.checkpoint.safetensors --to safetensors --out there");
+    assert_eq!(names(&folder.join("there")), ["config.json", "model.safetensors", "tokenizer.json"]);
+    let message = fail(&folder, "export --checkpoint m.pip --to safetensors --out there");
+    assert!(message.contains("the folder is not empty; name a new one"), "{message}");
+    let message = fail(&folder, "export --checkpoint m.pip --to safetensors --out again --precision int4");
+    assert!(
+        message.contains("--precision is int4, and a Hugging Face folder is written in f32"),
+        "{message}"
+    );
+    succeed(&folder, "export --checkpoint m.checkpoint.safetensors --out f32.pip --precision f32");
+    succeed(&folder, "import there --precision f32 --out back.pip");
+    let text = |model: &str| succeed(&folder, &format!("generate --model {model} --length 30 --prompt The"));
+    assert_eq!(text("back.pip"), text("f32.pip"));
+    let message = fail(&folder, "import there --out there/config.json");
+    assert!(message.contains("config.json, which import reads"), "{message}");
+    let said =
+        succeed(&folder, "import there --precision int4 --finetune stories.txt --steps 5 --out tuned.pip");
+    assert!(said.contains("5 steps"), "{said}");
+    assert!(succeed(&folder, "inspect --model tuned.pip").contains("int4"));
+}
+
+#[test]
 fn checkpoints_that_cannot_be_imported_are_named() {
     let folder = folder("versions");
     fs::write(folder.join("tokenizer.bin"), [0; 4]).unwrap();
