@@ -276,4 +276,11 @@ fn a_full_disk_ends_no_training() {
     let said = String::from_utf8(output.stdout).unwrap();
     let files: Vec<&str> = said.lines().rev().take_while(|line| line.starts_with("m.")).collect();
     assert_eq!(files, ["m.svg", "m.pip"], "{said}");
+    // A plot is not worth a failure.
+    let lines =
+        format!("{}\n$p train --text ../s.txt --out ../q.pip --plot q.svg {TINY}", Fault::Full.line());
+    let output = on_a_small_disk(&folder, 24, &lines).unwrap();
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    assert_eq!(message, format!("warning: cannot write q.svg: {}\n", Fault::Full.sentence()));
 }

@@ -160,6 +160,9 @@ fn ctrl_c_stops_the_text_and_the_session_goes_on() {
     person.types(b":seed 3\r");
     person.sees("seed 3\r\n");
     person.types(b"taken back\x03");
+    // The editor forgets what is typed before it has taken a line back.
+    person.sees("taken back\r\n");
+    person.sees("> ");
     person.types(b":seed 4\r");
     person.sees("length 20000 tokens, seed 4");
     // Typed while the board writes.

@@ -64,6 +64,8 @@ pub fn edit(text: String, shorten: impl FnOnce(&mut [u8]) -> usize) -> String {
     let mut bytes = text.into_bytes();
     let kept = shorten(&mut bytes);
     bytes.truncate(kept);
+    // What is left out takes no memory for the rest of the run.
+    bytes.shrink_to_fit();
     String::from_utf8(bytes).expect("whole characters are moved")
 }
 

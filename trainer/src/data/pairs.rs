@@ -30,7 +30,7 @@ pub struct Pair {
     pub answer: String,
 }
 
-/// Reads a file of lines `prompt<TAB>answer`; blank lines at its end are no pairs.
+/// Reads a file of lines `prompt<TAB>answer`; blank lines are no pairs.
 ///
 /// # Errors
 /// If it cannot be read, has no lines, or one is not a prompt, a tab and an answer; the message tells its number.
@@ -77,7 +77,6 @@ pub fn from_text(text: String, name: &str) -> Result<Vec<Pair>> {
         };
         let parts: Vec<&str> = line.split('\t').map(str::trim).collect();
         match parts[..] {
-            [""] => bail!(wrong("it is empty")),
             [_] => bail!(wrong("it has no tab")),
             ["", _] => bail!(wrong("the prompt is empty")),
             [_, ""] => bail!(wrong("the answer is empty")),
@@ -89,9 +88,8 @@ pub fn from_text(text: String, name: &str) -> Result<Vec<Pair>> {
         }
     };
     let text = clean::plain(text);
-    let lines: Vec<&str> = text.lines().collect();
-    let filled = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
-    let pairs = lines[..filled].iter().copied().enumerate().map(pair).collect::<Result<Vec<_>>>()?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let pairs = lines.map(pair).collect::<Result<Vec<_>>>()?;
     ensure!(!pairs.is_empty(), "{name} has no pairs in it; a line is a prompt, one tab and an answer");
     Ok(pairs)
 }
@@ -169,7 +167,7 @@ mod tests {
     fn wrong_lines_are_told_by_their_number() {
         assert!(refusal("a\tb\nc d\n").starts_with("p.tsv, line 2: it has no tab"));
         assert!(refusal("a\tb\nc\td\te\n").starts_with("p.tsv, line 2: it has 2 tabs"));
-        assert!(refusal("a\tb\n\nc\td\n").starts_with("p.tsv, line 2: it is empty"));
+        assert!(refusal("\n \na\tb\n\nc d\n").starts_with("p.tsv, line 5: it has no tab"));
         assert!(refusal("\tb\n").starts_with("p.tsv, line 1: the prompt is empty"));
         assert!(refusal("a\t \n").starts_with("p.tsv, line 1: the answer is empty"));
         assert!(refusal("\n \n").contains("has no pairs"));
@@ -177,6 +175,7 @@ mod tests {
             "on\tlight on\r\noff\tdark\n",
             "\u{feff}on\tlight on\roff\tdark\r\r",
             "on\tlight on\noff\tdark\n\n \n",
+            "on\tlight on\noff\tdark\n\u{1a}",
         ] {
             let pairs = from_text(text.into(), "").unwrap();
             assert_eq!(pairs[0], Pair { line: 1, prompt: "on".into(), answer: "light on".into() });
