@@ -37,6 +37,8 @@ fn lay_out() -> Result<(), String> {
             chosen.len()
         ));
     };
+    let is_small = env::var_os("CARGO_FEATURE_BLUE_PILL_MEMORY").is_some();
+    let memory = if is_small { "blue_pill.x" } else { memory };
     copy(&Path::new("memory").join(memory), "memory.x")?;
     // The linker script of cortex-m-rt asks for the names of a chip's interrupts. The boards' tables name their handlers.
     fs::write(out_file("device.x"), "").map_err(|error| format!("device.x can't be written: {error}."))?;

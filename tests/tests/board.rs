@@ -261,22 +261,53 @@ fn numbers(stats: &str, line: &str) -> Vec<u64> {
     line.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
+/// Flash and RAM that the firmware may take beside an int8 or int4 model, on chips without and with an FPU.
+const SMALL_CHIPS: [Board; 2] = [Board::Mps2An385M0, Board::Mps2An386];
+const FLASH_BESIDE_MODEL: u64 = 32 << 10;
+const RAM_BESIDE_MODEL: u64 = 3 << 10;
+
 #[test]
 fn flash_and_ram_are_as_inspect_says() {
-    let file = random_model(&SMALL, Precision::Int8);
+    for (board, precision) in SMALL_CHIPS.into_iter().zip([Precision::Int8, Precision::Int4]) {
+        is_as_foretold(board, precision);
+        is_as_foretold(board, if precision == Precision::Int8 { Precision::Int4 } else { Precision::Int8 });
+    }
+}
+
+fn is_as_foretold(board: Board, precision: Precision) {
+    let file = random_model(&SMALL, precision);
     let model = file.model().unwrap();
-    let foretold = Footprint::of(model.config(), model.precision(), model.file_bytes() as u64);
-    let mut chip = Chip::boot(Board::Mps2An386, "footprint", &file);
+    let foretold = Footprint::of(model.config(), precision, model.file_bytes() as u64);
+    let mut chip = Chip::boot(board, &format!("footprint-{}", precision.name()), &file);
     chip.generate("Once", SAMPLINGS[1], 5, 100);
-    chip.ask(":help");
-    chip.ask(":nonsense");
+    // The deepest of all that a line can lead to.
+    for line in
+        [&"x".repeat(600), ":help", ":nonsense", ":selftest", "caf\u{e9} \u{1f42d}", &"a b ".repeat(120)]
+    {
+        chip.ask(line);
+    }
     let stats = chip.ask(":stats");
     let [statics, memory, stack, _] = numbers(&stats, "RAM")[..] else { panic!("{stats}") };
     let [flash, model_bytes] = numbers(&stats, "flash")[..] else { panic!("{stats}") };
-    println!("beside the model: {} B of flash, {} B of RAM", flash - model_bytes, statics + stack - memory);
-    assert_eq!(memory, foretold.memory_bytes);
-    assert_eq!(model_bytes, foretold.model_bytes);
+    let (flash_beside, ram_beside) = (flash - model_bytes, statics + stack - memory);
+    println!("{} {}: {flash_beside} B of flash, {ram_beside} B of RAM", board.name(), precision.name());
+    assert_eq!((memory, model_bytes), (foretold.memory_bytes, foretold.model_bytes));
+    assert!(flash_beside <= FLASH_BESIDE_MODEL && ram_beside <= RAM_BESIDE_MODEL, "{stats}");
     let (ram, flash_said, ram_said) = (statics + stack, foretold.flash_bytes(), foretold.ram_bytes());
     assert!(flash <= flash_said && flash_said - flash <= FORETOLD_BYTES, "{FIRMWARE_FLASH_BYTES}: {stats}");
     assert!(ram <= ram_said && ram_said - ram <= FORETOLD_BYTES, "{FIRMWARE_RAM_BYTES}: {stats}");
+}
+
+#[test]
+fn a_blue_pills_memory_holds_a_storyteller() {
+    let path = xtask::paths::root().join("pretrained/blue-pill.pip");
+    let file = ModelFile::read(&path).unwrap();
+    let options = Options { blue_pill_memory: true, ..Options::default() };
+    let mut chip = Chip::boot_with(Board::Mps2An385, "blue-pill", &file, options);
+    let prompt = "Once upon a time";
+    for sampling in SAMPLINGS {
+        let expected = generate(&file, prompt, sampling, 3, 150);
+        assert_eq!(chip.generate(prompt, sampling, 3, 150), expected);
+    }
+    assert_eq!(chip.ask(":selftest"), "ok");
 }

@@ -621,10 +621,10 @@ fn every_number_is_told_its_range() {
             "--flash is 256X; it must be a number of bytes, as 300, 256K, 1.5M or 2G",
         ),
         (
-            "train --built-in --out m.pip --board bluepill",
-            "the firmware alone takes 75 KiB of flash and 4 KiB of RAM, and Blue Pill has 64 and 20: choose a larger board",
+            "train --built-in --out m.pip --flash 32K --ram 20K",
+            "the firmware alone takes 34 KiB of flash and 3 KiB of RAM, and the chip has 32 and 20: choose a larger board",
         ),
-        ("inspect --flash 64KiB --ram 20kb", "the firmware alone takes 75 KiB"),
+        ("inspect --flash 32KiB --ram 20kb", "the firmware alone takes 34 KiB"),
         (
             "sweep --built-in --board pico2 --time 10",
             "--time is 10; it must be a time from 1s to 277h, as 90s, 10m or 2h",

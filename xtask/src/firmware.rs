@@ -19,12 +19,15 @@ pub struct Options {
     pub log: bool,
     /// `:selftest` also compares the chip's kernels with the portable ones.
     pub self_test: bool,
+    /// No more flash and RAM than a Blue Pill has; on mps2-an385 alone.
+    pub blue_pill_memory: bool,
 }
 
 impl Options {
     /// The firmware's features that these are.
     fn features(self) -> String {
-        let features = [(self.log, "defmt"), (self.self_test, "self-test")];
+        let features =
+            [(self.log, "defmt"), (self.self_test, "self-test"), (self.blue_pill_memory, "blue-pill-memory")];
         features.iter().filter(|(is_on, _)| *is_on).map(|(_, name)| *name).collect::<Vec<_>>().join(",")
     }
 }
@@ -116,7 +119,8 @@ fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
     hasher.write(&bytes);
     let log = if options.log { "-log" } else { "" };
     let self_test = if options.self_test { "-self-test" } else { "" };
-    Ok(format!("{}{log}{self_test}-{:016x}.elf", board.name(), hasher.finish()))
+    let small = if options.blue_pill_memory { "-blue-pill" } else { "" };
+    Ok(format!("{}{log}{self_test}{small}-{:016x}.elf", board.name(), hasher.finish()))
 }
 
 /// Refuses a model that the firmware's build would refuse, sooner and with no other output.

@@ -66,7 +66,8 @@ enum Task {
     ///
     /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
-        cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run")]
+        cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run\n  \
+        cargo xtask run --model pretrained/blue-pill.pip --board mps2-an385 --blue-pill-memory")]
     Run {
         /// The model file; without it, the demo's last one.
         #[arg(long, value_name = "FILE")]
@@ -77,6 +78,9 @@ enum Task {
         /// Let :selftest compare the chip's kernels with the portable ones, too; takes 14 to 18 KB of flash.
         #[arg(long)]
         self_test: bool,
+        /// No more flash and RAM than a Blue Pill has: 64 and 20 KB; with --board mps2-an385.
+        #[arg(long)]
+        blue_pill_memory: bool,
         #[command(flatten)]
         board: BoardOption,
     },
@@ -162,8 +166,8 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, self_test, board } => {
-            commands::run::run(board.board, model, Options { log, self_test })
+        Task::Run { model, log, self_test, blue_pill_memory, board } => {
+            commands::run::run(board.board, model, Options { log, self_test, blue_pill_memory })
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())

@@ -365,13 +365,13 @@ mod tests {
             refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
         );
         assert!(
-            refusal(chip(76, 64), &NONE)
-                .contains("bytes of flash with the firmware, and the chip has 77,824")
+            refusal(chip(35, 64), &NONE)
+                .contains("bytes of flash with the firmware, and the chip has 35,840")
         );
-        for smaller in [chip(64, 20), chip(256, 4)] {
+        for smaller in [chip(34, 20), chip(256, 3)] {
             let message = refusal(smaller, &NONE);
             assert!(
-                message.starts_with("the firmware alone takes 75 KiB of flash and 4 KiB of RAM"),
+                message.starts_with("the firmware alone takes 34 KiB of flash and 3 KiB of RAM"),
                 "{message}"
             );
             assert!(message.ends_with("choose a larger board") && !message.contains("--vocab"), "{message}");

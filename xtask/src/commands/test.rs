@@ -37,7 +37,7 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     published::check()?;
     eprintln!("── The firmware's image");
     for log in logs(board) {
-        firmware::build_with(&toolchain, board, &model, Options { log, self_test: false })?;
+        firmware::build_with(&toolchain, board, &model, Options { log, ..Options::default() })?;
     }
     eprintln!("── Instructions on every chip");
     // The tests above have built the trainer.
@@ -107,7 +107,7 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
         return vec![];
     }
     let clippy = |log: bool| {
-        let command = firmware::clippy(toolchain, board, model, Options { log, self_test: false });
+        let command = firmware::clippy(toolchain, board, model, Options { log, ..Options::default() });
         (format!("the firmware's clippy{}", if log { " with its log" } else { "" }), command)
     };
     logs(board).map(clippy).chain([embassy_clippy(toolchain)]).collect()
