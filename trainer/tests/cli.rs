@@ -477,7 +477,7 @@ fn a_board_decides_the_shape_and_its_model_fits() {
         message.contains("bytes of flash with the firmware, and Raspberry Pi Pico has 2,097,152"),
         "{message}"
     );
-    assert!(refusal("--flash 256K --ram 7K").contains("bytes of RAM with the firmware"));
+    assert!(refusal("--flash 256K --ram 6K").contains("bytes of RAM with the firmware"));
     assert!(refusal("--board z80").contains("no board is called 'z80'"));
 }
 

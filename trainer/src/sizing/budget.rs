@@ -327,8 +327,8 @@ mod tests {
 
     #[test]
     fn little_ram_shortens_the_context_first() {
-        let choose = |ram_kib| chip(256, ram_kib).choose(&NONE, 512, 2048, Precision::Int8).unwrap();
-        let (much, little, least) = (choose(256), choose(20), choose(12));
+        let choose = |ram_kib| chip(215, ram_kib).choose(&NONE, 512, 2048, Precision::Int8).unwrap();
+        let (much, little, least) = (choose(255), choose(19), choose(11));
         assert_eq!(much.context, CONTEXTS[0]);
         assert!(
             little.context < much.context
@@ -362,7 +362,7 @@ mod tests {
         let expected = format!("takes {needs} bytes of flash with the firmware, and the chip has 262,144");
         assert!(message.contains("4 layers of width 512") && message.contains(&expected), "{message}");
         assert!(
-            refusal(chip(256, 8), &NONE).contains("bytes of RAM with the firmware, and the chip has 8,192")
+            refusal(chip(256, 7), &NONE).contains("bytes of RAM with the firmware, and the chip has 7,168")
         );
         assert!(
             refusal(chip(35, 64), &NONE)
