@@ -285,7 +285,10 @@ impl<'f> Reader<'f> {
 
     /// The bytes that have been read.
     const fn so_far(&self) -> &'f [u8] {
-        self.file.split_at(self.file.len() - self.rest.len()).0
+        match self.file.split_at_checked(self.file.len() - self.rest.len()) {
+            Some((so_far, _)) => so_far,
+            None => self.file,
+        }
     }
 
     const fn fail(&mut self, error: Error) {

@@ -75,7 +75,7 @@ enum Task {
         /// Print the firmware's log to stderr.
         #[arg(long)]
         log: bool,
-        /// Let :selftest compare the chip's kernels with the portable ones, too; takes 14 to 18 KB of flash.
+        /// Let :selftest compare the chip's kernels with the portable ones, too; takes 57 to 70 KB of flash.
         #[arg(long)]
         self_test: bool,
         /// No more flash and RAM than a Blue Pill has: 64 and 20 KB; with --board mps2-an385.
