@@ -62,9 +62,10 @@ fn fetch(folder: &Path, board: Board) {
     process::run(cargo("fetch", board, folder).arg("--locked")).unwrap();
 }
 
-/// Builds the package `name` in `folder` for a board, downloading nothing; returns the image.
-fn build(name: &str, folder: &Path, board: Board, arguments: &[&str]) -> PathBuf {
+/// Builds the package `name` in `folder` for a board, downloading nothing, for one model or for any; returns the image.
+fn build(name: &str, folder: &Path, board: Board, only: Option<&Path>, arguments: &[&str]) -> PathBuf {
     let mut cargo = cargo("build", board, folder);
+    cargo.env_remove("PIPSQUEAK_MODEL").envs(only.map(|model| ("PIPSQUEAK_MODEL", model)));
     cargo.args(["--release", "--offline"]).args(arguments);
     cargo.env("CARGO_TARGET_DIR", paths::target().join("own-firmware"));
     process::build(&mut cargo, name).unwrap()
@@ -99,8 +100,13 @@ fn a_firmware_made_from_the_page_alone_tells_the_pc_s_story() {
     let patch = format!("patch.crates-io.pipsqueak.path={:?}", paths::root().join("core"));
     for board in [Board::Mps2An385M0, Board::Mps2An386] {
         fetch(&paths::firmware(), board);
-        let image = build("storyteller", &folder.0, board, &["--config", &patch]);
-        assert_eq!(run(board, &image), story(50), "{}", board.name());
+        let model = folder.0.join("story.pip");
+        let sizes = [None, Some(&*model)].map(|only| {
+            let image = build("storyteller", &folder.0, board, only, &["--config", &patch]);
+            assert_eq!(run(board, &image), story(50), "{}", board.name());
+            fs::metadata(&image).unwrap().len()
+        });
+        assert!(sizes[1] < sizes[0], "a program for one model alone is smaller: {sizes:?}");
     }
 }
 
@@ -108,7 +114,7 @@ fn a_firmware_made_from_the_page_alone_tells_the_pc_s_story() {
 fn an_led_blinks_on_time_while_embassy_s_other_task_tells_a_story() {
     let board = Board::Mps2An386;
     fetch(&paths::embassy(), board);
-    let image = build("pipsqueak-embassy", &paths::embassy(), board, &[]);
+    let image = build("pipsqueak-embassy", &paths::embassy(), board, None, &[]);
     let printed = run(board, &image);
     let (told, led) = printed.split_once("[the LED changed ").unwrap();
     assert_eq!(told, story(100));
