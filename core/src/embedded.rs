@@ -59,7 +59,7 @@ impl<const BYTES: usize> Room<[u8; BYTES]> {
     }
 }
 
-/// As [`memory_bytes`]; what is wrong with the file stops the compiler.
+/// As [`memory_bytes`](crate::memory_bytes); what is wrong with the file stops the compiler.
 pub const fn checked_memory_bytes(file: &[u8]) -> usize {
     match reader::whole(file) {
         Ok((file, _)) => file.config.memory_bytes(file.precision),

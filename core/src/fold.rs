@@ -51,12 +51,8 @@ pub fn fold(character: char, knows: &dyn Fn(char) -> bool) -> Option<&'static st
     let space = if has(VARIANTS[LINE_ENDS], character) { Some(" ") } else { None };
     let ignored = if is_ignorable(character) { Some("") } else { None };
     let variant = variant(character, knows);
-    for text in [variant, letter, other_case(letter_or_itself), space, ignored].into_iter().flatten() {
-        if text.chars().all(knows) {
-            return Some(text);
-        }
-    }
-    None
+    let candidates = [variant, letter, other_case(letter_or_itself), space, ignored];
+    candidates.into_iter().flatten().find(|text| text.chars().all(knows))
 }
 
 /// The first known one of the other members of the character's group.

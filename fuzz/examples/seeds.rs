@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pipsqueak::internal::file::{Pieces, Provenance, Vocabulary, Words};
 use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
-use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
+use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary, OwnedWords};
 use pipsqueak_trainer::export::model_file;
 use pipsqueak_trainer::optimizer::schedule::{Decay, Schedule};
 use pipsqueak_trainer::optimizer::{AdamW, Optimizer};
@@ -47,10 +47,11 @@ fn characters() -> OwnedVocabulary {
     OwnedVocabulary { pieces, specials: 1, begin: Some(5), end: Some(5), prefix_space: false }
 }
 
-fn merges(words: Words) -> OwnedVocabulary {
+fn merges(words: OwnedWords) -> OwnedVocabulary {
     let atoms = [&[1, b'a'][..], &[1, b' '], &[2, 0xc3, 0xa9], &[1, b's']].concat();
+    let prefix_space = words == OwnedWords::Spaces;
     let pieces = OwnedPieces::Merges { atoms, pairs: PAIRS.to_vec(), words };
-    OwnedVocabulary { pieces, specials: 1, begin: None, end: Some(5), prefix_space: words == Words::Spaces }
+    OwnedVocabulary { pieces, specials: 1, begin: None, end: Some(5), prefix_space }
 }
 
 fn bytes() -> OwnedVocabulary {
@@ -67,10 +68,10 @@ fn models() -> anyhow::Result<()> {
     let models = [
         (SHAPE, Precision::Int8, characters()),
         (SHAPE, Precision::F32, characters()),
-        (SHAPE, Precision::Int4, merges(Words::Runs)),
-        (SHAPE, Precision::Ternary, merges(Words::Spaces)),
+        (SHAPE, Precision::Int4, merges(OwnedWords::Runs)),
+        (SHAPE, Precision::Ternary, merges(OwnedWords::Spaces)),
         (plain.clone(), Precision::F32, characters()),
-        (plain, Precision::Int8, merges(Words::Runs)),
+        (plain, Precision::Int8, merges(OwnedWords::Runs)),
         (bare, Precision::Int8, characters()),
         (waves.clone(), Precision::F32, characters()),
         (waves, Precision::Int4, characters()),
@@ -88,7 +89,8 @@ fn models() -> anyhow::Result<()> {
 
 fn tokenizers() -> anyhow::Result<()> {
     let texts = ["a \u{e9}as's a", "It\u{2019}s a caf\u{e9}\u{1f42d} ", "sa\n sa  aa "];
-    let kinds = [(6, characters()), (6, merges(Words::Runs)), (6, merges(Words::Spaces)), (257, bytes())];
+    let kinds =
+        [(6, characters()), (6, merges(OwnedWords::Runs)), (6, merges(OwnedWords::Spaces)), (257, bytes())];
     let given = |vocab: u16, vocabulary: Vocabulary<'_>, text: &str| {
         let mut seed = postcard::to_allocvec(&(vocab, vocabulary)).expect("a vocabulary can be written");
         seed.extend(text.as_bytes());

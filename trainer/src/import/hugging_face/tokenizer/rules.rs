@@ -23,7 +23,7 @@ pub fn runs() -> Value {
     json!({"type": "Split", "pattern": {"Regex": RUNS}, "behavior": "Isolated", "invert": false})
 }
 
-/// The step that cuts before every [`SPACE`].
+/// The step that cuts before every space, as SentencePiece writes one.
 pub fn spaces() -> Value {
     json!({"type": "Split", "pattern": {"String": "▁"}, "behavior": "MergedWithNext", "invert": false})
 }
