@@ -160,16 +160,18 @@ pub(crate) const fn ordered(x: f32) -> i32 {
 }
 
 /// Limits `x`; what is no number stays.
-#[cfg(not(soft_float))]
 #[inline(always)]
 fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    #[cfg(soft_float)]
+    return clamp_by_bits(x, low, high);
+    #[cfg(not(soft_float))]
     x.clamp(low, high)
 }
 
-/// Limits `x`; what is no number stays. The first number, as [`ordered`], is minus infinity.
-#[cfg(soft_float)]
+/// As [`clamp`]; the first number, as [`ordered`], is minus infinity.
+#[cfg(any(soft_float, test))]
 #[inline(always)]
-fn clamp(x: f32, low: f32, high: f32) -> f32 {
+fn clamp_by_bits(x: f32, low: f32, high: f32) -> f32 {
     match ordered(x) {
         above if above > ordered(high) => high,
         below if below < ordered(low) && below >= ordered(f32::NEG_INFINITY) => low,
@@ -178,17 +180,20 @@ fn clamp(x: f32, low: f32, high: f32) -> f32 {
 }
 
 /// The whole part of a number below 2^32; 0 for what is below 0 or no number.
-#[cfg(not(soft_float))]
 #[inline(always)]
 pub(crate) fn truncated(x: f32) -> u32 {
-    x as u32
+    #[cfg(soft_float)]
+    return truncated_by_bits(x);
+    #[cfg(not(soft_float))]
+    {
+        x as u32
+    }
 }
 
-/// The whole part of a number below 2^32; 0 for what is below 0 or no number. `as u32` takes four calls of functions, three
-/// of them for what is larger.
-#[cfg(soft_float)]
+/// As [`truncated`]. `as u32` takes four calls of functions, three of them for numbers that are larger.
+#[cfg(any(soft_float, test))]
 #[inline(always)]
-pub(crate) fn truncated(x: f32) -> u32 {
+fn truncated_by_bits(x: f32) -> u32 {
     let bits = x.to_bits();
     if bits >= f32::INFINITY.to_bits() {
         return 0;
@@ -411,6 +416,26 @@ mod tests {
         assert_eq!(exp(0.0f32), 1.0);
         assert_eq!(exp(-1e30f32), exp(-87.0f32));
         assert!(exp(f32::INFINITY).is_finite());
+    }
+
+    #[test]
+    fn chips_without_an_fpu_compare_and_cut_alike() {
+        let ends = [0.0, -0.0, 1e-45, -1e-45, 87.0, -87.0, 88.0, f32::MAX, f32::INFINITY, f32::NAN]
+            .map(f32::to_bits);
+        for bits in (0..=u32::MAX).step_by(4093).chain(ends).flat_map(|bits| [bits, bits ^ 1 << 31]) {
+            let x = f32::from_bits(bits);
+            assert_eq!(clamp_by_bits(x, -87.0, 88.0).to_bits(), x.clamp(-87.0, 88.0).to_bits(), "{x:e}");
+            if x.is_nan() || x < 4_294_967_296.0 {
+                assert_eq!(truncated_by_bits(x), x as u32, "{x:e}");
+            }
+            for y in [-1.0, 0.0, 1.0] {
+                assert_eq!(
+                    ordered(x) < ordered(y),
+                    x < y || x.is_nan() || (x, y) == (0.0, 0.0) && bits != 0,
+                    "{x:e} {y}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl<'a> ActivationTable<'a> {
     #[cfg(chip = "v6m")]
     #[inline(always)]
     fn entry(&self, step: u32) -> i32 {
-        let from_middle = step as i32 - STORED_STEPS as i32;
+        let from_middle = step as i32 - (ACTIVATION_STEPS / 2) as i32;
         let mirrored = from_middle >> 31;
         let entry = i32::from(self.table[(from_middle ^ mirrored) as usize % STORED_STEPS]);
         (entry ^ mirrored) - mirrored + (mirrored & 1 << 15)
