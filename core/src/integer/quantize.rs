@@ -4,7 +4,7 @@
 //! [`Quantizer`] shows the steps. Nothing here has a twin in f32, where vectors stay as they are.
 
 use crate::kernels;
-use crate::math::{ordered, truncated};
+use crate::math::truncated;
 use crate::numbers::{Quantizer, excess_bits};
 use crate::packing::Format;
 
@@ -41,7 +41,8 @@ pub fn quantize_bf16(q: &mut [i8], v: &[i32], scale: f32) -> u16 {
     let exact = (quantizer.factor() * scale).abs();
     let rounded = round_up_bf16(exact);
     let ratio = exact / f32::from_bits(u32::from(rounded) << 16);
-    if ordered(ratio) < ordered(1.0) {
+    // Of numbers that are not below 0, the bits are in the same order, and what is no number comes last.
+    if ratio.to_bits() < 1f32.to_bits() {
         quantizer.reciprocal = truncated(quantizer.reciprocal as f32 * ratio) as i32;
     }
     kernels::quantize_to(q, v, quantizer);
