@@ -1,4 +1,4 @@
-//! What is known of the model while the program is compiled.
+//! The facts about the model that are known while the program is compiled.
 //!
 //! A program for a chip that is built with PIPSQUEAK_MODEL, the absolute path of a model file, is for that model alone
 //! (`cfg(one_model)`, from build.rs). The file is part of this crate then, read and checked by the compiler, and [`Model`] and

@@ -654,7 +654,7 @@ impl Gpt2<'_> {
     }
 }
 
-/// What GPT-2 takes for words of their own.
+/// Endings that GPT-2 takes for words of their own.
 const ENDINGS: [&str; 7] = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
 /// Characters of one class.

@@ -72,7 +72,7 @@ impl FakeSerial {
         FakeSerial { written_max: bytes, ..self }
     }
 
-    /// What was written so far, which must be text.
+    /// The text written so far; it must be UTF-8.
     pub fn written(&self) -> String {
         String::from_utf8(self.written_bytes()).unwrap()
     }

@@ -8,7 +8,7 @@ use pipsqueak_firmware::fakes::{FakeBoard, FakeSerial, Parrot};
 
 /// The port is unplugged after so many bytes, in the middle of a text that has no end.
 const WRITTEN_MAX: usize = 8 << 10;
-/// What is typed last: Ctrl-C, which takes back what came before, and a question.
+/// The last keys: Ctrl-C, which takes back what came before, and a question.
 const LAST: &[u8] = b"\x03\n:stats\n";
 
 fuzz_target!(|bytes: &[u8]| {

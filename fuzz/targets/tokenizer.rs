@@ -39,7 +39,7 @@ fn keeps_borders(vocabulary: &Vocabulary<'_>) -> bool {
     true
 }
 
-/// What is encoded decodes to the same text; the trainer agrees on each token, or on the error.
+/// A text that is encoded decodes to itself; the trainer agrees on each token, or on the error.
 fn encodes(tokenizer: &Tokenizer<'_>, text: &str) {
     let vocabulary = *tokenizer.vocabulary();
     let encoded: Result<Vec<u16>, Error> = tokenizer.encode(text).collect();

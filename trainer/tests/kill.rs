@@ -89,7 +89,7 @@ fn a_killed_command_leaves_the_old_file_or_the_whole_new_one() {
     }
 }
 
-/// What a sweep finds depends on the time that it has.
+/// The result of a sweep depends on the time that it has.
 #[test]
 fn a_killed_sweep_leaves_the_old_plot_or_a_whole_new_one() {
     let folder = folder("kill-sweep");

@@ -185,7 +185,7 @@ fn on_a_small_disk(folder: &Path, kib: u32, lines: &str) -> Option<Output> {
     Some(in_namespace(&format!("{mount} && cd disk && {{ {lines}\n}}")).unwrap())
 }
 
-/// What is wrong with a disk.
+/// The fault of a disk.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     Full,

@@ -37,7 +37,7 @@ pub struct Export {
     /// The checkpoint; with --to safetensors also a model file
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
-    /// What to write
+    /// The form to write
     #[arg(long, value_enum, default_value_t = Form::Model)]
     to: Form,
     /// The model file or the new folder to write
@@ -51,7 +51,7 @@ pub struct Export {
     keep: Keep,
 }
 
-/// What an export writes.
+/// The form that an export writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
     /// A model file

@@ -53,7 +53,7 @@ pub struct Import {
     steps: Option<u64>,
 }
 
-/// What `train` reads of a command line.
+/// The options of `train` on a command line.
 #[derive(Parser)]
 struct TrainArguments {
     #[command(flatten)]

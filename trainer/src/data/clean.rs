@@ -7,7 +7,7 @@ use unicode_normalization::char::compose;
 
 /// The line ends that are read as LF: of other systems, of a page or of a column, and Unicode's own.
 const LINE_ENDS: [char; 6] = ['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
-/// What can't be seen and changes no word: soft hyphens, the mark of byte order, which is also found where files were joined,
+/// Characters that can't be seen and change no word: soft hyphens, the mark of byte order, which is also found where files were joined,
 /// and two kinds of a space without width. The joiners of emoji and of Persian stay.
 const INVISIBLE: [char; 4] = ['\u{ad}', '\u{feff}', '\u{200b}', '\u{2060}'];
 
@@ -64,7 +64,7 @@ pub fn edit(text: String, shorten: impl FnOnce(&mut [u8]) -> usize) -> String {
     let mut bytes = text.into_bytes();
     let kept = shorten(&mut bytes);
     bytes.truncate(kept);
-    // What is left out takes no memory for the rest of the run.
+    // Text that is left out takes no memory for the rest of the run.
     bytes.shrink_to_fit();
     String::from_utf8(bytes).expect("whole characters are moved")
 }

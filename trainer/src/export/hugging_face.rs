@@ -73,7 +73,7 @@ pub fn write(
             fs::remove_dir(folder)?;
         }
         fs::rename(temporary.path(), folder)?;
-        // What was moved is no longer there to be removed.
+        // A file that was moved is no longer there to be removed.
         _ = temporary.keep();
         Ok(())
     };

@@ -168,7 +168,7 @@ fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &
 /// Gives each tensor the padding that puts it on its boundary.
 fn pad(file: &mut File<'_>) -> Result<()> {
     const ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
-    // What stands before the tensors: of an empty one, both lengths take a byte.
+    // The bytes before the tensors: of an empty one, both lengths take a byte.
     let tensors = [Tensor::default(); PARAMETERS];
     let mut end = serialized_size(&File { tensors, ..file.clone() })? - 2 * PARAMETERS;
     for tensor in &mut file.tensors {

@@ -25,7 +25,7 @@ pub struct Checkpoint {
     pub vocabulary: OwnedVocabulary,
     /// The checkpoint's id for each id here.
     pub original_ids: Vec<usize>,
-    /// What the model file will do otherwise than the checkpoint's own program, in sentences.
+    /// The differences between the model file's program and the checkpoint's own, in sentences.
     pub remarks: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ pub enum Target {
     Llama2c,
     /// A text or pairs to learn from.
     Corpus,
-    /// What is typed on the command line.
+    /// The name typed on the command line.
     Numbers,
 }
 
@@ -157,7 +157,7 @@ fn run(programs: &Path, target: Target, seconds: u32) -> Result<Report> {
         .with_context(|| format!("`{}` said:\n{log}", process::shown(&command)))
 }
 
-/// What libFuzzer's output says.
+/// The figures in libFuzzer's output.
 fn report(log: &str, success: bool) -> Result<Report> {
     let statistic = |name: &str| {
         let lines = log.lines().filter_map(|line| line.strip_prefix("stat::")?.split_once(':'));

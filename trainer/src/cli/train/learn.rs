@@ -77,7 +77,7 @@ struct Checkpoints {
 /// The outcome of the steps.
 pub(super) struct Learned {
     pub(super) curve: Curve,
-    /// What is left if the model can't be written.
+    /// The files that are left if the model can't be written.
     pub(super) rescue: Option<Rescue>,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Learned {
 pub(super) enum Rescue {
     /// All of it.
     Whole(String),
-    /// What was learned in the first steps.
+    /// The checkpoint of the first steps.
     Part(String),
 }
 
@@ -294,7 +294,7 @@ impl Checkpoints {
         }
     }
 
-    /// What the file holds of all `steps`.
+    /// The part of all `steps` that the file holds.
     fn rescue(&self, steps: u64) -> Option<Rescue> {
         let (path, kept) = (quoted_path(self.path.as_ref()?), self.kept()?);
         Some(if kept == steps {

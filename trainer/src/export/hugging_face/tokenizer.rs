@@ -51,7 +51,7 @@ pub(super) fn of(vocabulary: &OwnedVocabulary) -> Result<Value> {
     Ok(json)
 }
 
-/// What the characters of a piece's name stand for.
+/// The bytes that the characters of a piece's name stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spelling {
     /// Bytes, as GPT-2 spells them.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::json::{Json, shortened};
 
-/// What `config.json` says.
+/// The contents of `config.json`.
 #[derive(Debug, Clone)]
 pub struct Description {
     /// The shape.
@@ -17,7 +17,7 @@ pub struct Description {
     pub begin: Option<usize>,
     /// `eos_token_id`, the first where there are several.
     pub end: Option<usize>,
-    /// What the core does otherwise.
+    /// The differences of the core, in sentences.
     pub remarks: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ pub enum Family {
 /// Reads the text of a `config.json`.
 ///
 /// # Errors
-/// What is missing or not supported, by key and value.
+/// The key that is missing or not supported, by key and value.
 pub fn read(text: &str) -> Result<Description> {
     let json = Json::read(text)?;
     json.only("quantization_config", &[])?;

@@ -41,7 +41,7 @@ pub fn read(folder: &Path) -> Result<Checkpoint> {
 /// Reads a folder's `config.json`.
 ///
 /// # Errors
-/// What is missing or not supported, by key and value.
+/// The key that is missing or not supported, by key and value.
 pub fn describe(folder: &Path) -> Result<Description> {
     let path = folder.join(CONFIG);
     ensure!(

@@ -27,7 +27,7 @@ pub struct Tokenizer {
     pub vocabulary: OwnedVocabulary,
     /// The checkpoint's id for each id here.
     pub original_ids: Vec<usize>,
-    /// What is done otherwise.
+    /// The differences, in sentences.
     pub remarks: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ const IDS_MAX: usize = 1 << 18;
 /// Reads the tokenizer of a folder, for a model of `vocab` ids. `specials` are the ids that begin and end a text.
 ///
 /// # Errors
-/// What is missing or not supported, by key and value.
+/// The key that is missing or not supported, by key and value.
 pub fn read(folder: &Path, vocab: usize, specials: [Option<usize>; 2]) -> Result<Tokenizer> {
     let path = folder.join(TOKENIZER);
     if path.is_file() {
@@ -73,7 +73,7 @@ fn of_characters(characters: String, vocab: usize) -> Result<Tokenizer> {
 /// Reads the text of a `tokenizer.json`, for a model of `vocab` ids of which `end` ends a text.
 ///
 /// # Errors
-/// What is missing or not supported, by key and value.
+/// The key that is missing or not supported, by key and value.
 pub fn of_json(text: &str, vocab: usize, end: Option<usize>) -> Result<Tokenizer> {
     let json = Json::read(text)?;
     let rules = Rules::of(&json)?;

@@ -53,7 +53,7 @@ pub fn read(
     Ok(parameters)
 }
 
-/// What stands before every name but the head's: the model's name, or nothing where the inner model was saved; before that,
+/// The prefix of every name but the head's: the model's name, or nothing where the inner model was saved; before that,
 /// PyTorch's mark of a compiled model.
 fn prefix(tensors: &Tensors, family: Family) -> String {
     let (module, known) = match family {

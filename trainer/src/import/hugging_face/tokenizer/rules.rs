@@ -50,7 +50,7 @@ pub(super) enum Cuts {
 
 impl Rules {
     /// # Errors
-    /// What is not supported, by key and value.
+    /// The rule that is not supported, by key and value.
     pub(super) fn of(json: &Json) -> Result<Rules> {
         let has_merges =
             json.object("model").get("merges").as_array().is_some_and(|merges| !merges.is_empty());
@@ -125,7 +125,7 @@ impl Rules {
         matches!(self, Rules::Characters { prefix_space: true, .. })
     }
 
-    /// What a text is cut into before merging, with its bytes. Characters come before bytes: of two that fit equally well, the
+    /// The pieces that a text is cut into before merging, with its bytes. Characters come before bytes: of two that fit equally well, the
     /// first is taken.
     pub(super) fn atoms(self, bpe: &Bpe, specials: &HashSet<usize>) -> Result<Vec<(usize, Vec<u8>)>> {
         let mut atoms: Vec<(usize, Vec<u8>)> = Vec::new();
