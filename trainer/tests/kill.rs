@@ -58,9 +58,9 @@ fn a_killed_command_leaves_the_old_file_or_the_whole_new_one() {
             "export --precision int4 --checkpoint m.checkpoint.safetensors --out",
         ),
         (
-            "import --checkpoint c.bin --tokenizer t.bin --out",
+            "import c.bin --tokenizer t.bin --out",
             "out.pip",
-            "import --precision int4 --checkpoint c.bin --tokenizer t.bin --out",
+            "import c.bin --precision int4 --tokenizer t.bin --out",
         ),
     ];
     for (new, out, old) in commands {

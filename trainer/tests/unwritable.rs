@@ -230,7 +230,7 @@ fn a_full_or_read_only_disk_keeps_what_it_has() {
             (format!("{train} --out m.pip"), "m.pip"),
             (format!("{train} --out ../n.pip --f32-out f.pip"), "f.pip"),
             ("export --checkpoint ../m.checkpoint.safetensors --out m.pip".into(), "m.pip"),
-            ("import --checkpoint ../c.bin --tokenizer ../t.bin --out m.pip".into(), "m.pip"),
+            ("import ../c.bin --tokenizer ../t.bin --out m.pip".into(), "m.pip"),
             ("corpus --bytes 60K --out s.txt".into(), "s.txt"),
             (format!("sweep --text ../s.txt --out w.svg {SEARCH}"), "w.svg"),
         ] {
