@@ -1,6 +1,7 @@
 //! Names the chip whose kernels are built in: stable Rust does not show Arm's DSP extension as a target feature.
 
 use std::env;
+use std::path::PathBuf;
 
 /// Beginnings of targets' names, and the chip; the first that fits counts.
 const CHIPS: [(&str, &str); 8] = [
@@ -45,7 +46,16 @@ fn main() {
 fn has_one_model() -> bool {
     println!("cargo::rerun-if-env-changed=PIPSQUEAK_MODEL");
     let is_chip = env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none");
-    is_chip && env::var_os("PIPSQUEAK_MODEL").is_some() && env::var_os("CARGO_FEATURE_SELF_TEST").is_none()
+    let model = env::var_os("PIPSQUEAK_MODEL")
+        .filter(|_| is_chip && env::var_os("CARGO_FEATURE_SELF_TEST").is_none());
+    let Some(model) = model.map(PathBuf::from) else { return false };
+    if !(model.is_absolute() && model.is_file()) {
+        let path = model.display();
+        println!(
+            "cargo::error=PIPSQUEAK_MODEL is {path:?}, which is not the absolute path of a file; name a model so, or unset it."
+        );
+    }
+    true
 }
 
 fn chip(target: &str) -> &'static str {

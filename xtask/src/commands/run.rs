@@ -26,6 +26,9 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options) -> Result<()>
     if log && !board.has_log() {
         bail!("{} has no second serial port, and so no log; leave --log out.", board.name());
     }
+    if options.blue_pill_memory && board != Board::Mps2An385 {
+        bail!("--blue-pill-memory is for --board mps2-an385, and this is {}.", board.name());
+    }
     if log && !cfg!(feature = "log") {
         return run_with_log_decoder();
     }
