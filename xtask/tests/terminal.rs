@@ -18,6 +18,8 @@ use pty_process::blocking::{Pts, Pty};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// More than the serial port and the board keep of what is typed ahead.
 const AHEAD_BYTES: usize = 3000;
+/// More than the board prints behind a setting before a text begins.
+const BEGUN_BYTES: usize = 200;
 
 /// xtask, which cargo builds beside the tests. Not by its path at compile time, because the checkout may have moved.
 fn program() -> PathBuf {
@@ -63,16 +65,25 @@ impl Person {
 
     /// Waits until `wanted` is on the screen; returns all that has come up to it.
     fn sees(&mut self, wanted: &str) -> String {
+        self.waits(wanted, |unseen| unseen.contains(wanted));
+        let end = self.unseen.find(wanted).unwrap() + wanted.len();
+        self.unseen.drain(..end).collect()
+    }
+
+    /// Waits until so many bytes more are on the screen, and leaves them unseen.
+    fn sees_bytes(&mut self, count: usize) {
+        self.waits(&format!("{count} bytes"), |unseen| unseen.len() >= count);
+    }
+
+    fn waits(&mut self, wanted: &str, are_there: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.unseen.contains(wanted) {
+        while !are_there(&self.unseen) {
             match self.screen.recv_timeout(Duration::from_secs(1)) {
                 Ok(more) => self.unseen += &String::from_utf8_lossy(&more),
                 Err(_) if Instant::now() < deadline && self.program.try_wait().unwrap().is_none() => {}
                 Err(_) => panic!("{wanted:?} does not come: {:?}", self.unseen),
             }
         }
-        let end = self.unseen.find(wanted).unwrap() + wanted.len();
-        self.unseen.drain(..end).collect()
     }
 
     /// Waits for the program's end, which must leave the terminal as it was; returns what is left on the screen.
@@ -152,13 +163,15 @@ fn ctrl_c_stops_the_text_and_the_session_goes_on() {
     person.sees("length 20000 tokens");
     person.types(b"Once\r");
     person.sees("Once\r\n");
-    std::thread::sleep(Duration::from_secs(1));
+    person.sees_bytes(BEGUN_BYTES);
     person.types(&[b'x'; AHEAD_BYTES]);
     person.types(b"\x03");
     assert!(tokens(&person.sees("tokens, ")) < 20_000);
     person.sees("fingerprint");
     person.types(b":seed 3\r");
-    person.sees("seed 3\r\n");
+    person.sees("tokens, seed 3");
+    // Before the next prompt the line would be typed ahead, and Ctrl-C forgets that unseen.
+    person.sees("> ");
     person.types(b"taken back\x03");
     // The editor forgets what is typed before it has taken a line back.
     person.sees("taken back\r\n");
@@ -194,6 +207,8 @@ fn keys_that_are_no_text_and_bytes_that_are_none_leave_the_session_as_it_is() {
     person.types(b":seed\t32\r");
     person.sees("There is no command :seed\t32");
     person.types(b":seed 33\x1b");
+    person.sees(":seed 33");
+    // Longer than the editor waits for the rest of a key that begins so.
     std::thread::sleep(Duration::from_secs(2));
     person.types(b"\r");
     person.sees("tokens, seed 33");
@@ -251,26 +266,31 @@ fn child_of(process: u32) -> u32 {
     child
 }
 
-/// The output of `xtask run` when bytes are piped to it, some seconds between one part and the next.
-fn piped(parts: &[&[u8]]) -> String {
+/// The output of `xtask run` when `first` is piped to it and, as soon as the output is as `far` wants it, `then`.
+fn piped(first: &[u8], far: impl Fn(&str) -> bool, then: &[u8]) -> String {
     let mut command = Command::new(program());
     let mut child = command.args(arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    for (i, part) in parts.iter().enumerate() {
-        std::thread::sleep(Duration::from_secs(3 * i as u64));
-        input.write_all(part).unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    input.write_all(first).unwrap();
+    let (mut printed, mut buffer) = (Vec::new(), [0; 4096]);
+    while !far(&String::from_utf8_lossy(&printed)) {
+        let count = output.read(&mut buffer).unwrap();
+        assert_ne!(count, 0, "ended too soon: {}", String::from_utf8_lossy(&printed));
+        printed.extend(&buffer[..count]);
     }
+    input.write_all(then).unwrap();
     drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    output.read_to_end(&mut printed).unwrap();
+    assert!(child.wait().unwrap().success());
+    String::from_utf8_lossy(&printed).into_owned()
 }
 
 #[test]
 fn a_pipe_of_any_length_is_taken_line_by_line() {
     let lines: String = (0..300).map(|i| format!(":seed {i}{}\n", " ".repeat(50))).collect();
-    let printed = piped(&[lines.as_bytes(), b":length 3\nOnce"]);
-    for i in 0..300 {
+    let printed =
+        piped(lines.as_bytes(), |printed| printed.contains("seed 299\n"), b":seed 300\n:length 3\nOnce");
+    for i in 0..=300 {
         assert!(printed.contains(&format!("length 200 tokens, seed {i}\n")), "{i} is missing in {printed}");
     }
     assert!(printed.contains("\n[3 tokens, "), "{printed}");
@@ -279,7 +299,11 @@ fn a_pipe_of_any_length_is_taken_line_by_line() {
 #[test]
 fn ctrl_c_through_a_pipe_stops_a_text_too() {
     let ahead = "x".repeat(AHEAD_BYTES) + "\n:seed 1\n";
-    let printed = piped(&[b":length 20000\nOnce\n", &[ahead.as_bytes(), b"half\x03:seed 2\n"].concat()]);
+    let writes = |printed: &str| {
+        printed.split_once("length 20000 tokens").is_some_and(|(_, text)| text.len() > BEGUN_BYTES)
+    };
+    let then = [ahead.as_bytes(), b"half\x03:seed 2\n"].concat();
+    let printed = piped(b":length 20000\nOnce\n", writes, &then);
     let (text, rest) = printed.split_once(", fingerprint ").unwrap();
     assert!(tokens(text) < 20_000);
     assert!(rest.contains("seed 2\n") && !rest.contains("seed 1\n"), "{rest}");
