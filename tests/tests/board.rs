@@ -12,6 +12,7 @@ use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES
 use xtask::board::Board;
 use xtask::firmware::{self, Options};
 use xtask::qemu::Session;
+use xtask::toolchain::Toolchain;
 
 /// An emulator that does not answer for so long is stuck; no test passes or fails by a shorter time.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -228,6 +229,41 @@ fn every_image_links_so_that_no_path_leads_to_a_panic_and_names_no_file_of_this_
             let image = firmware::build(board, &path, Options::default()).unwrap();
             let what = format!("{}, {}", board.name(), precision.name());
             assert_names_no_file(&loaded(&fs::read(image).unwrap()), &what);
+        }
+    }
+}
+
+#[test]
+fn the_same_source_in_another_folder_gives_the_same_image() {
+    let board = Board::Mps2An386;
+    let elsewhere = std::env::temp_dir().join(format!("pipsqueak-{}-elsewhere", std::process::id()));
+    let root = xtask::paths::root();
+    // The workspace's manifest names all the others.
+    for package in ["core", "stories", "trainer", "tests", "xtask", "firmware"] {
+        copy_source(&root.join(package), &elsewhere.join(package));
+    }
+    fs::copy(root.join("Cargo.toml"), elsewhere.join("Cargo.toml")).unwrap();
+    let model = elsewhere.join("model.pip");
+    random_model(&SMALL, Precision::Int8).save(&model).unwrap();
+    let toolchain = Toolchain::find(board.target()).unwrap();
+    let (source, target) = (elsewhere.join("firmware"), elsewhere.join("target"));
+    let there =
+        firmware::build_source(&toolchain, &source, &target, board, &model, Options::default()).unwrap();
+    let here = firmware::build(board, &model, Options::default()).unwrap();
+    let [here, there] = [here, there].map(|image| loaded(&fs::read(image).unwrap()));
+    fs::remove_dir_all(&elsewhere).unwrap();
+    assert!(here == there, "{} bytes here, {} there", here.len(), there.len());
+}
+
+/// Copies a folder, without what has been built in it.
+fn copy_source(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        match from.is_dir() {
+            true if entry.file_name() == "target" || entry.file_name() == "node_modules" => {}
+            true => copy_source(&from, &to),
+            false => drop(fs::copy(&from, &to).unwrap()),
         }
     }
 }

@@ -10,7 +10,7 @@ use pipsqueak::internal::file::ALIGNMENT;
 
 use crate::board::Board;
 use crate::toolchain::Toolchain;
-use crate::{paths, process};
+use crate::{paths, process, reproducible};
 
 /// The choices built into an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,11 +48,27 @@ pub fn build_with(toolchain: &Toolchain, board: Board, model: &Path, options: Op
     let image = paths::target().join("firmware-images").join(image_name(board, &model, options)?);
     // Builds share cargo's target folder, and another one may end between this one and the copy.
     let _lock = lock()?;
-    process::run(cargo(toolchain, "build", board, &model, options).args(["--bin", "firmware"]))?;
-    let built = target_dir().join(board.target()).join("release").join("firmware");
+    let built = build_source(toolchain, &paths::firmware(), &target_dir(), board, &model, options)?;
     fs::create_dir_all(image.parent().unwrap_or(&image))?;
     fs::copy(&built, &image).with_context(|| format!("The image {} can't be written", image.display()))?;
     Ok(image)
+}
+
+/// Builds the firmware whose source lies in the folder `source`, with the model in the file `model`, an absolute path; returns
+/// what cargo has built in `target_dir`. Wherever both lie, the same source gives the same image.
+pub fn build_source(
+    toolchain: &Toolchain,
+    source: &Path,
+    target_dir: &Path,
+    board: Board,
+    model: &Path,
+    options: Options,
+) -> Result<PathBuf> {
+    let mut command = bare_cargo(toolchain, "build", board, &options.features());
+    command.current_dir(source).env("PIPSQUEAK_MODEL", model).arg("--target-dir").arg(target_dir);
+    command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
+    process::run(command.args(["--bin", "firmware"]))?;
+    Ok(target_dir.join(board.target()).join("release").join("firmware"))
 }
 
 /// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.
@@ -74,6 +90,7 @@ fn build_without_model(toolchain: &Toolchain, board: Board, program: &str) -> Re
     // Builds share cargo's target folder, and two boards may share a target.
     let _lock = lock()?;
     let mut command = bare_cargo(toolchain, "build", board, "instructions");
+    command.current_dir(paths::firmware()).arg("--target-dir").arg(target_dir());
     process::run(command.args(["--bin", program]).env_remove("PIPSQUEAK_MODEL"))?;
     fs::create_dir_all(image.parent().unwrap_or(&image))?;
     let built = target_dir().join(board.target()).join("release").join(program);
@@ -81,29 +98,21 @@ fn build_without_model(toolchain: &Toolchain, board: Board, program: &str) -> Re
     Ok(image)
 }
 
-/// cargo in the firmware's workspace, for a board and a model.
-fn cargo(toolchain: &Toolchain, subcommand: &str, board: Board, model: &Path, options: Options) -> Command {
-    let mut command = bare_cargo(toolchain, subcommand, board, &options.features());
-    command.env("PIPSQUEAK_MODEL", model);
-    command
-}
-
 /// clippy for every program of the firmware, the one that counts instructions among them.
 pub fn clippy(toolchain: &Toolchain, board: Board, model: &Path, options: Options) -> Command {
     let features = format!("instructions,{}", options.features());
     let mut command = bare_cargo(toolchain, "clippy", board, &features);
+    command.current_dir(paths::firmware()).arg("--target-dir").arg(target_dir());
     command.args(["--lib", "--bins"]).env("PIPSQUEAK_MODEL", model).args(["--", "-D", "warnings"]);
     command
 }
 
+/// cargo for a firmware, for a board and with more features; the caller says in which folder.
 fn bare_cargo(toolchain: &Toolchain, subcommand: &str, board: Board, features: &str) -> Command {
     let mut command = toolchain.cargo(subcommand, board.target());
     command
         .args(["--release", "--quiet", "--no-default-features", "--features", board.name()])
-        .args(["--features", features])
-        .arg("--target-dir")
-        .arg(target_dir())
-        .current_dir(paths::firmware());
+        .args(["--features", features]);
     command
 }
 

@@ -17,6 +17,7 @@ pub mod paths;
 pub mod process;
 pub mod published;
 pub mod qemu;
+mod reproducible;
 mod terminal;
 pub mod toolchain;
 mod trainer;
