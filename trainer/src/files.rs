@@ -346,6 +346,10 @@ fn explained(error: &io::Error, folder: &Path) -> anyhow::Error {
     match error.kind() {
         StorageFull | QuotaExceeded => anyhow!("{cause}; make room there, or name a file on another disk"),
         PermissionDenied | ReadOnlyFilesystem => anyhow!("{cause}; name a file in a folder of your own"),
+        // Folders of the system, such as /proc, take no files, and deny that they are there.
+        NotFound | NotADirectory if folder.is_dir() => {
+            anyhow!("the folder {} takes no files; name a file in another", folder.display())
+        }
         NotFound | NotADirectory => {
             anyhow!("there is no folder {}; make it, or name a file in another", folder.display())
         }

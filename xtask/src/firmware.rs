@@ -107,6 +107,19 @@ pub fn clippy(toolchain: &Toolchain, board: Board, model: &Path, options: Option
     command
 }
 
+/// clippy for the core as `board` has it: for `model` alone, or for any.
+pub fn clippy_of_core(toolchain: &Toolchain, board: Board, model: Option<&Path>) -> Command {
+    let mut command = toolchain.cargo("clippy", board.target());
+    command.current_dir(paths::root()).args(["--release", "--quiet", "--package", "pipsqueak", "--lib"]);
+    // For any model is how the firmware's programs for tests have it.
+    if model.is_none() {
+        command.args(["--features", "self-test"]);
+    }
+    command.env_remove("PIPSQUEAK_MODEL").envs(model.map(|model| ("PIPSQUEAK_MODEL", model)));
+    command.arg("--target-dir").arg(target_dir()).args(["--", "-D", "warnings"]);
+    command
+}
+
 /// cargo for a firmware, for a board and with more features; the caller says in which folder.
 fn bare_cargo(toolchain: &Toolchain, subcommand: &str, board: Board, features: &str) -> Command {
     let mut command = toolchain.cargo(subcommand, board.target());

@@ -209,7 +209,7 @@ fn metadata(bytes: &[u8]) -> Result<Metadata> {
     let value: Value = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
     ensure!(
         value["version"].as_u64().is_some_and(|version| (1..=VERSION.into()).contains(&version)),
-        "its version is {}, and this program knows 1 to {VERSION}; begin anew without --resume",
+        "its version is {}, and this program knows 1 to {VERSION}; train anew",
         value["version"]
     );
     serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))
@@ -266,7 +266,7 @@ fn fill_one(prefix: &str, into: &mut Parameters<f32>, saved: &SafeTensors<'_>) -
 }
 
 fn damaged(how: &str) -> anyhow::Error {
-    anyhow::anyhow!("it is damaged ({how}); use another checkpoint, or begin anew without --resume")
+    anyhow::anyhow!("it is damaged ({how}); use another checkpoint, or train anew")
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ use crate::toolchain::{Toolchain, host, own_cargo};
 use crate::{linux_arm, paths, process, published};
 
 /// Seconds that each fuzz target runs for, unless `PIPSQUEAK_FUZZ_SECONDS` says another number.
-const FUZZ_SECONDS: u32 = 20;
+const FUZZ_SECONDS: u32 = 60;
+
+/// The chips whose kernels are three sources.
+const CHIPS_FOR_CLIPPY: [Board; 3] = [Board::Mps2An385M0, Board::Mps2An386, Board::VirtRv32];
 
 /// Installs what is missing, then runs every check; stops at the first that fails.
 pub fn test(board: Board, consent: Consent) -> Result<()> {
@@ -110,7 +113,15 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
         let command = firmware::clippy(toolchain, board, model, Options { log, ..Options::default() });
         (format!("the firmware's clippy{}", if log { " with its log" } else { "" }), command)
     };
-    logs(board).map(clippy).chain([embassy_clippy(toolchain)]).collect()
+    let core = CHIPS_FOR_CLIPPY.into_iter().flat_map(|board| {
+        [Some(model), None].map(|model| {
+            let toolchain = Toolchain::find(board.target())?;
+            let whose = if model.is_some() { "one model" } else { "any model" };
+            let command = firmware::clippy_of_core(&toolchain, board, model);
+            Some((format!("the core's clippy for {} and {whose}", board.chip()), command))
+        })
+    });
+    logs(board).map(clippy).chain(core.flatten()).chain([embassy_clippy(toolchain)]).collect()
 }
 
 fn embassy_clippy(toolchain: &Toolchain) -> Step {

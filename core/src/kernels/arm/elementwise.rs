@@ -200,7 +200,7 @@ pub fn add_aligned(sums: &mut [i32], v: &[i32], alignment: Alignment) {
         return;
     }
     let walk =
-        AddWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.abs() as u32, mantissa: mantissa << 16 };
+        AddWalk { v: v.as_ptr(), fours: fours.len(), shift: shift.unsigned_abs(), mantissa: mantissa << 16 };
     // SAFETY: there are `fours.len()` times four sums, as many values, and at least four.
     unsafe {
         match shift {
