@@ -154,6 +154,8 @@ mod tests {
         assert_eq!(name("{\"heads\":2,\"name\":\"2 layers, width 64\",\"width\":64}"), "2 layers, width 64");
     }
 
+    /// With programs that Windows has not.
+    #[cfg(unix)]
     #[test]
     fn a_program_s_numbers_are_read() {
         assert_eq!(median_and_least(Command::new("echo").arg("1.5 1.25")).unwrap(), [1.5, 1.25]);
