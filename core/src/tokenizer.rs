@@ -309,6 +309,10 @@ const fn checked(vocabulary: Vocabulary<'_>, vocab: usize) -> Result<(Vocabulary
     if pieces == 0 || pieces > vocab || !specials_fit {
         return Err(Error::Damaged("its vocabulary does not fit the shape"));
     }
+    // Without one the prefix would make the first word unknown, whatever it is.
+    if vocabulary.prefix_space && !has_space(&vocabulary.pieces) {
+        return Err(Error::Damaged("its vocabulary puts a space before a text, and has no token for it"));
+    }
     let mut i = 0;
     while i < pairs.len() {
         if !Merge::new(atoms + i, &pairs[i]).is_of_earlier() {
@@ -356,6 +360,18 @@ const fn count_atoms(pieces: &Pieces<'_>) -> Option<usize> {
         }
     }
     Some(count)
+}
+
+/// Whether there is a token for a space alone, or none is needed since no space is put before a text.
+const fn has_space(pieces: &Pieces<'_>) -> bool {
+    let Pieces::Merges { atoms: mut rest, .. } = *pieces else { return true };
+    while let Some((atom, after)) = first_atom(rest) {
+        if matches!(atom, b" ") {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// The first of a list of atoms, and the rest of the list; `None` where it fits into no piece.
@@ -771,6 +787,19 @@ mod tests {
         assert_eq!(tokenizer.continuation(" a").collect::<std::vec::Vec<_>>(), [Ok(259)]);
         assert_eq!(encode(&tokenizer, "").unwrap(), [0u16; 0]);
         assert_eq!(decode(&tokenizer, &[259, 0, 2]), " a\u{e9} ");
+    }
+
+    #[test]
+    fn a_space_before_a_text_needs_a_token_of_its_own() {
+        let loads = |atoms, prefix_space| {
+            let pieces = Pieces::Merges { atoms, pairs: &[], words: Words::Spaces };
+            Tokenizer::new(Vocabulary { prefix_space, ..vocabulary(pieces) }, 3).map(drop)
+        };
+        let without = b"\x01a\x02 a\x01b";
+        let error = Error::Damaged("its vocabulary puts a space before a text, and has no token for it");
+        assert_eq!(loads(without, true), Err(error));
+        assert_eq!(loads(without, false), Ok(()));
+        assert_eq!(loads(b"\x01a\x02 a\x01 ", true), Ok(()));
     }
 
     #[test]
