@@ -68,13 +68,13 @@ fn workspace() -> String {
     let patches = CRATES.map(|name| format!("{name} = {{ path = {:?} }}", versioned(name))).join("\n");
     format!(
         "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}\n\n\
-         [profile.release]\nlto = \"thin\"\n"
+         [profile.tests]\ninherits = \"release\"\nlto = \"off\"\n"
     )
 }
 
 /// In the target folder that all else is built in, so that the crates' dependencies are not built again.
 fn test(folder: &Path) -> Result<()> {
     let mut command = own_cargo();
-    command.args(["test", "--workspace", "--release", "--quiet", "--offline"]).current_dir(folder);
+    command.args(["test", "--workspace", "--profile", "tests", "--quiet", "--offline"]).current_dir(folder);
     process::run(command.env("CARGO_TARGET_DIR", paths::target()))
 }

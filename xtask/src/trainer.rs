@@ -37,7 +37,16 @@ pub(crate) struct Generated {
     pub(crate) numbers: String,
 }
 
-/// Builds the trainer.
+/// cargo's profile that the trainer is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As it is released.
+    Release,
+    /// As the tests have built it.
+    Tests,
+}
+
+/// Builds the trainer as it is released.
 pub(crate) fn build() -> Result<()> {
     process::run(
         own_cargo().args(["build", "--release", "--package", "pipsqueak-trainer"]).current_dir(paths::root()),
@@ -46,7 +55,7 @@ pub(crate) fn build() -> Result<()> {
 
 /// Trains on the file `text`, or on the built-in corpus, and exports an int8 model. `options` are the trainer's own.
 pub(crate) fn train(text: Option<&Path>, model: &Path, options: &[OsString]) -> Result<()> {
-    let mut command = trainer("train");
+    let mut command = trainer(Profile::Release, "train");
     match text {
         Some(text) => command.arg("--text").arg(text),
         None => command.arg("--built-in"),
@@ -55,8 +64,14 @@ pub(crate) fn train(text: Option<&Path>, model: &Path, options: &[OsString]) -> 
 }
 
 /// Brings a checkpoint of llama2.c to `model`, without a word.
-pub(crate) fn import(folder: &Path, precision: Precision, context: usize, model: &Path) -> Result<()> {
-    let mut command = trainer("import");
+pub(crate) fn import(
+    profile: Profile,
+    folder: &Path,
+    precision: Precision,
+    context: usize,
+    model: &Path,
+) -> Result<()> {
+    let mut command = trainer(profile, "import");
     command.arg(folder.join(CHECKPOINT)).arg("--tokenizer").arg(folder.join(TOKENIZER));
     command.args(["--precision", precision.name(), "--context", &context.to_string()]);
     command.arg("--out").arg(model).stdout(Stdio::null());
@@ -65,7 +80,7 @@ pub(crate) fn import(folder: &Path, precision: Precision, context: usize, model:
 
 /// Generates on the PC, with the core's own decoder.
 pub(crate) fn generate(model: &Path, generation: &Generation) -> Result<Generated> {
-    let mut command = trainer("generate");
+    let mut command = trainer(Profile::Release, "generate");
     command.arg("--model").arg(model);
     command.args(["--prompt", generation.prompt, "--temperature", generation.temperature]);
     command.args(["--top-k", &generation.top_k.to_string(), "--seed", &generation.seed.to_string()]);
@@ -84,9 +99,13 @@ pub(crate) fn generate(model: &Path, generation: &Generation) -> Result<Generate
     })
 }
 
-fn trainer(subcommand: &str) -> Command {
+fn trainer(profile: Profile, subcommand: &str) -> Command {
+    let folder = match profile {
+        Profile::Release => "release",
+        Profile::Tests => "tests",
+    };
     let name = format!("pipsqueak{}", std::env::consts::EXE_SUFFIX);
-    let mut command = Command::new(paths::target().join("release").join(name));
+    let mut command = Command::new(paths::target().join(folder).join(name));
     command.arg(subcommand).current_dir(paths::root());
     command
 }

@@ -19,6 +19,7 @@ use self::table::{Counts, Table};
 use crate::board::Board;
 use crate::qemu::Session;
 use crate::toolchain::Toolchain;
+use crate::trainer::Profile;
 use crate::{firmware, paths, trainer};
 
 /// The formats to measure: all that the core has.
@@ -89,8 +90,12 @@ pub struct Chips {
 
 impl Chips {
     /// Measures `boards`, whose toolchains are installed, with the trainer that was built last.
-    pub(crate) fn measure(boards: &[(Board, Toolchain)], weights: &Weights) -> Result<Chips> {
-        let models = Models::prepare(weights)?;
+    pub(crate) fn measure(
+        boards: &[(Board, Toolchain)],
+        weights: &Weights,
+        profile: Profile,
+    ) -> Result<Chips> {
+        let models = Models::prepare(weights, profile)?;
         let mut measured = Table::default();
         let mut images = Vec::new();
         for (board, toolchain) in boards {
@@ -199,14 +204,14 @@ fn shape_name([rows, columns]: [u64; 2]) -> String {
 struct Models(BTreeMap<&'static str, [PathBuf; 2]>);
 
 impl Models {
-    fn prepare(weights: &Weights) -> Result<Models> {
+    fn prepare(weights: &Weights, profile: Profile) -> Result<Models> {
         let out = paths::target().join("chips");
         let square = out.join("square");
         checkpoint::write(&square, &SQUARE)?;
         let stories = stories_checkpoint(weights, &out)?;
         let import = |folder: &Path, name: &str, precision: Precision, context: usize| -> Result<PathBuf> {
             let file = out.join(format!("{name}-{}.pip", precision.name()));
-            trainer::import(folder, precision, context, &file)?;
+            trainer::import(profile, folder, precision, context, &file)?;
             Ok(file)
         };
         let both = |precision: Precision| {

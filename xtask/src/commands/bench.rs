@@ -6,7 +6,7 @@ use super::setup::setup;
 use crate::board::Board;
 use crate::chips::{Chips, Weights};
 use crate::packages::Consent;
-use crate::trainer;
+use crate::trainer::{self, Profile};
 
 /// The use of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +22,16 @@ pub enum Outcome {
 /// Counts on `boards`.
 pub fn chips(boards: &[Board], outcome: Outcome, consent: Consent) -> Result<()> {
     trainer::build()?;
-    count(boards, outcome, consent)
+    count(boards, outcome, Profile::Release, consent)
 }
 
-/// As [`chips`], with a trainer that is built. What is compared with other machines' counts is measured with random
+/// As [`chips`], with a trainer that is built in this profile. What is compared with other machines' counts is measured with random
 /// weights.
-pub(super) fn count(boards: &[Board], outcome: Outcome, consent: Consent) -> Result<()> {
+pub(super) fn count(boards: &[Board], outcome: Outcome, profile: Profile, consent: Consent) -> Result<()> {
     let weights = if outcome == Outcome::Print { Weights::at_hand() } else { Weights::Random };
     let with_toolchain = |&board: &Board| Ok((board, setup(board, consent)?));
     let with_toolchains = boards.iter().map(with_toolchain).collect::<Result<Vec<_>>>()?;
-    let chips = Chips::measure(&with_toolchains, &weights)?;
+    let chips = Chips::measure(&with_toolchains, &weights, profile)?;
     println!("Measured with {}.", weights.describe());
     chips.print(boards);
     match outcome {

@@ -9,6 +9,7 @@ use pipsqueak::internal::memory::LANES_MAX;
 
 use crate::chips::{self, Weights};
 use crate::toolchain::own_cargo;
+use crate::trainer::Profile;
 use crate::{paths, process, trainer};
 
 const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
@@ -65,7 +66,7 @@ pub fn pc(check: bool) -> Result<()> {
     );
     for precision in PRECISIONS {
         let path = folder.join(format!("stories-{}.pip", precision.name()));
-        trainer::import(&checkpoint, precision, POSITIONS[1] as usize, &path)?;
+        trainer::import(Profile::Release, &checkpoint, precision, POSITIONS[1] as usize, &path)?;
         measure(&Model { program: &program, path: &path, precision }, check)?;
     }
     for (flags, count, speed) in LLAMA2C {

@@ -12,6 +12,7 @@ use crate::board::Board;
 use crate::firmware::{self, Options};
 use crate::packages::Consent;
 use crate::toolchain::{Toolchain, host, own_cargo};
+use crate::trainer::Profile;
 use crate::{linux_arm, paths, process, published};
 
 /// Seconds that each fuzz target runs for, unless `PIPSQUEAK_FUZZ_SECONDS` says another number.
@@ -44,7 +45,7 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     }
     eprintln!("── Instructions on every chip");
     // The tests above have built the trainer.
-    bench::count(&Board::ALL, Outcome::Check, consent)?;
+    bench::count(&Board::ALL, Outcome::Check, Profile::Tests, consent)?;
     if cfg!(unix) {
         eprintln!("── Fuzzing");
         fuzz::fuzz(&[], fuzz_seconds()?, consent)?;
@@ -71,12 +72,15 @@ fn pc_steps() -> Result<Vec<Step>> {
         step(
             "clippy",
             &paths::root(),
-            &[&["clippy", "--workspace", "--all-targets", "--features", "xtask/log", "--release"], &deny[..]]
-                .concat(),
+            &[
+                &["clippy", "--workspace", "--all-targets", "--features", "xtask/log", "--profile", "tests"],
+                &deny[..],
+            ]
+            .concat(),
         ),
         fuzz_clippy()?,
         docs(),
-        step("tests", &paths::root(), &["test", "--workspace", "--release"]),
+        step("tests", &paths::root(), &["test", "--workspace", "--profile", "tests"]),
         in_target_dir(step("the firmware's tests on the PC", &paths::firmware(), &firmware_tests)),
     ])
 }
@@ -96,7 +100,7 @@ fn fuzz_clippy() -> Result<Step> {
 /// The documentation of what is published, every feature of it.
 fn docs() -> Step {
     let published = published::CRATES.iter().flat_map(|name| ["--package", name]);
-    let mut arguments = vec!["doc", "--no-deps", "--all-features", "--quiet"];
+    let mut arguments = vec!["doc", "--no-deps", "--all-features", "--quiet", "--profile", "tests"];
     arguments.extend(published);
     let (name, mut command) = step("documentation", &paths::root(), &arguments);
     command.env("RUSTDOCFLAGS", "-D warnings");
