@@ -14,8 +14,10 @@ pub mod boards;
 mod command;
 mod console;
 mod decimal;
+pub mod loader;
 #[macro_use]
 mod log;
+mod model_flash;
 mod received;
 mod serial;
 mod session;
@@ -28,6 +30,7 @@ pub use board::{Board, Clock, MemoryUse};
 pub use command::{Command, Refusal};
 pub use console::{Console, Input, LINE_BYTES};
 pub use decimal::Decimal;
+pub use model_flash::{FlashFailed, ModelFlash, Slot, second_slot, stored_model};
 pub use received::Received;
 pub use serial::Serial;
 pub use session::{Session, refuse};
