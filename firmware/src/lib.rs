@@ -33,7 +33,7 @@ pub use decimal::Decimal;
 pub use model_flash::{FlashFailed, ModelFlash, Slot, second_slot, stored_model};
 pub use received::Received;
 pub use serial::Serial;
-pub use session::{Session, refuse};
+pub use session::{Ended, Session, refuse};
 pub use settings::Settings;
 pub use stats::Answer;
 pub use text::{Hex, Put, Show};

@@ -11,6 +11,9 @@ pub trait TextSource {
     /// Shown as one sentence, without its full stop.
     type Error: Show;
 
+    /// Whether the loader can put another model in this one's place.
+    const IS_REPLACEABLE: bool = false;
+
     /// Reads a prompt, without spaces at its end, and forgets the text before. The settings have been checked.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
 

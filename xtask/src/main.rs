@@ -81,6 +81,9 @@ enum Task {
         /// No more flash and RAM than a Blue Pill has: 64 and 20 KB; with --board mps2-an385.
         #[arg(long)]
         blue_pill_memory: bool,
+        /// Give the board a serial port of its own, for `pipsqueak chat --port`, in place of this terminal.
+        #[arg(long, conflicts_with = "log")]
+        pty: bool,
         #[command(flatten)]
         board: BoardOption,
     },
@@ -166,8 +169,9 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, self_test, blue_pill_memory, board } => {
-            commands::run::run(board.board, model, Options { log, self_test, blue_pill_memory })
+        Task::Run { model, log, self_test, blue_pill_memory, pty, board } => {
+            let options = Options { log, self_test, blue_pill_memory };
+            commands::run::run(board.board, model, options, pty)
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())

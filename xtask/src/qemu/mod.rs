@@ -63,8 +63,8 @@ impl<'b> Boot<'b> {
         Boot { board, image, model: None, log: None, apart: false }
     }
 
-    /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
-    fn command(&self, serial: Option<SocketAddr>) -> Command {
+    /// QEMU, whose serial port is its device `serial`. One instruction takes a nanosecond of the board's time.
+    fn command(&self, serial: &str) -> Command {
         let name = self.board.qemu_program();
         let mut command = Command::new(program(name).unwrap_or_else(|| name.into()));
         command
@@ -73,10 +73,8 @@ impl<'b> Boot<'b> {
             .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
             .arg("-kernel")
             .arg(self.image);
-        for port in [serial, self.log] {
-            let device = port.map_or("null".into(), |address| format!("tcp:{address},nodelay=on"));
-            command.args(["-serial", &device]);
-        }
+        let log = self.log.map_or("null".into(), connection);
+        command.args(["-serial", serial, "-serial", &log]);
         if let Some(model) = self.model {
             let address = self.board.flash() + MODEL_OFFSET;
             // A comma in QEMU's lists is typed twice.
@@ -90,6 +88,17 @@ impl<'b> Boot<'b> {
     }
 }
 
+/// The serial device that connects to an address.
+fn connection(address: SocketAddr) -> String {
+    format!("tcp:{address},nodelay=on")
+}
+
+/// Boots `image`, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it. QEMU says where.
+pub(crate) fn serve(board: Board, image: &Path) -> Result<ExitStatus> {
+    let mut command = Boot::new(board, image).command("pty");
+    command.stdin(Stdio::null()).status().context("QEMU can't be started; run: cargo xtask setup")
+}
+
 /// A running QEMU and this program's end of the board's serial port. Dropping it ends QEMU.
 pub(crate) struct Emulator {
     qemu: Child,
@@ -101,7 +110,7 @@ impl Emulator {
     /// this program runs in.
     pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut command = boot.command(Some(listener.local_addr()?));
+        let mut command = boot.command(&connection(listener.local_addr()?));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let started = command.spawn();
         let mut qemu = started.with_context(|| {
@@ -136,7 +145,7 @@ impl Drop for Emulator {
 /// Runs an image that prints through the debugger (semihosting) until it ends by itself; returns whether it succeeded,
 /// and what it printed.
 pub fn run(board: Board, image: &Path, patience: Duration) -> Result<(bool, String)> {
-    let mut command = Boot::new(board, image).command(None);
+    let mut command = Boot::new(board, image).command("null");
     let mut qemu = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut output = qemu.stdout.take().context("QEMU has no output")?;
     let reader = std::thread::spawn(move || {
