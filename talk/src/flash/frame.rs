@@ -12,7 +12,7 @@ const TO_ESCAPE: [u8; 7] = [0x03, 0x0a, 0x0d, 0x11, 0x13, 0x1a, ESCAPE];
 
 /// The kinds of frames, by the letter that answers repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A file of `offset` bytes is to come; the payload is its CRC-32.
     Begin = b'B' as isize,
     /// Does flash hold the file up to `offset`? The payload is the CRC-32 of these bytes but the first 256.
@@ -30,7 +30,7 @@ impl Kind {
 }
 
 /// A frame as it goes over the line.
-pub(super) fn encode(kind: Kind, offset: u32, payload: &[u8]) -> Vec<u8> {
+pub fn encode(kind: Kind, offset: u32, payload: &[u8]) -> Vec<u8> {
     let content = [&[kind as u8], &offset.to_le_bytes()[..], payload].concat();
     let crc = checksum(&content).to_le_bytes();
     let escaped =

@@ -1,7 +1,7 @@
 //! Getting a model, and the firmware that runs it, onto a board.
 
 pub mod drive;
-mod frame;
+pub mod frame;
 pub mod hex;
 pub mod loader;
 pub mod manifest;
