@@ -2,13 +2,15 @@
 
 use pipsqueak::{Error, Model};
 
+use crate::loader::PAYLOAD_BYTES;
+
 /// The flash region for models, as the loader writes it. A board's file implements this.
 ///
 /// What [`ModelFlash::bytes`] lends can't be written meanwhile: a model that is in use keeps its place.
 pub trait ModelFlash {
-    /// Bytes that are erased together, to 0xff: a multiple of 256 that divides the region.
+    /// Bytes that are erased together, to 0xff: a multiple of 128 that divides the region.
     const ERASE_BYTES: usize;
-    /// Bytes that are written together: a divisor of 256.
+    /// Bytes that are written together: a divisor of 128.
     const WRITE_BYTES: usize;
 
     /// The whole region, on a boundary of 16 bytes.
@@ -59,7 +61,7 @@ pub struct Slot {
 
 /// Where the second slot begins.
 pub fn second_slot<F: ModelFlash>(region_bytes: usize) -> usize {
-    const { assert!(F::ERASE_BYTES.is_multiple_of(256) && 256usize.is_multiple_of(F::WRITE_BYTES)) };
+    const { assert!(F::ERASE_BYTES.is_multiple_of(PAYLOAD_BYTES) && PAYLOAD_BYTES.is_multiple_of(F::WRITE_BYTES)) };
     region_bytes / 2 / F::ERASE_BYTES * F::ERASE_BYTES
 }
 

@@ -143,7 +143,7 @@ fn send<const N: usize>(
 /// A board that a model has been sent to.
 fn board_with<const N: usize>(model: &[u8]) -> FakeFlash<N> {
     let (flash, sent) = send(Cable::new(FakeFlash::default(), sound), model);
-    assert_eq!(sent, Ok(256));
+    assert_eq!(sent, Ok(128));
     assert_eq!(stored(&flash), Some(model));
     flash
 }
@@ -196,8 +196,8 @@ fn a_model_that_is_there_is_not_sent_again() {
         }),
         &new,
     );
-    assert_eq!(sent, Ok(256));
-    assert!(lines > new.len() / 256);
+    assert_eq!(sent, Ok(128));
+    assert!(lines > new.len() / 128);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn power_that_goes_in_the_middle_of_a_write_leaves_one_model_or_the_other() {
             assert_eq!(stored(&flash), Some(&new[..]), "{power}");
             power += 1;
         }
-        assert!(power > new.len() / 256);
+        assert!(power > new.len() / 128);
     }
 }
 
@@ -267,7 +267,7 @@ fn a_byte_that_is_changed_lost_or_doubled_anywhere_costs_one_frame_more() {
     let (new, old) = models();
     let all = bytes_sent(board_with::<TWO>(&old), &new);
     for kind in 0..3 {
-        for place in (0..all).step_by(3) {
+        for place in (0..all).step_by(5) {
             let (mut sent, mut spoiled) = (0, false);
             let fault = |_, mut line: Vec<u8>| {
                 if !spoiled && (sent..sent + line.len()).contains(&place) {
@@ -292,7 +292,7 @@ fn a_byte_that_is_changed_lost_or_doubled_anywhere_costs_one_frame_more() {
 #[test]
 fn frames_that_are_lost_repeated_or_out_of_order_change_nothing() {
     let (new, old) = models();
-    let lines = new.len() / 256 + 8;
+    let lines = new.len() / 128 + 8;
     for place in 0..lines {
         let mut held = Vec::new();
         for kind in 0..3 {
@@ -350,7 +350,7 @@ fn what_the_board_can_t_take_is_refused_in_words() {
         sent.unwrap_err()
     };
     assert_eq!(refused(&vec![1; TWO + 1]), "the model has 8193 bytes, and the board has room for 8192");
-    assert!(refused(&[1; 256]).contains("too short"));
+    assert!(refused(&[1; 128]).contains("too short"));
     let mut damaged = new.clone();
     *damaged.last_mut().unwrap() ^= 1;
     assert!(refused(&damaged).contains("the board refuses the model: "), "{}", refused(&damaged));

@@ -5,10 +5,11 @@
 //! arrives at the prompt is refused as no text.
 //!
 //! ```text
-//! f5 | kind, 1 byte | offset, 4 bytes | 0 to 256 bytes | CRC-32 of kind to bytes, 4 bytes | line feed
+//! f5 | key, 1 byte | kind, 1 byte | offset, 4 bytes | 0 to 128 bytes | CRC-32 of kind to bytes, 4 bytes | line feed
 //! ```
 //!
-//! Numbers are little-endian.
+//! Numbers are little-endian. All from the kind to the CRC is exclusive-or the key, which the sender chooses so that few bytes are
+//! escaped: then a frame is never longer than a port's ring of 256 bytes has room for.
 
 use heapless::Vec;
 use pipsqueak::internal::file::checksum;
@@ -16,13 +17,13 @@ use pipsqueak::internal::file::checksum;
 use crate::received::SUBSTITUTE;
 
 /// The most bytes of a file in one frame. All frames but the last have as many.
-pub const PAYLOAD_BYTES: usize = 256;
+pub const PAYLOAD_BYTES: usize = 128;
 const START: u8 = 0xf5;
 const ESCAPE: u8 = 0x7d;
 const ESCAPED_BY: u8 = 0x20;
 const CRC_BYTES: usize = 4;
 /// The longest frame, without escapes and its end.
-const FRAME_BYTES: usize = 1 + 1 + 4 + PAYLOAD_BYTES + CRC_BYTES;
+const FRAME_BYTES: usize = 2 + 1 + 4 + PAYLOAD_BYTES + CRC_BYTES;
 
 /// A frame that arrived as it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,9 @@ impl Line {
             ESCAPE => self.escaped = true,
             byte => {
                 let plain = if core::mem::take(&mut self.escaped) { byte ^ ESCAPED_BY } else { byte };
-                self.broken |= self.bytes.push(plain).is_err();
+                // The start and the key are as they are.
+                let key = self.bytes.get(1).copied().unwrap_or(0);
+                self.broken |= self.bytes.push(plain ^ key).is_err();
             }
         }
         false
@@ -58,7 +61,7 @@ impl Line {
 
     /// The frame that the line is, unless it is damaged.
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
-        let (start, rest) = self.bytes.split_first()?;
+        let ([start, _], rest) = self.bytes.split_first_chunk()?;
         let (content, crc) = rest.split_last_chunk::<CRC_BYTES>()?;
         let is_whole = !self.broken && !self.escaped && *start == START;
         if !is_whole || checksum(content) != u32::from_le_bytes(*crc) {

@@ -1,6 +1,6 @@
 //! A file on its way into flash, frame by frame.
 //!
-//! The file's first 256 bytes come last: until they are written, nothing takes the rest for a model. What flash holds already
+//! The file's first 128 bytes come last: until they are written, nothing takes the rest for a model. What flash holds already
 //! is asked for by its checksum, so a transfer goes on where it was broken off, also after the board was without power.
 
 use pipsqueak::Error;
