@@ -57,6 +57,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     #[inline(never)]
     pub fn run(&mut self) -> Result<Ended, S::Error> {
         self.console.put("pipsqueak on ").put(B::NAME).put(": type the beginning of a text, or :help\n");
+        self.source.introduce(&mut self.console);
         let mut line = Vec::new();
         loop {
             self.console.put("> ").send()?;
@@ -147,6 +148,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     fn write_text(&mut self, tokens: u32) -> Result<u64, S::Error> {
         let mut ticks = 0;
         while !self.stopped && self.source.tokens() < tokens {
+            self.board.feed_watchdog();
             let before = self.board.ticks();
             let progress = self.source.advance();
             ticks += u64::from(self.board.ticks().wrapping_sub(before));
@@ -157,6 +159,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             }
             self.stopped |= self.console.interrupted();
         }
+        self.board.stop_watchdog();
         Ok(ticks)
     }
 

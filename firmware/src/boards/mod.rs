@@ -26,6 +26,7 @@ mod stack;
 mod virt_rv32;
 
 pub use model_region::model_region;
+pub use stack::spare_ram;
 
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
 use mps2_an385::An385 as ThisMachine;
