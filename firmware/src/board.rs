@@ -20,6 +20,12 @@ pub trait Board {
     /// Flash and RAM taken, in bytes.
     fn memory_use(&self) -> MemoryUse;
 
+    /// Gives the watchdog another period, and starts it if it does not run. Called between two slices of a token.
+    fn feed_watchdog(&self) {}
+
+    /// Stops the watchdog, which guards nothing but the writing of a text. Called at its end.
+    fn stop_watchdog(&self) {}
+
     /// Whether `:quit` leads anywhere: true on an emulator, false on a chip.
     fn can_exit(&self) -> bool;
 }
@@ -44,7 +50,7 @@ pub enum Clock {
 pub struct MemoryUse {
     /// Program, constants and model.
     pub flash_bytes: u32,
-    /// Statics, the model's memory among them.
+    /// Statics, the model's memory among them, and all RAM that is kept for one.
     pub static_bytes: u32,
     /// The deepest that the stack has been since the board started.
     pub stack_peak_bytes: u32,

@@ -123,6 +123,11 @@ impl<S: Serial> Console<S> {
         self.serial.received().was_cancelled()
     }
 
+    /// The next byte as it came, whatever it is, without waiting.
+    pub(crate) fn take(&mut self) -> Taken {
+        self.serial.received().take()
+    }
+
     /// Sends off what has been [put](Put).
     ///
     /// # Errors

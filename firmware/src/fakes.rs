@@ -2,15 +2,17 @@
 
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::AtomicU8;
+use std::boxed::Box;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::string::String;
 use std::vec::Vec;
 
 use embedded_io::{ErrorKind, ErrorType, Write};
+use pipsqueak::internal::file::Aligned;
 use pipsqueak::{Progress, Sampling};
 
-use crate::{Board, Clock, MemoryUse, Received, Serial, Show, TextSource};
+use crate::{Board, Clock, FlashFailed, MemoryUse, ModelFlash, Received, Serial, Show, TextSource};
 
 /// A port at which bytes are typed until it is closed; keeps the bytes written. Its clones are the same port.
 #[derive(Clone)]
@@ -206,5 +208,53 @@ impl TextSource for Parrot {
 
     fn fingerprint(&self) -> u32 {
         7
+    }
+}
+
+/// Flash of so many bytes, in memory. It only ever turns ones into zeros, as a chip's does, unless it is erased.
+pub struct FakeFlash<const BYTES: usize> {
+    bytes: Box<Aligned<[u8; BYTES]>>,
+    /// Writes and erasures until the power is gone: one that has no more of it does half its work.
+    pub power: usize,
+}
+
+impl<const BYTES: usize> Default for FakeFlash<BYTES> {
+    fn default() -> Self {
+        FakeFlash { bytes: Box::new(Aligned([0xff; BYTES])), power: usize::MAX }
+    }
+}
+
+impl<const BYTES: usize> FakeFlash<BYTES> {
+    /// The bytes from `offset` on that a chip erases or writes before the power goes, and whether these are all.
+    fn change(&mut self, offset: usize, count: usize) -> Result<(&mut [u8], bool), FlashFailed> {
+        let has_power = self.power > 0;
+        self.power = self.power.saturating_sub(1);
+        let count = if has_power { count } else { count / 2 };
+        let place = self.bytes.0.get_mut(offset..).and_then(|rest| rest.get_mut(..count));
+        Ok((place.ok_or(FlashFailed)?, has_power))
+    }
+}
+
+impl<const BYTES: usize> ModelFlash for FakeFlash<BYTES> {
+    const ERASE_BYTES: usize = 512;
+    const WRITE_BYTES: usize = 16;
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes.0
+    }
+
+    fn erase(&mut self, offset: usize) -> Result<(), FlashFailed> {
+        assert!(offset.is_multiple_of(Self::ERASE_BYTES), "no unit begins at {offset}");
+        let (unit, whole) = self.change(offset, Self::ERASE_BYTES)?;
+        unit.fill(0xff);
+        if whole { Ok(()) } else { Err(FlashFailed) }
+    }
+
+    fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), FlashFailed> {
+        let unit = Self::WRITE_BYTES;
+        assert!(offset.is_multiple_of(unit) && bytes.len().is_multiple_of(unit), "{offset}, {}", bytes.len());
+        let (place, whole) = self.change(offset, bytes.len())?;
+        place.iter_mut().zip(bytes).for_each(|(held, byte)| *held &= byte);
+        if whole { Ok(()) } else { Err(FlashFailed) }
     }
 }

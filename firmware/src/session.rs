@@ -23,12 +23,23 @@ pub struct Session<B, S: Serial, T> {
     model_bytes: usize,
 }
 
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// `:quit` was typed, on a board that can exit.
+    Quit,
+    /// `:load` was typed: the loader is to take another model.
+    Load,
+}
+
 /// Whether to read another line.
-#[derive(PartialEq, Eq)]
 enum Next {
     Line,
-    Quit,
+    End(Ended),
 }
+
+/// Typed by `pipsqueak flash` rather than by people.
+const LOAD: &str = ":load";
 
 impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     /// Takes a board that runs. The sizes are those of the model, in bytes, for `:stats`.
@@ -38,14 +49,15 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         Session { board, console, source, settings, last: None, stopped: false, memory_bytes, model_bytes }
     }
 
-    /// Runs until `:quit` on a board that can exit.
+    /// Runs until `:quit` on a board that can exit, or `:load` where the model can be replaced.
     ///
     /// # Errors
     /// If the serial port is closed or fails.
     // Not inlined, nor those below, so that a frame takes stack only while it is at work.
     #[inline(never)]
-    pub fn run(&mut self) -> Result<(), S::Error> {
+    pub fn run(&mut self) -> Result<Ended, S::Error> {
         self.console.put("pipsqueak on ").put(B::NAME).put(": type the beginning of a text, or :help\n");
+        self.source.introduce(&mut self.console);
         let mut line = Vec::new();
         loop {
             self.console.put("> ").send()?;
@@ -53,13 +65,24 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
                 Input::TooLong => self.print_too_long()?,
                 Input::NotText => self.print_no_text()?,
                 Input::Damaged => self.print_damaged()?,
-                Input::Line(line) if self.obey(line)? == Next::Quit => return Ok(()),
-                Input::Line(_) => {}
+                Input::Line(line) => {
+                    if let Next::End(ended) = self.obey(line)? {
+                        return Ok(ended);
+                    }
+                }
             }
         }
     }
 
+    /// The board and the console, for the loader; the model is let go.
+    pub fn into_parts(self) -> (B, Console<S>) {
+        (self.board, self.console)
+    }
+
     fn obey(&mut self, line: &str) -> Result<Next, S::Error> {
+        if T::IS_REPLACEABLE && line == LOAD {
+            return Ok(Next::End(Ended::Load));
+        }
         match Command::parse(line) {
             Err(refusal) => self.console.put(refusal).put("\n").send()?,
             Ok(Command::Quit) => return self.quit(),
@@ -125,6 +148,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     fn write_text(&mut self, tokens: u32) -> Result<u64, S::Error> {
         let mut ticks = 0;
         while !self.stopped && self.source.tokens() < tokens {
+            self.board.feed_watchdog();
             let before = self.board.ticks();
             let progress = self.source.advance();
             ticks += u64::from(self.board.ticks().wrapping_sub(before));
@@ -135,6 +159,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             }
             self.stopped |= self.console.interrupted();
         }
+        self.board.stop_watchdog();
         Ok(ticks)
     }
 
@@ -148,7 +173,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
 
     fn quit(&mut self) -> Result<Next, S::Error> {
         if self.board.can_exit() {
-            return Ok(Next::Quit);
+            return Ok(Next::End(Ended::Quit));
         }
         self.console.put("A chip has nothing to quit to; unplug it when you like.\n").send()?;
         Ok(Next::Line)
@@ -356,6 +381,43 @@ mod tests {
         let serial = FakeSerial::typing(b":quit\n");
         assert!(Session::new(FakeBoard::chip(), serial.clone(), Parrot::default(), 0, 0).run().is_err());
         assert!(serial.written().contains("nothing to quit to"));
+    }
+
+    #[test]
+    fn a_model_that_can_be_replaced_is_let_go() {
+        struct Replaceable(Parrot);
+        impl TextSource for Replaceable {
+            type Error = &'static str;
+            const IS_REPLACEABLE: bool = true;
+
+            fn start(
+                &mut self,
+                prompt: &str,
+                sampling: pipsqueak::Sampling,
+                seed: u64,
+            ) -> Result<(), &'static str> {
+                self.0.start(prompt, sampling, seed)
+            }
+            fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
+                self.0.unreadable(prompt)
+            }
+            fn advance(&mut self) -> Progress<'_> {
+                self.0.advance()
+            }
+            fn self_test(&mut self) -> Result<(), impl Show> {
+                self.0.self_test()
+            }
+            fn tokens(&self) -> u32 {
+                self.0.tokens()
+            }
+            fn fingerprint(&self) -> u32 {
+                self.0.fingerprint()
+            }
+        }
+        let serial = FakeSerial::typing(b":load\n");
+        let mut session = Session::new(FakeBoard::default(), serial, Replaceable(Parrot::default()), 0, 0);
+        assert_eq!(session.run(), Ok(Ended::Load));
+        assert!(typing(b":load\n").starts_with("There is no command :load;"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     models()?;
     tokenizers()?;
     serial_lines()?;
+    loader()?;
     checkpoints()?;
     imports()?;
     corpora()?;
@@ -148,6 +149,18 @@ fn checkpoints() -> anyhow::Result<()> {
     }
     fs::remove_dir_all(folder)?;
     write("checkpoint", &seeds)
+}
+
+/// Four bytes a frame: its kind, its offset, and the bytes of its own that follow.
+fn loader() -> anyhow::Result<()> {
+    const NEW_BYTES: usize = 1784;
+    let data = (128..NEW_BYTES).step_by(128).flat_map(|offset| [2, (offset >> 8) as u8, offset as u8, 0]);
+    let whole: Vec<u8> = [0; 4].into_iter().chain(data).chain([3, 0, 0, 0]).collect();
+    let resumed = [&whole[..36], &[0; 4], &[1, 4, 0, 0], &whole[32..]].concat();
+    let hostile =
+        [&[4, 16, 0, 4, 1, 2, 3, 4], &[5, 1, 0, 2, 7, 7], &[6, 1, 0, 0], &b"\x07\0\0\x04\xf5D}\n"[..]]
+            .concat();
+    write("loader", &[whole, resumed, hostile])
 }
 
 /// The parts that the target puts together again.

@@ -81,8 +81,25 @@ enum Task {
         /// No more flash and RAM than a Blue Pill has: 64 and 20 KB; with --board mps2-an385.
         #[arg(long)]
         blue_pill_memory: bool,
+        /// Give the board a serial port of its own, for `pipsqueak chat --port`, in place of this terminal.
+        #[arg(long, conflicts_with = "log")]
+        pty: bool,
         #[command(flatten)]
         board: BoardOption,
+    },
+    /// Builds the firmware for a board, as the file that the board takes; prints what it takes, and what a model may.
+    #[command(after_help = "Examples:\n  cargo xtask build --board mps2-an386\n  \
+        cargo xtask build --board mps2-an386 --model models/mine.pip --out mine.elf")]
+    Build {
+        /// The board.
+        #[arg(long, value_enum)]
+        board: Board,
+        /// A model to build in; without it, the firmware runs any model that is flashed beside it.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// The file to write; without it, one in target/boards.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Checks format, lints, tests and firmware, on this PC and for the board.
     #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --yes")]
@@ -166,15 +183,16 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, self_test, blue_pill_memory, board } => {
-            commands::run::run(board.board, model, Options { log, self_test, blue_pill_memory })
+        Task::Run { model, log, self_test, blue_pill_memory, pty, board } => {
+            let options = Options { log, self_test, blue_pill_memory };
+            commands::run::run(board.board, model, options, pty)
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())
         }
         Task::Bench { what: Measurement::Pc, check, .. } => commands::bench_pc::pc(check),
         Task::Bench { what: Measurement::Chips, board, check, update, yes, .. } => {
-            let boards = board.map_or(Board::ALL.to_vec(), |board| vec![board]);
+            let boards = board.map_or(Board::COUNTED.to_vec(), |board| vec![board]);
             let outcome = match (check, update) {
                 (true, _) => Outcome::Check,
                 (_, true) => Outcome::Update,
@@ -182,6 +200,7 @@ fn main() -> ExitCode {
             };
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
+        Task::Build { board, model, out } => commands::build::build(board, model.as_deref(), out),
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
         Task::Package => xtask::published::check(),
         Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),

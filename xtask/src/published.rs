@@ -13,7 +13,7 @@ use crate::toolchain::own_cargo;
 use crate::{paths, process};
 
 /// The crates that are published, each after those that it needs.
-pub const CRATES: [&str; 3] = ["pipsqueak", "pipsqueak-stories", "pipsqueak-trainer"];
+pub const CRATES: [&str; 4] = ["pipsqueak", "pipsqueak-stories", "pipsqueak-talk", "pipsqueak-trainer"];
 /// The files that a crate's folder must hold besides its code.
 const PAPERS: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 

@@ -5,6 +5,8 @@
 //! are memory, and the linker's symbols are addresses.
 #![allow(unsafe_code)]
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
@@ -24,6 +26,7 @@ mod stack;
 mod virt_rv32;
 
 pub use model_region::model_region;
+pub use stack::spare_ram;
 
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
 use mps2_an385::An385 as ThisMachine;
@@ -47,6 +50,25 @@ pub use riscv_rt::entry;
 
 /// An emulator's whole worth is that it repeats.
 const EMULATOR_SEED: u64 = 42;
+
+/// The flash for models, as the loader writes it; none for every call but the first.
+pub fn model_flash() -> Option<model_region::RamAsFlash> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.load(Ordering::Relaxed) {
+        return None;
+    }
+    IS_TAKEN.store(true, Ordering::Relaxed);
+    // SAFETY: called once, as `main` alone calls this, and a program that does so has no other use for the region.
+    Some(unsafe { model_region::RamAsFlash::new() })
+}
+
+/// Starts the board again, as its reset button does.
+pub fn restart() -> ! {
+    #[cfg(target_arch = "arm")]
+    cortex_m::peripheral::SCB::sys_reset();
+    #[cfg(target_arch = "riscv32")]
+    virt_rv32::reset();
+}
 
 /// Ends QEMU.
 pub fn exit(succeeded: bool) -> ! {

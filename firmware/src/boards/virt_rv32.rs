@@ -31,6 +31,10 @@ const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
 /// Read, the interrupt that is to be handled; written, the one that has been.
 const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 
+/// The machine's switch. (QEMU's `hw/misc/sifive_test.c`.)
+const SWITCH: usize = 0x0010_0000;
+const SWITCH_RESET: u32 = 0x7777;
+
 /// The bytes received over the UART: room for a few lines typed ahead.
 static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
 
@@ -58,8 +62,16 @@ fn read_word(register: usize) -> u32 {
 }
 
 fn write_word(register: usize, value: u32) {
-    // SAFETY: as in `read_word`; none of these registers can make the chip touch memory.
+    // SAFETY: as in `read_word`, and of the switch; none of these registers can make the chip touch memory.
     unsafe { (register as *mut u32).write_volatile(value) }
+}
+
+/// Starts the machine again.
+pub(super) fn reset() -> ! {
+    write_word(SWITCH, SWITCH_RESET);
+    loop {
+        riscv::asm::wfi();
+    }
 }
 
 impl VirtRv32 {

@@ -2,9 +2,11 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)] // See `output`.
 
 pub mod chart;
+mod chat;
 mod corpus;
 mod eval;
 mod export;
+mod flash;
 mod generate;
 pub mod human;
 mod import;
@@ -44,6 +46,10 @@ pub enum Command {
     Export(export::Export),
     /// Make a model file from a checkpoint of another program
     Import(import::Import),
+    /// Put a model onto a board
+    Flash(flash::Flash),
+    /// Talk to a board
+    Chat(chat::Chat),
 }
 
 impl Command {
@@ -61,6 +67,8 @@ impl Command {
             Command::Corpus(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Import(command) => command.run(),
+            Command::Flash(command) => command.run(),
+            Command::Chat(command) => command.run(),
         }?;
         output::check()
     }

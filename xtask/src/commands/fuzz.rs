@@ -23,6 +23,8 @@ pub enum Target {
     Tokenizer,
     /// The firmware's prompt.
     SerialLine,
+    /// Frames for the firmware's loader.
+    Loader,
     /// A training's checkpoint.
     Checkpoint,
     /// llama2.c's checkpoint and tokenizer.

@@ -19,10 +19,14 @@ fn run_with_log_decoder() -> Result<()> {
     process::replace_by(&mut cargo)
 }
 
-/// Builds the firmware with `model`, or with the demo's last one, and boots it.
-pub fn run(board: Board, model: Option<PathBuf>, options: Options) -> Result<()> {
+/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `pty`, its serial port is not this terminal but one of
+/// its own.
+pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) -> Result<()> {
     let model = model.unwrap_or_else(paths::demo_model);
     let Options { log, .. } = options;
+    if pty && cfg!(windows) {
+        bail!("Windows has no pseudo-terminals; leave --pty out.");
+    }
     if log && !board.has_log() {
         bail!("{} has no second serial port, and so no log; leave --log out.", board.name());
     }
@@ -41,5 +45,13 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options) -> Result<()>
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     qemu::find_or_install(board, Consent::new(false))?;
     let image = firmware::build_with(&toolchain, board, &model, options)?;
-    terminal::interact(board, &image, log)
+    if !pty {
+        return terminal::interact(board, &image, log);
+    }
+    eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
+    let status = qemu::serve(board, &image)?;
+    if !status.success() {
+        bail!("QEMU has ended ({status}), and the board with it.");
+    }
+    Ok(())
 }

@@ -11,18 +11,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 pub use self::session::Session;
-use crate::board::Board;
+use crate::board::{Board, Emulator as Kind};
+use crate::image::Layout;
 use crate::packages::{self, Consent, Manager};
 use crate::process;
 
-/// Where a model lies that is not linked in, from the start of flash; as in `firmware/memory/`.
-const MODEL_OFFSET: u32 = 1 << 20;
 /// How often a starting QEMU is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// Makes sure that QEMU is there for `board`.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
-    let name = board.qemu_program();
+    let (name, _) = machine(board)?;
     if program(name).is_some() {
         return Ok(());
     }
@@ -34,6 +33,17 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
         bail!("{name} is still missing; install QEMU from https://www.qemu.org/download");
     }
     Ok(())
+}
+
+/// QEMU's program for `board`, and the arguments that choose the machine.
+fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
+    match board.emulator() {
+        Kind::Qemu(program, machine) => Ok((program, machine)),
+        Kind::None => bail!(
+            "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
+            board.name()
+        ),
+    }
 }
 
 /// QEMU's program as it is started: by its name from the PATH, or by its file where the installer for Windows puts it,
@@ -50,7 +60,7 @@ fn program(name: &str) -> Option<PathBuf> {
 pub(crate) struct Boot<'b> {
     pub(crate) board: Board,
     pub(crate) image: &'b Path,
-    /// A model to put in flash, `MODEL_OFFSET` beyond its start.
+    /// A model to put in flash, where the image looks for it.
     pub(crate) model: Option<&'b Path>,
     /// Where the second serial port is listened to.
     pub(crate) log: Option<SocketAddr>,
@@ -63,22 +73,20 @@ impl<'b> Boot<'b> {
         Boot { board, image, model: None, log: None, apart: false }
     }
 
-    /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
-    fn command(&self, serial: Option<SocketAddr>) -> Command {
-        let name = self.board.qemu_program();
+    /// QEMU, whose serial port is its device `serial`. One instruction takes a nanosecond of the board's time.
+    fn command(&self, serial: &str) -> Result<Command> {
+        let (name, machine) = machine(self.board)?;
         let mut command = Command::new(program(name).unwrap_or_else(|| name.into()));
         command
-            .args(self.board.qemu_machine())
+            .args(machine)
             .args(["-display", "none", "-monitor", "none"])
             .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
             .arg("-kernel")
             .arg(self.image);
-        for port in [serial, self.log] {
-            let device = port.map_or("null".into(), |address| format!("tcp:{address},nodelay=on"));
-            command.args(["-serial", &device]);
-        }
+        let log = self.log.map_or("null".into(), connection);
+        command.args(["-serial", serial, "-serial", &log]);
         if let Some(model) = self.model {
-            let address = self.board.flash() + MODEL_OFFSET;
+            let address = Layout::read(self.image)?.model.start;
             // A comma in QEMU's lists is typed twice.
             let file = model.display().to_string().replace(',', ",,");
             command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
@@ -86,8 +94,19 @@ impl<'b> Boot<'b> {
         if self.apart {
             process::set_apart(&mut command);
         }
-        command
+        Ok(command)
     }
+}
+
+/// The serial device that connects to an address.
+fn connection(address: SocketAddr) -> String {
+    format!("tcp:{address},nodelay=on")
+}
+
+/// Boots `image`, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it. QEMU says where.
+pub(crate) fn serve(board: Board, image: &Path) -> Result<ExitStatus> {
+    let mut command = Boot::new(board, image).command("pty")?;
+    command.stdin(Stdio::null()).status().context("QEMU can't be started; run: cargo xtask setup")
 }
 
 /// A running QEMU and this program's end of the board's serial port. Dropping it ends QEMU.
@@ -101,7 +120,7 @@ impl Emulator {
     /// this program runs in.
     pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut command = boot.command(Some(listener.local_addr()?));
+        let mut command = boot.command(&connection(listener.local_addr()?))?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let started = command.spawn();
         let mut qemu = started.with_context(|| {
@@ -136,7 +155,7 @@ impl Drop for Emulator {
 /// Runs an image that prints through the debugger (semihosting) until it ends by itself; returns whether it succeeded,
 /// and what it printed.
 pub fn run(board: Board, image: &Path, patience: Duration) -> Result<(bool, String)> {
-    let mut command = Boot::new(board, image).command(None);
+    let mut command = Boot::new(board, image).command("null")?;
     let mut qemu = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut output = qemu.stdout.take().context("QEMU has no output")?;
     let reader = std::thread::spawn(move || {

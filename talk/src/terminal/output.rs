@@ -1,7 +1,6 @@
 //! The board's output, on its way to this terminal.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
 use std::sync::mpsc::Sender;
 
 use super::Event;
@@ -9,12 +8,21 @@ use super::Event;
 /// The board's prompt and its answer to an ENQ.
 const PROMPT: &[u8] = b"> \x06";
 
-/// Prints what comes from `serial` as it comes. Where lines are `edited`, the editor prints the prompt.
-pub(super) fn start(mut serial: TcpStream, edited: bool, events: Sender<Event>) {
+/// Prints what comes from the board as it comes; if it is `greeted`, only after its first prompt. Where lines are `edited`,
+/// the editor prints the prompt.
+pub(super) fn start(mut board: Box<dyn Read + Send>, edited: bool, greeted: bool, events: Sender<Event>) {
     std::thread::spawn(move || {
-        let mut filter = Filter { edited, ..Filter::default() };
+        let mut filter = Filter { edited, muted: greeted, ..Filter::default() };
         let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = serial.read(&mut buffer) {
+        loop {
+            let count = match board.read(&mut buffer) {
+                Ok(count @ 1..) => count,
+                // Nothing has come for a while.
+                Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                    continue;
+                }
+                _ => break,
+            };
             let (text, prompts) = filter.pass(&buffer[..count]);
             if print(&text).is_err() {
                 let _ = events.send(Event::Unread);
@@ -40,6 +48,8 @@ fn print(text: &[u8]) -> std::io::Result<()> {
 struct Filter {
     /// Whether a person sees the text, on a terminal where control characters would do what they say.
     edited: bool,
+    /// Whether the first prompt has not come yet, and nothing before it is shown.
+    muted: bool,
     /// How much of [`PROMPT`] has come.
     matched: usize,
     after_cr: bool,
@@ -64,7 +74,13 @@ impl Filter {
                 text.extend(&PROMPT[..shown]);
                 self.matched = 0;
                 prompts += 1;
+                if std::mem::take(&mut self.muted) {
+                    text.clear();
+                }
             }
+        }
+        if self.muted {
+            text.clear();
         }
         (text, prompts)
     }
@@ -122,6 +138,13 @@ mod tests {
             assert_eq!(passed(true, text.as_bytes()), (text.into(), 0));
         }
         assert_eq!(passed(true, b">> \x06"), (">".into(), 1));
+    }
+
+    #[test]
+    fn nothing_is_shown_before_the_first_prompt_after_a_greeting() {
+        let mut filter = Filter { muted: true, ..Filter::default() };
+        assert_eq!(filter.pass(b"half a te"), (vec![], 0));
+        assert_eq!(filter.pass(b"xt\n> settings\n> \x06hello"), (b"hello".to_vec(), 1));
     }
 
     #[test]

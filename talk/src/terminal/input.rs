@@ -1,6 +1,7 @@
 //! Lines for the board: from a person, through an editor with a history, or from a pipe.
 
 use std::io::{ErrorKind, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,7 +17,6 @@ use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::{CTRL_C, Event};
-use crate::paths;
 
 /// The most lines that are read from a pipe before the board asks for them.
 const AHEAD_LINES: usize = 1000;
@@ -37,10 +37,11 @@ pub(super) struct Input {
 
 impl Input {
     /// A person at a terminal, with an editor.
-    pub(super) fn edited(events: Sender<Event>) -> Result<Input> {
+    pub(super) fn edited(events: Sender<Event>, history: &Path) -> Result<Input> {
         let (ask, asks) = channel();
-        let mut editor = editor()?;
-        std::thread::spawn(move || edit_lines(&mut editor, &asks, &events));
+        let mut editor = editor(history)?;
+        let history = history.to_path_buf();
+        std::thread::spawn(move || edit_lines(&mut editor, &history, &asks, &events));
         Ok(Input { ask: Some(ask), waiting: Arc::default() })
     }
 
@@ -84,18 +85,23 @@ impl Highlighter for Tab {}
 impl Validator for Tab {}
 impl Helper for Tab {}
 
-fn editor() -> Result<Editor<Tab, FileHistory>> {
+fn editor(history: &Path) -> Result<Editor<Tab, FileHistory>> {
     let config = Config::builder().auto_add_history(true).bracketed_paste(false);
     let config = config.completion_type(CompletionType::List).keyseq_timeout(Some(ESCAPE_MS)).build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Tab));
     // There is no history yet at the first start, and it is not worth a word where it can't be kept.
-    let _ = editor.load_history(&paths::run_history());
+    let _ = editor.load_history(history);
     Ok(editor)
 }
 
 /// Reads a line each time that it is asked, until Ctrl-D.
-fn edit_lines(editor: &mut Editor<Tab, FileHistory>, asks: &Receiver<()>, events: &Sender<Event>) {
+fn edit_lines(
+    editor: &mut Editor<Tab, FileHistory>,
+    history: &Path,
+    asks: &Receiver<()>,
+    events: &Sender<Event>,
+) {
     for () in asks {
         let line = loop {
             match editor.readline("> ") {
@@ -109,7 +115,7 @@ fn edit_lines(editor: &mut Editor<Tab, FileHistory>, asks: &Receiver<()>, events
                 Err(_) => return drop(events.send(Event::EndOfInput)),
             }
         };
-        let _ = editor.append_history(&paths::run_history());
+        let _ = editor.append_history(history);
         let _ = events.send(Event::Line(line.into_bytes()));
     }
 }

@@ -1,0 +1,201 @@
+//! Sends a model to the loader in the firmware, over a serial port.
+
+use std::io::{ErrorKind, Read, Write};
+
+use anyhow::{Context, Result, bail};
+use pipsqueak::internal::file::checksum;
+
+use super::frame::{Answer, Kind, PAYLOAD_BYTES, Sort, encode};
+
+/// Ends whatever the board is doing, and with it a line that was begun.
+const CTRL_C: u8 = 0x03;
+const VERSION: u32 = 1;
+/// How often a frame is sent before the board is given up.
+const TRIES: usize = 5;
+/// How often the board is asked what it holds, after it has lost its place.
+const STARTS: usize = 3;
+/// Lines that are read while an answer is waited for: the rest of a text, at most.
+const LINES: usize = 10_000;
+
+/// A model's way to the board.
+pub struct Loader<P> {
+    port: P,
+    /// Bytes of a line whose end has not come.
+    line: Vec<u8>,
+}
+
+/// The outcome of a frame.
+enum Outcome {
+    /// The file is there up to this offset.
+    Done(usize),
+    Elsewhere(String),
+}
+
+impl<P: Read + Write> Loader<P> {
+    /// Takes a port whose reads end with [`ErrorKind::TimedOut`] where nothing comes.
+    pub fn new(port: P) -> Self {
+        Loader { port, line: Vec::new() }
+    }
+
+    /// Sends the file `model`, or what the board lacks of it; reports to `progress` how many of its bytes are there. Returns
+    /// the bytes that did not have to be sent.
+    ///
+    /// # Errors
+    /// If the board does not answer, has no room, or refuses the file; in its own words.
+    pub fn send(&mut self, model: &[u8], mut progress: impl FnMut(usize)) -> Result<usize> {
+        let mut reason = String::new();
+        for _ in 0..STARTS {
+            let (room, erase_bytes) = self.start()?;
+            if model.len() as u64 > room {
+                bail!("the model has {} bytes, and the board has room for {room}", model.len());
+            }
+            let held = match self.find_place(model, erase_bytes as usize)? {
+                Outcome::Done(held) => held,
+                Outcome::Elsewhere(why) => {
+                    reason = why;
+                    continue;
+                }
+            };
+            progress(held);
+            match self.send_from(model, held, &mut progress)? {
+                Outcome::Done(_) => return Ok(held),
+                Outcome::Elsewhere(why) => reason = why,
+            }
+        }
+        bail!("the board refuses the transfer: {reason}")
+    }
+
+    /// The port, for talking on.
+    pub fn into_port(self) -> P {
+        self.port
+    }
+
+    /// Starts the loader; returns its room and what it erases together, in bytes.
+    fn start(&mut self) -> Result<(u64, u64)> {
+        for _ in 0..TRIES {
+            self.write(&[CTRL_C])?;
+            self.write(b":load\n")?;
+            for _ in 0..LINES {
+                let Some(line) = self.read_line()? else { break };
+                match Answer::parse(&line) {
+                    Some(Answer::Ready { version: VERSION, room, erase_bytes }) => {
+                        return Ok((room, erase_bytes));
+                    }
+                    Some(Answer::Ready { version, .. }) => {
+                        bail!(
+                            "the board speaks version {version} of the protocol, and this program {VERSION}"
+                        )
+                    }
+                    _ if line.contains("There is no command :load") => {
+                        bail!(
+                            "the firmware on the board has no loader; flash firmware and model, without --model-only"
+                        )
+                    }
+                    _ => {}
+                }
+            }
+        }
+        bail!("the board does not answer; check the cable and the port, and reset the board")
+    }
+
+    /// Announces the file; returns how many of its bytes the board holds already.
+    fn find_place(&mut self, model: &[u8], erase_bytes: usize) -> Result<Outcome> {
+        let crc = checksum(model).to_le_bytes();
+        let begun = match self.ask(Kind::Begin, model.len(), &crc)? {
+            Outcome::Done(offset) => offset,
+            refused => return Ok(refused),
+        };
+        if begun == model.len() {
+            return Ok(Outcome::Done(begun));
+        }
+        // The most whole units of which the board holds all.
+        let (mut held, mut lacking) = (0, model.len().div_ceil(erase_bytes));
+        while lacking - held > 1 {
+            let units = held.midpoint(lacking);
+            let end = units * erase_bytes;
+            match self.ask(Kind::Check, end, &checksum(&model[PAYLOAD_BYTES.min(end)..end]).to_le_bytes())? {
+                Outcome::Done(_) => held = units,
+                Outcome::Elsewhere(_) => lacking = units,
+            }
+        }
+        Ok(Outcome::Done(if held > 0 { held * erase_bytes } else { begun }))
+    }
+
+    fn send_from(&mut self, model: &[u8], held: usize, progress: &mut impl FnMut(usize)) -> Result<Outcome> {
+        if held == model.len() {
+            return Ok(Outcome::Done(held));
+        }
+        let mut offset = held;
+        for payload in model[held..].chunks(PAYLOAD_BYTES) {
+            match self.ask(Kind::Data, offset, payload)? {
+                Outcome::Done(_) => offset += payload.len(),
+                refused => return Ok(refused),
+            }
+            progress(offset);
+        }
+        self.ask(Kind::End, offset, &model[..PAYLOAD_BYTES])
+    }
+
+    /// Sends a frame until the board has understood it.
+    fn ask(&mut self, kind: Kind, offset: usize, payload: &[u8]) -> Result<Outcome> {
+        let frame = encode(kind, u32::try_from(offset).context("the file is too long")?, payload);
+        let end = if kind == Kind::Data { offset + payload.len() } else { offset };
+        for _ in 0..TRIES {
+            self.write(&frame)?;
+            for _ in 0..LINES {
+                let Some(line) = self.read_line()? else { break };
+                match Answer::parse(&line) {
+                    // An answer to the frame before may still come, if that was sent twice.
+                    Some(Answer::Done { kind: answered, offset: done })
+                        if answered == kind.letter() && (kind == Kind::Begin || done as usize == end) =>
+                    {
+                        return Ok(Outcome::Done(done as usize));
+                    }
+                    Some(Answer::Refused { sort: Sort::Again, .. }) => break,
+                    Some(Answer::Refused { kind: refused, sort, reason }) if refused == kind.letter() => {
+                        match sort {
+                            Sort::Never => bail!("the board refuses the model: {reason}"),
+                            _ => return Ok(Outcome::Elsewhere(reason)),
+                        }
+                    }
+                    // The prompt's words for a frame: the board has been reset, or has the model and its answer was lost.
+                    None if line.contains("That line is not UTF-8") => {
+                        return Ok(Outcome::Elsewhere("it has left the loader".into()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        bail!("the board stopped answering; run the same command again, and it goes on from there")
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.port.write_all(bytes).and_then(|()| self.port.flush());
+        written.context("the port is gone; plug the board in and run the same command again")
+    }
+
+    /// The next line; none if nothing comes.
+    fn read_line(&mut self) -> Result<Option<String>> {
+        let mut byte = [0];
+        loop {
+            match self.port.read(&mut byte) {
+                Ok(1..) if byte == *b"\n" => {
+                    let line = std::mem::take(&mut self.line);
+                    return Ok(Some(String::from_utf8_lossy(&line).trim_end().into()));
+                }
+                // A line that has no end is no answer.
+                Ok(1..) if self.line.len() < 1024 => self.line.push(byte[0]),
+                Ok(1..) => self.line.clear(),
+                Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) => bail!("the port is gone; plug the board in and run the same command again"),
+                Err(error) => {
+                    return Err(error)
+                        .context("the port is gone; plug the board in and run the same command again");
+                }
+            }
+        }
+    }
+}

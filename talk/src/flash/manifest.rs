@@ -1,0 +1,135 @@
+//! The folder of firmware images that `cargo xtask dist` writes: `manifest.json` says what is in it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The name of the file in the folder.
+pub const FILE: &str = "manifest.json";
+
+/// What the folder has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The boards that there is an image for.
+    pub boards: Vec<Entry>,
+}
+
+/// A board, and its image for any model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// As `--board` spells it.
+    pub name: String,
+    /// The chip.
+    pub chip: String,
+    /// The file of the image as it lies in flash, byte for byte.
+    pub image: String,
+    /// The chip's address of the image.
+    pub flash_start: u32,
+    /// The chip's address of the model.
+    pub model_start: u32,
+    /// Room for a model, in bytes of flash.
+    pub model_bytes: u32,
+    /// Room for a model's memory, in bytes of RAM.
+    pub ram_bytes: u32,
+    /// For a board that takes UF2 files.
+    #[serde(default)]
+    pub uf2: Option<Uf2>,
+    /// Whether the board shows a drive that takes Intel HEX files.
+    #[serde(default)]
+    pub hex_drive: bool,
+    /// The chip's name for probe-rs.
+    #[serde(default)]
+    pub probe_chip: Option<String>,
+}
+
+/// How a board takes UF2 files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uf2 {
+    /// The family that the file names.
+    pub family: u32,
+    /// The `Board-ID` in the drive's INFO_UF2.TXT.
+    pub board_id: String,
+}
+
+impl Manifest {
+    /// Reads the manifest in `folder`.
+    ///
+    /// # Errors
+    /// If there is none, or none that can be read.
+    pub fn read(folder: &Path) -> Result<Manifest> {
+        let path = folder.join(FILE);
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("there is no firmware in {}; name its folder with --firmware, or make one with `cargo xtask dist`", folder.display())
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("{} is no manifest of firmware", path.display()))
+    }
+
+    /// The board of this name, whatever its case and punctuation.
+    ///
+    /// # Errors
+    /// If there is none; the message lists them.
+    pub fn board(&self, name: &str) -> Result<&Entry> {
+        let plain = |name: &str| name.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
+        let found = self.boards.iter().find(|board| plain(&board.name) == plain(name));
+        found.with_context(|| {
+            let names: Vec<_> = self.boards.iter().map(|board| board.name.as_str()).collect();
+            format!("there is no firmware for '{name}'; there is for {}", names.join(", "))
+        })
+    }
+}
+
+impl Entry {
+    /// Refuses a model that takes more flash or RAM, both in bytes, than the board has.
+    ///
+    /// # Errors
+    /// With the figures.
+    pub fn check(&self, file_bytes: usize, memory_bytes: usize) -> Result<()> {
+        let name = &self.name;
+        for (what, needs, has) in
+            [("flash", file_bytes, self.model_bytes), ("RAM", memory_bytes, self.ram_bytes)]
+        {
+            if needs as u64 > u64::from(has) {
+                bail!(
+                    "the model takes {needs} bytes of {what}, and {name} has {has} for one; train one with --board or --{} {has}",
+                    what.to_lowercase()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boards_are_found_and_models_without_room_refused() {
+        let text = r#"{"boards": [{"name": "raspberry-pi-pico", "chip": "RP2040", "image": "raspberry-pi-pico.bin",
+            "flash_start": 268435456, "model_start": 268697600, "model_bytes": 1000, "ram_bytes": 100,
+            "uf2": {"family": 3834380118, "board_id": "RPI-RP2"}}]}"#;
+        let manifest: Manifest = serde_json::from_str(text).unwrap();
+        let pico = manifest.board("Raspberry Pi Pico").unwrap();
+        pico.check(1000, 100).unwrap();
+        let refused = |file, memory| pico.check(file, memory).unwrap_err().to_string();
+        assert!(
+            refused(1001, 100)
+                .starts_with("the model takes 1001 bytes of flash, and raspberry-pi-pico has 1000")
+        );
+        assert!(
+            refused(1000, 101).starts_with("the model takes 101 bytes of RAM, and raspberry-pi-pico has 100")
+        );
+        let unknown = manifest.board("6502").unwrap_err().to_string();
+        assert_eq!(unknown, "there is no firmware for '6502'; there is for raspberry-pi-pico");
+    }
+
+    #[test]
+    fn a_folder_without_a_manifest_gets_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Manifest::read(folder.path()).unwrap_err().to_string().contains("cargo xtask dist"));
+        fs::write(folder.path().join(FILE), "[]").unwrap();
+        assert!(Manifest::read(folder.path()).unwrap_err().to_string().contains("is no manifest"));
+    }
+}

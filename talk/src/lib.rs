@@ -1,0 +1,5 @@
+//! Everything between a PC and a board: models and firmware into its flash, and its prompt at a terminal.
+
+pub mod flash;
+pub mod port;
+pub mod terminal;

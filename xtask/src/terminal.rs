@@ -1,0 +1,42 @@
+//! An emulated board at this terminal.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use pipsqueak_talk::terminal::{AtEnd, Left, Link, Terminal};
+
+use crate::board::Board;
+use crate::log::Log;
+use crate::paths;
+use crate::qemu::{Boot, Emulator};
+
+/// Boots `image` and lets this terminal talk to it until `:quit`, Ctrl-D or the end of a pipe. With `log`, prints the
+/// image's defmt log to stderr.
+pub(crate) fn interact(board: Board, image: &Path, log: bool) -> Result<()> {
+    let (log, address) = if log { listen(image)? } else { (None, None) };
+    let mut emulator = Emulator::start(&Boot { log: address, apart: true, ..Boot::new(board, image) })?;
+    let link = Link { output: Box::new(emulator.serial()?), input: Box::new(emulator.serial()?) };
+    let mut terminal = Terminal::open(&paths::run_history(), AtEnd::Quit)?;
+    let left_by = terminal.talk(link, &[])?;
+    if let Left::Signal(signal) = left_by {
+        drop(emulator);
+        return terminal.end_by(signal);
+    }
+    drop(terminal);
+    if left_by == Left::Person {
+        return Ok(());
+    }
+    let status = emulator.wait()?;
+    log.map(Log::finish).transpose()?;
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(1) => bail!("The board ended with a failure; what it printed last says why."),
+        _ => bail!("QEMU has ended ({status}), and the board with it."),
+    }
+}
+
+fn listen(image: &Path) -> Result<(Option<Log>, Option<std::net::SocketAddr>)> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    Ok((Some(Log::start(listener, image)?), Some(address)))
+}
