@@ -20,6 +20,12 @@ pub trait Board {
     /// Flash and RAM taken, in bytes.
     fn memory_use(&self) -> MemoryUse;
 
+    /// Gives the watchdog another period, and starts it if it does not run. Called between two slices of a token.
+    fn feed_watchdog(&self) {}
+
+    /// Stops the watchdog, which guards nothing but the writing of a text. Called at its end.
+    fn stop_watchdog(&self) {}
+
     /// Whether `:quit` leads anywhere: true on an emulator, false on a chip.
     fn can_exit(&self) -> bool;
 }

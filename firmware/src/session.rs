@@ -125,6 +125,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     fn write_text(&mut self, tokens: u32) -> Result<u64, S::Error> {
         let mut ticks = 0;
         while !self.stopped && self.source.tokens() < tokens {
+            self.board.feed_watchdog();
             let before = self.board.ticks();
             let progress = self.source.advance();
             ticks += u64::from(self.board.ticks().wrapping_sub(before));
@@ -135,6 +136,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             }
             self.stopped |= self.console.interrupted();
         }
+        self.board.stop_watchdog();
         Ok(ticks)
     }
 

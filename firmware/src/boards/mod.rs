@@ -5,13 +5,21 @@
 //! are memory, and the linker's symbols are addresses.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "black-pill")]
+mod black_pill;
+#[cfg(feature = "blue-pill")]
+mod blue_pill;
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
 #[cfg(target_arch = "arm")]
 mod memory;
+#[cfg(feature = "microbit")]
+mod microbit;
+#[cfg(feature = "microbit-v2")]
+mod microbit_v2;
 mod model_region;
-#[cfg(target_arch = "arm")]
+#[cfg(all(emulator, target_arch = "arm"))]
 mod mps2;
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
 mod mps2_an385;
@@ -19,22 +27,58 @@ mod mps2_an385;
 mod mps2_an386;
 #[cfg(feature = "mps2-an505")]
 mod mps2_an505;
+#[cfg(family = "nrf")]
+mod nrf;
+#[cfg(feature = "nrf52840-dk")]
+mod nrf52840_dk;
+#[cfg(family = "nrf")]
+#[cfg_attr(feature = "microbit", path = "nrf51_pins.rs")]
+#[cfg_attr(not(feature = "microbit"), path = "nrf52_pins.rs")]
+mod nrf_pins;
+#[cfg(feature = "nucleo-g071rb")]
+mod nucleo_g071rb;
 mod stack;
+#[cfg(family = "stm32")]
+mod stm32;
+#[cfg(any(feature = "stm32f405", feature = "black-pill"))]
+mod stm32f4;
+#[cfg(feature = "stm32f405")]
+mod stm32f405;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
 pub use model_region::model_region;
 
+#[cfg(feature = "black-pill")]
+use black_pill::BlackPill as ThisMachine;
+#[cfg(feature = "blue-pill")]
+use blue_pill::BluePill as ThisMachine;
+#[cfg(feature = "microbit")]
+use microbit::Microbit as ThisMachine;
+#[cfg(feature = "microbit-v2")]
+use microbit_v2::MicrobitV2 as ThisMachine;
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
 use mps2_an385::An385 as ThisMachine;
 #[cfg(feature = "mps2-an386")]
 use mps2_an386::An386 as ThisMachine;
 #[cfg(feature = "mps2-an505")]
 use mps2_an505::An505 as ThisMachine;
+#[cfg(feature = "nrf52840-dk")]
+use nrf52840_dk::Nrf52840Dk as ThisMachine;
+#[cfg(feature = "nucleo-g071rb")]
+use nucleo_g071rb::NucleoG071rb as ThisMachine;
+#[cfg(feature = "stm32f405")]
+use stm32f405::Stm32f405 as ThisMachine;
 
 /// The board that the image is for.
-#[cfg(target_arch = "arm")]
+#[cfg(all(emulator, target_arch = "arm"))]
 pub type ThisBoard = mps2::Mps2<ThisMachine>;
+/// The board that the image is for.
+#[cfg(family = "nrf")]
+pub type ThisBoard = nrf::Nrf<ThisMachine>;
+/// The board that the image is for.
+#[cfg(family = "stm32")]
+pub type ThisBoard = stm32::Stm32<ThisMachine>;
 #[cfg(feature = "virt-rv32")]
 pub use virt_rv32::VirtRv32 as ThisBoard;
 
@@ -45,10 +89,33 @@ pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
 
+// The log's way out.
+#[cfg(all(feature = "defmt", not(emulator)))]
+use defmt_rtt as _;
+
 /// An emulator's whole worth is that it repeats.
+#[cfg(emulator)]
 const EMULATOR_SEED: u64 = 42;
 
 /// Ends QEMU.
+#[cfg(emulator)]
 pub fn exit(succeeded: bool) -> ! {
     semihosting::process::exit(i32::from(!succeeded))
+}
+
+/// A chip has nothing to end in: it stands still until it is reset, by a hand or by the watchdog.
+#[cfg(not(emulator))]
+pub fn exit(_succeeded: bool) -> ! {
+    cortex_m::interrupt::disable();
+    loop {
+        cortex_m::asm::nop();
+    }
+}
+
+/// Looks at a chip's flag until it is raised, but not forever: some emulators have no flags. False where it never was.
+#[cfg(not(emulator))]
+fn wait_until(is_ready: impl Fn() -> bool) -> bool {
+    /// Far longer than an oscillator takes, and still a part of a second.
+    const LOOKS: u32 = 200_000;
+    (0..LOOKS).any(|_| is_ready())
 }
