@@ -26,7 +26,7 @@ const BOARDS: [Board; 12] = [
     board("mps2-an386", "mps2.x", Family::Emulator),
     board("mps2-an505", "mps2_an505.x", Family::Emulator),
     board("virt-rv32", "virt_rv32.x", Family::Emulator),
-    board("microbit", "microbit.x", Family::Nrf),
+    board("microbit-v1", "microbit_v1.x", Family::Nrf),
     board("microbit-v2", "microbit_v2.x", Family::Nrf),
     board("nrf52840-dk", "nrf52840.x", Family::Nrf),
     board("stm32f405", "stm32f405.x", Family::Stm32),

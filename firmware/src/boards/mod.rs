@@ -14,8 +14,8 @@ mod hard_fault;
 mod last_words;
 #[cfg(target_arch = "arm")]
 mod memory;
-#[cfg(feature = "microbit")]
-mod microbit;
+#[cfg(feature = "microbit-v1")]
+mod microbit_v1;
 #[cfg(feature = "microbit-v2")]
 mod microbit_v2;
 mod model_region;
@@ -32,8 +32,8 @@ mod nrf;
 #[cfg(feature = "nrf52840-dk")]
 mod nrf52840_dk;
 #[cfg(family = "nrf")]
-#[cfg_attr(feature = "microbit", path = "nrf51_pins.rs")]
-#[cfg_attr(not(feature = "microbit"), path = "nrf52_pins.rs")]
+#[cfg_attr(feature = "microbit-v1", path = "nrf51_pins.rs")]
+#[cfg_attr(not(feature = "microbit-v1"), path = "nrf52_pins.rs")]
 mod nrf_pins;
 #[cfg(feature = "nucleo-g071rb")]
 mod nucleo_g071rb;
@@ -53,8 +53,8 @@ pub use model_region::model_region;
 use black_pill::BlackPill as ThisMachine;
 #[cfg(feature = "blue-pill")]
 use blue_pill::BluePill as ThisMachine;
-#[cfg(feature = "microbit")]
-use microbit::Microbit as ThisMachine;
+#[cfg(feature = "microbit-v1")]
+use microbit_v1::MicrobitV1 as ThisMachine;
 #[cfg(feature = "microbit-v2")]
 use microbit_v2::MicrobitV2 as ThisMachine;
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]

@@ -39,10 +39,10 @@ const WATCHDOG_TICKS: u32 = 60 * 32_768;
 /// Written to a reload register, feeds the watchdog.
 const WATCHDOG_FOOD: pac::wdt::regs::Rr = pac::wdt::regs::Rr(0x6e52_4635);
 /// The interrupt of the UART.
-#[cfg(feature = "microbit")]
+#[cfg(feature = "microbit-v1")]
 const RECEIVED_INTERRUPT: pac::Interrupt = pac::Interrupt::UART0;
 /// The interrupt of the UART, which is UARTE's, too.
-#[cfg(not(feature = "microbit"))]
+#[cfg(not(feature = "microbit-v1"))]
 const RECEIVED_INTERRUPT: pac::Interrupt = pac::Interrupt::UARTE0;
 
 /// A board, started.

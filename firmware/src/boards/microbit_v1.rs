@@ -4,10 +4,10 @@
 use super::nrf::Machine;
 
 /// The board.
-pub enum Microbit {}
+pub enum MicrobitV1 {}
 
-impl Machine for Microbit {
-    const NAME: &'static str = "microbit";
+impl Machine for MicrobitV1 {
+    const NAME: &'static str = "microbit-v1";
     /// P0.24.
     const TRANSMIT: u8 = 24;
     /// P0.25.
