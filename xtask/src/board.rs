@@ -20,6 +20,27 @@ pub enum Board {
     /// QEMU's virt machine: RV32IMAC, 8 MB of its RAM, half of it standing in for flash.
     #[value(name = "virt-rv32")]
     VirtRv32,
+    /// BBC micro:bit v1: nRF51822, Cortex-M0, 256 KB of flash and 16 KB of RAM.
+    #[value(name = "microbit-v1", alias = "microbit")]
+    MicrobitV1,
+    /// BBC micro:bit v2: nRF52833, Cortex-M4F, 512 KB of flash and 128 KB of RAM.
+    #[value(name = "microbit-v2")]
+    MicrobitV2,
+    /// Nordic's nRF52840 DK: Cortex-M4F, 1 MB of flash and 256 KB of RAM.
+    #[value(name = "nrf52840-dk")]
+    Nrf52840Dk,
+    /// A board with an STM32F405: Cortex-M4F, 1 MB of flash and 128 KB of RAM.
+    #[value(name = "stm32f405")]
+    Stm32f405,
+    /// «Black Pill»: STM32F411CE, Cortex-M4F, 512 KB of flash and 128 KB of RAM.
+    #[value(name = "black-pill")]
+    BlackPill,
+    /// «Blue Pill»: STM32F103C8, Cortex-M3, 64 KB of flash and 20 KB of RAM.
+    #[value(name = "blue-pill")]
+    BluePill,
+    /// Nucleo-G071RB: STM32G071RB, Cortex-M0+, 128 KB of flash and 36 KB of RAM.
+    #[value(name = "nucleo-g071rb")]
+    NucleoG071rb,
 }
 
 /// The facts about a board.
@@ -27,17 +48,50 @@ struct Facts {
     name: &'static str,
     chip: &'static str,
     target: &'static str,
-    qemu_program: &'static str,
-    qemu_machine: &'static [&'static str],
+    emulator: Emulator,
+    /// Where flash, or what stands in for it, begins.
     flash: u32,
+    /// For a board that can be bought: how an image gets on it.
+    flashing: Option<Flashing>,
+}
+
+/// What a board's image runs in on this PC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emulator {
+    /// QEMU: its program, and the arguments that choose the machine.
+    Qemu(&'static str, &'static [&'static str]),
+    /// Nothing that is known.
+    None,
+}
+
+/// How an image gets on a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flashing {
+    /// As a UF2 file, dropped onto the drive that the board shows at its start.
+    Uf2 {
+        /// The family of chips that the file is for.
+        family: u32,
+        /// The `Board-ID` in the drive's INFO_UF2.TXT.
+        board_id: &'static str,
+    },
+    /// As an Intel HEX file, dropped onto the drive of the board's own debugger, or by probe-rs.
+    Hex {
+        /// The chip's name for probe-rs.
+        chip: &'static str,
+    },
 }
 
 const ARM: &str = "qemu-system-arm";
 
 impl Board {
-    /// Every board.
-    pub const ALL: [Board; 5] =
+    /// The emulated boards whose instructions are counted and on which every test runs.
+    pub const COUNTED: [Board; 5] =
         [Board::Mps2An385M0, Board::Mps2An385, Board::Mps2An386, Board::Mps2An505, Board::VirtRv32];
+
+    /// The boards that can be bought.
+    pub fn real() -> impl Iterator<Item = Board> {
+        Board::value_variants().iter().copied().filter(|board| board.flashing().is_some())
+    }
 
     const fn facts(self) -> Facts {
         match self {
@@ -45,41 +99,97 @@ impl Board {
                 name: "mps2-an385-m0",
                 chip: "Cortex-M0",
                 target: "thumbv6m-none-eabi",
-                qemu_program: ARM,
-                qemu_machine: &["-M", "mps2-an385"],
+                emulator: Emulator::Qemu(ARM, &["-M", "mps2-an385"]),
                 flash: 0,
+                flashing: None,
             },
             Board::Mps2An385 => Facts {
                 name: "mps2-an385",
                 chip: "Cortex-M3",
                 target: "thumbv7m-none-eabi",
-                qemu_program: ARM,
-                qemu_machine: &["-M", "mps2-an385"],
+                emulator: Emulator::Qemu(ARM, &["-M", "mps2-an385"]),
                 flash: 0,
+                flashing: None,
             },
             Board::Mps2An386 => Facts {
                 name: "mps2-an386",
                 chip: "Cortex-M4F",
                 target: "thumbv7em-none-eabihf",
-                qemu_program: ARM,
-                qemu_machine: &["-M", "mps2-an386"],
+                emulator: Emulator::Qemu(ARM, &["-M", "mps2-an386"]),
                 flash: 0,
+                flashing: None,
             },
             Board::Mps2An505 => Facts {
                 name: "mps2-an505",
                 chip: "Cortex-M33",
                 target: "thumbv8m.main-none-eabihf",
-                qemu_program: ARM,
-                qemu_machine: &["-M", "mps2-an505"],
+                emulator: Emulator::Qemu(ARM, &["-M", "mps2-an505"]),
                 flash: 0x1000_0000,
+                flashing: None,
             },
             Board::VirtRv32 => Facts {
                 name: "virt-rv32",
                 chip: "RV32IMAC",
                 target: "riscv32imac-unknown-none-elf",
-                qemu_program: "qemu-system-riscv32",
-                qemu_machine: &["-M", "virt", "-bios", "none"],
+                emulator: Emulator::Qemu("qemu-system-riscv32", &["-M", "virt", "-bios", "none"]),
                 flash: 0x8000_0000,
+                flashing: None,
+            },
+            Board::MicrobitV1 => Facts {
+                name: "microbit-v1",
+                chip: "Cortex-M0",
+                target: "thumbv6m-none-eabi",
+                emulator: Emulator::Qemu(ARM, &["-M", "microbit"]),
+                flash: 0,
+                flashing: Some(Flashing::Hex { chip: "nRF51822_xxAA" }),
+            },
+            Board::MicrobitV2 => Facts {
+                name: "microbit-v2",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0,
+                flashing: Some(Flashing::Hex { chip: "nRF52833_xxAA" }),
+            },
+            Board::Nrf52840Dk => Facts {
+                name: "nrf52840-dk",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0,
+                flashing: Some(Flashing::Hex { chip: "nRF52840_xxAA" }),
+            },
+            Board::Stm32f405 => Facts {
+                name: "stm32f405",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::Qemu(ARM, &["-M", "netduinoplus2"]),
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32F405RG" }),
+            },
+            Board::BlackPill => Facts {
+                name: "black-pill",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32F411CE" }),
+            },
+            Board::BluePill => Facts {
+                name: "blue-pill",
+                chip: "Cortex-M3",
+                target: "thumbv7m-none-eabi",
+                emulator: Emulator::None,
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32F103C8" }),
+            },
+            Board::NucleoG071rb => Facts {
+                name: "nucleo-g071rb",
+                chip: "Cortex-M0+",
+                target: "thumbv6m-none-eabi",
+                emulator: Emulator::None,
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32G071RB" }),
             },
         }
     }
@@ -99,14 +209,14 @@ impl Board {
         self.facts().target
     }
 
-    /// QEMU's program.
-    pub const fn qemu_program(self) -> &'static str {
-        self.facts().qemu_program
+    /// What its image runs in on this PC.
+    pub const fn emulator(self) -> Emulator {
+        self.facts().emulator
     }
 
-    /// QEMU's arguments that choose the machine.
-    pub const fn qemu_machine(self) -> &'static [&'static str] {
-        self.facts().qemu_machine
+    /// How an image gets on it; nothing for a board that is only emulated.
+    pub const fn flashing(self) -> Option<Flashing> {
+        self.facts().flashing
     }
 
     /// Where flash, or what stands in for it, begins.
@@ -121,6 +231,6 @@ impl Board {
 
     /// Whether there is a second serial port, for the log.
     pub const fn has_log(self) -> bool {
-        !matches!(self, Board::VirtRv32)
+        !matches!(self, Board::VirtRv32) && self.flashing().is_none()
     }
 }

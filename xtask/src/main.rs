@@ -174,7 +174,7 @@ fn main() -> ExitCode {
         }
         Task::Bench { what: Measurement::Pc, check, .. } => commands::bench_pc::pc(check),
         Task::Bench { what: Measurement::Chips, board, check, update, yes, .. } => {
-            let boards = board.map_or(Board::ALL.to_vec(), |board| vec![board]);
+            let boards = board.map_or(Board::COUNTED.to_vec(), |board| vec![board]);
             let outcome = match (check, update) {
                 (true, _) => Outcome::Check,
                 (_, true) => Outcome::Update,

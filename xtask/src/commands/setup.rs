@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::board::Board;
+use crate::board::{Board, Emulator};
 use crate::packages::Consent;
 use crate::qemu;
 use crate::toolchain::Toolchain;
@@ -11,7 +11,9 @@ use crate::toolchain::Toolchain;
 pub fn setup(board: Board, consent: Consent) -> Result<Toolchain> {
     let toolchain = Toolchain::find_or_install(board.target(), consent)?;
     eprintln!("Compiler for {}: {}.", board.target(), toolchain.describe());
-    qemu::find_or_install(board, consent)?;
-    eprintln!("Emulator: {}.", board.qemu_program());
+    if let Emulator::Qemu(program, _) = board.emulator() {
+        qemu::find_or_install(board, consent)?;
+        eprintln!("Emulator: {program}.");
+    }
     Ok(toolchain)
 }

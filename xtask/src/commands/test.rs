@@ -21,7 +21,7 @@ const FUZZ_SECONDS: u32 = 20;
 pub fn test(board: Board, consent: Consent) -> Result<()> {
     let toolchain = setup(board, consent)?;
     // The end-to-end tests boot every board.
-    Board::ALL.into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
+    Board::COUNTED.into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
     let model = paths::pretrained_model();
     let mut steps = pc_steps()?;
     steps.extend(board_steps(&toolchain, board, &model, consent));
@@ -41,7 +41,7 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     }
     eprintln!("── Instructions on every chip");
     // The tests above have built the trainer.
-    bench::count(&Board::ALL, Outcome::Check, consent)?;
+    bench::count(&Board::COUNTED, Outcome::Check, consent)?;
     if cfg!(unix) {
         eprintln!("── Fuzzing");
         fuzz::fuzz(&[], fuzz_seconds()?, consent)?;

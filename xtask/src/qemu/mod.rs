@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 pub use self::session::Session;
-use crate::board::Board;
+use crate::board::{Board, Emulator as Kind};
 use crate::packages::{self, Consent, Manager};
 use crate::process;
 
@@ -22,7 +22,7 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 /// Makes sure that QEMU is there for `board`.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
-    let name = board.qemu_program();
+    let (name, _) = machine(board)?;
     if program(name).is_some() {
         return Ok(());
     }
@@ -34,6 +34,17 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
         bail!("{name} is still missing; install QEMU from https://www.qemu.org/download");
     }
     Ok(())
+}
+
+/// QEMU's program for `board`, and the arguments that choose the machine.
+fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
+    match board.emulator() {
+        Kind::Qemu(program, machine) => Ok((program, machine)),
+        Kind::None => bail!(
+            "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
+            board.name()
+        ),
+    }
 }
 
 /// QEMU's program as it is started: by its name from the PATH, or by its file where the installer for Windows puts it,
@@ -64,11 +75,11 @@ impl<'b> Boot<'b> {
     }
 
     /// QEMU, whose serial port connects to `serial`. One instruction takes a nanosecond of the board's time.
-    fn command(&self, serial: Option<SocketAddr>) -> Command {
-        let name = self.board.qemu_program();
+    fn command(&self, serial: Option<SocketAddr>) -> Result<Command> {
+        let (name, machine) = machine(self.board)?;
         let mut command = Command::new(program(name).unwrap_or_else(|| name.into()));
         command
-            .args(self.board.qemu_machine())
+            .args(machine)
             .args(["-display", "none", "-monitor", "none"])
             .args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
             .arg("-kernel")
@@ -86,7 +97,7 @@ impl<'b> Boot<'b> {
         if self.apart {
             process::set_apart(&mut command);
         }
-        command
+        Ok(command)
     }
 }
 
@@ -101,7 +112,7 @@ impl Emulator {
     /// this program runs in.
     pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut command = boot.command(Some(listener.local_addr()?));
+        let mut command = boot.command(Some(listener.local_addr()?))?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let started = command.spawn();
         let mut qemu = started.with_context(|| {
@@ -136,7 +147,7 @@ impl Drop for Emulator {
 /// Runs an image that prints through the debugger (semihosting) until it ends by itself; returns whether it succeeded,
 /// and what it printed.
 pub fn run(board: Board, image: &Path, patience: Duration) -> Result<(bool, String)> {
-    let mut command = Boot::new(board, image).command(None);
+    let mut command = Boot::new(board, image).command(None)?;
     let mut qemu = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut output = qemu.stdout.take().context("QEMU has no output")?;
     let reader = std::thread::spawn(move || {
