@@ -50,7 +50,7 @@ pub enum Clock {
 pub struct MemoryUse {
     /// Program, constants and model.
     pub flash_bytes: u32,
-    /// Statics, the model's memory among them.
+    /// Statics, the model's memory among them, and all RAM that is kept for one.
     pub static_bytes: u32,
     /// The deepest that the stack has been since the board started.
     pub stack_peak_bytes: u32,

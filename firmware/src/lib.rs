@@ -2,7 +2,7 @@
 //!
 //! Everything but `boards` is the same on every board. It works over any serial port, has no `unsafe`, allocates
 //! nothing, and no byte received can make it panic; its tests run on the PC. A board is one file in `src/boards/`, and
-//! the program in `src/bin/firmware.rs` puts the two together.
+//! the programs `src/bin/firmware.rs`, for one model, and `src/bin/any_model.rs` put the two together.
 #![no_std]
 
 #[cfg(any(test, feature = "fakes"))]
@@ -14,6 +14,7 @@ pub mod boards;
 mod command;
 mod console;
 mod decimal;
+mod found;
 #[macro_use]
 mod log;
 mod received;
@@ -28,6 +29,7 @@ pub use board::{Board, Clock, MemoryUse};
 pub use command::{Command, Refusal};
 pub use console::{Console, Input, LINE_BYTES};
 pub use decimal::Decimal;
+pub use found::{Found, NoModel};
 pub use received::Received;
 pub use serial::Serial;
 pub use session::{Session, refuse};

@@ -46,6 +46,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     #[inline(never)]
     pub fn run(&mut self) -> Result<(), S::Error> {
         self.console.put("pipsqueak on ").put(B::NAME).put(": type the beginning of a text, or :help\n");
+        self.source.introduce(&mut self.console);
         let mut line = Vec::new();
         loop {
             self.console.put("> ").send()?;

@@ -4,12 +4,15 @@ use core::convert::Infallible;
 
 use pipsqueak::{Generator, Progress, Sampling};
 
-use crate::Show;
+use crate::{Put, Show};
 
 /// The part of the core's [`Generator`] that the prompt uses; the tests on the PC put a parrot in its place.
 pub trait TextSource {
     /// Shown as one sentence, without its full stop.
     type Error: Show;
+
+    /// Says which model this is, where that is not known from the image.
+    fn introduce(&self, _out: &mut impl Put) {}
 
     /// Reads a prompt, without spaces at its end, and forgets the text before. The settings have been checked.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;

@@ -57,7 +57,7 @@ pub fn build_with(toolchain: &Toolchain, board: Board, model: &Path, options: Op
 
 /// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.
 pub fn build_counter(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
-    build_without_model(toolchain, board, "instructions")
+    build_without_model(toolchain, board, "instructions", "instructions")
 }
 
 /// Builds the program that checks a chip's arithmetic for `board`; returns the image. A model may be put beside it when
@@ -66,14 +66,24 @@ pub fn build_checks(board: Board) -> Result<PathBuf> {
     let Some(toolchain) = Toolchain::find(board.target()) else {
         bail!("There is no Rust toolchain for {}; run: cargo xtask setup", board.target());
     };
-    build_without_model(&toolchain, board, "checks")
+    build_without_model(&toolchain, board, "checks", "instructions")
 }
 
-fn build_without_model(toolchain: &Toolchain, board: Board, program: &str) -> Result<PathBuf> {
+/// Builds the general firmware for `board`, which runs whatever model is put beside it; returns the image.
+pub fn build_any_model(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
+    build_without_model(toolchain, board, "any_model", "")
+}
+
+fn build_without_model(
+    toolchain: &Toolchain,
+    board: Board,
+    program: &str,
+    features: &str,
+) -> Result<PathBuf> {
     let image = paths::target().join("firmware-images").join(format!("{program}-{}.elf", board.name()));
     // Builds share cargo's target folder, and two boards may share a target.
     let _lock = lock()?;
-    let mut command = bare_cargo(toolchain, "build", board, "instructions");
+    let mut command = bare_cargo(toolchain, "build", board, features);
     process::run(command.args(["--bin", program]).env_remove("PIPSQUEAK_MODEL"))?;
     fs::create_dir_all(image.parent().unwrap_or(&image))?;
     let built = target_dir().join(board.target()).join("release").join(program);

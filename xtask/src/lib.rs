@@ -7,6 +7,7 @@ pub mod chips;
 pub mod commands;
 pub mod compare;
 pub mod firmware;
+pub mod image;
 mod linux_arm;
 #[cfg(feature = "log")]
 mod log;

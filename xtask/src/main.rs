@@ -84,6 +84,20 @@ enum Task {
         #[command(flatten)]
         board: BoardOption,
     },
+    /// Builds the firmware for a board, as the file that the board takes; prints what it takes, and what a model may.
+    #[command(after_help = "Examples:\n  cargo xtask build --board mps2-an386\n  \
+        cargo xtask build --board mps2-an386 --model models/mine.pip --out mine.elf")]
+    Build {
+        /// The board.
+        #[arg(long, value_enum)]
+        board: Board,
+        /// A model to build in; without it, the firmware runs any model that is flashed beside it.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// The file to write; without it, one in target/boards.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Checks format, lints, tests and firmware, on this PC and for the board.
     #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --yes")]
     Test {
@@ -182,6 +196,7 @@ fn main() -> ExitCode {
             };
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
+        Task::Build { board, model, out } => commands::build::build(board, model.as_deref(), out),
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
         Task::Package => xtask::published::check(),
         Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),

@@ -48,6 +48,7 @@ mod stm32f405;
 mod virt_rv32;
 
 pub use model_region::model_region;
+pub use stack::spare_ram;
 
 #[cfg(feature = "black-pill")]
 use black_pill::BlackPill as ThisMachine;

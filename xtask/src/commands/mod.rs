@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bench_pc;
 pub mod bench_train;
+pub mod build;
 pub mod demo;
 pub mod fuzz;
 pub mod run;

@@ -12,11 +12,10 @@ use anyhow::{Context, Result, anyhow, bail};
 
 pub use self::session::Session;
 use crate::board::{Board, Emulator as Kind};
+use crate::image::Layout;
 use crate::packages::{self, Consent, Manager};
 use crate::process;
 
-/// Where a model lies that is not linked in, from the start of flash; as in `firmware/memory/`.
-const MODEL_OFFSET: u32 = 1 << 20;
 /// How often a starting QEMU is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -61,7 +60,7 @@ fn program(name: &str) -> Option<PathBuf> {
 pub(crate) struct Boot<'b> {
     pub(crate) board: Board,
     pub(crate) image: &'b Path,
-    /// A model to put in flash, `MODEL_OFFSET` beyond its start.
+    /// A model to put in flash, where the image looks for it.
     pub(crate) model: Option<&'b Path>,
     /// Where the second serial port is listened to.
     pub(crate) log: Option<SocketAddr>,
@@ -89,7 +88,7 @@ impl<'b> Boot<'b> {
             command.args(["-serial", &device]);
         }
         if let Some(model) = self.model {
-            let address = self.board.flash() + MODEL_OFFSET;
+            let address = Layout::read(self.image)?.model.start;
             // A comma in QEMU's lists is typed twice.
             let file = model.display().to_string().replace(',', ",,");
             command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);

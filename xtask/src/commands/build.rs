@@ -1,0 +1,70 @@
+//! `cargo xtask build`: a board's image, as the file that the board takes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::board::{Board, Flashing};
+use crate::firmware::{self, Options};
+use crate::image::{Contents, Layout};
+use crate::packages::Consent;
+use crate::paths;
+use crate::toolchain::Toolchain;
+
+/// Builds the image of `board`: the general one, or the one for `model`. Writes it to `out`, or where builds go, and prints what it
+/// takes.
+pub fn build(board: Board, model: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
+    let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
+    let elf = match model {
+        Some(model) => firmware::build_with(&toolchain, board, model, Options::default())?,
+        None => firmware::build_any_model(&toolchain, board)?,
+    };
+    let layout = Layout::read(&elf)?;
+    let extension = extension(board);
+    let out = out.unwrap_or_else(|| default_path(board, model, extension));
+    write(board, &elf, &out)?;
+    println!("{}", out.display());
+    println!("flash: {} bytes from {:#010x} on", layout.program.len(), layout.program.start);
+    match model {
+        Some(_) => {
+            println!("RAM: {} bytes of statics, {} for the stack", layout.static_bytes, layout.free_bytes)
+        }
+        None => {
+            println!("RAM: {} bytes of statics, {} for a model", layout.static_bytes, layout.model_ram_bytes);
+            println!(
+                "a model: up to {} bytes of flash from {:#010x} on",
+                layout.model.len(),
+                layout.model.start
+            );
+        }
+    }
+    Ok(())
+}
+
+fn default_path(board: Board, model: Option<&Path>, extension: &str) -> PathBuf {
+    let name = model.and_then(Path::file_stem).map(|stem| format!("-{}", stem.display())).unwrap_or_default();
+    paths::target().join("boards").join(format!("{}{name}.{extension}", board.name()))
+}
+
+/// How the name of the file ends that a board takes.
+pub(crate) fn extension(board: Board) -> &'static str {
+    match board.flashing() {
+        Some(Flashing::Uf2 { .. }) => "uf2",
+        Some(Flashing::Hex { .. }) => "hex",
+        None => "elf",
+    }
+}
+
+/// Writes the image `elf` as the file that `board` takes.
+pub(crate) fn write(board: Board, elf: &Path, out: &Path) -> Result<()> {
+    let bytes = match board.flashing() {
+        Some(Flashing::Uf2 { family, .. }) => Contents::read(elf)?.uf2(family),
+        Some(Flashing::Hex { .. }) => Contents::read(elf)?.hex().into_bytes(),
+        None => fs::read(elf)?,
+    };
+    if let Some(folder) = out.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(out, bytes).with_context(|| format!("{} can't be written", out.display()))
+}
