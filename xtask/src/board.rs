@@ -219,6 +219,11 @@ impl Board {
         self.facts().flashing
     }
 
+    /// Whether it has flash enough for the firmware that runs any model.
+    pub const fn takes_any_model(self) -> bool {
+        !matches!(self, Board::BluePill)
+    }
+
     /// Where flash, or what stands in for it, begins.
     pub const fn flash(self) -> u32 {
         self.facts().flash

@@ -56,7 +56,7 @@ enum Event {
 pub(crate) fn interact(board: Board, image: &Path, log: bool) -> Result<()> {
     let (log, address) = if log { listen(image)? } else { (None, None) };
     let mut emulator = Emulator::start(&Boot { log: address, apart: true, ..Boot::new(board, image) })?;
-    let left_by = talk(&emulator)?;
+    let left_by = talk(&emulator, board)?;
     let status = match left_by {
         Event::Ended => emulator.wait()?,
         Event::Signal(signal) => {
@@ -80,7 +80,7 @@ fn listen(image: &Path) -> Result<(Option<Log>, Option<std::net::SocketAddr>)> {
 }
 
 /// Passes lines and text to and fro; returns what ended it. Leaves the terminal as it was found.
-fn talk(emulator: &Emulator) -> Result<Event> {
+fn talk(emulator: &Emulator, board: Board) -> Result<Event> {
     let (sender, events) = channel();
     let as_found = system::Settings::save();
     let typed = std::io::stdin().is_terminal();
@@ -91,7 +91,8 @@ fn talk(emulator: &Emulator) -> Result<Event> {
     system::watch_signals(typed, sender.clone())?;
     output::start(emulator.serial()?, edited, sender.clone());
     let input = if edited { Input::edited(sender)? } else { Input::piped(sender) };
-    Conversation::new(emulator.serial()?, input, edited).run(&events)
+    let can_quit = board.flashing().is_none();
+    Conversation::new(emulator.serial()?, input, edited, can_quit).run(&events)
 }
 
 /// Who has the word.
@@ -99,6 +100,8 @@ struct Conversation {
     serial: TcpStream,
     input: Input,
     edited: bool,
+    /// Whether `:quit` ends the board; a real board's image has nothing to quit to.
+    can_quit: bool,
     /// Lines for which the board was not ready yet.
     waiting: VecDeque<Vec<u8>>,
     ready: bool,
@@ -109,9 +112,18 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn new(serial: TcpStream, input: Input, edited: bool) -> Conversation {
+    fn new(serial: TcpStream, input: Input, edited: bool, can_quit: bool) -> Conversation {
         let waiting = VecDeque::new();
-        Conversation { serial, input, edited, waiting, ready: false, asked: false, input_ended: false }
+        Conversation {
+            serial,
+            input,
+            edited,
+            can_quit,
+            waiting,
+            ready: false,
+            asked: false,
+            input_ended: false,
+        }
     }
 
     fn run(mut self, events: &Receiver<Event>) -> Result<Event> {
@@ -126,6 +138,9 @@ impl Conversation {
                     self.leave_line();
                     return Ok(end);
                 }
+            }
+            if self.ready && self.input_ended && self.waiting.is_empty() && !self.can_quit {
+                return Ok(Event::EndOfInput);
             }
             if self.ready {
                 self.go_on();
