@@ -183,7 +183,9 @@ impl<S: Serial> Console<S> {
         Ok(())
     }
 
+    /// Who enquires is a program, which shows what is typed itself.
     fn acknowledge(&mut self) -> Result<(), S::Error> {
+        self.echo = false;
         self.serial.write_all(&[ACK])?;
         self.serial.flush()
     }
@@ -280,6 +282,13 @@ mod tests {
         assert_eq!(console.serial.written(), "\x06");
         assert!(console.read_line(&mut Vec::new()).is_err());
         assert_eq!(console.serial.written(), "\x06\x06");
+    }
+
+    #[test]
+    fn a_program_that_enquires_gets_no_echo() {
+        let mut console = Console::new(FakeSerial::typing(b"\x05ab\n"), true);
+        assert_eq!(console.read_line(&mut Vec::new()), Ok(Input::Line("ab")));
+        assert_eq!(console.serial.written(), "\x06");
     }
 
     #[test]

@@ -4,8 +4,9 @@ use pipsqueak::{Error, Generator, Model, Progress, Sampling};
 
 use crate::{Hex, Put, Show, TextSource};
 
-/// A look at the flash region that is kept for a model, and at the RAM that it may run in.
-pub struct Found<'a, 'm> {
+/// A look at the flash region that is kept for a model, and at the RAM that it may run in. `LOADS` says whether the loader can put
+/// another model there.
+pub struct Found<'a, 'm, const LOADS: bool> {
     generator: Result<Generator<'a, 'm>, NoModel>,
     /// The file's last bytes.
     checksum: u32,
@@ -22,7 +23,7 @@ pub enum NoModel {
     Refused(Error),
 }
 
-impl<'a, 'm> Found<'a, 'm> {
+impl<'a, 'm, const LOADS: bool> Found<'a, 'm, LOADS> {
     /// Checks the model at the beginning of `region`, its checksum too, and lays out `ram` for it.
     // Not inlined: loading takes stack that generating can have.
     #[inline(never)]
@@ -62,9 +63,9 @@ impl Show for NoModel {
     }
 }
 
-impl TextSource for Found<'_, '_> {
+impl<const LOADS: bool> TextSource for Found<'_, '_, LOADS> {
     type Error = NoModel;
-    const IS_REPLACEABLE: bool = true;
+    const IS_REPLACEABLE: bool = LOADS;
 
     fn introduce(&self, out: &mut impl Put) {
         let model = match &self.generator {

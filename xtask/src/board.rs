@@ -20,6 +20,27 @@ pub enum Board {
     /// QEMU's virt machine: RV32IMAC, 8 MB of its RAM, half of it standing in for flash.
     #[value(name = "virt-rv32")]
     VirtRv32,
+    /// BBC micro:bit v1: nRF51822, Cortex-M0, 256 KB of flash and 16 KB of RAM.
+    #[value(name = "microbit-v1", alias = "microbit")]
+    MicrobitV1,
+    /// BBC micro:bit v2: nRF52833, Cortex-M4F, 512 KB of flash and 128 KB of RAM.
+    #[value(name = "microbit-v2")]
+    MicrobitV2,
+    /// Nordic's nRF52840 DK: Cortex-M4F, 1 MB of flash and 256 KB of RAM.
+    #[value(name = "nrf52840-dk")]
+    Nrf52840Dk,
+    /// A board with an STM32F405: Cortex-M4F, 1 MB of flash and 128 KB of RAM.
+    #[value(name = "stm32f405")]
+    Stm32f405,
+    /// «Black Pill»: STM32F411CE, Cortex-M4F, 512 KB of flash and 128 KB of RAM.
+    #[value(name = "black-pill")]
+    BlackPill,
+    /// «Blue Pill»: STM32F103C8, Cortex-M3, 64 KB of flash and 20 KB of RAM.
+    #[value(name = "blue-pill")]
+    BluePill,
+    /// Nucleo-G071RB: STM32G071RB, Cortex-M0+, 128 KB of flash and 36 KB of RAM.
+    #[value(name = "nucleo-g071rb")]
+    NucleoG071rb,
 }
 
 /// The facts about a board.
@@ -114,6 +135,62 @@ impl Board {
                 flash: 0x8000_0000,
                 flashing: None,
             },
+            Board::MicrobitV1 => Facts {
+                name: "microbit-v1",
+                chip: "Cortex-M0",
+                target: "thumbv6m-none-eabi",
+                emulator: Emulator::Qemu(ARM, &["-M", "microbit"]),
+                flash: 0,
+                flashing: Some(Flashing::Hex { chip: "nRF51822_xxAA" }),
+            },
+            Board::MicrobitV2 => Facts {
+                name: "microbit-v2",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0,
+                flashing: Some(Flashing::Hex { chip: "nRF52833_xxAA" }),
+            },
+            Board::Nrf52840Dk => Facts {
+                name: "nrf52840-dk",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0,
+                flashing: Some(Flashing::Hex { chip: "nRF52840_xxAA" }),
+            },
+            Board::Stm32f405 => Facts {
+                name: "stm32f405",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::Qemu(ARM, &["-M", "netduinoplus2"]),
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32F405RG" }),
+            },
+            Board::BlackPill => Facts {
+                name: "black-pill",
+                chip: "Cortex-M4F",
+                target: "thumbv7em-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32F411CE" }),
+            },
+            Board::BluePill => Facts {
+                name: "blue-pill",
+                chip: "Cortex-M3",
+                target: "thumbv7m-none-eabi",
+                emulator: Emulator::None,
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32F103C8" }),
+            },
+            Board::NucleoG071rb => Facts {
+                name: "nucleo-g071rb",
+                chip: "Cortex-M0+",
+                target: "thumbv6m-none-eabi",
+                emulator: Emulator::None,
+                flash: 0x0800_0000,
+                flashing: Some(Flashing::Hex { chip: "STM32G071RB" }),
+            },
         }
     }
 
@@ -140,6 +217,11 @@ impl Board {
     /// How an image gets on it; nothing for a board that is only emulated.
     pub const fn flashing(self) -> Option<Flashing> {
         self.facts().flashing
+    }
+
+    /// Whether it has flash enough for the firmware that runs any model.
+    pub const fn takes_any_model(self) -> bool {
+        !matches!(self, Board::BluePill)
     }
 
     /// Where flash, or what stands in for it, begins.

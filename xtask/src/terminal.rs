@@ -16,7 +16,9 @@ pub(crate) fn interact(board: Board, image: &Path, log: bool) -> Result<()> {
     let (log, address) = if log { listen(image)? } else { (None, None) };
     let mut emulator = Emulator::start(&Boot { log: address, apart: true, ..Boot::new(board, image) })?;
     let link = Link { output: Box::new(emulator.serial()?), input: Box::new(emulator.serial()?) };
-    let mut terminal = Terminal::open(&paths::run_history(), AtEnd::Quit)?;
+    // A real board's image has nothing to quit to.
+    let at_end = if board.flashing().is_none() { AtEnd::Quit } else { AtEnd::Leave };
+    let mut terminal = Terminal::open(&paths::run_history(), at_end)?;
     let left_by = terminal.talk(link, &[])?;
     if let Left::Signal(signal) = left_by {
         drop(emulator);

@@ -13,12 +13,15 @@ fn main() -> ! {
     log_info!("boot on {=str}", ThisBoard::NAME);
     let Some(mut flash) = boards::model_flash() else { boards::exit(false) };
     let start = stored_model(&flash).map_or(0, |(slot, _)| slot.start);
-    let found = Found::look(flash.bytes().get(start..).unwrap_or_default(), boards::spare_ram());
+    let found = Found::<{ boards::CAN_LOAD }>::look(
+        flash.bytes().get(start..).unwrap_or_default(),
+        boards::spare_ram(),
+    );
     let (memory_bytes, model_bytes) = found.sizes();
     log_info!("model of {} bytes, which takes {} of RAM", model_bytes, memory_bytes);
     let mut session = Session::new(board, serial, found, memory_bytes, model_bytes);
     match session.run() {
-        Ok(Ended::Load) => {
+        Ok(Ended::Load) if boards::CAN_LOAD => {
             let (board, mut console) = session.into_parts();
             // Whether there is a new model or not, and whether the port still works: what comes next begins anew.
             _ = load(&board, &mut console, &mut flash);

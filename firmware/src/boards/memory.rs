@@ -84,7 +84,8 @@ global_asm!(
 );
 
 // ARMv6-M has no division. (RTABI, "Integer-only functions".) Quotient and remainder of r0 by r1, a bit at a time, as on paper.
-#[cfg(feature = "mps2-an385-m0")]
+// Nor does it swap words, by which it is known here.
+#[cfg(not(target_has_atomic = "32"))]
 global_asm!(
     ".syntax unified",
     ".section .text.division, \"ax\"",

@@ -7,13 +7,21 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(feature = "black-pill")]
+mod black_pill;
+#[cfg(feature = "blue-pill")]
+mod blue_pill;
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
 #[cfg(target_arch = "arm")]
 mod memory;
+#[cfg(feature = "microbit-v1")]
+mod microbit_v1;
+#[cfg(feature = "microbit-v2")]
+mod microbit_v2;
 mod model_region;
-#[cfg(target_arch = "arm")]
+#[cfg(all(emulator, target_arch = "arm"))]
 mod mps2;
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
 mod mps2_an385;
@@ -21,23 +29,59 @@ mod mps2_an385;
 mod mps2_an386;
 #[cfg(feature = "mps2-an505")]
 mod mps2_an505;
+#[cfg(family = "nrf")]
+mod nrf;
+#[cfg(feature = "nrf52840-dk")]
+mod nrf52840_dk;
+#[cfg(family = "nrf")]
+#[cfg_attr(feature = "microbit-v1", path = "nrf51_pins.rs")]
+#[cfg_attr(not(feature = "microbit-v1"), path = "nrf52_pins.rs")]
+mod nrf_pins;
+#[cfg(feature = "nucleo-g071rb")]
+mod nucleo_g071rb;
 mod stack;
+#[cfg(family = "stm32")]
+mod stm32;
+#[cfg(any(feature = "stm32f405", feature = "black-pill"))]
+mod stm32f4;
+#[cfg(feature = "stm32f405")]
+mod stm32f405;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
 pub use model_region::model_region;
 pub use stack::spare_ram;
 
+#[cfg(feature = "black-pill")]
+use black_pill::BlackPill as ThisMachine;
+#[cfg(feature = "blue-pill")]
+use blue_pill::BluePill as ThisMachine;
+#[cfg(feature = "microbit-v1")]
+use microbit_v1::MicrobitV1 as ThisMachine;
+#[cfg(feature = "microbit-v2")]
+use microbit_v2::MicrobitV2 as ThisMachine;
 #[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
 use mps2_an385::An385 as ThisMachine;
 #[cfg(feature = "mps2-an386")]
 use mps2_an386::An386 as ThisMachine;
 #[cfg(feature = "mps2-an505")]
 use mps2_an505::An505 as ThisMachine;
+#[cfg(feature = "nrf52840-dk")]
+use nrf52840_dk::Nrf52840Dk as ThisMachine;
+#[cfg(feature = "nucleo-g071rb")]
+use nucleo_g071rb::NucleoG071rb as ThisMachine;
+#[cfg(feature = "stm32f405")]
+use stm32f405::Stm32f405 as ThisMachine;
 
 /// The board that the image is for.
-#[cfg(target_arch = "arm")]
+#[cfg(all(emulator, target_arch = "arm"))]
 pub type ThisBoard = mps2::Mps2<ThisMachine>;
+/// The board that the image is for.
+#[cfg(family = "nrf")]
+pub type ThisBoard = nrf::Nrf<ThisMachine>;
+/// The board that the image is for.
+#[cfg(family = "stm32")]
+pub type ThisBoard = stm32::Stm32<ThisMachine>;
 #[cfg(feature = "virt-rv32")]
 pub use virt_rv32::VirtRv32 as ThisBoard;
 
@@ -48,18 +92,26 @@ pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
 
+// The log's way out.
+#[cfg(all(feature = "defmt", not(emulator)))]
+use defmt_rtt as _;
+
 /// An emulator's whole worth is that it repeats.
+#[cfg(emulator)]
 const EMULATOR_SEED: u64 = 42;
 
-/// The flash for models, as the loader writes it; none for every call but the first.
-pub fn model_flash() -> Option<model_region::RamAsFlash> {
+/// Whether the loader can write the flash for models. On real boards it can't yet: a drive, a probe or the chip's own loader does.
+pub const CAN_LOAD: bool = cfg!(emulator);
+
+/// The flash for models; none for every call but the first.
+pub fn model_flash() -> Option<model_region::ModelRegion> {
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
     if IS_TAKEN.load(Ordering::Relaxed) {
         return None;
     }
     IS_TAKEN.store(true, Ordering::Relaxed);
     // SAFETY: called once, as `main` alone calls this, and a program that does so has no other use for the region.
-    Some(unsafe { model_region::RamAsFlash::new() })
+    Some(unsafe { model_region::ModelRegion::new() })
 }
 
 /// Starts the board again, as its reset button does.
@@ -71,6 +123,24 @@ pub fn restart() -> ! {
 }
 
 /// Ends QEMU.
+#[cfg(emulator)]
 pub fn exit(succeeded: bool) -> ! {
     semihosting::process::exit(i32::from(!succeeded))
+}
+
+/// A chip has nothing to end in: it stands still until it is reset, by a hand or by the watchdog.
+#[cfg(not(emulator))]
+pub fn exit(_succeeded: bool) -> ! {
+    cortex_m::interrupt::disable();
+    loop {
+        cortex_m::asm::nop();
+    }
+}
+
+/// Looks at a chip's flag until it is raised, but not forever: some emulators have no flags. False where it never was.
+#[cfg(not(emulator))]
+fn wait_until(is_ready: impl Fn() -> bool) -> bool {
+    /// Far longer than an oscillator takes, and still a part of a second.
+    const LOOKS: u32 = 200_000;
+    (0..LOOKS).any(|_| is_ready())
 }

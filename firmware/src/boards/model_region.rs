@@ -17,31 +17,29 @@ pub fn model_region() -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(start, length) }
 }
 
-/// The same region as flash that can be written: of emulators, where RAM stands in for it.
-pub struct RamAsFlash(());
+/// The same region as the loader has it: to be written on emulators, where RAM stands in for flash.
+pub struct ModelRegion(());
 
-impl RamAsFlash {
+impl ModelRegion {
     /// The only one there is.
     ///
     /// # Safety
     ///
     /// To be called once, and [`model_region`] not at all.
     pub(super) const unsafe fn new() -> Self {
-        RamAsFlash(())
+        ModelRegion(())
     }
 
-    fn region(&mut self) -> &mut [u8] {
+    #[cfg(emulator)]
+    fn place(&mut self, offset: usize, bytes: usize) -> Result<&mut [u8], FlashFailed> {
         let region = model_region();
         // SAFETY: the memory is RAM, and by the promise at `new` nothing else refers to it than what borrows this value.
-        unsafe { core::slice::from_raw_parts_mut(region.as_ptr().cast_mut(), region.len()) }
-    }
-
-    fn place(&mut self, offset: usize, bytes: usize) -> Result<&mut [u8], FlashFailed> {
-        self.region().get_mut(offset..).and_then(|rest| rest.get_mut(..bytes)).ok_or(FlashFailed)
+        let region = unsafe { core::slice::from_raw_parts_mut(region.as_ptr().cast_mut(), region.len()) };
+        region.get_mut(offset..).and_then(|rest| rest.get_mut(..bytes)).ok_or(FlashFailed)
     }
 }
 
-impl ModelFlash for RamAsFlash {
+impl ModelFlash for ModelRegion {
     const ERASE_BYTES: usize = 4096;
     const WRITE_BYTES: usize = 4;
 
@@ -49,15 +47,27 @@ impl ModelFlash for RamAsFlash {
         model_region()
     }
 
+    #[cfg(emulator)]
     fn erase(&mut self, offset: usize) -> Result<(), FlashFailed> {
         self.place(offset, Self::ERASE_BYTES)?.fill(0xff);
         Ok(())
     }
 
+    #[cfg(emulator)]
     fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), FlashFailed> {
         let place = self.place(offset, bytes.len())?;
         // As flash does: a bit that is 0 stays so until it is erased.
         place.iter_mut().zip(bytes).for_each(|(held, byte)| *held &= byte);
         Ok(())
+    }
+
+    #[cfg(not(emulator))]
+    fn erase(&mut self, _offset: usize) -> Result<(), FlashFailed> {
+        Err(FlashFailed)
+    }
+
+    #[cfg(not(emulator))]
+    fn write(&mut self, _offset: usize, _bytes: &[u8]) -> Result<(), FlashFailed> {
+        Err(FlashFailed)
     }
 }

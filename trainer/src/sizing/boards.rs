@@ -19,7 +19,7 @@ pub struct Board {
 const KIB: u64 = 1024;
 
 /// The boards that `inspect` lists, with sizes from their makers' data sheets.
-pub const BOARDS: [Board; 14] = [
+pub const BOARDS: [Board; 16] = [
     board("micro:bit v1", "nRF51822, Cortex-M0", 256, 16),
     board("Blue Pill", "STM32F103C8, Cortex-M3", 64, 20),
     board("Arduino Zero", "SAMD21G18, Cortex-M0+", 256, 32),
@@ -27,6 +27,8 @@ pub const BOARDS: [Board; 14] = [
     board("Nucleo-L476RG", "STM32L476RG, Cortex-M4F", 1024, 96),
     board("micro:bit v2", "nRF52833, Cortex-M4F", 512, 128),
     board("Black Pill", "STM32F411CE, Cortex-M4F", 512, 128),
+    board("STM32F405", "STM32F405RG, Cortex-M4F", 1024, 128),
+    board("nRF52840 DK", "nRF52840, Cortex-M4F", 1024, 256),
     board("Arduino Nano 33 BLE", "nRF52840, Cortex-M4F", 1024, 256),
     board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 256),
     board("Raspberry Pi Pico 2", "RP2350, Cortex-M33 or RV32IMAC", 4096, 512),

@@ -22,7 +22,7 @@ pub(super) fn rivals(board: Board) -> Option<Rivals> {
         Board::Mps2An385 => (29_152_761, 7_859_334, ([3.98, 3.60, 3.92, 3.49], [4.92, 4.47, 4.90, 4.37])),
         Board::Mps2An386 => (1_701_090, 1_980_311, dsp),
         Board::Mps2An505 => (1_694_075, 1_932_978, dsp),
-        Board::VirtRv32 => return None,
+        _ => return None,
     };
     Some(Rivals { llama2c_f32, llama2c_int8, cmsis_int8, cmsis_int4 })
 }
@@ -34,6 +34,6 @@ pub(super) fn bound(board: Board) -> f64 {
         // `smlad` multiplies and adds twice.
         Board::Mps2An386 | Board::Mps2An505 => 0.5,
         // `mla`; or one multiplication and one addition for two products that share a word.
-        Board::Mps2An385M0 | Board::Mps2An385 | Board::VirtRv32 => 1.0,
+        _ => 1.0,
     }
 }

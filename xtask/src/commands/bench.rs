@@ -1,6 +1,6 @@
 //! `cargo xtask bench chips`: instructions that the core takes on emulated chips.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::setup::setup;
 use crate::board::Board;
@@ -21,6 +21,14 @@ pub enum Outcome {
 
 /// Counts on `boards`.
 pub fn chips(boards: &[Board], outcome: Outcome, consent: Consent) -> Result<()> {
+    if let Some(board) = boards.iter().find(|board| !Board::COUNTED.contains(board)) {
+        bail!(
+            "Instructions are counted on {}, and this is {}; take the one with its processor, {}.",
+            Board::COUNTED.map(Board::name).join(", "),
+            board.name(),
+            board.chip()
+        );
+    }
     trainer::build()?;
     count(boards, outcome, Profile::Release, consent)
 }
