@@ -58,8 +58,17 @@ pub fn model_flash() -> Option<model_region::RamAsFlash> {
         return None;
     }
     IS_TAKEN.store(true, Ordering::Relaxed);
-    // SAFETY: called once, as `main` alone calls this, and a program that does so has no other use for the region.
-    Some(unsafe { model_region::RamAsFlash::new() })
+    // The boards that QEMU emulates.
+    let is_ram = cfg!(any(
+        feature = "mps2-an385",
+        feature = "mps2-an385-m0",
+        feature = "mps2-an386",
+        feature = "mps2-an505",
+        feature = "virt-rv32"
+    ));
+    // SAFETY: called once, as `main` alone calls this, and a program that does so has no other use for the region. The machines above
+    // have RAM there.
+    Some(unsafe { model_region::RamAsFlash::new(is_ram) })
 }
 
 /// Starts the board again, as its reset button does.

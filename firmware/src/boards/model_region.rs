@@ -17,17 +17,20 @@ pub fn model_region() -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(start, length) }
 }
 
-/// The same region as flash that can be written: of emulators, where RAM stands in for it.
-pub struct RamAsFlash(());
+/// The same region as the loader sees it. It can be written where RAM stands in for flash; a board with flash of its own brings another
+/// [`ModelFlash`], and until it does, the loader is told that the flash does not hold what is written.
+pub struct RamAsFlash {
+    is_ram: bool,
+}
 
 impl RamAsFlash {
     /// The only one there is.
     ///
     /// # Safety
     ///
-    /// To be called once, and [`model_region`] not at all.
-    pub(super) const unsafe fn new() -> Self {
-        RamAsFlash(())
+    /// To be called once, and [`model_region`] not at all; `is_ram` must be true only where the region can be written as RAM is.
+    pub(super) const unsafe fn new(is_ram: bool) -> Self {
+        RamAsFlash { is_ram }
     }
 
     fn region(&mut self) -> &mut [u8] {
@@ -37,6 +40,9 @@ impl RamAsFlash {
     }
 
     fn place(&mut self, offset: usize, bytes: usize) -> Result<&mut [u8], FlashFailed> {
+        if !self.is_ram {
+            return Err(FlashFailed);
+        }
         self.region().get_mut(offset..).and_then(|rest| rest.get_mut(..bytes)).ok_or(FlashFailed)
     }
 }
