@@ -27,7 +27,7 @@ fn main() -> ! {
                 config.width,
                 config.layers
             );
-            Session::new(board, serial, generator, memory_bytes, model_bytes).run()
+            Session::new(board, serial, generator, memory_bytes, model_bytes).run().map(drop)
         }
         Err(error) => {
             log_info!("no model: {}", error);
