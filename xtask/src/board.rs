@@ -219,6 +219,11 @@ impl Board {
         self.facts().flashing
     }
 
+    /// Whether the board's own debugger shows a drive that takes Intel HEX files.
+    pub const fn has_hex_drive(self) -> bool {
+        matches!(self, Board::MicrobitV1 | Board::MicrobitV2 | Board::Nrf52840Dk | Board::NucleoG071rb)
+    }
+
     /// Whether it has flash enough for the firmware that runs any model.
     pub const fn takes_any_model(self) -> bool {
         !matches!(self, Board::BluePill)

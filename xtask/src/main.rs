@@ -101,6 +101,15 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Builds the firmware for any model of every board that can be bought, into target/dist, for `pipsqueak flash`.
+    ///
+    /// For each board a .bin, and the .uf2 or .hex that the board takes; SHA256SUMS; and manifest.json, which says where
+    /// image and model lie, and how much a model may take.
+    Dist {
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Checks format, lints, tests and firmware, on this PC and for the board.
     #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --yes")]
     Test {
@@ -201,6 +210,7 @@ fn main() -> ExitCode {
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
         Task::Build { board, model, out } => commands::build::build(board, model.as_deref(), out),
+        Task::Dist { yes } => commands::dist::dist(Consent::new(yes)),
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
         Task::Package => xtask::published::check(),
         Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),

@@ -5,6 +5,7 @@ pub mod bench_pc;
 pub mod bench_train;
 pub mod build;
 pub mod demo;
+pub mod dist;
 pub mod fuzz;
 pub mod run;
 pub mod setup;
