@@ -16,6 +16,8 @@ NORMS = ["none", "layer", "rms"]
 ACTIVATIONS = ["relu", "gelu", "silu"]
 MLPS = ["plain", "gated"]
 PRECISIONS = ["f32", "int8", "int4", "ternary"]
+LOOPS = 1
+FEATURES = LOOPS
 WEIGHTS_OF_WORD = {"int8": 4, "int4": 8, "ternary": 16}
 
 
@@ -75,12 +77,12 @@ def read_header(reader):
     if reader.take(4) != b"PIPS":
         raise Damaged("it is not a model file")
     version, features = reader.varint(16), reader.varint(32)
-    if version != 2 or features != 0:
+    if version != 2 or features & ~FEATURES:
         raise Damaged(f"version {version} with features {features:#x} is unknown")
     return {"version": version, "features": features}
 
 
-def read_config(reader):
+def read_config(reader, features):
     sizes = ["vocab", "context", "width", "layers", "heads", "kv_heads", "hidden"]
     config = {name: reader.varint(32) for name in sizes}
     config["position"] = reader.enum(POSITIONS)
@@ -91,6 +93,10 @@ def read_config(reader):
     config["mlp"] = reader.enum(MLPS)
     for name in ["residual", "bias", "tied"]:
         config[name] = reader.bool()
+    if features & LOOPS:
+        config["loops"] = reader.varint(32)
+        if not 2 <= config["loops"] <= 256 // config["layers"]:
+            raise Damaged(f"{config['loops']} loops are less than 2, or more than 256 layers")
     return config
 
 
@@ -202,7 +208,7 @@ class Model:
     def __init__(self, data):
         reader = Reader(data)
         self.header = read_header(reader)
-        self.config = read_config(reader)
+        self.config = read_config(reader, self.header["features"])
         self.precision = reader.enum(PRECISIONS)
         self.vocabulary, self.pieces = read_vocabulary(reader)
         self.provenance = read_provenance(reader)

@@ -202,7 +202,7 @@ struct Pass {
 /// The next slice of work.
 #[derive(Clone, Copy)]
 enum Stage {
-    /// The attention half of a layer.
+    /// The attention half of a layer; those of all loops are counted through.
     Attention { layer: usize },
     /// The MLP half of a layer.
     Mlp { layer: usize },
@@ -216,7 +216,7 @@ impl Pass {
     const IDLE: Pass = Pass { next: Stage::Done, tokens: 0, wants_logits: false };
 
     fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward) -> Option<Slice> {
-        let Config { layers, vocab, .. } = *model.config();
+        let (layers, vocab) = (model.config().depth(), model.config().vocab);
         self.next = match self.next {
             Stage::Attention { layer } => {
                 let is_end = layer + 1 == layers && !self.wants_logits;

@@ -49,7 +49,7 @@ pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lane
 
 /// Positions of all layers.
 const fn positions(config: &Config) -> usize {
-    config.layers * config.context
+    config.depth() * config.context
 }
 
 /// Words that an int8 vector takes, before it is prepared for a matrix.
@@ -215,7 +215,8 @@ mod tests {
             vocab: 65_535,
             context: 65_535,
             width: 65_535,
-            layers: 256,
+            layers: 128,
+            loops: 2,
             heads: 65_535,
             kv_heads: 65_535,
             hidden: 32_767,

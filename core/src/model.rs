@@ -4,6 +4,7 @@ use crate::Error;
 use crate::config::{Config, Norm, Precision};
 use crate::file::{File, Golden, Provenance};
 use crate::kernels::cast;
+use crate::known;
 use crate::matrix::Matrix;
 use crate::parameter::Parameter;
 use crate::slices::part;
@@ -11,7 +12,7 @@ use crate::tokenizer::Tokenizer;
 #[cfg(not(one_model))]
 use crate::{file::ALIGNMENT, reader};
 #[cfg(one_model)]
-use {crate::known, core::marker::PhantomData};
+use core::marker::PhantomData;
 
 /// A checked view of a model file.
 ///
@@ -125,9 +126,9 @@ impl<'a> Model<'a> {
         part(cast::floats(self.bytes(parameter)), layer * columns, columns)
     }
 
-    /// The weights of one layer, by name.
-    pub(crate) fn block(&self, layer: usize) -> Block<'_, 'a> {
-        Block { model: self, layer }
+    /// The weights of the layer at this depth, by name.
+    pub(crate) fn block(&self, depth: usize) -> Block<'_, 'a> {
+        Block { model: self, layer: known::weights_of(depth, self.config()) }
     }
 
     /// `[vocab, width]`: a row for each token.

@@ -151,6 +151,13 @@ fn residuals() {
 }
 
 #[test]
+fn loops() {
+    check("two layers, three times each", &Config { loops: 3, ..BASE });
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    check_with("loops with dropout", &Config { loops: 2, layers: 1, ..BASE }, dropout);
+}
+
+#[test]
 fn dropped_activations() {
     let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
     check_with("dropout", &BASE, dropout);

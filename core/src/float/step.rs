@@ -30,7 +30,7 @@ pub(crate) struct FloatStep<'m> {
     rotations: &'m mut [f32],
     /// `[vocab]`.
     logits: &'m mut [f32],
-    /// `[layers, context, kv_heads * head]`.
+    /// `[depth, context, kv_heads * head]`.
     keys: &'m mut [f32],
     /// As `keys`.
     values: &'m mut [f32],
@@ -40,7 +40,7 @@ pub(crate) struct FloatStep<'m> {
 
 impl<'m> FloatStep<'m> {
     pub(crate) fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
-        let cached = config.layers * config.context * config.kv_width();
+        let cached = config.depth() * config.context * config.kv_width();
         FloatStep {
             position: 0,
             residual: buffers.take(config.width),

@@ -78,7 +78,7 @@ struct Residual<'m> {
     magnitudes: u32,
 }
 
-/// Keys and values of all layers, `[layers, context, stride]`, with a bfloat16 scale a position.
+/// Keys and values of all layers, `[depth, context, stride]`, with a bfloat16 scale a position.
 struct Cache<'m> {
     keys: &'m mut [i8],
     values: &'m mut [i8],
@@ -97,7 +97,7 @@ impl<'m> IntegerStep<'m> {
         let more_bytes = buffers.len().saturating_sub(config.memory_bytes(Precision::Int8));
         let more_tokens = more_bytes.checked_div(4 * lane_words(config)).unwrap_or_default();
         let batch_len = (1 + more_tokens).min(LANES_MAX);
-        let positions = config.layers * config.context;
+        let positions = config.depth() * config.context;
         let stride = word_padded(config.kv_width());
         let mut batch = [(); LANES_MAX].map(|()| Vectors::default());
         first_mut(&mut batch, batch_len).iter_mut().for_each(|v| *v = Vectors::lay_out(config, buffers));

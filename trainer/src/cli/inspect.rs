@@ -84,6 +84,9 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
     say!(
         "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"
     );
+    if config.loops > 1 {
+        say!("               gone through {} times: as deep as {} layers", config.loops, config.depth());
+    }
     say!("               {vocab} tokens, context {context}");
     say!(
         "               {:?} positions, {:?} norm, {:?} MLP with {:?}{}{}{}",

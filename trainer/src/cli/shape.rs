@@ -24,6 +24,9 @@ pub(super) struct Shape {
     /// Number of layers [default: 4, less for a short text, or what a --board has flash for]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=256))]
     layers: Option<usize>,
+    /// Go through the layers this often, with the same weights: more RAM and time, no more flash
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=256))]
+    loops: usize,
     /// Number of attention heads [default: about one for every 16 of the width]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     heads: Option<usize>,
@@ -180,6 +183,7 @@ impl Shape {
             residual: !self.no_residual,
             bias: self.bias,
             tied: !self.untied,
+            loops: self.loops,
             ..STORIES_260K
         };
         PartialConfig {

@@ -104,6 +104,11 @@ impl Family {
     fn of(config: &Config) -> Result<Family> {
         let Config { position, norm, mlp, heads, kv_heads, residual, .. } = *config;
         ensure!(residual, "a model without residual connections is none of GPT-2's or Llama's architecture");
+        ensure!(
+            config.features() == 0,
+            "loops ({}) are not of GPT-2's or Llama's architecture: transformers cannot run such a model",
+            config.loops
+        );
         match (position, norm, mlp) {
             (Position::Learned, Norm::Layer, Mlp::Plain) if heads == kv_heads => Ok(Family::Gpt2),
             (Position::Rotary, Norm::Rms, Mlp::Gated) => Ok(Family::Llama),

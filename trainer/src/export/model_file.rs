@@ -132,7 +132,7 @@ fn build_of(
     }
     let tensors = std::array::from_fn(|i| Tensor { padding: &[], bytes: &encoded[i] });
     write(File {
-        header: Header::CURRENT,
+        header: Header::of(config),
         config: config.clone(),
         precision,
         vocabulary: vocabulary.borrow(),

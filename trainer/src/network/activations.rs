@@ -39,7 +39,7 @@ pub struct Layer<F> {
 pub struct Activations<F> {
     /// Positions of each sequence.
     pub length: usize,
-    /// `[layers]`.
+    /// `[depth]`: those of all loops.
     pub layers: Vec<Layer<F>>,
     /// `[rows, width]`: the residual stream after the last layer.
     pub output: Aligned<F>,
@@ -64,7 +64,7 @@ impl<F: Float> Activations<F> {
     pub fn fit(&mut self, config: &Config, sequences: usize, length: usize) {
         let rows = sequences * length;
         self.length = length;
-        self.layers.resize_with(config.layers, Layer::default);
+        self.layers.resize_with(config.depth(), Layer::default);
         for (buffer, columns) in self.layers.iter_mut().flat_map(|layer| layer.buffers(config)) {
             buffer.resize(rows * columns, F::ZERO);
         }
@@ -81,7 +81,7 @@ impl<F: Float> Activations<F> {
         let layer = columns(&Layer::default().buffers(config));
         let outside = columns(&Activations::default().buffers(config));
         let rows = sequences * length;
-        (rows * (config.layers * layer + outside) + scratch_len(config, length)) * size_of::<F>()
+        (rows * (config.depth() * layer + outside) + scratch_len(config, length)) * size_of::<F>()
     }
 
     #[cfg(test)]

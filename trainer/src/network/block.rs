@@ -15,13 +15,16 @@ use super::rotary::Rotations;
 use super::rounding::Rounding;
 use super::weights::Weights;
 
-/// The weights of one layer.
+/// The weights of one layer, at one depth: with loops, several depths have the same.
 pub(super) struct Block<'a, F> {
     config: &'a Config,
     rotations: &'a Rotations<F>,
     rounding: Rounding,
     dropout: Dropout,
+    /// Whose weights these are.
     layer: usize,
+    /// Layers before this one, those of all loops counted.
+    depth: usize,
     attention_norm: Norm<'a, F>,
     qkv: Linear<'a, F>,
     output: Linear<'a, F>,
@@ -35,15 +38,17 @@ impl<'a, F: Float> Block<'a, F> {
         config: &'a Config,
         rotations: &'a Rotations<F>,
         weights: Weights<'a, F>,
-        layer: usize,
+        depth: usize,
     ) -> Block<'a, F> {
         use Parameter::*;
+        let layer = depth % config.layers;
         Block {
             config,
             rotations,
             rounding: weights.rounding,
             dropout: weights.dropout,
             layer,
+            depth,
             attention_norm: weights.norm(config, AttentionNormGain, layer),
             qkv: weights.linear(Qkv, layer),
             output: weights.linear(Output, layer),
@@ -57,7 +62,7 @@ impl<'a, F: Float> Block<'a, F> {
     pub(super) fn forward(&self, activations: &mut Activations<F>) {
         let Config { width, hidden, .. } = *self.config;
         let Activations { layers, output, rounded, scratch, length, .. } = activations;
-        let (a, next) = layers[self.layer..].split_first_mut().expect("a layer of the model");
+        let (a, next) = layers[self.depth..].split_first_mut().expect("a layer of the model");
         let out = next.first_mut().map_or(output, |next| &mut next.input);
 
         self.attention_norm.forward(&mut a.attention_normed, &mut a.attention_norm, &a.input);
@@ -72,7 +77,7 @@ impl<'a, F: Float> Block<'a, F> {
         self.up.forward(&mut a.up, &a.mlp_normed);
         activate(&mut a.active, &mut a.up, self.config);
         self.rounding.round_rows(&mut a.active, hidden);
-        self.dropout.drop(&mut a.active, Place::Active(self.layer));
+        self.dropout.drop(&mut a.active, Place::Active(self.depth));
         self.add_to_residual(out, &a.middle, &self.down, &a.active);
     }
 
@@ -81,10 +86,10 @@ impl<'a, F: Float> Block<'a, F> {
     pub(super) fn backward(&self, gradients: &mut Gradients<'_, F>, activations: &mut Activations<F>) {
         use Parameter::*;
         let Activations { layers, dstream, dattended, rounded, scratch, length, .. } = activations;
-        let (layer, a) = (self.layer, &mut layers[self.layer]);
+        let (layer, a) = (self.layer, &mut layers[self.depth]);
 
         self.down.backward(&mut a.active, gradients.linear(Down, layer), dstream);
-        self.dropout.drop(&mut a.active, Place::Active(layer));
+        self.dropout.drop(&mut a.active, Place::Active(self.depth));
         backward_activate(&mut a.up, &a.active, self.config);
         self.up.backward(&mut a.mlp_normed, gradients.linear(Up, layer), &a.up);
         self.backward_add_to_residual(dstream);
@@ -94,7 +99,7 @@ impl<'a, F: Float> Block<'a, F> {
         let attended = self.output_reads(rounded, &a.attended);
         self.output.backward_weight(gradients.linear(Output, layer), dstream, attended);
         self.output.backward_input(dattended, dstream);
-        self.dropout.drop(dattended, Place::Attended(layer));
+        self.dropout.drop(dattended, Place::Attended(self.depth));
         self.backward_attend(a, dattended, scratch, *length);
         self.qkv.backward(&mut a.attention_normed, gradients.linear(Qkv, layer), &a.qkv);
         self.backward_add_to_residual(dstream);
@@ -110,7 +115,7 @@ impl<'a, F: Float> Block<'a, F> {
         }
         copy.copy_from_slice(attended);
         self.rounding.round_rows(copy, self.config.width);
-        self.dropout.drop(copy, Place::Attended(self.layer));
+        self.dropout.drop(copy, Place::Attended(self.depth));
         copy
     }
 

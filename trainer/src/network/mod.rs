@@ -38,7 +38,7 @@ use activations::Activations;
 use block::Block;
 use dropout::Place;
 use embed::{backward_embed, embed, sinusoids};
-use gradients::Gradients;
+use gradients::{Gradients, Mode};
 use head::{Head, head_matrix};
 use loss::cross_entropy;
 use rotary::Rotations;
@@ -87,8 +87,8 @@ impl<F: Float> Network<F> {
         let mut activations = core::mem::take(&mut self.activations);
         activations.fit(&self.config, windows.sequences(), length);
         self.embed(&mut activations, weights, windows);
-        for layer in 0..self.config.layers {
-            Block::new(&self.config, &self.rotations, weights, layer).forward(&mut activations);
+        for depth in 0..self.config.depth() {
+            Block::new(&self.config, &self.rotations, weights, depth).forward(&mut activations);
         }
         Head::new(&self.config, weights).forward(&mut activations);
         self.activations = activations;
@@ -113,9 +113,13 @@ impl<F: Float> Network<F> {
         gradients.clear(|parameter| self.is_linear(parameter));
         let mut activations = core::mem::take(&mut self.activations);
         Head::new(&self.config, weights).backward(&mut gradients, &mut activations);
-        for layer in (0..self.config.layers).rev() {
-            Block::new(&self.config, &self.rotations, weights, layer)
+        for depth in (0..self.config.depth()).rev() {
+            Block::new(&self.config, &self.rotations, weights, depth)
                 .backward(&mut gradients, &mut activations);
+            // The gradients of a matrix that several loops use add up.
+            if depth % self.config.layers == 0 {
+                gradients.mode = Mode::Add;
+            }
         }
         weights.dropout.drop(&mut activations.dstream, Place::Embedding);
         self.backward_embed(gradients.into, &activations, windows);
