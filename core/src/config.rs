@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::file::{FEATURE_LOOPS, extension};
+use crate::file::{FEATURE_EXPERTS, FEATURE_LOOPS, extension};
 
 /// How the model knows the order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ pub struct Config {
     /// models.
     #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
     pub loops: usize,
+    /// MLPs of a layer, of which each token takes the one that the layer's router chooses (Fedus et al. 2022); 1 without router.
+    #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
+    pub experts: usize,
 }
 
 const fn one() -> usize {
@@ -151,6 +154,8 @@ const fn is_one(value: &usize) -> bool {
 pub const DIMENSION_MAX: usize = 65_535;
 /// The largest number of layers, those of all loops counted.
 pub const LAYERS_MAX: usize = 256;
+/// The largest number of experts of a layer.
+pub const EXPERTS_MAX: usize = 64;
 /// The largest number of channels of a head: the integer score of one key then fits 32 bits.
 pub const HEAD_MAX: usize = 256;
 
@@ -174,6 +179,7 @@ impl Config {
         bias: true,
         tied: true,
         loops: 1,
+        experts: 1,
     };
 
     /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
@@ -196,7 +202,9 @@ impl Config {
     /// The [feature bits](crate::file::Header::features) of a model file of this shape.
     #[doc(hidden)]
     pub const fn features(&self) -> u32 {
-        if self.loops == 1 { 0 } else { FEATURE_LOOPS }
+        let loops = if self.loops == 1 { 0 } else { FEATURE_LOOPS };
+        let experts = if self.experts == 1 { 0 } else { FEATURE_EXPERTS };
+        loops | experts
     }
 
     /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
@@ -245,6 +253,7 @@ impl Config {
             ("kv_heads", self.kv_heads, DIMENSION_MAX),
             ("hidden", self.hidden, DIMENSION_MAX / 2),
             ("loops", self.loops, LAYERS_MAX),
+            ("experts", self.experts, EXPERTS_MAX),
         ];
         let mut i = 0;
         while i < dimensions.len() {

@@ -113,6 +113,14 @@ pub(crate) const fn weights_of(depth: usize, config: &Config) -> usize {
     layer
 }
 
+/// Whether the model may be a mixture of experts.
+pub(crate) const fn may_have_experts() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.experts > 1;
+    #[cfg(not(one_model))]
+    true
+}
+
 /// The kind of the model's norms.
 #[inline(always)]
 pub(crate) const fn norm(_given: Norm) -> Norm {

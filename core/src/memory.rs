@@ -68,6 +68,7 @@ pub(crate) const fn lane_words(config: &Config) -> usize {
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.
 pub(crate) const fn block_width(config: &Config) -> usize {
     let longer = if config.qkv_width() > config.up_width() { config.qkv_width() } else { config.up_width() };
+    let longer = if config.experts > longer { config.experts } else { longer };
     // Logits are computed in parts of this length, and rows come in fours.
     if longer > ROWS { longer } else { ROWS }
 }

@@ -192,14 +192,25 @@ impl<'a> Block<'_, 'a> {
         self.model.norm(Parameter::MlpNormGain, Parameter::MlpNormBias, self.layer)
     }
 
-    /// To the MLP's hidden units.
-    pub(crate) fn up(&self) -> Linear<'a> {
-        self.model.linear(Parameter::Up, Parameter::UpBias, self.layer)
+    /// The scores of the experts, where there are several.
+    pub(crate) fn router(&self) -> Linear<'a> {
+        Linear { matrix: self.model.matrix(Parameter::Router, self.layer), bias: &[] }
+    }
+
+    /// To the hidden units of an expert; 0 is the MLP that has no others.
+    pub(crate) fn up(&self, expert: usize) -> Linear<'a> {
+        self.model.linear(Parameter::Up, Parameter::UpBias, self.mlp(expert))
     }
 
     /// From the hidden units back to the residual stream.
-    pub(crate) fn down(&self) -> Linear<'a> {
-        self.model.linear(Parameter::Down, Parameter::DownBias, self.layer)
+    pub(crate) fn down(&self, expert: usize) -> Linear<'a> {
+        self.model.linear(Parameter::Down, Parameter::DownBias, self.mlp(expert))
+    }
+
+    /// The place of an expert among those of all layers.
+    #[inline(always)]
+    fn mlp(&self, expert: usize) -> usize {
+        if known::may_have_experts() { self.layer * self.model.config().experts + expert } else { self.layer }
     }
 }
 

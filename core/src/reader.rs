@@ -6,8 +6,8 @@ use core::str;
 use crate::Error;
 use crate::config::{Activation, Config, Mlp, Norm, Position, Precision};
 use crate::file::{
-    self, ALIGNMENT, FEATURE_LOOPS, FEATURES, File, Golden, Header, Pieces, Provenance, Tensor, Vocabulary,
-    Words,
+    self, ALIGNMENT, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURES, File, Golden, Header, Pieces, Provenance,
+    Tensor, Vocabulary, Words,
 };
 use crate::parameter::{PARAMETERS, Parameter};
 
@@ -102,7 +102,7 @@ impl<'f> Reader<'f> {
             vocabulary: self.vocabulary(),
             provenance: self.provenance(),
             golden: self.golden(),
-            tensors: self.tensors(),
+            tensors: self.tensors(header.features),
         }
     }
 
@@ -135,6 +135,7 @@ impl<'f> Reader<'f> {
             bias: self.flag(),
             tied: self.flag(),
             loops: if features & FEATURE_LOOPS != 0 { self.size() } else { 1 },
+            experts: if features & FEATURE_EXPERTS != 0 { self.size() } else { 1 },
         };
         if config.features() != features & FEATURES {
             self.fail(Error::Damaged("its features do not fit its shape"));
@@ -197,10 +198,14 @@ impl<'f> Reader<'f> {
         }
     }
 
-    const fn tensors(&mut self) -> [Tensor<'f>; PARAMETERS] {
+    const fn tensors(&mut self, features: u32) -> [Tensor<'f>; PARAMETERS] {
         let mut tensors = [Tensor { padding: &[], bytes: &[] }; PARAMETERS];
         let mut i = 0;
         while i < PARAMETERS {
+            if Parameter::ALL[i].feature() & !features != 0 {
+                i += 1;
+                continue;
+            }
             let (padding, bytes) = (self.slice(), self.slice());
             let start = self.so_far().len() - bytes.len();
             if !bytes.is_empty() && !start.is_multiple_of(ALIGNMENT) {
@@ -350,6 +355,7 @@ mod tests {
                     bias: i.is_multiple_of(2),
                     tied: i.is_multiple_of(3),
                     loops: if size == 127 { 2 } else { 1 },
+                    experts: if size <= 127 { 5 } else { 1 },
                     ..TINY
                 };
                 (config, precision)

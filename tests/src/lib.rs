@@ -41,8 +41,8 @@ pub fn shapes() -> [(&'static str, Config); 3] {
 }
 
 /// What larger models save by, each in a small shape: tested where it differs from [`shapes`].
-pub fn architectures() -> [(&'static str, Config); 1] {
-    [("loops", Config { loops: 3, ..SMALL })]
+pub fn architectures() -> [(&'static str, Config); 2] {
+    [("loops", Config { loops: 3, ..SMALL }), ("experts", Config { experts: 3, bias: true, ..SMALL })]
 }
 
 /// A model with random weights, large enough that no two tokens tie.

@@ -41,6 +41,33 @@ fn a_looped_model_computes_what_a_deep_one_with_the_same_weights_does() {
     }
 }
 
+/// The experts of a layer are alike, so that it does not matter which is chosen; and the router's scores are all 0, so that each
+/// has the same probability, by which the last matrix of the other model is scaled.
+#[test]
+fn experts_that_are_alike_compute_what_one_mlp_does() {
+    let one = Config { residual: true, ..SMALL };
+    let many = Config { experts: 4, ..one };
+    let mut parameters = random_parameters(&one);
+    let mut copies = Parameters::zeros(&many);
+    for (parameter, values) in copies.walk_mut().filter(|(parameter, _)| *parameter != Parameter::Router) {
+        let layers = Parameter::shape(parameter, &one).layers;
+        let one = parameters.get(parameter);
+        let length = one.len() / layers;
+        let copied = values.len() / one.len();
+        for (copy, layer) in values.chunks_exact_mut(length * copied).zip(one.chunks_exact(length)) {
+            copy.chunks_exact_mut(length).for_each(|copy| copy.copy_from_slice(layer));
+        }
+    }
+    // A quarter is exact, also of scales.
+    parameters.get_mut(Parameter::Down).iter_mut().for_each(|x| *x *= 0.25);
+    for precision in PRECISIONS {
+        let text = |config, parameters| {
+            generate(&build(config, precision, parameters), "Once", Sampling::default(), 5, 100)
+        };
+        assert_eq!(text(&one, &parameters), text(&many, &copies), "{precision:?}");
+    }
+}
+
 /// What is said of a file that is changed and has the checksum that fits.
 fn refusal(file: &ModelFile, change: impl Fn(&mut Vec<u8>)) -> String {
     let mut bytes = file.bytes()[..file.bytes().len() - 4].to_vec();

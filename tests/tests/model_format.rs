@@ -74,7 +74,7 @@ fn summary(file: &ModelFile, model: &Model<'_>) -> Value {
             "bytes_per_token": f64::from(provenance.bytes_per_token),
         },
         "golden": golden(model.golden()),
-        "tensors": Parameter::ALL.iter().map(|&p| (p.name(), model.bytes(p).len())).collect::<HashMap<_, _>>(),
+        "tensors": Parameter::ALL.iter().filter(|p| p.feature() & !model.config().features() == 0).map(|&p| (p.name(), model.bytes(p).len())).collect::<HashMap<_, _>>(),
         "bytes": model.file_bytes(),
         "crc": checksum(&file.bytes()[..model.file_bytes() - 4]),
         "rows": last_rows(model).map(|(parameter, layer, at)| row(model, parameter, layer, at)).collect::<Vec<_>>(),

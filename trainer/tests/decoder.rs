@@ -89,6 +89,11 @@ fn loops() {
 }
 
 #[test]
+fn experts() {
+    check("experts", &Config { experts: 5, ..BASE });
+}
+
+#[test]
 fn norms_biases_and_head() {
     check("RMS", &Config { norm: Norm::Rms, ..BASE });
     check("no norm", &Config { norm: Norm::None, ..BASE });

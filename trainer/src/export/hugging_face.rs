@@ -106,8 +106,9 @@ impl Family {
         ensure!(residual, "a model without residual connections is none of GPT-2's or Llama's architecture");
         ensure!(
             config.features() == 0,
-            "loops ({}) are not of GPT-2's or Llama's architecture: transformers cannot run such a model",
-            config.loops
+            "loops ({}) and experts ({}) are not of GPT-2's or Llama's architecture; only models with 1 of each can be written",
+            config.loops,
+            config.experts
         );
         match (position, norm, mlp) {
             (Position::Learned, Norm::Layer, Mlp::Plain) if heads == kv_heads => Ok(Family::Gpt2),

@@ -8,6 +8,7 @@ use super::activation::{activate, backward_activate};
 use super::activations::{Activations, Layer};
 use super::attention::{Heads, Saved, attention, backward_attention};
 use super::dropout::{Dropout, Place};
+use super::experts::Experts;
 use super::gradients::Gradients;
 use super::linear::Linear;
 use super::norm::Norm;
@@ -31,6 +32,8 @@ pub(super) struct Block<'a, F> {
     mlp_norm: Norm<'a, F>,
     up: Linear<'a, F>,
     down: Linear<'a, F>,
+    /// In place of `up` and `down`, where there are several.
+    experts: Option<Experts<'a, F>>,
 }
 
 impl<'a, F: Float> Block<'a, F> {
@@ -55,6 +58,7 @@ impl<'a, F: Float> Block<'a, F> {
             mlp_norm: weights.norm(config, MlpNormGain, layer),
             up: weights.linear(Up, layer),
             down: weights.linear(Down, layer),
+            experts: (config.experts > 1).then(|| Experts::new(config, weights, layer)),
         }
     }
 
@@ -74,24 +78,48 @@ impl<'a, F: Float> Block<'a, F> {
 
         self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
         self.rounding.round_rows(&mut a.mlp_normed, width);
-        self.up.forward(&mut a.up, &a.mlp_normed);
+        match &self.experts {
+            Some(experts) => experts.forward_up(a),
+            None => self.up.forward(&mut a.up, &a.mlp_normed),
+        }
         activate(&mut a.active, &mut a.up, self.config);
         self.rounding.round_rows(&mut a.active, hidden);
         self.dropout.drop(&mut a.active, Place::Active(self.depth));
-        self.add_to_residual(out, &a.middle, &self.down, &a.active);
+        match &self.experts {
+            Some(experts) => {
+                if self.config.residual {
+                    out.copy_from_slice(&a.middle)
+                } else {
+                    out.fill(F::ZERO)
+                }
+                experts.forward_down(out, a);
+            }
+            None => self.add_to_residual(out, &a.middle, &self.down, &a.active),
+        }
     }
 
     /// From the gradient of the layer's result, in `dstream`, to that of its input. Uses the layer's activations up: the
-    /// gradient of what a matrix reads takes its place.
-    pub(super) fn backward(&self, gradients: &mut Gradients<'_, F>, activations: &mut Activations<F>) {
+    /// gradient of what a matrix reads takes its place. `scale` is that of the losses.
+    pub(super) fn backward(
+        &self,
+        gradients: &mut Gradients<'_, F>,
+        activations: &mut Activations<F>,
+        scale: F,
+    ) {
         use Parameter::*;
         let Activations { layers, dstream, dattended, rounded, scratch, length, .. } = activations;
         let (layer, a) = (self.layer, &mut layers[self.depth]);
 
-        self.down.backward(&mut a.active, gradients.linear(Down, layer), dstream);
+        match &self.experts {
+            Some(experts) => experts.backward_down(gradients, a, dstream, scale),
+            None => self.down.backward(&mut a.active, gradients.linear(Down, layer), dstream),
+        }
         self.dropout.drop(&mut a.active, Place::Active(self.depth));
         backward_activate(&mut a.up, &a.active, self.config);
-        self.up.backward(&mut a.mlp_normed, gradients.linear(Up, layer), &a.up);
+        match &self.experts {
+            Some(experts) => experts.backward_up(gradients, a),
+            None => self.up.backward(&mut a.mlp_normed, gradients.linear(Up, layer), &a.up),
+        }
         self.backward_add_to_residual(dstream);
         let dnorm = gradients.norm(MlpNormGain, layer);
         self.mlp_norm.backward(dstream, dnorm, &mut a.mlp_normed, &a.middle, &a.mlp_norm);
