@@ -16,6 +16,8 @@ NORMS = ["none", "layer", "rms"]
 ACTIVATIONS = ["relu", "gelu", "silu"]
 MLPS = ["plain", "gated"]
 PRECISIONS = ["f32", "int8", "int4", "ternary"]
+LOOPS, EXPERTS = 1, 2
+FEATURES = LOOPS | EXPERTS
 WEIGHTS_OF_WORD = {"int8": 4, "int4": 8, "ternary": 16}
 
 
@@ -75,12 +77,12 @@ def read_header(reader):
     if reader.take(4) != b"PIPS":
         raise Damaged("it is not a model file")
     version, features = reader.varint(16), reader.varint(32)
-    if version != 2 or features != 0:
+    if version != 2 or features & ~FEATURES:
         raise Damaged(f"version {version} with features {features:#x} is unknown")
     return {"version": version, "features": features}
 
 
-def read_config(reader):
+def read_config(reader, features):
     sizes = ["vocab", "context", "width", "layers", "heads", "kv_heads", "hidden"]
     config = {name: reader.varint(32) for name in sizes}
     config["position"] = reader.enum(POSITIONS)
@@ -91,6 +93,14 @@ def read_config(reader):
     config["mlp"] = reader.enum(MLPS)
     for name in ["residual", "bias", "tied"]:
         config[name] = reader.bool()
+    if features & LOOPS:
+        config["loops"] = reader.varint(32)
+        if not 2 <= config["loops"] <= 256 // config["layers"]:
+            raise Damaged(f"{config['loops']} loops are less than 2, or more than 256 layers")
+    if features & EXPERTS:
+        config["experts"] = reader.varint(32)
+        if not 2 <= config["experts"] <= 64:
+            raise Damaged(f"{config['experts']} experts are less than 2 or more than 64")
     return config
 
 
@@ -143,6 +153,8 @@ def shapes(config):
     """The name of every tensor, whether it is a matrix, and `(layers, rows, columns)`; None where it is absent."""
     width, layers, hidden = config["width"], config["layers"], config["hidden"]
     qkv = width + 2 * config["kv_heads"] * (width // config["heads"])
+    experts = config.get("experts", 1)
+    mlps = layers * experts
     up = 2 * hidden if config["mlp"] == "gated" else hidden
     gain, bias = config["norm"] != "none", config["bias"]
     norm_bias = config["norm"] == "layer" and bias
@@ -157,14 +169,16 @@ def shapes(config):
         ("attention.output_bias", False, (layers, 1, width), bias),
         ("mlp_norm.gain", False, (layers, 1, width), gain),
         ("mlp_norm.bias", False, (layers, 1, width), norm_bias),
-        ("mlp.up", True, (layers, up, width), True),
-        ("mlp.up_bias", False, (layers, 1, up), bias),
-        ("mlp.down", True, (layers, width, hidden), True),
-        ("mlp.down_bias", False, (layers, 1, width), bias),
+        ("mlp.up", True, (mlps, up, width), True),
+        ("mlp.up_bias", False, (mlps, 1, up), bias),
+        ("mlp.down", True, (mlps, width, hidden), True),
+        ("mlp.down_bias", False, (mlps, 1, width), bias),
         ("final_norm.gain", False, (1, 1, width), gain),
         ("final_norm.bias", False, (1, 1, width), norm_bias),
         ("head", True, (1, config["vocab"], width), not config["tied"]),
     ]
+    if experts > 1:
+        table.append(("router", True, (layers, experts, width), True))
     return [(name, matrix, shape if present else None) for name, matrix, shape, present in table]
 
 
@@ -202,7 +216,7 @@ class Model:
     def __init__(self, data):
         reader = Reader(data)
         self.header = read_header(reader)
-        self.config = read_config(reader)
+        self.config = read_config(reader, self.header["features"])
         self.precision = reader.enum(PRECISIONS)
         self.vocabulary, self.pieces = read_vocabulary(reader)
         self.provenance = read_provenance(reader)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::file::{FEATURE_EXPERTS, FEATURE_LOOPS, extension};
 
 /// How the model knows the order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,12 +131,31 @@ pub struct Config {
     pub bias: bool,
     /// Whether the head's matrix is the embedding's.
     pub tied: bool,
+    /// How often a token goes through all layers, with the same weights each time (Dehghani et al. 2019); 1 in all but looped
+    /// models.
+    #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
+    pub loops: usize,
+    /// MLPs of a layer, of which each token takes the one that the layer's router chooses (Fedus et al. 2022); 1 without router.
+    #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
+    pub experts: usize,
+}
+
+const fn one() -> usize {
+    1
+}
+
+// serde asks by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 /// The largest value of any dimension: products of two fit 32 bits, and an id fits 16.
 pub const DIMENSION_MAX: usize = 65_535;
-/// The largest number of layers.
+/// The largest number of layers, those of all loops counted.
 pub const LAYERS_MAX: usize = 256;
+/// The largest number of experts of a layer.
+pub const EXPERTS_MAX: usize = 64;
 /// The largest number of channels of a head: the integer score of one key then fits 32 bits.
 pub const HEAD_MAX: usize = 256;
 
@@ -158,6 +178,8 @@ impl Config {
         residual: true,
         bias: true,
         tied: true,
+        loops: 1,
+        experts: 1,
     };
 
     /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
@@ -171,6 +193,19 @@ impl Config {
         bias: false,
         ..Config::GPT2
     };
+
+    /// Layers that a token goes through, each with keys and values of its own: those of all loops.
+    pub const fn depth(&self) -> usize {
+        self.layers * self.loops
+    }
+
+    /// The [feature bits](crate::file::Header::features) of a model file of this shape.
+    #[doc(hidden)]
+    pub const fn features(&self) -> u32 {
+        let loops = if self.loops == 1 { 0 } else { FEATURE_LOOPS };
+        let experts = if self.experts == 1 { 0 } else { FEATURE_EXPERTS };
+        loops | experts
+    }
 
     /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
     pub const fn head_size(&self) -> usize {
@@ -217,6 +252,8 @@ impl Config {
             ("heads", self.heads, DIMENSION_MAX),
             ("kv_heads", self.kv_heads, DIMENSION_MAX),
             ("hidden", self.hidden, DIMENSION_MAX / 2),
+            ("loops", self.loops, LAYERS_MAX),
+            ("experts", self.experts, EXPERTS_MAX),
         ];
         let mut i = 0;
         while i < dimensions.len() {
@@ -225,6 +262,14 @@ impl Config {
                 return Err(Error::Dimension { name, value, max });
             }
             i += 1;
+        }
+        if self.depth() > LAYERS_MAX {
+            return Err(Error::Shape {
+                name: "layers * loops",
+                value: self.depth(),
+                rule: "at most",
+                other: LAYERS_MAX,
+            });
         }
         self.check_heads()
     }

@@ -10,10 +10,10 @@ use crate::Error;
 use crate::config::Config;
 use crate::float::FloatStep;
 use crate::integer::IntegerStep;
-use crate::known::{may_be_float, may_be_integer};
+use crate::known::{self, may_be_float, may_be_integer};
 use crate::matrix::Matrix;
 use crate::memory::Buffers;
-use crate::model::{Linear, Model, NormWeights};
+use crate::model::{Block, Linear, Model, NormWeights};
 use crate::packing::ROWS;
 use crate::slices::from;
 
@@ -202,7 +202,7 @@ struct Pass {
 /// The next slice of work.
 #[derive(Clone, Copy)]
 enum Stage {
-    /// The attention half of a layer.
+    /// The attention half of a layer; those of all loops are counted through.
     Attention { layer: usize },
     /// The MLP half of a layer.
     Mlp { layer: usize },
@@ -216,7 +216,7 @@ impl Pass {
     const IDLE: Pass = Pass { next: Stage::Done, tokens: 0, wants_logits: false };
 
     fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward) -> Option<Slice> {
-        let Config { layers, vocab, .. } = *model.config();
+        let (layers, vocab) = (model.config().depth(), model.config().vocab);
         self.next = match self.next {
             Stage::Attention { layer } => {
                 let is_end = layer + 1 == layers && !self.wants_logits;
@@ -266,10 +266,17 @@ pub(crate) trait Forward {
     fn mlp(&mut self, model: &Model<'_>, layer: usize) {
         let (config, block) = (model.config(), model.block(layer));
         self.norm(block.mlp_norm());
-        self.project(block.up());
+        if known::may_have_experts() && config.experts > 1 {
+            return self.experts(config, &block);
+        }
+        self.project(block.up(0));
         self.activate(config);
-        self.add_to_residual(config, block.down());
+        self.add_to_residual(config, block.down(0));
     }
+
+    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`; in a model
+    /// without residuals, `=`.
+    fn experts(&mut self, config: &Config, block: &Block<'_, '_>);
 
     /// Each residual stream begins as a token's embedding, the first of which stands at `position`. Returns how many
     /// of `tokens` are in the batch.

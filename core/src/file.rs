@@ -15,7 +15,7 @@
 //! # }
 //! ```
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use crate::reader::memory_bytes;
 
@@ -28,8 +28,12 @@ use crate::sampler::Sampling;
 pub const MAGIC: [u8; 4] = *b"PIPS";
 /// The format version this crate reads.
 pub const VERSION: u16 = 2;
+/// The feature bit of looped models: [`Config::loops`] follows the config.
+pub const FEATURE_LOOPS: u32 = 1;
+/// The feature bit of mixtures of experts: [`Config::experts`] follows the config, and one more tensor, the router, the others.
+pub const FEATURE_EXPERTS: u32 = 2;
 /// The feature bits this crate knows.
-pub const FEATURES: u32 = 0;
+pub const FEATURES: u32 = FEATURE_LOOPS | FEATURE_EXPERTS;
 /// A model file's tensors start on multiples of this, and so must the file in memory.
 pub const ALIGNMENT: usize = 16;
 
@@ -73,7 +77,9 @@ pub struct File<'a> {
     /// The parameters, in a fixed order: embedding; positions; then of all layers the attention norm's gain and bias,
     /// query, key and value and their bias, the attention's output and its bias, the MLP norm's gain and bias, up and its
     /// bias, down and its bias; then the final norm's gain and bias; the head. Empty where the model has none.
-    #[serde(borrow)]
+    ///
+    /// Those of [`FEATURES`] come last, and are left out where the model has none.
+    #[serde(borrow, with = "tensors")]
     pub tensors: [Tensor<'a>; PARAMETERS],
 }
 
@@ -84,13 +90,18 @@ pub struct Header {
     pub magic: [u8; 4],
     /// [`VERSION`].
     pub version: u16,
-    /// Bits of what a reader must know beyond the version; none are given out yet.
+    /// Bits of what a reader must know beyond the version: [`FEATURES`].
     pub features: u32,
 }
 
 impl Header {
-    /// The header of files that this crate writes.
-    pub const CURRENT: Header = Header { magic: MAGIC, version: VERSION, features: FEATURES };
+    /// The header of files that this crate writes, of a model without features.
+    pub const CURRENT: Header = Header { magic: MAGIC, version: VERSION, features: 0 };
+
+    /// The header of a file of this shape.
+    pub const fn of(config: &Config) -> Header {
+        Header { features: config.features(), ..Header::CURRENT }
+    }
 
     pub(crate) const fn check(&self) -> Result<(), Error> {
         let unknown = self.features & !FEATURES;
@@ -230,6 +241,45 @@ pub struct Tensor<'a> {
     /// of all layers as `docs/model-format.md` says, each layer's rows padded to a multiple of 4; then a u16 a padded row,
     /// at most 32,767; then an f32 a layer. Row `r` of layer `l` has the scale `u16[l][r] * f32[l]`.
     pub bytes: &'a [u8],
+}
+
+/// The tensors of every file, and behind them those that a feature has. serde reads files without features.
+mod tensors {
+    use serde::ser::SerializeTuple;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Tensor;
+    use crate::parameter::{OF_EVERY_FILE, PARAMETERS};
+
+    pub(super) fn serialize<S: Serializer>(
+        tensors: &[Tensor<'_>; PARAMETERS],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(PARAMETERS)?;
+        let written =
+            |(place, tensor): &(usize, &Tensor<'_>)| *place < OF_EVERY_FILE || !tensor.bytes.is_empty();
+        for (_, tensor) in tensors.iter().enumerate().filter(written) {
+            tuple.serialize_element(tensor)?;
+        }
+        tuple.end()
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[Tensor<'de>; PARAMETERS], D::Error> {
+        let of_every_file = <[Tensor<'de>; OF_EVERY_FILE]>::deserialize(deserializer)?;
+        let mut tensors = [Tensor::default(); PARAMETERS];
+        tensors.iter_mut().zip(of_every_file).for_each(|(tensor, read)| *tensor = read);
+        Ok(tensors)
+    }
+}
+
+/// A number that only models with a certain feature have, and others `DEFAULT`. Formats for people name it; of a model file,
+/// only [`reader`](crate::reader) knows whether it is there, so that serde reads files without features.
+pub(crate) fn extension<'de, const DEFAULT: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    if deserializer.is_human_readable() { usize::deserialize(deserializer) } else { Ok(DEFAULT) }
 }
 
 /// f32 in a model file as its four bytes, which is how postcard writes one, too: reading bytes has no path to a panic.

@@ -10,7 +10,7 @@
 //! [`Model`]: crate::Model
 //! [`Tokenizer`]: crate::Tokenizer
 
-use crate::config::Norm;
+use crate::config::{Config, Norm};
 use crate::math;
 use crate::packing::Format;
 #[cfg(one_model)]
@@ -94,6 +94,29 @@ static FREQUENCIES: [f32; CONTENTS.0.config.head_size() / 2] = {
 pub(crate) const fn may_have_bias() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.bias;
+    #[cfg(not(one_model))]
+    true
+}
+
+/// The layer whose weights the layer at this `depth` has: with loops, the weights come round again.
+#[inline(always)]
+pub(crate) const fn weights_of(depth: usize, config: &Config) -> usize {
+    #[cfg(one_model)]
+    let loops = CONTENTS.0.config.loops > 1;
+    #[cfg(not(one_model))]
+    let loops = true;
+    let mut layer = depth;
+    // Without a division, which a small chip does in software.
+    while loops && layer >= config.layers && config.layers > 0 {
+        layer -= config.layers;
+    }
+    layer
+}
+
+/// Whether the model may be a mixture of experts.
+pub(crate) const fn may_have_experts() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.experts > 1;
     #[cfg(not(one_model))]
     true
 }

@@ -31,6 +31,7 @@ mod parameter;
 mod prefix;
 mod random;
 mod reader;
+mod router;
 mod sampler;
 mod scores;
 mod self_test;

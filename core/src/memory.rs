@@ -49,7 +49,7 @@ pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lane
 
 /// Positions of all layers.
 const fn positions(config: &Config) -> usize {
-    config.layers * config.context
+    config.depth() * config.context
 }
 
 /// Words that an int8 vector takes, before it is prepared for a matrix.
@@ -68,6 +68,7 @@ pub(crate) const fn lane_words(config: &Config) -> usize {
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.
 pub(crate) const fn block_width(config: &Config) -> usize {
     let longer = if config.qkv_width() > config.up_width() { config.qkv_width() } else { config.up_width() };
+    let longer = if config.experts > longer { config.experts } else { longer };
     // Logits are computed in parts of this length, and rows come in fours.
     if longer > ROWS { longer } else { ROWS }
 }
@@ -215,7 +216,8 @@ mod tests {
             vocab: 65_535,
             context: 65_535,
             width: 65_535,
-            layers: 256,
+            layers: 128,
+            loops: 2,
             heads: 65_535,
             kv_heads: 65_535,
             hidden: 32_767,

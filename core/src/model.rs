@@ -4,6 +4,7 @@ use crate::Error;
 use crate::config::{Config, Norm, Precision};
 use crate::file::{File, Golden, Provenance};
 use crate::kernels::cast;
+use crate::known;
 use crate::matrix::Matrix;
 use crate::parameter::Parameter;
 use crate::slices::part;
@@ -11,7 +12,7 @@ use crate::tokenizer::Tokenizer;
 #[cfg(not(one_model))]
 use crate::{file::ALIGNMENT, reader};
 #[cfg(one_model)]
-use {crate::known, core::marker::PhantomData};
+use core::marker::PhantomData;
 
 /// A checked view of a model file.
 ///
@@ -125,9 +126,9 @@ impl<'a> Model<'a> {
         part(cast::floats(self.bytes(parameter)), layer * columns, columns)
     }
 
-    /// The weights of one layer, by name.
-    pub(crate) fn block(&self, layer: usize) -> Block<'_, 'a> {
-        Block { model: self, layer }
+    /// The weights of the layer at this depth, by name.
+    pub(crate) fn block(&self, depth: usize) -> Block<'_, 'a> {
+        Block { model: self, layer: known::weights_of(depth, self.config()) }
     }
 
     /// `[vocab, width]`: a row for each token.
@@ -191,14 +192,25 @@ impl<'a> Block<'_, 'a> {
         self.model.norm(Parameter::MlpNormGain, Parameter::MlpNormBias, self.layer)
     }
 
-    /// To the MLP's hidden units.
-    pub(crate) fn up(&self) -> Linear<'a> {
-        self.model.linear(Parameter::Up, Parameter::UpBias, self.layer)
+    /// The scores of the experts, where there are several.
+    pub(crate) fn router(&self) -> Linear<'a> {
+        Linear { matrix: self.model.matrix(Parameter::Router, self.layer), bias: &[] }
+    }
+
+    /// To the hidden units of an expert; 0 is the MLP that has no others.
+    pub(crate) fn up(&self, expert: usize) -> Linear<'a> {
+        self.model.linear(Parameter::Up, Parameter::UpBias, self.mlp(expert))
     }
 
     /// From the hidden units back to the residual stream.
-    pub(crate) fn down(&self) -> Linear<'a> {
-        self.model.linear(Parameter::Down, Parameter::DownBias, self.layer)
+    pub(crate) fn down(&self, expert: usize) -> Linear<'a> {
+        self.model.linear(Parameter::Down, Parameter::DownBias, self.mlp(expert))
+    }
+
+    /// The place of an expert among those of all layers.
+    #[inline(always)]
+    fn mlp(&self, expert: usize) -> usize {
+        if known::may_have_experts() { self.layer * self.model.config().experts + expert } else { self.layer }
     }
 }
 

@@ -2,6 +2,7 @@
 //! model file and the tests walk over.
 
 use crate::config::{Config, Norm, Position, Precision};
+use crate::file::FEATURE_EXPERTS;
 use crate::packing::ROWS;
 
 /// One named parameter; per-layer ones hold all layers, `[layers, rows, columns]`.
@@ -29,13 +30,13 @@ pub enum Parameter {
     MlpNormGain,
     /// `[layers, width]`.
     MlpNormBias,
-    /// `[layers, hidden or 2 hidden, width]`: gate rows, where gated, then up rows.
+    /// `[layers * experts, hidden or 2 hidden, width]`: gate rows, where gated, then up rows.
     Up,
-    /// `[layers, hidden or 2 hidden]`.
+    /// `[layers * experts, hidden or 2 hidden]`.
     UpBias,
-    /// `[layers, width, hidden]`.
+    /// `[layers * experts, width, hidden]`.
     Down,
-    /// `[layers, width]`.
+    /// `[layers * experts, width]`.
     DownBias,
     /// `[width]`: the norm before the head.
     FinalNormGain,
@@ -43,6 +44,8 @@ pub enum Parameter {
     FinalNormBias,
     /// `[vocab, width]`, where not `tied`.
     LmHead,
+    /// `[layers, experts, width]`: the scores of a layer's experts, where there are several.
+    Router,
 }
 
 /// `[layers, rows, columns]`; all zero for a parameter that a model does not have. A vector is one row a layer.
@@ -71,7 +74,9 @@ impl Shape {
 }
 
 /// The number of parameters in [`Parameter::ALL`].
-pub const PARAMETERS: usize = 17;
+pub const PARAMETERS: usize = 18;
+/// Those that every model file has, be it with a length of 0; the others come with a feature.
+pub const OF_EVERY_FILE: usize = 17;
 
 impl Parameter {
     /// Every parameter, in the order of the model file.
@@ -93,6 +98,7 @@ impl Parameter {
         Parameter::FinalNormGain,
         Parameter::FinalNormBias,
         Parameter::LmHead,
+        Parameter::Router,
     ];
 
     /// The name in checkpoints and messages.
@@ -115,18 +121,24 @@ impl Parameter {
             Parameter::FinalNormGain => "final_norm.gain",
             Parameter::FinalNormBias => "final_norm.bias",
             Parameter::LmHead => "head",
+            Parameter::Router => "router",
         }
     }
 
     /// Whether this is a matrix, stored at the model's [`Precision`]; vectors stay f32.
     pub const fn is_matrix(self) -> bool {
-        use Parameter::{Down, Embedding, LmHead, Output, Positions, Qkv, Up};
-        matches!(self, Embedding | Positions | Qkv | Output | Up | Down | LmHead)
+        use Parameter::{Down, Embedding, LmHead, Output, Positions, Qkv, Router, Up};
+        matches!(self, Embedding | Positions | Qkv | Output | Up | Down | LmHead | Router)
+    }
+
+    /// The bit of a file's [features](crate::file::Header::features) with which it has this; 0 for what every file has.
+    pub const fn feature(self) -> u32 {
+        if matches!(self, Parameter::Router) { FEATURE_EXPERTS } else { 0 }
     }
 
     /// The shape in a model of this `config`.
     pub const fn shape(self, config: &Config) -> Shape {
-        let width = config.width;
+        let (width, mlps) = (config.width, config.layers * config.experts);
         let gains = !matches!(config.norm, Norm::None);
         let shifts = matches!(config.norm, Norm::Layer) && config.bias;
         match self {
@@ -140,11 +152,13 @@ impl Parameter {
             Parameter::FinalNormBias if shifts => vector(1, width),
             Parameter::Qkv => matrix(config.layers, config.qkv_width(), width),
             Parameter::Output => matrix(config.layers, width, width),
-            Parameter::Up => matrix(config.layers, config.up_width(), width),
-            Parameter::Down => matrix(config.layers, width, config.hidden),
+            Parameter::Up => matrix(mlps, config.up_width(), width),
+            Parameter::Down => matrix(mlps, width, config.hidden),
             Parameter::QkvBias if config.bias => vector(config.layers, config.qkv_width()),
-            Parameter::OutputBias | Parameter::DownBias if config.bias => vector(config.layers, width),
-            Parameter::UpBias if config.bias => vector(config.layers, config.up_width()),
+            Parameter::OutputBias if config.bias => vector(config.layers, width),
+            Parameter::DownBias if config.bias => vector(mlps, width),
+            Parameter::UpBias if config.bias => vector(mlps, config.up_width()),
+            Parameter::Router if config.experts > 1 => matrix(config.layers, config.experts, width),
             Parameter::LmHead if !config.tied => matrix(1, config.vocab, width),
             _ => Shape::NONE,
         }

@@ -5,7 +5,10 @@ use core::str;
 
 use crate::Error;
 use crate::config::{Activation, Config, Mlp, Norm, Position, Precision};
-use crate::file::{self, ALIGNMENT, File, Golden, Header, Pieces, Provenance, Tensor, Vocabulary, Words};
+use crate::file::{
+    self, ALIGNMENT, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURES, File, Golden, Header, Pieces, Provenance,
+    Tensor, Vocabulary, Words,
+};
 use crate::parameter::{PARAMETERS, Parameter};
 
 /// Bytes of memory that the model in `file` runs in; the beginning of the file will do.
@@ -42,8 +45,8 @@ pub(crate) const fn beginning(file: &[u8]) -> Result<(Config, Precision), Error>
         return Err(error);
     }
     let mut reader = Reader::new(file);
-    reader.header();
-    let (config, precision) = (reader.config(), reader.precision());
+    let features = reader.header().features;
+    let (config, precision) = (reader.config(features), reader.precision());
     match (reader.wrong, config.check()) {
         (Some(error), _) | (None, Err(error)) => Err(error),
         (None, Ok(())) => Ok((config, precision)),
@@ -91,14 +94,15 @@ impl<'f> Reader<'f> {
     }
 
     const fn file(&mut self) -> File<'f> {
+        let header = self.header();
         File {
-            header: self.header(),
-            config: self.config(),
+            header,
+            config: self.config(header.features),
             precision: self.precision(),
             vocabulary: self.vocabulary(),
             provenance: self.provenance(),
             golden: self.golden(),
-            tensors: self.tensors(),
+            tensors: self.tensors(header.features),
         }
     }
 
@@ -107,8 +111,8 @@ impl<'f> Reader<'f> {
         Header { magic, version: self.half(), features: self.number(u32::MAX as u64) as u32 }
     }
 
-    const fn config(&mut self) -> Config {
-        Config {
+    const fn config(&mut self, features: u32) -> Config {
+        let config = Config {
             vocab: self.size(),
             context: self.size(),
             width: self.size(),
@@ -130,7 +134,13 @@ impl<'f> Reader<'f> {
             residual: self.flag(),
             bias: self.flag(),
             tied: self.flag(),
+            loops: if features & FEATURE_LOOPS != 0 { self.size() } else { 1 },
+            experts: if features & FEATURE_EXPERTS != 0 { self.size() } else { 1 },
+        };
+        if config.features() != features & FEATURES {
+            self.fail(Error::Damaged("its features do not fit its shape"));
         }
+        config
     }
 
     const fn precision(&mut self) -> Precision {
@@ -188,10 +198,14 @@ impl<'f> Reader<'f> {
         }
     }
 
-    const fn tensors(&mut self) -> [Tensor<'f>; PARAMETERS] {
+    const fn tensors(&mut self, features: u32) -> [Tensor<'f>; PARAMETERS] {
         let mut tensors = [Tensor { padding: &[], bytes: &[] }; PARAMETERS];
         let mut i = 0;
         while i < PARAMETERS {
+            if Parameter::ALL[i].feature() & !features != 0 {
+                i += 1;
+                continue;
+            }
             let (padding, bytes) = (self.slice(), self.slice());
             let start = self.so_far().len() - bytes.len();
             if !bytes.is_empty() && !start.is_multiple_of(ALIGNMENT) {
@@ -316,7 +330,7 @@ mod tests {
     const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
 
     fn bytes(config: &Config, precision: Precision) -> std::vec::Vec<u8> {
-        let beginning = Beginning { header: Header::CURRENT, config: config.clone(), precision };
+        let beginning = Beginning { header: Header::of(config), config: config.clone(), precision };
         postcard::to_slice(&beginning, &mut [0; 128]).unwrap().to_vec()
     }
 
@@ -340,6 +354,8 @@ mod tests {
                     residual: i < 2,
                     bias: i.is_multiple_of(2),
                     tied: i.is_multiple_of(3),
+                    loops: if size == 127 { 2 } else { 1 },
+                    experts: if size <= 127 { 5 } else { 1 },
                     ..TINY
                 };
                 (config, precision)
@@ -362,6 +378,15 @@ mod tests {
         for length in 0..whole.len() {
             assert!(memory_bytes(&whole[..length]).is_err(), "{length}");
         }
+        let unlooped = Beginning {
+            header: Header { features: FEATURE_LOOPS, ..Header::CURRENT },
+            config: TINY,
+            precision: Precision::Int8,
+        };
+        let mut room = [0; 128];
+        let unlooped = postcard::to_slice(&unlooped, &mut room).unwrap();
+        let refusal = Err(Error::Damaged("its features do not fit its shape"));
+        assert_eq!(memory_bytes(unlooped), refusal, "one loop is none");
         assert_eq!(memory_bytes(b"# Pipsqueak"), Err(Error::NotAModel));
         let wrong = bytes(&Config { width: 13, ..TINY }, Precision::Int8);
         assert_eq!(memory_bytes(&wrong), Config { width: 13, ..TINY }.check().map(|()| 0));

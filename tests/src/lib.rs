@@ -40,6 +40,11 @@ pub fn shapes() -> [(&'static str, Config); 3] {
     [("Llama's choices", SMALL), ("GPT-2's choices", gpt), ("neither's", plain)]
 }
 
+/// What larger models save by, each in a small shape: tested where it differs from [`shapes`].
+pub fn architectures() -> [(&'static str, Config); 2] {
+    [("loops", Config { loops: 3, ..SMALL }), ("experts", Config { experts: 3, bias: true, ..SMALL })]
+}
+
 /// A model with random weights, large enough that no two tokens tie.
 pub fn random_model(config: &Config, precision: Precision) -> ModelFile {
     build(config, precision, &random_parameters(config))

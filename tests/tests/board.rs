@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pipsqueak::{Config, Precision, Sampling};
-use pipsqueak_tests::{Generated, SMALL, generate, random_model, shapes, temporary};
+use pipsqueak_tests::{Generated, SMALL, architectures, generate, random_model, shapes, temporary};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use pipsqueak_trainer::sizing;
 use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
@@ -148,6 +148,33 @@ fn every_chip_computes_every_format_as_the_pc_does() {
                 assert!(printed.replace('\r', "").contains(&expected), "{what}: {printed} is not {expected}");
             }
         }
+    }
+}
+
+/// One board of each kind of kernels, and an image built for the one model.
+#[test]
+fn every_architecture_runs_on_chips_as_on_the_pc() {
+    let boards = [Board::Mps2An385M0, Board::Mps2An386, Board::VirtRv32];
+    let images = boards.map(|board| (board, firmware::build_checks(board).unwrap()));
+    let (prompt, sampling, seed, length) = CHECKED;
+    for (name, config) in architectures() {
+        for precision in [Precision::Int8, Precision::Int4] {
+            let file = random_model(&config, precision);
+            let expected = generate(&file, prompt, sampling, seed, length).fingerprint;
+            for (board, image) in &images {
+                let printed = run_checks(*board, image, Some(&file)).replace('\r', "");
+                let what = format!("{}, {name}, {}: {printed}", board.name(), precision.name());
+                assert!(printed.contains(&format!("fingerprint {expected}\n")), "{what}");
+            }
+        }
+        let file = random_model(&config, Precision::Int8);
+        let on_pc = generate(&file, "Once", SAMPLINGS[1], 5, 60);
+        let on_board = Chip::boot(boards[0], name, &file).generate("Once", SAMPLINGS[1], 5, 60);
+        assert_eq!(on_board, on_pc, "{name}");
+        let file = random_model(&config, Precision::F32);
+        let on_pc = generate(&file, prompt, sampling, seed, length).fingerprint;
+        let printed = run_checks(Board::Mps2An386, &images[1].1, Some(&file)).replace('\r', "");
+        assert!(printed.contains(&format!("fingerprint {on_pc}\n")), "{name}, f32: {printed}");
     }
 }
 

@@ -8,7 +8,7 @@ use pipsqueak::internal::file::{Golden, Pieces, VERSION, Words, checksum};
 use pipsqueak::internal::packing::Format;
 use pipsqueak::internal::{Parameter, Shape};
 use pipsqueak::{Config, Model, Precision, Tokenizer};
-use pipsqueak_tests::{random_model, shapes, temporary};
+use pipsqueak_tests::{architectures, random_model, shapes, temporary};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ fn summary(file: &ModelFile, model: &Model<'_>) -> Value {
     };
     let mut summary = json!({
         "version": VERSION,
-        "features": 0,
+        "features": model.config().features(),
         "config": config(model.config()),
         "precision": model.precision().name(),
         "vocabulary": {
@@ -74,7 +74,7 @@ fn summary(file: &ModelFile, model: &Model<'_>) -> Value {
             "bytes_per_token": f64::from(provenance.bytes_per_token),
         },
         "golden": golden(model.golden()),
-        "tensors": Parameter::ALL.iter().map(|&p| (p.name(), model.bytes(p).len())).collect::<HashMap<_, _>>(),
+        "tensors": Parameter::ALL.iter().filter(|p| p.feature() & !model.config().features() == 0).map(|&p| (p.name(), model.bytes(p).len())).collect::<HashMap<_, _>>(),
         "bytes": model.file_bytes(),
         "crc": checksum(&file.bytes()[..model.file_bytes() - 4]),
         "rows": last_rows(model).map(|(parameter, layer, at)| row(model, parameter, layer, at)).collect::<Vec<_>>(),
@@ -167,7 +167,7 @@ fn every_choice_and_format_is_read_alike() {
     if !has_python() {
         return;
     }
-    for (i, (_, config)) in shapes().iter().enumerate() {
+    for (i, (_, config)) in shapes().iter().chain(&architectures()).enumerate() {
         for precision in PRECISIONS {
             compare(&format!("shape{i}-{}.pip", precision.name()), &random_model(config, precision));
         }

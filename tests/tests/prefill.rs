@@ -5,7 +5,7 @@ use pipsqueak::internal::decoder::Slice;
 use pipsqueak::internal::memory::LANES_MAX;
 use pipsqueak::internal::{Decoder, SplitMix64};
 use pipsqueak::{Config, Mlp, Model, Precision};
-use pipsqueak_tests::{random_model, shapes};
+use pipsqueak_tests::{architectures, random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;
 
@@ -72,7 +72,7 @@ fn check(what: &str, model: &Model<'_>) {
 
 #[test]
 fn the_same_bits_whatever_is_read_at_once() {
-    for (name, config) in shapes() {
+    for (name, config) in shapes().into_iter().chain(architectures()) {
         for precision in [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary] {
             let file = random_model(&config, precision);
             check(&format!("{name}, {precision:?}"), &file.model().expect("a model"));
@@ -117,10 +117,10 @@ fn the_same_bits_in_slices() {
                         if wants_logits {
                             assert_eq!(logits, expected[position..][..begun], "{name}, {precision:?}");
                             assert!(
-                                slices.len() > 2 * config.layers && slices.last() == Some(&Slice::Logits)
+                                slices.len() > 2 * config.depth() && slices.last() == Some(&Slice::Logits)
                             );
                         } else {
-                            assert_eq!(slices, vec![Slice::Part; 2 * config.layers - 1]);
+                            assert_eq!(slices, vec![Slice::Part; 2 * config.depth() - 1]);
                         }
                         position += begun;
                     }

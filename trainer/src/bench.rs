@@ -117,7 +117,7 @@ fn step_gflop(case: &Case) -> f64 {
     use Parameter::{Down, LmHead, Output, Qkv, Up};
     let config = Config { tied: false, ..case.config.clone() };
     let weights: usize = [Qkv, Output, Up, Down, LmHead].iter().map(|p| p.shape(&config).len()).sum();
-    let attended = config.context.div_ceil(2) * config.width * config.layers;
+    let attended = config.context.div_ceil(2) * config.width * config.depth();
     let positions = case.sequences * config.context;
     positions as f64 * (6 * weights + 12 * attended) as f64 * 1e-9
 }

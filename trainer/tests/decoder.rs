@@ -84,6 +84,16 @@ fn positions() {
 }
 
 #[test]
+fn loops() {
+    check("loops", &Config { loops: 2, ..BASE });
+}
+
+#[test]
+fn experts() {
+    check("experts", &Config { experts: 5, ..BASE });
+}
+
+#[test]
 fn norms_biases_and_head() {
     check("RMS", &Config { norm: Norm::Rms, ..BASE });
     check("no norm", &Config { norm: Norm::None, ..BASE });

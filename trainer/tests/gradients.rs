@@ -52,7 +52,7 @@ fn batch(config: &Config) -> Batch {
 
 fn loss(network: &mut Network<f64>, weights: Weights<'_, f64>, windows: Windows<'_>) -> f64 {
     network.forward(weights, windows);
-    network.loss(windows, 1.0 / windows.weight()) / windows.weight()
+    (network.loss(windows, 1.0 / windows.weight()) + network.balance()) / windows.weight()
 }
 
 fn check(what: &str, config: &Config) {
@@ -148,6 +148,24 @@ fn activations() {
 fn residuals() {
     check("no residuals", &Config { residual: false, ..BASE });
     check("no residuals, no norm", &Config { residual: false, norm: Norm::None, ..BASE });
+}
+
+#[test]
+fn loops() {
+    check("two layers, three times each", &Config { loops: 3, ..BASE });
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    check_with("loops with dropout", &Config { loops: 2, layers: 1, ..BASE }, dropout);
+}
+
+#[test]
+fn experts() {
+    check("experts", &Config { experts: 2, ..BASE });
+    check(
+        "gated experts without residuals",
+        &Config { experts: 2, mlp: Mlp::Gated, residual: false, ..BASE },
+    );
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    check_with("looped experts with dropout", &Config { experts: 2, loops: 2, layers: 1, ..BASE }, dropout);
 }
 
 #[test]

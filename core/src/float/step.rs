@@ -10,7 +10,8 @@ use crate::float::sinusoid::add_sinusoid;
 use crate::math::add;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, block_width, quantized_columns, rotations_len};
-use crate::model::{Linear, Model, NormWeights};
+use crate::model::{Block, Linear, Model, NormWeights};
+use crate::router::route;
 use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
@@ -30,7 +31,7 @@ pub(crate) struct FloatStep<'m> {
     rotations: &'m mut [f32],
     /// `[vocab]`.
     logits: &'m mut [f32],
-    /// `[layers, context, kv_heads * head]`.
+    /// `[depth, context, kv_heads * head]`.
     keys: &'m mut [f32],
     /// As `keys`.
     values: &'m mut [f32],
@@ -40,7 +41,7 @@ pub(crate) struct FloatStep<'m> {
 
 impl<'m> FloatStep<'m> {
     pub(crate) fn lay_out(config: &Config, buffers: &mut Buffers<'m>) -> Self {
-        let cached = config.layers * config.context * config.kv_width();
+        let cached = config.depth() * config.context * config.kv_width();
         FloatStep {
             position: 0,
             residual: buffers.take(config.width),
@@ -121,14 +122,19 @@ impl Forward for FloatStep<'_> {
         copy(self.input, first(hidden, config.hidden));
     }
 
+    fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
+        self.project(block.router());
+        let (expert, probability) = route(first(self.hidden, config.experts), |a, b| a - b);
+        self.project(block.up(expert));
+        self.activate(config);
+        self.multiply(block.down(expert));
+        self.result.iter_mut().for_each(|x| *x *= probability);
+        self.join(config);
+    }
+
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
-        linear.matrix.matvec_f32(self.result, first(self.input, self.input_len));
-        add(self.result, linear.bias);
-        if config.residual {
-            add(self.residual, self.result);
-        } else {
-            copy(self.residual, self.result);
-        }
+        self.multiply(linear);
+        self.join(config);
     }
 
     fn logits_from(&mut self, head: Matrix<'_>, _token: usize, row: usize) -> usize {
@@ -140,5 +146,22 @@ impl Forward for FloatStep<'_> {
 
     fn logits(&mut self) -> &mut [f32] {
         self.logits
+    }
+}
+
+impl FloatStep<'_> {
+    /// `result = matrix * input + bias`.
+    fn multiply(&mut self, linear: Linear<'_>) {
+        linear.matrix.matvec_f32(self.result, first(self.input, self.input_len));
+        add(self.result, linear.bias);
+    }
+
+    /// `residual += result`; in a model without residuals, `=`.
+    fn join(&mut self, config: &Config) {
+        if config.residual {
+            add(self.residual, self.result);
+        } else {
+            copy(self.residual, self.result);
+        }
     }
 }

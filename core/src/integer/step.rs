@@ -16,9 +16,10 @@ use crate::known;
 use crate::math::word_padded;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
-use crate::model::{Linear, Model, NormWeights};
+use crate::model::{Block, Linear, Model, NormWeights};
 use crate::numbers::{Alignment, bits, power_of_two};
 use crate::packing::Format;
+use crate::router::route;
 use crate::slices::{first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
@@ -78,7 +79,7 @@ struct Residual<'m> {
     magnitudes: u32,
 }
 
-/// Keys and values of all layers, `[layers, context, stride]`, with a bfloat16 scale a position.
+/// Keys and values of all layers, `[depth, context, stride]`, with a bfloat16 scale a position.
 struct Cache<'m> {
     keys: &'m mut [i8],
     values: &'m mut [i8],
@@ -97,7 +98,7 @@ impl<'m> IntegerStep<'m> {
         let more_bytes = buffers.len().saturating_sub(config.memory_bytes(Precision::Int8));
         let more_tokens = more_bytes.checked_div(4 * lane_words(config)).unwrap_or_default();
         let batch_len = (1 + more_tokens).min(LANES_MAX);
-        let positions = config.layers * config.context;
+        let positions = config.depth() * config.context;
         let stride = word_padded(config.kv_width());
         let mut batch = [(); LANES_MAX].map(|()| Vectors::default());
         first_mut(&mut batch, batch_len).iter_mut().for_each(|v| *v = Vectors::lay_out(config, buffers));
@@ -186,19 +187,27 @@ impl Forward for IntegerStep<'_> {
 
     fn activate(&mut self, config: &Config) {
         for v in first_mut(&mut self.batch, self.tokens) {
-            let hidden = first_mut(v.hidden.values, config.up_width());
-            let scale = activate(hidden, v.hidden.scale, config.activation, config.mlp);
-            v.input.fill(self.format, self.quantized, first(hidden, config.hidden), scale);
+            v.activate(config, self.format, self.quantized);
+        }
+    }
+
+    fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
+        for v in first_mut(&mut self.batch, self.tokens) {
+            v.hidden.product(block.router(), &v.input);
+            let (scores, scale) = (first(v.hidden.values, config.experts), v.hidden.scale);
+            let (expert, probability) = route(scores, |a, b| a.wrapping_sub(b) as f32 * scale);
+            v.hidden.product(block.up(expert), &v.input);
+            v.activate(config, self.format, self.quantized);
+            v.hidden.product(block.down(expert), &v.input);
+            v.hidden.scale *= probability;
+            v.join(config);
         }
     }
 
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
         for v in first_mut(&mut self.batch, self.tokens) {
             v.hidden.product(linear, &v.input);
-            if !config.residual {
-                v.residual.scale = 0.0;
-            }
-            v.residual.add(first(v.hidden.values, config.width), v.hidden.scale);
+            v.join(config);
         }
     }
 
@@ -233,6 +242,25 @@ impl Vectors<'_> {
             }
             Position::Rotary => rotary::rotations(self.rotations, position, model.config().rotary_base),
         }
+    }
+}
+
+impl Vectors<'_> {
+    /// The activation function of `hidden`, to `input`; `room` is scratch.
+    #[inline(always)]
+    fn activate(&mut self, config: &Config, format: Format, room: &mut [i8]) {
+        let hidden = first_mut(self.hidden.values, config.up_width());
+        let scale = activate(hidden, self.hidden.scale, config.activation, config.mlp);
+        self.input.fill(format, room, first(hidden, config.hidden), scale);
+    }
+
+    /// `residual += hidden`; in a model without residuals, `=`.
+    #[inline(always)]
+    fn join(&mut self, config: &Config) {
+        if !config.residual {
+            self.residual.scale = 0.0;
+        }
+        self.residual.add(first(self.hidden.values, config.width), self.hidden.scale);
     }
 }
 

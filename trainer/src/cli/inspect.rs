@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use pipsqueak::internal::Parameter;
 use pipsqueak::{Config, Model, Precision};
 
 use super::options;
@@ -84,6 +85,17 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
     say!(
         "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"
     );
+    if config.loops > 1 {
+        say!("               gone through {} times: as deep as {} layers", config.loops, config.depth());
+    }
+    if config.experts > 1 {
+        let token = weights(&Config { experts: 1, ..config.clone() }) + Parameter::Router.shape(config).len();
+        let token = human::count(token as u64);
+        say!(
+            "               {} experts a layer: of the parameters, a token goes through {token}",
+            config.experts
+        );
+    }
     say!("               {vocab} tokens, context {context}");
     say!(
         "               {:?} positions, {:?} norm, {:?} MLP with {:?}{}{}{}",

@@ -87,10 +87,11 @@ impl Plan {
 
     /// Describes the plan in a line or two, before the wait.
     pub(super) fn describe(&self) -> String {
-        let Config { vocab, context, width, layers, hidden, .. } = self.config;
+        let Config { vocab, context, width, layers, hidden, loops, .. } = self.config;
         let weights = human::count(weights(&self.config) as u64);
+        let looped = if loops > 1 { format!(", {loops} times each,") } else { String::new() };
         let shape = format!(
-            "{layers} layers of width {width} (hidden {hidden}), {vocab} tokens, context {context}: {weights} parameters, {}",
+            "{layers} layers{looped} of width {width} (hidden {hidden}), {vocab} tokens, context {context}: {weights} parameters, {}",
             self.precision.name()
         );
         let Some(budget) = &self.budget else { return shape };

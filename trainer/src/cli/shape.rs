@@ -24,6 +24,12 @@ pub(super) struct Shape {
     /// Number of layers [default: 4, less for a short text, or what a --board has flash for]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=256))]
     layers: Option<usize>,
+    /// Go through the layers this often, with the same weights: more RAM and time, no more flash
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=256))]
+    loops: usize,
+    /// Give each layer this many MLPs, of which a router chooses one for each token: more flash, hardly more RAM and time
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=64))]
+    experts: usize,
     /// Number of attention heads [default: about one for every 16 of the width]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     heads: Option<usize>,
@@ -180,6 +186,8 @@ impl Shape {
             residual: !self.no_residual,
             bias: self.bias,
             tied: !self.untied,
+            loops: self.loops,
+            experts: self.experts,
             ..STORIES_260K
         };
         PartialConfig {

@@ -104,6 +104,12 @@ impl Family {
     fn of(config: &Config) -> Result<Family> {
         let Config { position, norm, mlp, heads, kv_heads, residual, .. } = *config;
         ensure!(residual, "a model without residual connections is none of GPT-2's or Llama's architecture");
+        ensure!(
+            config.features() == 0,
+            "loops ({}) and experts ({}) are not of GPT-2's or Llama's architecture; only models with 1 of each can be written",
+            config.loops,
+            config.experts
+        );
         match (position, norm, mlp) {
             (Position::Learned, Norm::Layer, Mlp::Plain) if heads == kv_heads => Ok(Family::Gpt2),
             (Position::Rotary, Norm::Rms, Mlp::Gated) => Ok(Family::Llama),

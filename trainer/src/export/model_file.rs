@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::file::{ALIGNMENT, CRC, File, Golden, Header, Provenance, Tensor};
-use pipsqueak::internal::parameter::PARAMETERS;
+use pipsqueak::internal::parameter::{OF_EVERY_FILE, PARAMETERS};
 use pipsqueak::{Config, Model, Precision};
 use postcard::experimental::serialized_size;
 
@@ -132,7 +132,7 @@ fn build_of(
     }
     let tensors = std::array::from_fn(|i| Tensor { padding: &[], bytes: &encoded[i] });
     write(File {
-        header: Header::CURRENT,
+        header: Header::of(config),
         config: config.clone(),
         precision,
         vocabulary: vocabulary.borrow(),
@@ -170,8 +170,11 @@ fn pad(file: &mut File<'_>) -> Result<()> {
     const ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
     // The bytes before the tensors: of an empty one, both lengths take a byte.
     let tensors = [Tensor::default(); PARAMETERS];
-    let mut end = serialized_size(&File { tensors, ..file.clone() })? - 2 * PARAMETERS;
-    for tensor in &mut file.tensors {
+    let mut end = serialized_size(&File { tensors, ..file.clone() })? - 2 * OF_EVERY_FILE;
+    let features = file.header.features;
+    let present = |parameter: Parameter| parameter.feature() & !features == 0;
+    let tensors = file.tensors.iter_mut().zip(Parameter::ALL).filter(|(_, parameter)| present(*parameter));
+    for (tensor, _) in tensors {
         let start = end + 1 + serialized_size(&tensor.bytes.len())?;
         let padding = if tensor.bytes.is_empty() { 0 } else { start.next_multiple_of(ALIGNMENT) - start };
         tensor.padding = &ZEROS[..padding];

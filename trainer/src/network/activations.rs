@@ -4,6 +4,7 @@ use pipsqueak::Config;
 use pipsqueak::internal::math::Float;
 
 use super::attention::scratch_len;
+use super::experts::Routes;
 use crate::aligned::Aligned;
 
 /// The activations of one layer, which the forward pass leaves for the backward pass; that puts gradients in place of some.
@@ -32,6 +33,15 @@ pub struct Layer<F> {
     pub up: Aligned<F>,
     /// `[rows, hidden]`: after the activation function.
     pub active: Aligned<F>,
+    /// `[rows, experts]`: what the router gives each expert; the backward pass leaves the gradient of its scores. Without experts,
+    /// this and the next are empty.
+    pub probabilities: Aligned<F>,
+    /// `[rows, width]`: `mlp_normed`, sorted by experts, as `up` and `active` then are, too.
+    pub expert_input: Aligned<F>,
+    /// `[rows, width]`: the experts' results, sorted likewise.
+    pub expert_output: Aligned<F>,
+    /// Which expert each row goes to.
+    pub routes: Routes,
 }
 
 /// Every buffer of a forward and backward pass over some sequences.
@@ -39,7 +49,7 @@ pub struct Layer<F> {
 pub struct Activations<F> {
     /// Positions of each sequence.
     pub length: usize,
-    /// `[layers]`.
+    /// `[depth]`: those of all loops.
     pub layers: Vec<Layer<F>>,
     /// `[rows, width]`: the residual stream after the last layer.
     pub output: Aligned<F>,
@@ -64,7 +74,7 @@ impl<F: Float> Activations<F> {
     pub fn fit(&mut self, config: &Config, sequences: usize, length: usize) {
         let rows = sequences * length;
         self.length = length;
-        self.layers.resize_with(config.layers, Layer::default);
+        self.layers.resize_with(config.depth(), Layer::default);
         for (buffer, columns) in self.layers.iter_mut().flat_map(|layer| layer.buffers(config)) {
             buffer.resize(rows * columns, F::ZERO);
         }
@@ -81,7 +91,7 @@ impl<F: Float> Activations<F> {
         let layer = columns(&Layer::default().buffers(config));
         let outside = columns(&Activations::default().buffers(config));
         let rows = sequences * length;
-        (rows * (config.layers * layer + outside) + scratch_len(config, length)) * size_of::<F>()
+        (rows * (config.depth() * layer + outside) + scratch_len(config, length)) * size_of::<F>()
     }
 
     #[cfg(test)]
@@ -112,7 +122,8 @@ fn capacity<F: Copy>((buffer, _): (&mut Aligned<F>, usize)) -> usize {
 }
 
 impl<F> Layer<F> {
-    fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 11] {
+    fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 14] {
+        let (experts, routed) = if config.experts > 1 { (config.experts, config.width) } else { (0, 0) };
         [
             (&mut self.input, config.width),
             (&mut self.attention_normed, config.width),
@@ -125,6 +136,9 @@ impl<F> Layer<F> {
             (&mut self.mlp_norm, 2),
             (&mut self.up, config.up_width()),
             (&mut self.active, config.hidden),
+            (&mut self.probabilities, experts),
+            (&mut self.expert_input, routed),
+            (&mut self.expert_output, routed),
         ]
     }
 }

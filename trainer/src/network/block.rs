@@ -8,6 +8,7 @@ use super::activation::{activate, backward_activate};
 use super::activations::{Activations, Layer};
 use super::attention::{Heads, Saved, attention, backward_attention};
 use super::dropout::{Dropout, Place};
+use super::experts::Experts;
 use super::gradients::Gradients;
 use super::linear::Linear;
 use super::norm::Norm;
@@ -15,19 +16,24 @@ use super::rotary::Rotations;
 use super::rounding::Rounding;
 use super::weights::Weights;
 
-/// The weights of one layer.
+/// The weights of one layer, at one depth: with loops, several depths have the same.
 pub(super) struct Block<'a, F> {
     config: &'a Config,
     rotations: &'a Rotations<F>,
     rounding: Rounding,
     dropout: Dropout,
+    /// Whose weights these are.
     layer: usize,
+    /// Layers before this one, those of all loops counted.
+    depth: usize,
     attention_norm: Norm<'a, F>,
     qkv: Linear<'a, F>,
     output: Linear<'a, F>,
     mlp_norm: Norm<'a, F>,
     up: Linear<'a, F>,
     down: Linear<'a, F>,
+    /// In place of `up` and `down`, where there are several.
+    experts: Option<Experts<'a, F>>,
 }
 
 impl<'a, F: Float> Block<'a, F> {
@@ -35,21 +41,24 @@ impl<'a, F: Float> Block<'a, F> {
         config: &'a Config,
         rotations: &'a Rotations<F>,
         weights: Weights<'a, F>,
-        layer: usize,
+        depth: usize,
     ) -> Block<'a, F> {
         use Parameter::*;
+        let layer = depth % config.layers;
         Block {
             config,
             rotations,
             rounding: weights.rounding,
             dropout: weights.dropout,
             layer,
+            depth,
             attention_norm: weights.norm(config, AttentionNormGain, layer),
             qkv: weights.linear(Qkv, layer),
             output: weights.linear(Output, layer),
             mlp_norm: weights.norm(config, MlpNormGain, layer),
             up: weights.linear(Up, layer),
             down: weights.linear(Down, layer),
+            experts: (config.experts > 1).then(|| Experts::new(config, weights, layer)),
         }
     }
 
@@ -57,7 +66,7 @@ impl<'a, F: Float> Block<'a, F> {
     pub(super) fn forward(&self, activations: &mut Activations<F>) {
         let Config { width, hidden, .. } = *self.config;
         let Activations { layers, output, rounded, scratch, length, .. } = activations;
-        let (a, next) = layers[self.layer..].split_first_mut().expect("a layer of the model");
+        let (a, next) = layers[self.depth..].split_first_mut().expect("a layer of the model");
         let out = next.first_mut().map_or(output, |next| &mut next.input);
 
         self.attention_norm.forward(&mut a.attention_normed, &mut a.attention_norm, &a.input);
@@ -69,24 +78,48 @@ impl<'a, F: Float> Block<'a, F> {
 
         self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
         self.rounding.round_rows(&mut a.mlp_normed, width);
-        self.up.forward(&mut a.up, &a.mlp_normed);
+        match &self.experts {
+            Some(experts) => experts.forward_up(a),
+            None => self.up.forward(&mut a.up, &a.mlp_normed),
+        }
         activate(&mut a.active, &mut a.up, self.config);
         self.rounding.round_rows(&mut a.active, hidden);
-        self.dropout.drop(&mut a.active, Place::Active(self.layer));
-        self.add_to_residual(out, &a.middle, &self.down, &a.active);
+        self.dropout.drop(&mut a.active, Place::Active(self.depth));
+        match &self.experts {
+            Some(experts) => {
+                if self.config.residual {
+                    out.copy_from_slice(&a.middle)
+                } else {
+                    out.fill(F::ZERO)
+                }
+                experts.forward_down(out, a);
+            }
+            None => self.add_to_residual(out, &a.middle, &self.down, &a.active),
+        }
     }
 
     /// From the gradient of the layer's result, in `dstream`, to that of its input. Uses the layer's activations up: the
-    /// gradient of what a matrix reads takes its place.
-    pub(super) fn backward(&self, gradients: &mut Gradients<'_, F>, activations: &mut Activations<F>) {
+    /// gradient of what a matrix reads takes its place. `scale` is that of the losses.
+    pub(super) fn backward(
+        &self,
+        gradients: &mut Gradients<'_, F>,
+        activations: &mut Activations<F>,
+        scale: F,
+    ) {
         use Parameter::*;
         let Activations { layers, dstream, dattended, rounded, scratch, length, .. } = activations;
-        let (layer, a) = (self.layer, &mut layers[self.layer]);
+        let (layer, a) = (self.layer, &mut layers[self.depth]);
 
-        self.down.backward(&mut a.active, gradients.linear(Down, layer), dstream);
-        self.dropout.drop(&mut a.active, Place::Active(layer));
+        match &self.experts {
+            Some(experts) => experts.backward_down(gradients, a, dstream, scale),
+            None => self.down.backward(&mut a.active, gradients.linear(Down, layer), dstream),
+        }
+        self.dropout.drop(&mut a.active, Place::Active(self.depth));
         backward_activate(&mut a.up, &a.active, self.config);
-        self.up.backward(&mut a.mlp_normed, gradients.linear(Up, layer), &a.up);
+        match &self.experts {
+            Some(experts) => experts.backward_up(gradients, a),
+            None => self.up.backward(&mut a.mlp_normed, gradients.linear(Up, layer), &a.up),
+        }
         self.backward_add_to_residual(dstream);
         let dnorm = gradients.norm(MlpNormGain, layer);
         self.mlp_norm.backward(dstream, dnorm, &mut a.mlp_normed, &a.middle, &a.mlp_norm);
@@ -94,7 +127,7 @@ impl<'a, F: Float> Block<'a, F> {
         let attended = self.output_reads(rounded, &a.attended);
         self.output.backward_weight(gradients.linear(Output, layer), dstream, attended);
         self.output.backward_input(dattended, dstream);
-        self.dropout.drop(dattended, Place::Attended(layer));
+        self.dropout.drop(dattended, Place::Attended(self.depth));
         self.backward_attend(a, dattended, scratch, *length);
         self.qkv.backward(&mut a.attention_normed, gradients.linear(Qkv, layer), &a.qkv);
         self.backward_add_to_residual(dstream);
@@ -110,7 +143,7 @@ impl<'a, F: Float> Block<'a, F> {
         }
         copy.copy_from_slice(attended);
         self.rounding.round_rows(copy, self.config.width);
-        self.dropout.drop(copy, Place::Attended(self.layer));
+        self.dropout.drop(copy, Place::Attended(self.depth));
         copy
     }
 

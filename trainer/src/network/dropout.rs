@@ -27,9 +27,9 @@ pub struct Dropout {
 pub enum Place {
     /// The embeddings, before the first layer.
     Embedding,
-    /// The input of attention's output matrix, in this layer.
+    /// The input of attention's output matrix, in the layer at this depth.
     Attended(usize),
-    /// The input of the MLP's last matrix, in this layer.
+    /// The input of the MLP's last matrix, in the layer at this depth.
     Active(usize),
 }
 

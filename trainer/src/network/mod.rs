@@ -17,6 +17,7 @@ mod block;
 pub(crate) mod differences;
 pub mod dropout;
 pub mod embed;
+pub mod experts;
 pub mod gradients;
 mod head;
 pub mod linear;
@@ -38,7 +39,7 @@ use activations::Activations;
 use block::Block;
 use dropout::Place;
 use embed::{backward_embed, embed, sinusoids};
-use gradients::Gradients;
+use gradients::{Gradients, Mode};
 use head::{Head, head_matrix};
 use loss::cross_entropy;
 use rotary::Rotations;
@@ -52,6 +53,8 @@ pub struct Network<F> {
     /// `[context, width]`; empty where positions are not sinusoidal.
     sinusoids: Vec<F>,
     activations: Activations<F>,
+    /// By which the gradient of the losses is multiplied.
+    scale: F,
 }
 
 impl<F: Float> Network<F> {
@@ -63,6 +66,7 @@ impl<F: Float> Network<F> {
             rotations: Rotations::new(config),
             sinusoids: sinusoids(positions, config.width),
             activations: Activations::default(),
+            scale: F::ZERO,
         }
     }
 
@@ -87,8 +91,8 @@ impl<F: Float> Network<F> {
         let mut activations = core::mem::take(&mut self.activations);
         activations.fit(&self.config, windows.sequences(), length);
         self.embed(&mut activations, weights, windows);
-        for layer in 0..self.config.layers {
-            Block::new(&self.config, &self.rotations, weights, layer).forward(&mut activations);
+        for depth in 0..self.config.depth() {
+            Block::new(&self.config, &self.rotations, weights, depth).forward(&mut activations);
         }
         Head::new(&self.config, weights).forward(&mut activations);
         self.activations = activations;
@@ -97,9 +101,16 @@ impl<F: Float> Network<F> {
 
     /// The weighted sum of all losses; leaves their gradient times `scale` for the backward pass.
     pub fn loss(&mut self, windows: Windows<'_>, scale: F) -> f64 {
+        self.scale = scale;
         let logits = self.activations.logits.chunks_exact_mut(windows.length * self.config.vocab);
         let sequences = logits.zip(windows.iter());
         sequences.map(|(logits, window)| cross_entropy(logits, window.targets, window.weights, scale)).sum()
+    }
+
+    /// What the use of the experts adds to the loss that the backward pass follows, summed over all layers and rows; after
+    /// [`Network::forward`].
+    pub fn balance(&self) -> f64 {
+        self.activations.layers.iter().map(|layer| layer.routes.balance(&layer.probabilities)).sum()
     }
 
     /// Leaves the gradient of the parameters in `gradients`; after [`Network::forward`] and [`Network::loss`] with the same
@@ -113,9 +124,16 @@ impl<F: Float> Network<F> {
         gradients.clear(|parameter| self.is_linear(parameter));
         let mut activations = core::mem::take(&mut self.activations);
         Head::new(&self.config, weights).backward(&mut gradients, &mut activations);
-        for layer in (0..self.config.layers).rev() {
-            Block::new(&self.config, &self.rotations, weights, layer)
-                .backward(&mut gradients, &mut activations);
+        for depth in (0..self.config.depth()).rev() {
+            Block::new(&self.config, &self.rotations, weights, depth).backward(
+                &mut gradients,
+                &mut activations,
+                self.scale,
+            );
+            // The gradients of a matrix that several loops use add up.
+            if depth % self.config.layers == 0 {
+                gradients.mode = Mode::Add;
+            }
         }
         weights.dropout.drop(&mut activations.dstream, Place::Embedding);
         self.backward_embed(gradients.into, &activations, windows);
@@ -124,8 +142,8 @@ impl<F: Float> Network<F> {
 
     /// Whether a parameter is the matrix of a linear map, whose gradient is a matrix product.
     fn is_linear(&self, parameter: Parameter) -> bool {
-        use Parameter::{Down, Output, Qkv, Up};
-        matches!(parameter, Qkv | Output | Up | Down) || parameter == head_matrix(&self.config)
+        use Parameter::{Down, Output, Qkv, Router, Up};
+        matches!(parameter, Qkv | Output | Up | Down | Router) || parameter == head_matrix(&self.config)
     }
 
     fn embed(&self, activations: &mut Activations<F>, weights: Weights<'_, F>, windows: Windows<'_>) {

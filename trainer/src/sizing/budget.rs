@@ -255,9 +255,9 @@ pub fn tensor_bytes(config: &Config, precision: Precision) -> u64 {
     Parameter::ALL.iter().map(|parameter| parameter.bytes(config, precision)).sum()
 }
 
-/// Width over layers.
+/// Width over layers, those of all loops counted.
 fn aspect(config: &Config) -> f64 {
-    config.width as f64 / config.layers as f64
+    config.width as f64 / config.depth() as f64
 }
 
 #[cfg(test)]

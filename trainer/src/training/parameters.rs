@@ -35,12 +35,12 @@ impl<F: Float> Parameters<F> {
     }
 
     /// Untrained weights: gains 1, biases 0, matrices normally distributed with deviation 0.02. The two matrices of a layer
-    /// that add to the residual stream have 0.02 / sqrt(2 layers): the sum of all `2 layers` of them then starts as large as
+    /// that add to the residual stream have 0.02 / sqrt(2 depth): the sum of all `2 depth` of them then starts as large as
     /// the embedding (GPT-2). The same for a random seed on every platform.
     pub fn init(config: &Config, seed: u64) -> Parameters<F> {
         let mut parameters = Parameters::zeros(config);
         let mut random = SplitMix64::new(seed);
-        let onto_residual = INITIAL_DEVIATION / libm::sqrt(2.0 * config.layers as f64);
+        let onto_residual = INITIAL_DEVIATION / libm::sqrt(2.0 * config.depth() as f64);
         for (parameter, values) in parameters.walk_mut() {
             match parameter {
                 Parameter::Output | Parameter::Down => fill_normal(values, onto_residual, &mut random),

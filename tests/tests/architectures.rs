@@ -1,0 +1,96 @@
+//! What larger models save by, against models without it that compute the same; and files that claim what they do not hold.
+
+use pipsqueak::internal::Parameter;
+use pipsqueak::internal::file::{FEATURE_LOOPS, checksum};
+use pipsqueak::{Config, Precision, Sampling};
+use pipsqueak_tests::{SMALL, build, generate, random_model, random_parameters};
+use pipsqueak_trainer::export::model_file::ModelFile;
+use pipsqueak_trainer::training::parameters::Parameters;
+
+const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
+/// Of the features in a file, behind mark and version.
+const FEATURES_AT: usize = 5;
+
+/// The same model with a copy of each layer's weights for every loop.
+fn unrolled(config: &Config, parameters: &Parameters<f32>) -> (Config, Parameters<f32>) {
+    let deep = Config { layers: config.depth(), loops: 1, ..config.clone() };
+    let mut copies = Parameters::zeros(&deep);
+    for (parameter, values) in copies.walk_mut() {
+        values.chunks_exact_mut(parameters.get(parameter).len()).for_each(|copy| {
+            copy.copy_from_slice(parameters.get(parameter));
+        });
+    }
+    (deep, copies)
+}
+
+#[test]
+fn a_looped_model_computes_what_a_deep_one_with_the_same_weights_does() {
+    for layers in [1, 2] {
+        let looped = Config { layers, loops: 3, ..SMALL };
+        let parameters = random_parameters(&looped);
+        let (deep, copies) = unrolled(&looped, &parameters);
+        for precision in PRECISIONS {
+            let text = |config, parameters| {
+                generate(&build(config, precision, parameters), "Once", Sampling::default(), 5, 100)
+            };
+            assert_eq!(text(&looped, &parameters), text(&deep, &copies), "{layers} layers, {precision:?}");
+            let [few, many] = [&looped, &deep].map(|config| Parameter::Up.bytes(config, precision));
+            assert_eq!(3 * few, many, "weights are stored once");
+            assert_eq!(looped.memory_bytes(precision), deep.memory_bytes(precision));
+        }
+    }
+}
+
+/// The experts of a layer are alike, so that it does not matter which is chosen; and the router's scores are all 0, so that each
+/// has the same probability, by which the last matrix of the other model is scaled.
+#[test]
+fn experts_that_are_alike_compute_what_one_mlp_does() {
+    let one = Config { residual: true, ..SMALL };
+    let many = Config { experts: 4, ..one };
+    let mut parameters = random_parameters(&one);
+    let mut copies = Parameters::zeros(&many);
+    for (parameter, values) in copies.walk_mut().filter(|(parameter, _)| *parameter != Parameter::Router) {
+        let layers = Parameter::shape(parameter, &one).layers;
+        let one = parameters.get(parameter);
+        let length = one.len() / layers;
+        let copied = values.len() / one.len();
+        for (copy, layer) in values.chunks_exact_mut(length * copied).zip(one.chunks_exact(length)) {
+            copy.chunks_exact_mut(length).for_each(|copy| copy.copy_from_slice(layer));
+        }
+    }
+    // A quarter is exact, also of scales.
+    parameters.get_mut(Parameter::Down).iter_mut().for_each(|x| *x *= 0.25);
+    for precision in PRECISIONS {
+        let text = |config, parameters| {
+            generate(&build(config, precision, parameters), "Once", Sampling::default(), 5, 100)
+        };
+        assert_eq!(text(&one, &parameters), text(&many, &copies), "{precision:?}");
+    }
+}
+
+/// What is said of a file that is changed and has the checksum that fits.
+fn refusal(file: &ModelFile, change: impl Fn(&mut Vec<u8>)) -> String {
+    let mut bytes = file.bytes()[..file.bytes().len() - 4].to_vec();
+    change(&mut bytes);
+    bytes.extend(checksum(&bytes).to_le_bytes());
+    ModelFile::from_bytes(&bytes).model().expect_err("it is no model").to_string()
+}
+
+#[test]
+fn features_that_do_not_fit_are_refused() {
+    let (plain, looped) = (Config { layers: 3, ..SMALL }, Config { layers: 3, loops: 3, ..SMALL });
+    let [plain, looped] = [plain, looped].map(|config| random_model(&config, Precision::Int8));
+    assert_eq!((plain.bytes()[FEATURES_AT], looped.bytes()[FEATURES_AT]), (0, FEATURE_LOOPS as u8));
+    let claims = |bytes: &mut Vec<u8>| bytes[FEATURES_AT] = FEATURE_LOOPS as u8;
+    let hides = |bytes: &mut Vec<u8>| bytes[FEATURES_AT] = 0;
+    for message in [refusal(&plain, claims), refusal(&looped, hides)] {
+        assert!(message.contains("damaged"), "{message}");
+    }
+    // The number of loops is the byte behind the three flags that close the config.
+    let flags: &[u8] = &[1, 0, 1, 3];
+    let at = looped.bytes().windows(4).position(|bytes| bytes == flags).expect("the config's end") + 3;
+    assert!(refusal(&looped, |bytes| bytes[at] = 0).contains("loops is 0; it must be from 1 to 256"));
+    assert!(refusal(&looped, |bytes| bytes[at] = 1).contains("its features do not fit its shape"));
+    let many = refusal(&looped, |bytes| bytes[at] = 100);
+    assert!(many.contains("layers * loops is 300; it must be at most (256)"), "{many}");
+}
