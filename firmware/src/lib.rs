@@ -23,6 +23,7 @@ mod settings;
 mod stats;
 mod text;
 mod text_source;
+mod thinking;
 
 pub use board::{Board, Clock, MemoryUse};
 pub use command::{Command, Refusal};
@@ -35,6 +36,7 @@ pub use settings::Settings;
 pub use stats::Answer;
 pub use text::{Hex, Put, Show};
 pub use text_source::TextSource;
+pub use thinking::Passes;
 
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
