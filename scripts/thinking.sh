@@ -9,7 +9,7 @@ program=${PIPSQUEAK:-target/release/pipsqueak}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-"$program" corpus --seed 977 --bytes 100K --out "$folder/corpus" >"$folder/log"
+"$program" corpus --seed 977 --bytes 100K --out "$folder/corpus" 2>"$folder/log"
 # The line behind each end of a story begins another.
 awk 'BEGIN { begins = 1 } begins { print $1, $2, $3, $4, $5 } { begins = /<\|endoftext\|>/ }' "$folder/corpus" |
     head -n 50 >"$folder/prompts"
