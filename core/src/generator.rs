@@ -112,12 +112,37 @@ impl<'a, 'm> Generator<'a, 'm> {
     pub fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Error> {
         sampling.check()?;
         let tokenizer = *self.model().tokenizer();
-        (self.sampling, self.random) = (sampling, SplitMix64::new(seed));
-        (self.tokens, self.fingerprint) = (0, FINGERPRINT_START);
         self.window.clear();
         tokenizer.read(prompt).for_each(|token| self.window.push(token));
-        self.changed();
+        self.begin_by(sampling, seed);
         Ok(())
+    }
+
+    /// As [`start`](Self::start), of a prompt's tokens, which a PC has its own, faster ways to find. Those that the model
+    /// does not have are left out.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    #[doc(hidden)]
+    pub fn start_with(
+        &mut self,
+        tokens: impl Iterator<Item = u16>,
+        sampling: Sampling,
+        seed: u64,
+    ) -> Result<(), Error> {
+        sampling.check()?;
+        self.window.clear();
+        let vocab = self.model().config().vocab;
+        tokens.filter(|&token| usize::from(token) < vocab).for_each(|token| self.window.push(token));
+        self.begin_by(sampling, seed);
+        Ok(())
+    }
+
+    /// Lets the window's text go on by `sampling` and `seed`, with no token generated yet.
+    pub(crate) fn begin_by(&mut self, sampling: Sampling, seed: u64) {
+        (self.sampling, self.random) = (sampling, SplitMix64::new(seed));
+        (self.tokens, self.fingerprint) = (0, FINGERPRINT_START);
+        self.changed();
     }
 
     /// Adds `text` to the present one, as if the model had generated it.
@@ -258,6 +283,11 @@ impl<'a, 'm> Generator<'a, 'm> {
         self.decoder.logits()
     }
 
+    /// Whether the model has ended its text.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Tokens generated since the start, the one that ended the text included.
     pub fn tokens(&self) -> u32 {
         self.tokens
@@ -290,7 +320,7 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// Does one slice of [`predict`](Self::predict); returns whether the logits are complete.
-    fn predict_slice(&mut self) -> bool {
+    pub(crate) fn predict_slice(&mut self) -> bool {
         if self.predicted || self.reading == 0 && !self.begin() {
             return true;
         }
@@ -320,7 +350,7 @@ impl<'a, 'm> Generator<'a, 'm> {
     }
 
     /// Chooses a token by the logits and appends it; `None` ends the text.
-    fn choose_token(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
+    pub(crate) fn choose_token(&mut self, filter: impl FnOnce(&mut [f32])) -> Option<u16> {
         filter(self.logits_to_choose_by());
         self.take_token()
     }
@@ -368,7 +398,7 @@ impl<'a, 'm> Generator<'a, 'm> {
     /// The text that a new token completes.
     // Not inlined, so that its frame is gone when the next token is computed.
     #[inline(never)]
-    fn write(&mut self, token: u16) -> &str {
+    pub(crate) fn write(&mut self, token: u16) -> &str {
         let bytes = self.model().tokenizer().decode(token);
         self.piece.clear();
         self.stream.push(&bytes, &mut self.piece);

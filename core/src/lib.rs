@@ -3,8 +3,8 @@
 //! # Where to look
 //!
 //! - A model in the program: [`include_model!`] and [`Embedded`]. A model from elsewhere: [`Model`], [`Memory`], [`Buffers`].
-//! - Text, answers, scores and the self-test: [`Generator`], with [`Sampling`], [`Progress`], [`Choices`], [`Prefix`] and
-//!   [`Difference`].
+//! - Text, answers, scores and the self-test: [`Generator`], with [`Sampling`], [`Progress`], [`Choices`], [`Prefix`],
+//!   [`Score`] and [`Difference`].
 //! - A model's shape: [`Config`] and [`Precision`]. Its tokens: [`Tokenizer`]. Where it comes from: [`Provenance`].
 //! - Everything that can go wrong, each as one sentence: [`Error`].
 #![cfg_attr(not(test), no_std)]
@@ -37,6 +37,7 @@ mod scores;
 mod self_test;
 mod slices;
 mod text;
+mod thinking;
 mod tokenizer;
 mod window;
 
@@ -53,6 +54,7 @@ pub use reader::memory_bytes;
 pub use sampler::Sampling;
 pub use self_test::Difference;
 pub use text::TokenBytes;
+pub use thinking::Score;
 pub use tokenizer::Tokenizer;
 
 /// The parts that the trainer, the firmware's checks and the benchmarks use beyond the public interface. They may change in any

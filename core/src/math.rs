@@ -384,7 +384,7 @@ pub(crate) const fn frequency(i: usize, head: usize, base: f32) -> f32 {
 
 /// `log2 x` with 30 fractional bits, for `x` from 2^-31 to 2^31. The exponent is its whole part. The fraction comes a bit at a
 /// time, the highest first: squaring the mantissa doubles its logarithm, and a square of 2 or more carries a 1 out.
-const fn log2(x: f32) -> i64 {
+pub(crate) const fn log2(x: f32) -> i64 {
     let bits = x.clamp(4.7e-10, 2.1e9).to_bits();
     let mut log = (bits >> 23) as i64 - 127;
     let mut mantissa = ((bits & 0x7f_ffff | 0x80_0000) as u64) << 7;

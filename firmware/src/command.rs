@@ -1,5 +1,7 @@
 //! Parses a typed line.
 
+#[cfg(feature = "think")]
+use crate::thinking::Passes;
 use crate::{Decimal, Put, Show};
 
 /// A line, understood. Lines that do not start with a colon are prompts, and so are those that start with two: the first
@@ -20,6 +22,12 @@ pub enum Command<'l> {
     Seed(u64),
     /// `:length N`, in tokens.
     Length(u32),
+    /// `:think N` and `:best-of N`.
+    #[cfg(feature = "think")]
+    Passes(Passes),
+    /// `:show-passes on|off`.
+    #[cfg(feature = "think")]
+    ShowPasses(bool),
     /// `:echo on|off`.
     Echo(bool),
     /// `:settings`.
@@ -53,6 +61,16 @@ Type the beginning of a text and press Enter; the model goes on from there, and 
 :selftest       whether the chip computes what the model's file says; forgets the text
 :quit           end the emulator
 ";
+
+/// What `:help` adds of an image that can think.
+#[cfg(feature = "think")]
+pub(crate) const HELP_TO_THINK: &str = "\
+:think N        write N texts, each behind the one before, and keep the likeliest; 1 is off
+:best-of N      the same with texts that know nothing of each other
+:show-passes on|off   write all N texts
+";
+#[cfg(not(feature = "think"))]
+pub(crate) const HELP_TO_THINK: &str = "";
 
 /// Why a line starting with a colon is no command. Shown as the sentence to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +112,7 @@ struct Entry {
 }
 
 /// A table takes less flash than code that compares the names one after the other.
-const COMMANDS: [Entry; 12] = [
+const COMMANDS: &[Entry] = &[
     entry(":temperature", |value| Decimal::parse(value).map(Command::Temperature), "a number, such as 0.8"),
     entry(":top-k", |value| whole(value).map(Command::TopK), "a whole number, such as 40"),
     entry(":top-p", |value| Decimal::parse(value).map(Command::TopP), "a number, such as 0.9"),
@@ -105,6 +123,12 @@ const COMMANDS: [Entry; 12] = [
         |value| length(value).map(Command::Length),
         "a whole number from 1 to 1000000, such as 200",
     ),
+    #[cfg(feature = "think")]
+    entry(":think", |value| passes(value).map(Passes::thinking).map(Command::Passes), PASSES),
+    #[cfg(feature = "think")]
+    entry(":best-of", |value| passes(value).map(Passes::best_of).map(Command::Passes), PASSES),
+    #[cfg(feature = "think")]
+    entry(":show-passes", |value| on_or_off(value).map(Command::ShowPasses), "on or off"),
     entry(":echo", |value| on_or_off(value).map(Command::Echo), "on or off"),
     entry(":settings", |_| Some(Command::Settings), ""),
     entry(":stats", |_| Some(Command::Stats), ""),
@@ -130,6 +154,14 @@ impl<'l> Command<'l> {
         let known = COMMANDS.iter().find(|entry| entry.name == name).ok_or(Refusal::Unknown(name))?;
         (known.read)(value).ok_or(Refusal::Value { name, value, wants: known.wants })
     }
+}
+
+#[cfg(feature = "think")]
+const PASSES: &str = "a whole number from 1 to 1000, such as 4";
+
+#[cfg(feature = "think")]
+fn passes(value: &str) -> Option<u16> {
+    whole(value).filter(|passes| (1..=1000).contains(passes))
 }
 
 fn length(value: &str) -> Option<u32> {
@@ -215,11 +247,13 @@ mod tests {
 
     #[test]
     fn help_names_every_command() {
-        let lines: std::vec::Vec<_> = HELP.lines().filter(|line| line.starts_with(':')).collect();
+        let lines = HELP.lines().chain(HELP_TO_THINK.lines());
+        let lines: std::vec::Vec<_> = lines.filter(|line| line.starts_with(':')).collect();
         for line in &lines {
             let name = line.split(' ').next().unwrap();
             assert!(!matches!(Command::parse(name), Err(Refusal::Unknown(_))), "{name}");
         }
-        assert_eq!(lines.len(), 12);
+        // Two colons are no command, and :help is not in its own list.
+        assert_eq!(lines.len(), COMMANDS.len());
     }
 }

@@ -1,6 +1,6 @@
 //! The model that lies in a board's flash, or the reason why the board has none.
 
-use pipsqueak::{Error, Generator, Model, Progress, Sampling};
+use pipsqueak::{Error, Generator, Model, Progress, Sampling, Score};
 
 use crate::{Hex, Put, Show, TextSource};
 
@@ -89,6 +89,12 @@ impl<const LOADS: bool> TextSource for Found<'_, '_, LOADS> {
         Ok(())
     }
 
+    fn start_behind(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), NoModel> {
+        let generator = &mut self.generator.as_mut().map_err(|reason| *reason)?;
+        let Ok(()) = TextSource::start_behind(generator, prompt, sampling, seed);
+        Ok(())
+    }
+
     fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
         self.generator.iter().flat_map(|generator| generator.model().tokenizer().unreadable(prompt))
     }
@@ -96,6 +102,13 @@ impl<const LOADS: bool> TextSource for Found<'_, '_, LOADS> {
     fn advance(&mut self) -> Progress<'_> {
         match &mut self.generator {
             Ok(generator) => generator.advance(),
+            Err(_) => Progress::Ended,
+        }
+    }
+
+    fn advance_scored(&mut self, score: &mut Score) -> Progress<'_> {
+        match &mut self.generator {
+            Ok(generator) => generator.advance_scored(score),
             Err(_) => Progress::Ended,
         }
     }

@@ -26,6 +26,7 @@ mod settings;
 mod stats;
 mod text;
 mod text_source;
+mod thinking;
 
 pub use board::{Board, Clock, MemoryUse};
 pub use command::{Command, Refusal};
@@ -40,6 +41,7 @@ pub use settings::Settings;
 pub use stats::Answer;
 pub use text::{Hex, Put, Show};
 pub use text_source::TextSource;
+pub use thinking::Passes;
 
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;

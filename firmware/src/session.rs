@@ -3,20 +3,22 @@
 use heapless::Vec;
 use pipsqueak::Progress;
 
-use crate::command::HELP;
+use crate::command::{HELP, HELP_TO_THINK};
 use crate::stats::Answer;
 use crate::text::put_digits;
+#[cfg(feature = "think")]
+use crate::thinking::Passes;
 use crate::{Board, Command, Console, Hex, Input, LINE_BYTES, Put, Serial, Settings, Show, TextSource};
 
 /// A board, its serial port and a model that writes.
 pub struct Session<B, S: Serial, T> {
     board: B,
-    console: Console<S>,
-    source: T,
-    settings: Settings,
+    pub(crate) console: Console<S>,
+    pub(crate) source: T,
+    pub(crate) settings: Settings,
     last: Option<Answer>,
     /// Whether the present text has ended by itself or by Ctrl-C.
-    stopped: bool,
+    pub(crate) stopped: bool,
     /// RAM that the model writes in, in bytes, for `:stats`.
     memory_bytes: usize,
     /// Flash that the model's file takes, in bytes, for `:stats`.
@@ -87,8 +89,8 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             Err(refusal) => self.console.put(refusal).put("\n").send()?,
             Ok(Command::Quit) => return self.quit(),
             Ok(Command::Prompt("")) => {}
-            Ok(Command::Prompt(prompt)) => self.answer(prompt)?,
-            Ok(Command::Help) => self.console.put(HELP).send()?,
+            Ok(Command::Prompt(prompt)) => self.respond(prompt)?,
+            Ok(Command::Help) => self.console.put(HELP).put(HELP_TO_THINK).send()?,
             Ok(Command::Stats) => self.print_stats()?,
             Ok(Command::SelfTest) => self.self_test()?,
             Ok(Command::Settings) => self.print_settings()?,
@@ -107,6 +109,10 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             Command::Penalty(penalty) => settings.penalty = penalty,
             Command::Seed(seed) => (settings.seed, settings.seed_is_fixed) = (seed, true),
             Command::Length(length) => settings.length = length,
+            #[cfg(feature = "think")]
+            Command::Passes(passes) => settings.passes = Passes { shown: settings.passes.shown, ..passes },
+            #[cfg(feature = "think")]
+            Command::ShowPasses(shown) => settings.passes.shown = shown,
             Command::Echo(echo) => self.console.echo = echo,
             _ => {}
         }
@@ -117,14 +123,23 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         self.print_settings()
     }
 
-    /// Writes the model's text as it comes, and the numbers after it.
-    #[inline(never)]
-    fn answer(&mut self, prompt: &str) -> Result<(), S::Error> {
+    /// Chooses a pass, and lets it write.
+    fn respond(&mut self, prompt: &str) -> Result<(), S::Error> {
         self.print_left_out(prompt)?;
         let seed = self.settings.take_seed();
         self.stopped = self.console.interrupted();
+        #[cfg(feature = "think")]
+        let pass = self.think(prompt, seed)?;
+        #[cfg(not(feature = "think"))]
+        let pass = 0;
+        self.answer(prompt, seed, pass)
+    }
+
+    /// Writes the model's text as it comes, and the numbers after it.
+    #[cfg_attr(feature = "think", inline(never))] // Its frame would lie under all passes.
+    fn answer(&mut self, prompt: &str, seed: u64, pass: u16) -> Result<(), S::Error> {
         let started = self.board.ticks();
-        if let Err(error) = self.source.start(prompt, self.settings.sampling(), seed) {
+        if let Err(error) = self.start_pass(prompt, seed, pass) {
             return self.console.put("Refused: ").put(error).put(".\n").send();
         }
         let mut first_ticks = u64::from(self.board.ticks().wrapping_sub(started));
@@ -281,6 +296,40 @@ mod tests {
         let (settings, answer) = answer.split_once('\n').unwrap();
         assert!(settings.contains("length 3 tokens"), "{settings}");
         assert_eq!(answer, "Polly Polly Polly \n[3 tokens, 80 instructions/token, fingerprint 00000007]\n");
+    }
+
+    /// The answer to four passes, of which the third is the likeliest.
+    #[cfg(feature = "think")]
+    fn answered(command: &str, text: &str) {
+        let typed = format!(":length 2\n:seed 4\n:{command} 4\nPolly\n");
+        let answer = typing(typed.as_bytes());
+        let (_, answer) = answer.split_once(" 4\n[pass").unwrap();
+        let passes = " 1: -1.386 nats a token]\n[pass 2: -0.693 nats a token]\n\
+                      [pass 3: -0.000 nats a token]\n[pass 4: -0.693 nats a token]\n[pass 3 is kept]\n";
+        let text = format!("{passes}{text} {text} \n[2 tokens, ");
+        assert!(answer.starts_with(&text), "{answer}");
+    }
+
+    #[test]
+    #[cfg(feature = "think")]
+    fn the_likeliest_pass_is_written_again() {
+        answered("best-of", "Polly");
+        // Behind the same two texts as before.
+        answered("think", "Polly''");
+    }
+
+    #[test]
+    #[cfg(feature = "think")]
+    fn all_passes_can_be_shown_and_stopped() {
+        let answer = typing(b":length 1\n:seed 6\n:show-passes on\n:think 2\nPolly\n:think 1\nPolly\n");
+        let shown = "Polly \n[pass 1: -0.000 nats a token]\nPolly' \n[pass 2: -0.693 nats a token]\n\
+                     [pass 1 is kept]\nPolly \n[1 tokens";
+        assert!(answer.contains(&format!(", think 2, passes shown\n{shown}")), "{answer}");
+        assert!(answer.ends_with("seed 6\nPolly \n[1 tokens, 0 instructions/token, fingerprint 00000007]\n"));
+        let stopped = talking(FakeSerial::polled(b":think 9\nPolly\nx\x03:seed 5\n"));
+        assert!(!stopped.contains("[pass") && stopped.contains("\n[0 tokens"), "{stopped}");
+        assert!(typing(b":think 2\nrefuse\n").ends_with("\nRefused: the parrot has no beak.\n"));
+        assert!(typing(b":best-of 0\n").starts_with(":best-of takes a whole number from 1 to 1000"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use pipsqueak::{Error, Sampling};
 
+use crate::thinking::Passes;
 use crate::{Decimal, Put, Show};
 
 /// A setting that the core refuses, by its name, and the numbers that it takes.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub seed_is_fixed: bool,
     /// Tokens to write, unless the model ends its text before.
     pub length: u32,
+    /// Texts to choose the answer from.
+    pub passes: Passes,
 }
 
 impl Settings {
@@ -38,14 +41,15 @@ impl Settings {
             seed,
             seed_is_fixed: false,
             length: 200,
+            passes: Passes::ONE,
         }
     }
 
-    /// Takes the seed of an answer.
+    /// Takes the seed of an answer, and those of its further passes.
     pub fn take_seed(&mut self) -> u64 {
         let seed = self.seed;
         if !self.seed_is_fixed {
-            self.seed = seed.wrapping_add(1);
+            self.seed = seed.wrapping_add(self.passes.count().into());
         }
         seed
     }
@@ -80,11 +84,11 @@ impl Show for BadSetting {
 
 impl Show for Settings {
     fn show(&self, out: &mut impl Put) {
-        let Settings { temperature, top_k, top_p, penalty, seed, length, seed_is_fixed } = *self;
+        let Settings { temperature, top_k, top_p, penalty, seed, length, seed_is_fixed, passes } = *self;
         out.put("temperature ").put(temperature).put(", top-k ").put(u32::from(top_k));
         out.put(", top-p ").put(top_p).put(", penalty ").put(penalty);
         out.put(", length ").put(length).put(" tokens, seed ").put(seed);
-        out.put(if seed_is_fixed { "" } else { " and counting" });
+        out.put(if seed_is_fixed { "" } else { " and counting" }).put(passes);
     }
 }
 
@@ -106,6 +110,14 @@ mod tests {
         assert_eq!((settings.take_seed(), settings.take_seed()), (u64::MAX, 0));
         settings = Settings { seed: 42, seed_is_fixed: true, ..settings };
         assert_eq!((settings.take_seed(), settings.take_seed()), (42, 42));
+    }
+
+    #[test]
+    #[cfg(feature = "think")]
+    fn each_pass_has_a_seed() {
+        let mut settings = Settings { passes: Passes::thinking(4), ..Settings::new(7) };
+        assert_eq!((settings.take_seed(), settings.take_seed()), (7, 11));
+        assert!(shown(settings).ends_with("seed 15 and counting, think 4"));
     }
 
     #[test]

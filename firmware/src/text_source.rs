@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 
-use pipsqueak::{Generator, Progress, Sampling};
+use pipsqueak::{Generator, Progress, Sampling, Score};
 
 use crate::{Put, Show};
 
@@ -20,11 +20,17 @@ pub trait TextSource {
     /// Reads a prompt, without spaces at its end, and forgets the text before. The settings have been checked.
     fn start(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
 
+    /// As `start`, but the model still sees the text before.
+    fn start_behind(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Self::Error>;
+
     /// The characters of a prompt that `start` leaves out, each once: the model has no token for them nor for a variant.
     fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char>;
 
     /// Does a part of the work for the next piece of text.
     fn advance(&mut self) -> Progress<'_>;
+
+    /// As `advance`; counts in `score` how likely a token was.
+    fn advance_scored(&mut self, score: &mut Score) -> Progress<'_>;
 
     /// Generates the model's golden run; the error is what differs.
     fn self_test(&mut self) -> Result<(), impl Show>;
@@ -46,12 +52,22 @@ impl TextSource for &mut Generator<'_, '_> {
         Ok(())
     }
 
+    fn start_behind(&mut self, prompt: &str, sampling: Sampling, seed: u64) -> Result<(), Infallible> {
+        let prompt = self.model().tokenizer().trimmed(prompt);
+        _ = (**self).start_behind(prompt, sampling, seed);
+        Ok(())
+    }
+
     fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
         self.model().tokenizer().unreadable(prompt)
     }
 
     fn advance(&mut self) -> Progress<'_> {
         (**self).advance()
+    }
+
+    fn advance_scored(&mut self, score: &mut Score) -> Progress<'_> {
+        (**self).advance_scored(score)
     }
 
     fn self_test(&mut self) -> Result<(), impl Show> {

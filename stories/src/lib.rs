@@ -22,6 +22,11 @@ use story::Story;
 /// The line that follows every story.
 pub const END_OF_STORY: &str = "<|endoftext|>";
 
+/// The names that children and animals of the stories may have.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    [words::GIRLS, words::BOYS, words::HER_NAMES, words::HIS_NAMES].into_iter().flatten().copied()
+}
+
 /// An endless, repeatable stream of stories.
 ///
 /// The shapes come in rounds: each is told once, in a new order, before any is told again.

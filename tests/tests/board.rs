@@ -5,9 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use pipsqueak::{Config, Precision, Sampling};
+use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_tests::{Generated, SMALL, architectures, generate, random_model, shapes, temporary};
+use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::ModelFile;
+use pipsqueak_trainer::export::passes::{Passes, Task};
 use pipsqueak_trainer::sizing;
 use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use xtask::board::Board;
@@ -369,6 +371,58 @@ fn is_as_foretold(board: Board, name: &str) {
     assert!(flash <= flash_said && flash_said - flash <= FORETOLD_BYTES, "{FIRMWARE_FLASH_BYTES}: {stats}");
     assert!(ram <= ram_said && ram_said - ram <= FORETOLD_BYTES, "{FIRMWARE_RAM_BYTES}: {stats}");
 }
+
+/// The lines of the board's scores, and the text that is kept, on the PC.
+fn best_of_passes(file: &ModelFile, passes: Passes, task: &Task<'_>) -> (String, Generated) {
+    let model = file.model().unwrap();
+    let mut memory = OwnedMemory::of(&model);
+    let mut generator = Generator::new(model, memory.buffers()).unwrap();
+    let mut lines = String::new();
+    let best = passes.best(&mut generator, task, |pass, _, score| {
+        lines += &format!("[pass {}: {:.3} nats a token]\n", pass + 1, score.mean());
+    });
+    lines += &format!("[pass {} is kept]\n", best.unwrap() + 1);
+    let mut text = String::new();
+    while generator.tokens() < task.length {
+        let Some(piece) = generator.next_piece() else { break };
+        text += piece;
+    }
+    (lines, Generated { text, tokens: generator.tokens(), fingerprint: generator.fingerprint() })
+}
+
+#[test]
+fn the_board_keeps_the_pass_that_the_pc_keeps() {
+    let file = ModelFile::read(&xtask::paths::root().join("pretrained/blue-pill.pip")).unwrap();
+    let options = Options { think: true, ..Options::default() };
+    let (prompt, length) = ("Once upon a time", 40);
+    for board in SMALL_CHIPS {
+        let mut chip = Chip::boot_with(board, "think", &file, options);
+        let mut kept = Vec::new();
+        for (command, feeds_back) in [(":think 3", true), (":best-of 3", false)] {
+            chip.ask(command);
+            for seed in 1..=3 {
+                let task = Task { prompt, sampling: SAMPLINGS[1], seed, length };
+                let (lines, text) = best_of_passes(&file, Passes { count: 3, feeds_back }, &task);
+                let answer = chip.generate(prompt, SAMPLINGS[1], seed, length);
+                kept.push(lines.split('[').next_back().unwrap().to_string());
+                assert_eq!(answer, Generated { text: lines + &text.text, ..text }, "{command}, seed {seed}");
+            }
+        }
+        // Not the same pass each time, or the choice says nothing.
+        assert!(kept.iter().any(|line| *line != kept[0]), "{kept:?}");
+        let stats = chip.ask(":stats");
+        let [statics, memory, stack, _] = numbers(&stats, "RAM")[..] else { panic!("{stats}") };
+        let [flash, model_bytes] = numbers(&stats, "flash")[..] else { panic!("{stats}") };
+        let (flash, ram) = (flash - model_bytes, statics + stack - memory);
+        println!("{}: {flash} B of flash, {ram} B of RAM", board.name());
+        assert!(flash <= FLASH_BESIDE_MODEL + THINKING_FLASH, "{stats}");
+        assert!(ram <= RAM_BESIDE_MODEL + THINKING_RAM, "{stats}");
+    }
+}
+
+/// Flash and RAM that the feature `think` takes, for what `FLASH_BESIDE_MODEL` and `RAM_BESIDE_MODEL` have no room.
+const THINKING_FLASH: u64 = 3500;
+const THINKING_RAM: u64 = 64;
 
 /// With a model that comes with the project: the PC's text, on a board with the memory of a real one.
 fn assert_tells_a_story(board: Board, model: &str, options: Options) {

@@ -19,6 +19,8 @@ pub struct Options {
     pub log: bool,
     /// `:selftest` also compares the chip's kernels with the portable ones.
     pub self_test: bool,
+    /// An answer can be the best of several texts.
+    pub think: bool,
     /// No more flash and RAM than a Blue Pill has; on mps2-an385 alone.
     pub blue_pill_memory: bool,
 }
@@ -26,8 +28,12 @@ pub struct Options {
 impl Options {
     /// The firmware's features that these are.
     fn features(self) -> String {
-        let features =
-            [(self.log, "defmt"), (self.self_test, "self-test"), (self.blue_pill_memory, "blue-pill-memory")];
+        let features = [
+            (self.log, "defmt"),
+            (self.self_test, "self-test"),
+            (self.think, "think"),
+            (self.blue_pill_memory, "blue-pill-memory"),
+        ];
         features.iter().filter(|(is_on, _)| *is_on).map(|(_, name)| *name).collect::<Vec<_>>().join(",")
     }
 }
@@ -93,7 +99,7 @@ pub fn build_any_model(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
             board.name()
         );
     }
-    build_without_model(toolchain, board, "any_model", "")
+    build_without_model(toolchain, board, "any_model", "think")
 }
 
 fn build_without_model(
@@ -158,8 +164,9 @@ fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
     hasher.write(&bytes);
     let log = if options.log { "-log" } else { "" };
     let self_test = if options.self_test { "-self-test" } else { "" };
+    let think = if options.think { "-think" } else { "" };
     let small = if options.blue_pill_memory { "-blue-pill" } else { "" };
-    Ok(format!("{}{log}{self_test}{small}-{:016x}.elf", board.name(), hasher.finish()))
+    Ok(format!("{}{log}{self_test}{think}{small}-{:016x}.elf", board.name(), hasher.finish()))
 }
 
 /// Refuses a model that the firmware's build would refuse, sooner and with no other output.

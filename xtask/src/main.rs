@@ -78,6 +78,9 @@ enum Task {
         /// Let :selftest compare the chip's kernels with the portable ones, too; takes 57 to 70 KB of flash.
         #[arg(long)]
         self_test: bool,
+        /// An answer can be the best of several texts: :think, :best-of and :show-passes.
+        #[arg(long)]
+        think: bool,
         /// No more flash and RAM than a Blue Pill has: 64 and 20 KB; with --board mps2-an385.
         #[arg(long)]
         blue_pill_memory: bool,
@@ -192,8 +195,8 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, self_test, blue_pill_memory, pty, board } => {
-            let options = Options { log, self_test, blue_pill_memory };
+        Task::Run { model, log, self_test, think, blue_pill_memory, pty, board } => {
+            let options = Options { log, self_test, think, blue_pill_memory };
             commands::run::run(board.board, model, options, pty)
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {

@@ -12,8 +12,10 @@ use super::options::{number, share, whole};
 use super::words;
 use crate::cli::human;
 use crate::cli::output::{self, remark};
+use crate::data::encoder::Encoder;
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
+use crate::export::passes::{Passes, Task};
 
 /// Write a text with a model, with the code and the numbers that the board runs.
 ///
@@ -25,7 +27,11 @@ use crate::export::model_file::ModelFile;
 Examples:
   pipsqueak generate --model stories.pip --prompt 'Once upon a time'
   pipsqueak generate --model stories.pip --temperature 0 --length 50
-  pipsqueak generate --model stories.pip --top-k 0 --top-p 0.9 --seed 7")]
+  pipsqueak generate --model stories.pip --top-k 0 --top-p 0.9 --seed 7
+  pipsqueak generate --model stories.pip --prompt 'Once upon a time' --best-of 4 --show-passes
+
+--think and --best-of keep the text whose tokens were chosen with the highest mean log-probability (docs/thinking.md). Pass N has
+the seed --seed + N - 1.")]
 pub struct Generate {
     /// The model file
     #[arg(long, value_name = "FILE")]
@@ -41,6 +47,15 @@ pub struct Generate {
     strict: bool,
     #[command(flatten)]
     sampling: SamplingOptions,
+    /// Write so many texts, each behind the one before, and keep the likeliest
+    #[arg(long, value_name = "PASSES", value_parser = whole::<u16>(1..=1000), conflicts_with = "best_of")]
+    think: Option<u16>,
+    /// Write so many texts that know nothing of each other, and keep the likeliest
+    #[arg(long, value_name = "PASSES", value_parser = whole::<u16>(1..=1000))]
+    best_of: Option<u16>,
+    /// Also print every text that --think or --best-of tries, on the error stream
+    #[arg(long)]
+    show_passes: bool,
     /// Random seed: the same seed writes the same text
     #[arg(long, default_value_t = 42, value_parser = whole::<u64>(0..=u64::MAX))]
     seed: u64,
@@ -77,9 +92,14 @@ impl Generate {
         let prompt = self.readable(model.tokenizer())?;
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model, memory.buffers())?;
-        generator.start(prompt, self.sampling.into(), self.seed)?;
-
-        let started = Instant::now();
+        let passes = self.passes();
+        let task = Task { prompt, sampling: self.sampling.into(), seed: self.seed, length: self.length };
+        if passes.count > 1 {
+            self.keep_best(passes, &mut generator, &task)?;
+        } else {
+            passes.start(&mut generator, &task, 0)?;
+        }
+        let written = Instant::now();
         output::write(|out| {
             write!(out, "{prompt}")?;
             while generator.tokens() < self.length {
@@ -89,9 +109,29 @@ impl Generate {
             }
             writeln!(out)
         })?;
-        let (tokens, seconds) = (generator.tokens(), started.elapsed().as_secs_f64());
+        let (tokens, seconds) = (generator.tokens(), written.elapsed().as_secs_f64());
         let speed = human::count((f64::from(tokens) / seconds) as u64);
         remark!("[{tokens} tokens, {speed} tokens/s, fingerprint {:08x}]", generator.fingerprint());
+        Ok(())
+    }
+
+    fn passes(&self) -> Passes {
+        match (self.think, self.best_of) {
+            (Some(count), _) => Passes { count, feeds_back: true },
+            (None, Some(count)) => Passes { count, feeds_back: false },
+            (None, None) => Passes::ONE,
+        }
+    }
+
+    /// Tries all passes, and starts the best one again.
+    fn keep_best(&self, passes: Passes, generator: &mut Generator<'_, '_>, task: &Task<'_>) -> Result<()> {
+        let best = passes.best(generator, task, |pass, text, score| {
+            if self.show_passes {
+                remark!("{}{text}", task.prompt);
+            }
+            remark!("[pass {}: {:.3} nats a token]", pass + 1, score.mean());
+        })?;
+        remark!("[pass {} is kept]", best + 1);
         Ok(())
     }
 
@@ -109,10 +149,8 @@ impl Generate {
 
     /// Refuses a prompt with a character that the model has no token for, and says where it stands.
     fn refuse_unknown(&self, tokenizer: &Tokenizer<'_>) -> Result<()> {
-        let Some(Error::UnknownCharacter(unknown)) = tokenizer.encode(&self.prompt).find_map(Result::err)
-        else {
-            return Ok(());
-        };
+        let encoded = Encoder::new(*tokenizer.vocabulary()).encode(&self.prompt, &mut Vec::new(), |_| ());
+        let Err(Error::UnknownCharacter(unknown)) = encoded else { return Ok(()) };
         let place = self.prompt.chars().take_while(|&c| c != unknown).count() + 1;
         bail!(
             "--prompt: the model never saw {}, which is character {place}; without --strict it is replaced or left out",

@@ -19,6 +19,7 @@ pub mod progress;
 mod shape;
 mod shell;
 mod source;
+mod stories_check;
 mod sweep;
 pub mod sweep_chart;
 mod train;
@@ -42,6 +43,8 @@ pub enum Command {
     Inspect(inspect::Inspect),
     /// Write the built-in corpus of children's stories
     Corpus(corpus::Corpus),
+    /// Measure how well the stories of a model of the built-in corpus hold together
+    StoriesCheck(stories_check::StoriesCheck),
     /// Make a model file or a Hugging Face folder from a checkpoint of `train`
     Export(export::Export),
     /// Make a model file from a checkpoint of another program
@@ -65,6 +68,7 @@ impl Command {
             Command::Eval(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Corpus(command) => command.run(),
+            Command::StoriesCheck(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Flash(command) => command.run(),

@@ -251,6 +251,16 @@ pub fn read(tokenizer: &Tokenizer<'_>, corpus: &Corpus, progress: &dyn Progress)
     Ok(Read { tokens, bytes, unseen: found.into_values().collect() })
 }
 
+/// The tokens of a prompt, as [`Tokenizer::read`] gives them, but in a time that does not grow with the vocabulary.
+pub fn read_prompt(tokenizer: &Tokenizer<'_>, prompt: &str) -> Vec<u16> {
+    let mut encoder = Encoder::new(*tokenizer.vocabulary());
+    let read = readable(prompt, |c| encoder.knows(c), &mut Found::new());
+    let mut ids = Vec::new();
+    // Every character that is left is known.
+    _ = encoder.encode(&read, &mut ids, |_| ());
+    ids
+}
+
 fn encode_texts<T: AsRef<str>>(
     vocabulary: Vocabulary<'_>,
     texts: &[T],
@@ -321,6 +331,7 @@ fn merges(corpus: &Corpus, size: usize, specials: usize, progress: &dyn Progress
 mod tests {
     use super::*;
     use crate::data::text::Documents;
+    use crate::random::SplitMix64;
 
     fn round_trip(tokens: Tokens, size: usize, text: &str) -> (OwnedVocabulary, Vec<u16>) {
         let corpus = Corpus::from_text(text.to_string(), "a test", Documents::Auto).unwrap();
@@ -334,6 +345,36 @@ mod tests {
         let expected: String = corpus.documents().collect();
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
         (vocabulary, ids)
+    }
+
+    #[test]
+    fn a_prompt_is_read_as_the_core_reads_it() {
+        let corpus = |text: &str| Corpus::from_text(text.to_string(), "a test", Documents::Auto).unwrap();
+        // The ASCII alone, so that what else there is has to be folded or left out.
+        let known: String = TEXT.chars().filter(char::is_ascii).collect();
+        let characters: Vec<char> =
+            "The mouse catrn. 12\n\u{e9}\u{2019}\u{201c}\u{1f42d}\u{a0}\u{fb01}Z".chars().collect();
+        let mut random = SplitMix64::new(3);
+        for (tokens, size) in
+            [(Tokens::Bytes, 0), (Tokens::Characters, 0), (Tokens::Bpe, 50), (Tokens::Bpe, 300)]
+        {
+            let text = if size == 300 { TEXT.repeat(9) } else { known.clone() };
+            let made = OwnedVocabulary::of_corpus(&corpus(&text), tokens, size, &()).unwrap();
+            for prefix_space in [false, true] {
+                let vocabulary = OwnedVocabulary { prefix_space, ..made.clone() };
+                let tokenizer = vocabulary.tokenizer().unwrap();
+                for length in (0..300).map(|i| i % 60) {
+                    let prompt: String =
+                        (0..length).map(|_| characters[random.below(characters.len())]).collect();
+                    let core: Vec<u16> = tokenizer.read(&prompt).collect();
+                    assert_eq!(
+                        read_prompt(&tokenizer, &prompt),
+                        core,
+                        "{tokens:?} {size} {prefix_space} {prompt:?}"
+                    );
+                }
+            }
+        }
     }
 
     const TEXT: &str = "The mouse ran. The mouse hid, «ä» 12 times.\n<|endoftext|>\nThe cat and the mouse\n";

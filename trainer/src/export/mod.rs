@@ -6,4 +6,5 @@ pub mod equalize;
 pub mod golden;
 pub mod hugging_face;
 pub mod model_file;
+pub mod passes;
 pub mod quantize;

@@ -114,7 +114,8 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
         return vec![];
     }
     let clippy = |log: bool| {
-        let command = firmware::clippy(toolchain, board, model, Options { log, ..Options::default() });
+        let command =
+            firmware::clippy(toolchain, board, model, Options { log, think: log, ..Options::default() });
         (format!("the firmware's clippy{}", if log { " with its log" } else { "" }), command)
     };
     let core = CHIPS_FOR_CLIPPY.into_iter().flat_map(|board| {
