@@ -1,5 +1,7 @@
 //! Shared by the end-to-end tests: small models to run, and the reference data where it is at hand.
 
+pub mod chip;
+
 use std::path::PathBuf;
 
 use pipsqueak::internal::file::Provenance;

@@ -58,7 +58,7 @@ fn stack_end() -> usize {
 pub(crate) fn memory_use() -> MemoryUse {
     let top = (&raw const _stack_start).addr();
     let end = stack_end();
-    let spare = end - (&raw const _stack_end).addr();
+    let spare = end.saturating_sub((&raw const _stack_end).addr());
     let data = (&raw const __edata).addr() - (&raw const __sdata).addr();
     MemoryUse {
         flash_bytes: ((&raw const __sidata).addr() + data - (&raw const __flash_start).addr()) as u32,

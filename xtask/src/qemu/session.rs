@@ -1,6 +1,6 @@
 //! A board that a program talks to.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 
 use super::{Boot, Emulator};
 use crate::board::Board;
+
+/// How long a read of the port waits, at most.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A board running in QEMU, its serial port at this program's end. Dropping it ends QEMU.
 pub struct Session {
@@ -52,7 +55,7 @@ impl Session {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(start) = find(&self.unread, wanted.as_bytes()) {
-                return Ok(self.take(start + wanted.len()));
+                return Ok(self.take_text(start + wanted.len()));
             }
             let patience = deadline.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(patience) {
@@ -75,7 +78,7 @@ impl Session {
         if self.unread.is_empty() {
             self.unread = self.output.recv_timeout(timeout).context("The board prints nothing")?;
         }
-        Ok(self.take(self.unread.len()))
+        Ok(self.take_text(self.unread.len()))
     }
 
     /// Waits for the board to end by itself; returns its exit code, and what it printed last.
@@ -91,13 +94,39 @@ impl Session {
             }
         }
         let status = self.emulator.wait()?;
-        let text = self.take(self.unread.len());
+        let text = self.take_text(self.unread.len());
         Ok((status.code().unwrap_or(-1), text))
     }
 
-    fn take(&mut self, count: usize) -> String {
+    fn take_text(&mut self, count: usize) -> String {
         let taken: Vec<u8> = self.unread.drain(..count).collect();
         String::from_utf8_lossy(&taken).into_owned()
+    }
+}
+
+/// A port as programs have it that talk to real ones: a read that waits in vain for [`SILENCE`] times out.
+impl Read for Session {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() {
+            match self.output.recv_timeout(SILENCE) {
+                Ok(bytes) => self.unread = bytes,
+                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.unread.len());
+        buffer.iter_mut().zip(self.unread.drain(..count)).for_each(|(to, from)| *to = from);
+        Ok(count)
+    }
+}
+
+impl Write for Session {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.input.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.input.flush()
     }
 }
 

@@ -1,0 +1,70 @@
+//! The image that runs any model: what it says of what lies in its flash, and how a model gets there.
+
+use std::fs;
+
+use pipsqueak::{Precision, Sampling};
+use pipsqueak_talk::flash::loader::Loader;
+use pipsqueak_tests::chip::{Chip, PATIENCE};
+use pipsqueak_tests::{SMALL, generate, random_model, temporary};
+use xtask::board::Board;
+use xtask::firmware;
+use xtask::qemu::Session;
+use xtask::toolchain::Toolchain;
+
+const SAMPLING: Sampling = Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, repetition_penalty: 1.1 };
+const EMPTY: &str = "no model: its place in flash is empty; flash one with `pipsqueak flash`.";
+
+fn image(board: Board) -> std::path::PathBuf {
+    firmware::build_any_model(&Toolchain::find(board.target()).unwrap(), board).unwrap()
+}
+
+/// The first words of a board that has just started, up to its prompt.
+fn greeting(session: &mut Session) -> String {
+    session.read_until("> ", PATIENCE).unwrap()
+}
+
+#[test]
+fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writes() {
+    let file = random_model(&SMALL, Precision::Int8);
+    for board in [Board::Mps2An385M0, Board::Mps2An386, Board::VirtRv32] {
+        let mut session = Session::boot(board, &image(board)).unwrap();
+        let words = greeting(&mut session);
+        assert!(words.contains(EMPTY), "{words}");
+        let mut chip = Chip(session);
+        assert_eq!(chip.ask("Once"), format!("Refused: {EMPTY}"));
+        let held = Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap();
+        assert!(held < file.bytes().len() / 10, "{held} bytes are there already");
+        let words = greeting(&mut chip.0);
+        assert!(
+            words.contains("model: int8, vocab 256, context 48, width 32, layers 2, heads 4; "),
+            "{words}"
+        );
+        assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
+        assert_eq!(chip.ask(":selftest"), "ok");
+        let stats = chip.ask(":stats");
+        println!("{}: {stats}", board.name());
+        // Sent again, the model is there already.
+        assert_eq!(Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap(), file.bytes().len());
+    }
+}
+
+#[test]
+fn a_damaged_model_is_refused_in_words_and_replaced() {
+    let (board, file) = (Board::Mps2An386, random_model(&SMALL, Precision::Int4));
+    let path = temporary("damaged.pip");
+    let mut damaged = file.bytes().to_vec();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    let mut session = Session::boot_with_model(board, &image(board), &path).unwrap();
+    let words = greeting(&mut session);
+    let reason =
+        pipsqueak_trainer::export::model_file::ModelFile::read(&path).unwrap_err().root_cause().to_string();
+    assert!(words.contains(&format!("no model: {reason}.")), "{words}");
+    let mut chip = Chip(session);
+    assert!(chip.ask(":selftest").contains("no model: "));
+    assert!(chip.ask(":help").contains(":seed"));
+    Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap();
+    greeting(&mut chip.0);
+    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
+}
