@@ -195,6 +195,11 @@ impl Config {
     };
 
     /// Layers that a token goes through, each with keys and values of its own: those of all loops.
+    ///
+    /// ```
+    /// use pipsqueak::Config;
+    /// assert_eq!(Config { layers: 2, loops: 3, ..Config::LLAMA }.depth(), 6);
+    /// ```
     pub const fn depth(&self) -> usize {
         self.layers * self.loops
     }

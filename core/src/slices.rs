@@ -13,14 +13,14 @@ use core::{iter, mem};
 /// The first `length` values.
 #[inline(always)]
 pub(crate) fn first<T>(values: &[T], length: usize) -> &[T] {
-    &values[..length.min(values.len())]
+    values.get(..length.min(values.len())).unwrap_or_default()
 }
 
 /// The first `length` values.
 #[inline(always)]
 pub(crate) fn first_mut<T>(values: &mut [T], length: usize) -> &mut [T] {
     let length = length.min(values.len());
-    &mut values[..length]
+    values.get_mut(..length).unwrap_or_default()
 }
 
 /// The values from `start` on; none if there are fewer.

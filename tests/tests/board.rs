@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_tests::chip::{Chip, PATIENCE};
@@ -15,6 +14,7 @@ use pipsqueak_trainer::sizing;
 use pipsqueak_trainer::sizing::boards::{FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use xtask::board::Board;
 use xtask::firmware::{self, Options};
+use xtask::qemu::Session;
 use xtask::toolchain::Toolchain;
 
 /// `inspect` foretells flash and RAM of the whole image to this.

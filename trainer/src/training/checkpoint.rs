@@ -224,9 +224,11 @@ fn compare(saved: &Identity, run: &Identity) -> Result<()> {
             was => bail!("it is of another run: there {name} is {was}, here it is {is}"),
         }
     }
-    // Settings that most runs lack.
-    if let Some((name, was)) = saved.iter().find(|(name, was)| !was.is_null() && !run.contains_key(*name)) {
-        bail!("it is of another run: there {name} is {was}, and here it is not set");
+    // Settings of the shape that most runs lack.
+    for name in ["loops", "experts"] {
+        if let (Some(was), None) = (saved.get(name), run.get(name)) {
+            bail!("it is of another run: there {name} is {was}, and here it is not set");
+        }
     }
     Ok(())
 }
