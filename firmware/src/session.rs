@@ -447,6 +447,17 @@ mod tests {
             ) -> Result<(), &'static str> {
                 self.0.start(prompt, sampling, seed)
             }
+            fn start_behind(
+                &mut self,
+                prompt: &str,
+                sampling: pipsqueak::Sampling,
+                seed: u64,
+            ) -> Result<(), &'static str> {
+                self.0.start_behind(prompt, sampling, seed)
+            }
+            fn advance_scored(&mut self, score: &mut pipsqueak::Score) -> Progress<'_> {
+                self.0.advance_scored(score)
+            }
             fn unreadable(&self, prompt: &str) -> impl Iterator<Item = char> {
                 self.0.unreadable(prompt)
             }

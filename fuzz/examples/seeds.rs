@@ -158,7 +158,7 @@ fn loader() -> anyhow::Result<()> {
     let whole: Vec<u8> = [0; 4].into_iter().chain(data).chain([3, 0, 0, 0]).collect();
     let resumed = [&whole[..36], &[0; 4], &[1, 4, 0, 0], &whole[32..]].concat();
     let hostile =
-        [&[4, 16, 0, 4, 1, 2, 3, 4], &[5, 1, 0, 2, 7, 7], &[6, 1, 0, 0], &b"\x07\0\0\x04\xf5D}\n"[..]]
+        [&[4, 16, 0, 4, 1, 2, 3, 4][..], &[5, 1, 0, 2, 7, 7], &[6, 1, 0, 0], &b"\x07\0\0\x04\xf5D}\n"[..]]
             .concat();
     write("loader", &[whole, resumed, hostile])
 }

@@ -1,4 +1,4 @@
-//! A board with an STM32F405: a Cortex-M4F at 168 MHz. USART1 on PA9 (sends) and PA10, which every such board leads out. Clocks:
+//! A board with an STM32F405: a Cortex-M4F at 168 MHz. USART1 on PA9 (sends) and PA10. Clocks:
 //! RM0090, "RCC", and the data sheet, "General operating conditions". `qemu-system-arm -M netduinoplus2` runs it, too, without a PLL
 //! and without random numbers.
 
