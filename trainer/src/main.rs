@@ -24,7 +24,7 @@ Examples:
   pipsqueak generate --model diary.pip --prompt 'Today'  write as the board will
   pipsqueak inspect --model diary.pip                    its size, and the boards it fits
   pipsqueak eval --model diary.pip --text other.txt      how well it predicts another text
-  pipsqueak flash --board raspberry-pi-pico diary.pip    onto a board
+  pipsqueak flash --board microbit-v2 diary.pip          onto a board
   pipsqueak chat                                         talk to the board
 
 `pipsqueak COMMAND --help` explains a command's options.";

@@ -18,7 +18,7 @@ const GREETING: &[u8] = b"\x03:echo off\n";
 #[command(after_help = "\
 Examples:
   pipsqueak chat                                         where one board is plugged in
-  pipsqueak chat --board raspberry-pi-pico
+  pipsqueak chat --board microbit-v2
   pipsqueak chat --port /dev/ttyACM0
   echo 'Once upon a time' | pipsqueak chat --port COM3")]
 pub struct Chat {

@@ -21,17 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Put a model onto a board, with the firmware that runs it.
 ///
-/// A board with a drive gets a file dropped onto it: UF2 (hold BOOTSEL while you plug in a Raspberry Pi Pico) or Intel HEX (micro:bit). Others
+/// A board with a drive gets a file dropped onto it: Intel HEX (micro:bit) or UF2. Others
 /// are written by `probe-rs`. With --model-only, the firmware that is on the board already takes the model over its serial port; a
 /// transfer that is broken off goes on where it was.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pipsqueak flash --board raspberry-pi-pico story.pip                   onto the drive RPI-RP2
-  pipsqueak flash --board raspberry-pi-pico story.pip --out story.uf2   into a file, to be dropped by hand
-  pipsqueak flash --model-only story.pip                                another model, over the serial port
+  pipsqueak flash --board microbit-v2 story.pip                   onto the drive MICROBIT
+  pipsqueak flash --board stm32f405 story.pip --out story.hex     into a file, to be flashed by hand
+  pipsqueak flash --model-only story.pip                          another model, over the serial port
   pipsqueak flash --model-only --port /dev/ttyACM0 story.pip
-  pipsqueak flash --board microbit-v2 story.pip --dry-run               what would be written where")]
+  pipsqueak flash --board microbit-v2 story.pip --dry-run         what would be written where")]
 pub struct Flash {
     /// The model file
     #[arg(value_name = "FILE")]
