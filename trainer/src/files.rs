@@ -22,6 +22,8 @@ pub enum Kind {
     Checkpoint,
     /// A plot that this program has drawn.
     Plot,
+    /// Flash contents for a board, as UF2 or Intel HEX.
+    Flash,
     /// The built-in stories of a random seed.
     Stories {
         /// See [`Stories::new`].
@@ -29,6 +31,8 @@ pub enum Kind {
     },
 }
 
+/// The first four bytes of a UF2 file.
+const UF2_MARK: &[u8] = b"UF2\n";
 /// A comment in every plot that this program draws, by which it knows its own.
 const PLOT_MARK: &str = "<!-- drawn by pipsqueak -->";
 /// The key of the one entry in a checkpoint's metadata.
@@ -47,6 +51,7 @@ impl Kind {
             Kind::Model => "Pipsqueak model",
             Kind::Checkpoint => "checkpoint of Pipsqueak",
             Kind::Plot => "plot drawn by Pipsqueak",
+            Kind::Flash => "UF2 or Intel HEX file",
             Kind::Stories { .. } => "text of the built-in stories with this random seed",
         }
     }
@@ -60,12 +65,28 @@ impl Kind {
                 let bytes = beginning(file, 1024)?;
                 bytes.windows(PLOT_MARK.len()).any(|window| window == PLOT_MARK.as_bytes())
             }
+            Kind::Flash => {
+                let bytes = beginning(file, 64)?;
+                bytes.starts_with(UF2_MARK) || is_hex_record(&bytes)
+            }
             Kind::Stories { seed } => {
                 let story = Stories::new(seed).next().unwrap_or_default();
                 beginning(file, story.len() as u64)? == story.as_bytes()
             }
         })
     }
+}
+
+/// Whether Intel HEX begins here: a colon, and bytes as digits: how many, 3 more, those, and what makes their sum 0.
+fn is_hex_record(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let digits = line.strip_prefix(b":").and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default();
+    let byte = |at: usize| digits.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let record: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    record.is_some_and(|record| {
+        record.first().is_some_and(|&count| record.len() == usize::from(count) + 5)
+            && record.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)) == 0
+    })
 }
 
 fn beginning(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {

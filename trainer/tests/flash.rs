@@ -72,6 +72,28 @@ fn firmware_and_model_go_into_a_uf2_file() {
 }
 
 #[test]
+fn nothing_but_an_earlier_flash_file_is_written_over() {
+    let folder = folder();
+    let (out, name) = path(&folder, "story.hex");
+    let model = fs::read(folder.path().join("story.pip")).unwrap();
+    for text in [&b"my diary"[..], b":-) my diary", b":020000040000FB\n", &model] {
+        fs::write(&out, text).unwrap();
+        let refused = flash(folder.path(), "microbit-v2", &["--out", &name]).unwrap_err();
+        assert!(
+            refused.contains("the file there is no UF2 or Intel HEX file, and would be lost"),
+            "{refused}"
+        );
+        assert_eq!(fs::read(&out).unwrap(), text);
+    }
+    fs::remove_file(&out).unwrap();
+    flash(folder.path(), "microbit-v2", &["--out", &name]).unwrap();
+    flash(folder.path(), "microbit-v2", &["--out", &name, "--model-only"]).unwrap();
+    let (_, name) = path(&folder, "story.uf2");
+    flash(folder.path(), "raspberry-pi-pico", &["--out", &name]).unwrap();
+    flash(folder.path(), "raspberry-pi-pico", &["--out", &name]).unwrap();
+}
+
+#[test]
 fn a_dry_run_says_where_and_writes_nothing() {
     let folder = folder();
     let (out, name) = path(&folder, "story.hex");

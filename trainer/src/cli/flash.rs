@@ -1,6 +1,7 @@
 //! `pipsqueak flash`.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use pipsqueak_talk::port;
 use super::human;
 use super::output::{remark, say};
 use crate::export::model_file::ModelFile;
+use crate::files::{self, Files};
 
 /// How long the board may take for a frame: the slowest flash erases 128 KiB in 4 s.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -68,6 +70,12 @@ enum Way {
 
 impl Flash {
     pub(super) fn run(self) -> Result<()> {
+        if let Some(out) = &self.out {
+            let mut files = Files::default();
+            files.reads("FILE", &self.model);
+            files.writes("--out", out, files::Kind::Flash);
+            files.check()?;
+        }
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
         let memory_bytes = model.config().memory_bytes(model.precision());
@@ -139,7 +147,7 @@ impl Flash {
                 let bytes = self.encode(board, path, parts)?;
                 say!("{verb} into {}", path.display());
                 if !self.dry_run {
-                    fs::write(path, bytes).with_context(|| format!("{} can't be written", path.display()))?;
+                    files::write(path, files::Kind::Flash, |out| out.write_all(&bytes))?;
                 }
             }
             Way::Drive(kind) => {

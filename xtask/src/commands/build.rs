@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::board::{Board, Flashing};
 use crate::firmware::{self, Options};
@@ -15,6 +15,9 @@ use crate::toolchain::Toolchain;
 /// Builds the image of `board`: the general one, or the one for `model`. Writes it to `out`, or where builds go, and prints what it
 /// takes.
 pub fn build(board: Board, model: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
+    if let Some(out) = &out {
+        check_out(out)?;
+    }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     let elf = match model {
         Some(model) => firmware::build_with(&toolchain, board, model, Options::default())?,
@@ -38,6 +41,18 @@ pub fn build(board: Board, model: Option<&Path>, out: Option<PathBuf>) -> Result
                 layout.model.start
             );
         }
+    }
+    Ok(())
+}
+
+/// Refuses to write over anything but an image.
+fn check_out(out: &Path) -> Result<()> {
+    /// How ELF, UF2 and Intel HEX files of images begin.
+    const MARKS: [&[u8]; 3] = [b"\x7fELF", b"UF2\n", b":02000004"];
+    let found = fs::read(out).unwrap_or_default();
+    let is_image = MARKS.iter().any(|mark| found.starts_with(mark));
+    if out.exists() && !is_image {
+        bail!("The file {} is no image, and would be lost; choose another name for --out.", out.display());
     }
     Ok(())
 }
@@ -67,4 +82,17 @@ pub(crate) fn write(board: Board, elf: &Path, out: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write(out, bytes).with_context(|| format!("{} can't be written", out.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_image_is_written_over() {
+        let manifest = paths::root().join("Cargo.toml");
+        assert!(check_out(&manifest).unwrap_err().to_string().contains("is no image, and would be lost"));
+        assert!(check_out(&paths::pretrained_model()).is_err());
+        assert!(check_out(&paths::root().join("none.elf")).is_ok());
+    }
 }
