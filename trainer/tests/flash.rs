@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A small model, and the RAM that it needs.
-const MODEL: &[u8] = include_bytes!("../../core/models/tiny.pip");
+const MODEL: &[u8] = include_bytes!("tiny.pip");
 const FIRMWARE: [u8; 1000] = [7; 1000];
 const MODEL_START: u32 = 0x1004_0000;
 
