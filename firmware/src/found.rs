@@ -2,7 +2,7 @@
 
 use pipsqueak::{Error, Generator, Model, Progress, Sampling, Score};
 
-use crate::{Hex, Put, Show, TextSource};
+use crate::{Hex, ModelFlash, Put, Show, TextSource, stored_model};
 
 /// A look at the flash region that is kept for a model, and at the RAM that it may run in. `LOADS` says whether the loader can put
 /// another model there.
@@ -24,23 +24,30 @@ pub enum NoModel {
 }
 
 impl<'a, 'm, const LOADS: bool> Found<'a, 'm, LOADS> {
-    /// Checks the model at the beginning of `region`, its checksum too, and lays out `ram` for it.
+    /// Checks the model in `flash`, its checksum too, and lays out `ram` for it.
     // Not inlined: loading takes stack that generating can have.
     #[inline(never)]
-    pub fn look(region: &'a [u8], ram: &'m mut [u8]) -> Self {
+    pub fn look(flash: &'a impl ModelFlash, ram: &'m mut [u8]) -> Self {
         let ram_bytes = ram.len();
-        let generator = match region.first_chunk() {
+        let (generator, file) = match stored_model(flash) {
+            Ok((slot, model)) => {
+                let file = flash.bytes().get(slot.start..).and_then(|rest| rest.get(..slot.bytes));
+                (Self::laid_out(model, ram), file)
+            }
             // Erased flash, and RAM that stands in for it.
-            None | Some([0xff, 0xff, 0xff, 0xff] | [0, 0, 0, 0]) => Err(NoModel::Empty),
-            Some(_) => Self::load(region, ram).map_err(NoModel::Refused),
+            Err(_) if matches!(flash.bytes(), [0xff, 0xff, 0xff, 0xff, ..] | [0, 0, 0, 0, ..]) => {
+                (Err(NoModel::Empty), None)
+            }
+            Err(error) => (Err(NoModel::Refused(error)), None),
         };
-        let bytes = generator.as_ref().map_or(0, |generator| generator.model().file_bytes());
-        let checksum = region.get(..bytes).and_then(|file| file.last_chunk()).copied().unwrap_or_default();
+        let checksum = file.and_then(|file| file.last_chunk()).copied().unwrap_or_default();
         Found { generator, checksum: u32::from_le_bytes(checksum), ram_bytes }
     }
 
-    fn load(region: &'a [u8], ram: &'m mut [u8]) -> Result<Generator<'a, 'm>, Error> {
-        Generator::new(Model::load(region)?, ram.into())
+    // Not inlined: what it moves would lie under the reading of the file.
+    #[inline(never)]
+    fn laid_out(model: Model<'a>, ram: &'m mut [u8]) -> Result<Generator<'a, 'm>, NoModel> {
+        Generator::new(model, ram.into()).map_err(NoModel::Refused)
     }
 
     /// The bytes of RAM that the model runs in, and those of its file; 0 where there is none.

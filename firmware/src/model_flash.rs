@@ -70,6 +70,8 @@ pub fn second_slot<F: ModelFlash>(region_bytes: usize) -> usize {
 ///
 /// # Errors
 /// Why the first slot has no model, if none has.
+// Not inlined: reading takes stack that the caller's copies of the model would lie under.
+#[inline(never)]
 pub fn stored_model<F: ModelFlash>(flash: &F) -> Result<(Slot, Model<'_>), Error> {
     let region = flash.bytes();
     let model_at = |start: usize| {

@@ -14,6 +14,9 @@ use xtask::toolchain::Toolchain;
 const SAMPLING: Sampling = Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, repetition_penalty: 1.1 };
 const EMPTY: &str = "no model: its place in flash is empty; flash one with `pipsqueak flash`.";
 
+/// Bytes of the stack's reserve that nothing may have touched.
+const STACK_SPARE: u32 = 1024;
+
 fn image(board: Board) -> std::path::PathBuf {
     firmware::build_any_model(&Toolchain::find(board.target()).unwrap(), board).unwrap()
 }
@@ -42,7 +45,10 @@ fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writ
         assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
         assert_eq!(chip.ask(":selftest"), "ok");
         let stats = chip.ask(":stats");
-        println!("{}: {stats}", board.name());
+        let stack = stats.split("; stack ").nth(1).unwrap();
+        let sizes: Vec<u32> = stack.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        println!("{}: {stack}", board.name());
+        assert!(sizes[0] + STACK_SPARE <= sizes[1], "{stats}");
         // Sent again, the model is there already.
         assert_eq!(Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap(), file.bytes().len());
     }

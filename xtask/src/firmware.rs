@@ -73,8 +73,27 @@ pub fn build_source(
     let mut command = bare_cargo(toolchain, "build", board, &options.features());
     command.current_dir(source).env("PIPSQUEAK_MODEL", model).arg("--target-dir").arg(target_dir);
     command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
-    process::run(command.args(["--bin", "firmware"]))?;
+    let output = process::output(command.args(["--bin", "firmware"]))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() && is_without_room(&said) {
+        bail!(
+            "{} and the firmware take more flash or RAM than {} has; train a smaller model, such as with `pipsqueak train --board`.",
+            model.display(),
+            board.name()
+        );
+    }
+    eprint!("{said}");
+    if !output.status.success() {
+        bail!("`{}` failed ({}); what it printed says why.", process::shown(&command), output.status);
+    }
     Ok(target_dir.join(board.target()).join("release").join("firmware"))
+}
+
+/// Whether the linker has run out of a chip's memory; the last is the firmware's own assertion.
+fn is_without_room(said: &str) -> bool {
+    ["will not fit in region", "overflowed by", "of RAM are left for the stack"]
+        .iter()
+        .any(|words| said.contains(words))
 }
 
 /// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.

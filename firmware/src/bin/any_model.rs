@@ -5,18 +5,14 @@
 
 use pipsqueak_firmware::boards::{self, ThisBoard};
 use pipsqueak_firmware::loader::load;
-use pipsqueak_firmware::{Board, Ended, Found, ModelFlash, Session, log_info, stored_model};
+use pipsqueak_firmware::{Board, Ended, Found, Session, log_info};
 
 #[boards::entry]
 fn main() -> ! {
     let (board, serial) = ThisBoard::start();
     log_info!("boot on {=str}", ThisBoard::NAME);
     let Some(mut flash) = boards::model_flash() else { boards::exit(false) };
-    let start = stored_model(&flash).map_or(0, |(slot, _)| slot.start);
-    let found = Found::<{ boards::CAN_LOAD }>::look(
-        flash.bytes().get(start..).unwrap_or_default(),
-        boards::spare_ram(),
-    );
+    let found = Found::<{ boards::CAN_LOAD }>::look(&flash, boards::spare_ram());
     let (memory_bytes, model_bytes) = found.sizes();
     log_info!("model of {} bytes, which takes {} of RAM", model_bytes, memory_bytes);
     let mut session = Session::new(board, serial, found, memory_bytes, model_bytes);

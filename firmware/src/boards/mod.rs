@@ -114,6 +114,17 @@ pub fn model_flash() -> Option<model_region::ModelRegion> {
     Some(unsafe { model_region::ModelRegion::new() })
 }
 
+/// Sleeps until an interrupt comes, unless something has been received already.
+#[cfg(target_arch = "arm")]
+fn sleep(received: &crate::Received) {
+    // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
+    cortex_m::interrupt::free(|_| {
+        if received.is_empty() {
+            cortex_m::asm::wfi();
+        }
+    });
+}
+
 /// Starts the board again, as its reset button does.
 pub fn restart() -> ! {
     #[cfg(target_arch = "arm")]

@@ -187,12 +187,7 @@ impl Serial for Uart {
 
     fn wait(&mut self) -> Result<(), Infallible> {
         pac::WDT.rr(0).write_value(WATCHDOG_FOOD);
-        // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
-        cortex_m::interrupt::free(|_| {
-            if RECEIVED.is_empty() {
-                cortex_m::asm::wfi();
-            }
-        });
+        super::sleep(&RECEIVED);
         Ok(())
     }
 }

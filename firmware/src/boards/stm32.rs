@@ -230,12 +230,7 @@ impl Serial for Port {
     /// SysTick ends the sleep after a millisecond, so that the watchdog is fed.
     fn wait(&mut self) -> Result<(), Infallible> {
         feed_watchdog();
-        // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
-        cortex_m::interrupt::free(|_| {
-            if RECEIVED.is_empty() {
-                cortex_m::asm::wfi();
-            }
-        });
+        super::sleep(&RECEIVED);
         Ok(())
     }
 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use pipsqueak_talk::flash::{hex, uf2};
 
 use crate::board::{Board, Flashing};
 use crate::firmware::{self, Options};
-use crate::image::{Contents, Layout};
+use crate::image::{self, Layout};
 use crate::packages::Consent;
 use crate::paths;
 use crate::toolchain::Toolchain;
@@ -74,8 +75,8 @@ pub(crate) fn extension(board: Board) -> &'static str {
 /// Writes the image `elf` as the file that `board` takes.
 pub(crate) fn write(board: Board, elf: &Path, out: &Path) -> Result<()> {
     let bytes = match board.flashing() {
-        Some(Flashing::Uf2 { family, .. }) => Contents::read(elf)?.uf2(family),
-        Some(Flashing::Hex { .. }) => Contents::read(elf)?.hex().into_bytes(),
+        Some(Flashing::Uf2 { family, .. }) => uf2::encode(&[image::contents(elf)?], family),
+        Some(Flashing::Hex { .. }) => hex::encode(&[image::contents(elf)?])?.into_bytes(),
         None => fs::read(elf)?,
     };
     if let Some(folder) = out.parent() {

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use pipsqueak_talk::flash::manifest::{self, Entry, Manifest, Uf2};
 use sha2::{Digest, Sha256};
 
 use super::build::{extension, write};
 use crate::board::{Board, Flashing};
-use crate::image::{Contents, Layout};
+use crate::image::{self, Layout};
 use crate::packages::Consent;
 use crate::toolchain::Toolchain;
 use crate::{firmware, paths};
@@ -24,43 +24,42 @@ pub fn dist(consent: Consent) -> Result<()> {
         let toolchain = Toolchain::find_or_install(board.target(), consent)?;
         let elf = firmware::build_any_model(&toolchain, board)?;
         let files = [format!("{}.bin", board.name()), format!("{}.{}", board.name(), extension(board))];
-        put(&folder.join(&files[0]), &Contents::read(&elf)?.bytes)?;
+        put(&folder.join(&files[0]), &image::contents(&elf)?.bytes)?;
         write(board, &elf, &folder.join(&files[1]))?;
         for file in &files {
             let digest = Sha256::digest(fs::read(folder.join(file))?);
             digest.iter().for_each(|byte| _ = write!(sums, "{byte:02x}"));
             sums += &format!("  {file}\n");
         }
-        boards.push(entry(board, &Layout::read(&elf)?, &files));
+        let [image, _] = files;
+        boards.push(entry(board, &Layout::read(&elf)?, image));
     }
     put(&folder.join("SHA256SUMS"), sums.as_bytes())?;
-    put(&folder.join("manifest.json"), format!("{:#}\n", json!({ "boards": boards })).as_bytes())?;
-    println!("{}: {} boards", folder.display(), boards.len());
+    let manifest = Manifest { boards };
+    put(&folder.join(manifest::FILE), &serde_json::to_vec_pretty(&manifest)?)?;
+    println!("{}: {} boards", folder.display(), manifest.boards.len());
     Ok(())
 }
 
-/// The facts that a program needs to flash the image and a model: addresses, and sizes in bytes.
-fn entry(board: Board, layout: &Layout, files: &[String]) -> Value {
+/// The facts that a program needs to flash the image and a model.
+fn entry(board: Board, layout: &Layout, image: String) -> Entry {
     let (uf2, probe_chip) = match board.flashing() {
-        Some(Flashing::Uf2 { family, board_id }) => {
-            (json!({ "family": family, "board_id": board_id }), Value::Null)
-        }
-        Some(Flashing::Hex { chip }) => (Value::Null, json!(chip)),
-        None => (Value::Null, Value::Null),
+        Some(Flashing::Uf2 { family, board_id }) => (Some(Uf2 { family, board_id: board_id.into() }), None),
+        Some(Flashing::Hex { chip }) => (None, Some(chip.into())),
+        None => (None, None),
     };
-    json!({
-        "name": board.name(),
-        "chip": board.chip(),
-        "image": files[0],
-        "files": files,
-        "flash_start": layout.program.start,
-        "model_start": layout.model.start,
-        "model_bytes": layout.model.len(),
-        "ram_bytes": layout.model_ram_bytes,
-        "uf2": uf2,
-        "hex_drive": board.has_hex_drive(),
-        "probe_chip": probe_chip,
-    })
+    Entry {
+        name: board.name().into(),
+        chip: board.chip().into(),
+        image,
+        flash_start: layout.program.start,
+        model_start: layout.model.start,
+        model_bytes: layout.model.len() as u32,
+        ram_bytes: layout.model_ram_bytes,
+        uf2,
+        hex_drive: board.has_hex_drive(),
+        probe_chip,
+    }
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -111,7 +111,7 @@ const FIXED_BY_A_MODEL: [&str; 17] = [
 ];
 
 /// Memory of the program itself, with its threads.
-const PROGRAM_BYTES: usize = 12 << 20;
+const PROGRAM_BYTES: usize = 14 << 20;
 /// Copies of the weights that are made besides those of the steps: a checkpoint's four tensors of each parameter, first by
 /// themselves and then as a file, the best weights, and the weights as they are rounded.
 const SAVED_TENSORS: usize = 10;
