@@ -62,7 +62,7 @@ Type the beginning of a text and press Enter; the model goes on from there, and 
 :quit           end the emulator
 ";
 
-/// What `:help` adds of an image that can think.
+/// The end of `:help`, in an image that can think.
 #[cfg(feature = "think")]
 pub(crate) const HELP_TO_THINK: &str = "\
 :think N        write N texts, each behind the one before, and keep the likeliest; 1 is off

@@ -19,7 +19,7 @@ pub struct Found<'a, 'm, const LOADS: bool> {
 pub enum NoModel {
     /// The region is erased.
     Empty,
-    /// What lies there is refused.
+    /// The core refuses the file there.
     Refused(Error),
 }
 

@@ -6,7 +6,7 @@ use crate::loader::PAYLOAD_BYTES;
 
 /// The flash region for models, as the loader writes it. A board's file implements this.
 ///
-/// What [`ModelFlash::bytes`] lends can't be written meanwhile: a model that is in use keeps its place.
+/// While the bytes that [`ModelFlash::bytes`] lends are in use, they can't be written: a model that is in use keeps its place.
 pub trait ModelFlash {
     /// Bytes that are erased together, to 0xff: a multiple of 128 that divides the region.
     const ERASE_BYTES: usize;

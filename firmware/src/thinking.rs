@@ -10,7 +10,7 @@ use pipsqueak::{Progress, Score};
 use crate::text::{divide, put_digits};
 use crate::{Board, Put, Serial, Session, Show, TextSource};
 
-/// How many texts an answer is chosen from, and whether each is written behind the one before.
+/// The number of texts an answer is chosen from, and whether each is written behind the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passes {
     #[cfg(feature = "think")]
@@ -42,12 +42,12 @@ impl Passes {
     /// An answer is a text.
     pub const ONE: Passes = Passes { count: 1, feeds_back: false, shown: false };
 
-    /// So many passes, each but the first behind the one before.
+    /// `count` passes, each but the first behind the one before.
     pub fn thinking(count: u16) -> Passes {
         Passes { count, feeds_back: true, ..Passes::ONE }
     }
 
-    /// So many passes that know nothing of each other.
+    /// `count` passes that know nothing of each other.
     pub fn best_of(count: u16) -> Passes {
         Passes { count, ..Passes::ONE }
     }
@@ -115,7 +115,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
     /// Generates a text to its end.
     #[inline(never)]
     fn run_pass(&mut self, prompt: &str, seed: u64, pass: u16, shown: bool) -> Result<Score, S::Error> {
-        // What cannot be started is refused when the answer is.
+        // A pass that cannot be started is refused when the answer is.
         self.stopped |= self.start_pass(prompt, seed, pass).is_err();
         let (mut score, mut ended) = (Score::default(), false);
         while !ended && !self.stopped && self.source.tokens() < self.settings.length {

@@ -21,7 +21,7 @@ fn models() -> (Vec<u8>, Vec<u8>) {
     (new.to_vec(), old.to_vec())
 }
 
-/// What answers are put into.
+/// Collects answers.
 struct Answers(VecDeque<u8>);
 
 impl Put for Answers {
@@ -30,7 +30,7 @@ impl Put for Answers {
     }
 }
 
-/// What a board does with the bytes that come: it is at its prompt, or it loads.
+/// A board, at its prompt or loading.
 enum Doing<const N: usize> {
     Prompt(FakeFlash<N>, Vec<u8>),
     Loading(Loader<FakeFlash<N>>),

@@ -42,7 +42,7 @@ pub fn shapes() -> [(&'static str, Config); 3] {
     [("Llama's choices", SMALL), ("GPT-2's choices", gpt), ("neither's", plain)]
 }
 
-/// What larger models save by, each in a small shape: tested where it differs from [`shapes`].
+/// Architectures by which larger models save, each in a small shape: tested where they differ from [`shapes`].
 pub fn architectures() -> [(&'static str, Config); 2] {
     [("loops", Config { loops: 3, ..SMALL }), ("experts", Config { experts: 3, bias: true, ..SMALL })]
 }

@@ -1,4 +1,4 @@
-//! What larger models save by, against models without it that compute the same; and files that claim what they do not hold.
+//! Architectures by which larger models save, against plain models that compute the same; and files that claim tensors they do not hold.
 
 use pipsqueak::internal::Parameter;
 use pipsqueak::internal::file::{FEATURE_LOOPS, checksum};
@@ -68,7 +68,7 @@ fn experts_that_are_alike_compute_what_one_mlp_does() {
     }
 }
 
-/// What is said of a file that is changed and has the checksum that fits.
+/// The error for a file that is changed and has the checksum that fits.
 fn refusal(file: &ModelFile, change: impl Fn(&mut Vec<u8>)) -> String {
     let mut bytes = file.bytes()[..file.bytes().len() - 4].to_vec();
     change(&mut bytes);

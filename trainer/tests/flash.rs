@@ -41,7 +41,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// What the command prints to stdout, or its error.
+/// The command's output, or its error.
 fn flash(folder: &Path, board: &str, more: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
     command.arg("flash").arg(folder.join("story.pip")).args(["--board", board]).arg("--firmware").arg(folder);

@@ -55,7 +55,7 @@ struct Facts {
     flashing: Option<Flashing>,
 }
 
-/// What a board's image runs in on this PC.
+/// The emulator that a board's image runs in on this PC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emulator {
     /// QEMU: its program, and the arguments that choose the machine.
@@ -209,7 +209,7 @@ impl Board {
         self.facts().target
     }
 
-    /// What its image runs in on this PC.
+    /// The emulator that its image runs in on this PC.
     pub const fn emulator(self) -> Emulator {
         self.facts().emulator
     }

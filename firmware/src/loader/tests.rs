@@ -28,7 +28,7 @@ impl Board for Slow {
     }
 }
 
-/// What a loader says to these bytes until it is left.
+/// The loader's answers to these bytes, until it is left.
 fn told(board: &impl Board, bytes: &[u8]) -> String {
     let serial = FakeSerial::polled(bytes);
     let mut console = Console::new(serial.clone(), false);

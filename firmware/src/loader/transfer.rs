@@ -168,7 +168,7 @@ impl<F: ModelFlash> Transfer<F> {
     fn write(&mut self, place: usize, bytes: &[u8]) -> Result<(), Refusal> {
         let mut filled = [ERASED; PAYLOAD_BYTES];
         filled.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
-        // What is left of the region may be no whole frame.
+        // The rest of the region may be no whole frame.
         let count = bytes.len().next_multiple_of(F::WRITE_BYTES);
         self.flash.write(place, filled.get(..count).unwrap_or_default())?;
         let held = self.flash.bytes().get(place..).and_then(|held| held.get(..bytes.len()));

@@ -63,7 +63,7 @@ pub(super) enum Answer {
     Refused { kind: char, sort: Sort, reason: String },
 }
 
-/// What helps.
+/// The remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
     /// The same frame once more.

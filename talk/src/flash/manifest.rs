@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The name of the file in the folder.
 pub const FILE: &str = "manifest.json";
 
-/// What the folder has.
+/// The contents of the folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The boards that there is an image for.

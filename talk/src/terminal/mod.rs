@@ -41,7 +41,7 @@ pub struct Link {
     pub input: Box<dyn Write + Send>,
 }
 
-/// What a terminal does when nothing more will be typed.
+/// A terminal's farewell, when nothing more will be typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtEnd {
     /// Types `:quit`, which ends an emulator.

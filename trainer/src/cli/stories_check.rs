@@ -41,7 +41,7 @@ pub struct StoriesCheck {
 /// A story that has not ended by then is measured as it is.
 const LENGTH: u32 = 500;
 
-/// What was found in some stories.
+/// Counts over some stories.
 #[derive(Debug, Default, PartialEq)]
 struct Found {
     stories: u32,

@@ -7,7 +7,7 @@ use crate::data::vocabulary;
 /// How an answer is chosen from several texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passes {
-    /// How many texts; each has a seed one higher than that of the text before.
+    /// The number of texts; each has a seed one higher than that of the text before.
     pub count: u16,
     /// Whether each text is written behind the one before, which the model then sees.
     pub feeds_back: bool,

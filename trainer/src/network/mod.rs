@@ -107,7 +107,7 @@ impl<F: Float> Network<F> {
         sequences.map(|(logits, window)| cross_entropy(logits, window.targets, window.weights, scale)).sum()
     }
 
-    /// What the use of the experts adds to the loss that the backward pass follows, summed over all layers and rows; after
+    /// The term that the use of the experts adds to the loss that the backward pass follows, summed over all layers and rows; after
     /// [`Network::forward`].
     pub fn balance(&self) -> f64 {
         self.activations.layers.iter().map(|layer| layer.routes.balance(&layer.probabilities)).sum()
