@@ -24,13 +24,14 @@ impl Decimal {
 
     /// Reads `12`, `0.8`, `.5` or `1.`: no sign, no exponent, at most six places and 2^24 in all digits.
     pub fn parse(text: &str) -> Option<Decimal> {
-        let (mut digits, mut places, mut empty) = (0u32, None, true);
+        let (mut digits, mut places, mut empty) = (0u32, None::<u8>, true);
         for byte in text.bytes() {
             match (byte, &mut places) {
                 (b'.', None) => places = Some(0),
                 (b'0'..=b'9', places) => {
                     digits = digits.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?;
-                    places.iter_mut().for_each(|places| *places += 1);
+                    // A line may have more zeros than an u8 counts.
+                    places.iter_mut().for_each(|places| *places = places.saturating_add(1));
                     empty = false;
                 }
                 _ => return None,
@@ -92,5 +93,7 @@ mod tests {
         {
             assert_eq!(Decimal::parse(text), None, "{text:?}");
         }
+        let zeros = format!("0.{}5", "0".repeat(256));
+        assert_eq!(Decimal::parse(&zeros), None, "no half");
     }
 }
