@@ -44,6 +44,8 @@ const GPT2: Config = Config {
 
 const LLAMA: Config = Config { vocab: 13, context: 8, width: 16, layers: 2, hidden: 12, ..Config::LLAMA };
 
+const EXPERTS: Config = Config { width: 8, heads: 2, kv_heads: 1, hidden: 6, experts: 3, ..LLAMA };
+
 /// Named lists of numbers, as the script writes them.
 struct Vectors(HashMap<String, Vec<f64>>);
 
@@ -161,6 +163,14 @@ fn llama() {
     one_pass::<f32>(&LLAMA, &vectors, &EXACT);
     one_pass::<f64>(&LLAMA, &vectors, &ROUNDED);
     ten_steps(&LLAMA, &vectors);
+}
+
+/// One pass: the experts' balance is that of a network's sequences, and a step of training gives each shard a network.
+#[test]
+fn experts() {
+    let vectors = Vectors::read(include_str!("pytorch/experts.txt"));
+    one_pass::<f32>(&EXPERTS, &vectors, &EXACT);
+    one_pass::<f64>(&EXPERTS, &vectors, &ROUNDED);
 }
 
 #[test]

@@ -16,13 +16,18 @@ SEED = 1234
 BATCH = 3
 STEPS = 10
 
+# Weight of the experts' balance in the loss (Fedus et al. 2022).
+BALANCE = 0.01
+
 GPT2 = dict(vocab=13, context=8, width=12, layers=2, heads=3, kv_heads=3, hidden=20, llama=False)
 LLAMA = dict(vocab=13, context=8, width=16, layers=2, heads=4, kv_heads=2, hidden=12, llama=True)
+EXPERTS = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, experts=3)
 
 
 def shapes(c):
     """Our parameters' names, in our order, with all layers stacked."""
     width, layers = c["width"], c["layers"]
+    mlps = layers * c.get("experts", 1)
     qkv = width + 2 * c["kv_heads"] * width // c["heads"]
     up = c["hidden"] * (2 if c["llama"] else 1)
     gpt2 = {
@@ -36,17 +41,19 @@ def shapes(c):
         "attention.output_bias": (layers, width),
         "mlp_norm.gain": (layers, width),
         "mlp_norm.bias": (layers, width),
-        "mlp.up": (layers, up, width),
-        "mlp.up_bias": (layers, up),
-        "mlp.down": (layers, width, c["hidden"]),
-        "mlp.down_bias": (layers, width),
+        "mlp.up": (mlps, up, width),
+        "mlp.up_bias": (mlps, up),
+        "mlp.down": (mlps, width, c["hidden"]),
+        "mlp.down_bias": (mlps, width),
         "final_norm.gain": (width,),
         "final_norm.bias": (width,),
         "head": (c["vocab"], width),
     }
     if c["llama"]:
         left_out = ("positions", "head")
-        return {k: v for k, v in gpt2.items() if "bias" not in k and k not in left_out}
+        gpt2 = {k: v for k, v in gpt2.items() if "bias" not in k and k not in left_out}
+    if "experts" in c:
+        gpt2["router"] = (layers, c["experts"], width)
     return gpt2
 
 
@@ -105,14 +112,35 @@ def mlp(c, p, x, layer):
     return linear(c, p, "mlp.down", up, layer)
 
 
-def logits(c, p, tokens):
+def experts(c, p, x, layer):
+    """Each token's result is that of its likeliest expert, times the probability; and the balance of the layer's experts."""
+    count = c["experts"]
+    probabilities = F.linear(rounded(c, x), p["router"][layer]).softmax(-1)
+    chosen = F.one_hot(probabilities.argmax(-1), count)
+    all_results = torch.stack([mlp(c, p, x, layer * count + expert) for expert in range(count)], -1)
+    shares, means = chosen.to(x.dtype).flatten(0, 1).mean(0), probabilities.flatten(0, 1).mean(0)
+    return (all_results * (chosen * probabilities).unsqueeze(-2)).sum(-1), BALANCE * count * (shares * means).sum()
+
+
+def forward(c, p, tokens):
+    """The logits, and what is added to the loss that is followed."""
+    added = 0.0
     x = p["embedding"][tokens]
     if not c["llama"]:
         x = x + p["positions"][: tokens.shape[1]]
     for layer in range(c["layers"]):
         x = x + attention(c, p, norm(c, p, "attention_norm", x, layer), layer)
-        x = x + mlp(c, p, norm(c, p, "mlp_norm", x, layer), layer)
-    return F.linear(rounded(c, norm(c, p, "final_norm", x)), p.get("head", p["embedding"]))
+        normed = norm(c, p, "mlp_norm", x, layer)
+        result, balance = experts(c, p, normed, layer) if "experts" in c else (mlp(c, p, normed, layer), 0.0)
+        x, added = x + result, added + balance
+    return F.linear(rounded(c, norm(c, p, "final_norm", x)), p.get("head", p["embedding"])), added
+
+
+def losses(c, p, tokens):
+    """The logits, their loss, and the loss that is followed."""
+    out, added = forward(c, p, tokens[:, :-1])
+    loss = F.cross_entropy(out.flatten(0, 1), tokens[:, 1:].flatten())
+    return out, loss, loss + added
 
 
 def make(name, c):
@@ -125,25 +153,23 @@ def make(name, c):
         write("tokens", tokens.flatten().tolist())
         for k, v in p.items():
             write("parameter " + k, v.flatten().tolist())
-        out = logits(c, p, tokens[:, :-1])
-        loss = F.cross_entropy(out.flatten(0, 1), tokens[:, 1:].flatten())
-        loss.backward()
+        out, loss, followed = losses(c, p, tokens)
+        followed.backward()
         write("logits", out.flatten().tolist())
         write("loss", [loss.item()])
         for k, v in p.items():
             write("gradient " + k, v.grad.flatten().tolist())
         write_rounded(write, c, p, tokens)
-        losses, norms = train(c, p, tokens)
-        write("losses", losses)
+        every_loss, norms = train(c, p, tokens)
+        write("losses", every_loss)
         write("norms", norms)
 
 
 def write_rounded(write, c, p, tokens):
     c = dict(c, rounds=True)
     p = {k: v.detach().double().requires_grad_() for k, v in p.items()}
-    out = logits(c, p, tokens[:, :-1])
-    loss = F.cross_entropy(out.flatten(0, 1), tokens[:, 1:].flatten())
-    loss.backward()
+    out, loss, followed = losses(c, p, tokens)
+    followed.backward()
     write("rounded logits", out.flatten().tolist())
     write("rounded loss", [loss.item()])
     for k, v in p.items():
@@ -158,20 +184,21 @@ def train(c, p, tokens):
         {"params": [v for k, v in p.items() if not decays(k)], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.99), eps=1e-8)
-    losses, norms = [], []
+    every_loss, norms = [], []
     for step in range(STEPS):
         warmup = min((step + 1) / 4, 1.0)
         rate = 1e-2 * warmup if step < 3 else 1e-3 + 0.5 * (1 + math.cos(math.pi * (step - 3) / 7)) * 9e-3
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
-        loss = F.cross_entropy(logits(c, p, tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
-        loss.backward()
+        _, loss, followed = losses(c, p, tokens)
+        followed.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(p.values(), 0.5).item())
-        losses.append(loss.item())
+        every_loss.append(loss.item())
         optimizer.step()
-    return losses, norms
+    return every_loss, norms
 
 
 make("gpt2", GPT2)
 make("llama", LLAMA)
+make("experts", EXPERTS)
