@@ -16,8 +16,8 @@ NORMS = ["none", "layer", "rms"]
 ACTIVATIONS = ["relu", "gelu", "silu"]
 MLPS = ["plain", "gated"]
 PRECISIONS = ["f32", "int8", "int4", "ternary"]
-LOOPS, EXPERTS = 1, 2
-FEATURES = LOOPS | EXPERTS
+LOOPS, EXPERTS, BIGRAMS, PER_LAYER_EMBEDDINGS = 1, 2, 4, 8
+FEATURES = LOOPS | EXPERTS | BIGRAMS | PER_LAYER_EMBEDDINGS
 WEIGHTS_OF_WORD = {"int8": 4, "int4": 8, "ternary": 16}
 
 
@@ -101,6 +101,14 @@ def read_config(reader, features):
         config["experts"] = reader.varint(32)
         if not 2 <= config["experts"] <= 64:
             raise Damaged(f"{config['experts']} experts are less than 2 or more than 64")
+    if features & BIGRAMS:
+        config["bigrams"] = reader.varint(32)
+        if not 1 <= config["bigrams"] <= 65535:
+            raise Damaged(f"{config['bigrams']} rows for pairs are less than 1 or more than 65,535")
+    if features & PER_LAYER_EMBEDDINGS:
+        config["per_layer_embeddings"] = reader.bool()
+        if not config["per_layer_embeddings"]:
+            raise Damaged("it has embeddings for each layer, and says that it has none")
     return config
 
 
@@ -179,6 +187,10 @@ def shapes(config):
     ]
     if experts > 1:
         table.append(("router", True, (layers, experts, width), True))
+    if "bigrams" in config:
+        table.append(("bigrams", True, (1, config["bigrams"], width), True))
+    if "per_layer_embeddings" in config:
+        table.append(("per_layer_embeddings", True, (layers, config["vocab"], width), True))
     return [(name, matrix, shape if present else None) for name, matrix, shape, present in table]
 
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::file::{FEATURE_EXPERTS, FEATURE_LOOPS, extension};
+use crate::file::{
+    FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
+};
 
 /// How the model knows the order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +140,12 @@ pub struct Config {
     /// MLPs of a layer, of which each token takes the one that the layer's router chooses (Fedus et al. 2022); 1 without router.
     #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
     pub experts: usize,
+    /// Rows of a table that is looked up by a hash of the token before and the token, and added to its embedding; 0 without.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "extension::<0, _>")]
+    pub bigrams: usize,
+    /// Whether each layer has an embedding of its own for each token, added to the residual stream before it.
+    #[serde(default, skip_serializing_if = "is_off", deserialize_with = "extension_flag")]
+    pub per_layer_embeddings: bool,
 }
 
 const fn one() -> usize {
@@ -148,6 +156,16 @@ const fn one() -> usize {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 const fn is_one(value: &usize) -> bool {
     *value == 1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_off(value: &bool) -> bool {
+    !*value
 }
 
 /// The largest value of any dimension: products of two fit 32 bits, and an id fits 16.
@@ -180,6 +198,8 @@ impl Config {
         tied: true,
         loops: 1,
         experts: 1,
+        bigrams: 0,
+        per_layer_embeddings: false,
     };
 
     /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
@@ -209,7 +229,9 @@ impl Config {
     pub const fn features(&self) -> u32 {
         let loops = if self.loops == 1 { 0 } else { FEATURE_LOOPS };
         let experts = if self.experts == 1 { 0 } else { FEATURE_EXPERTS };
-        loops | experts
+        let bigrams = if self.bigrams == 0 { 0 } else { FEATURE_BIGRAMS };
+        let per_layer = if self.per_layer_embeddings { FEATURE_PER_LAYER_EMBEDDINGS } else { 0 };
+        loops | experts | bigrams | per_layer
     }
 
     /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
@@ -274,6 +296,14 @@ impl Config {
                 value: self.depth(),
                 rule: "at most",
                 other: LAYERS_MAX,
+            });
+        }
+        if self.bigrams > DIMENSION_MAX {
+            return Err(Error::Shape {
+                name: "bigrams",
+                value: self.bigrams,
+                rule: "at most",
+                other: DIMENSION_MAX,
             });
         }
         self.check_heads()

@@ -7,21 +7,24 @@
 //! half a layer each, then the logits in parts of about as many rows as half a layer's largest matrix has.
 
 use crate::Error;
+use crate::bigram::bigram_row;
 use crate::config::Config;
 use crate::float::FloatStep;
 use crate::integer::IntegerStep;
 use crate::known::{self, may_be_float, may_be_integer};
 use crate::matrix::Matrix;
-use crate::memory::Buffers;
+use crate::memory::{Buffers, history_len};
 use crate::model::{Block, Linear, Model, NormWeights};
 use crate::packing::ROWS;
-use crate::slices::from;
+use crate::slices::{copy, from, part_mut};
 
 /// A model and the memory it runs in.
 pub struct Decoder<'a, 'm> {
     model: Model<'a>,
     numbers: Numbers<'m>,
     pass: Pass,
+    /// The tokens that have been read, by their positions, `[context]`; empty where no table needs them.
+    history: &'m mut [u16],
 }
 
 /// The model's arithmetic. Whoever looks which it is asks [`known`](crate::known) first, so that a program for one model has the
@@ -60,7 +63,8 @@ impl<'a, 'm> Decoder<'a, 'm> {
             Some(format) => Numbers::Integer(IntegerStep::lay_out(config, format, &mut buffers)),
         };
         let window = buffers.take(config.context);
-        (Decoder { model, numbers, pass: Pass::IDLE }, window)
+        let history = buffers.take(history_len(config));
+        (Decoder { model, numbers, pass: Pass::IDLE, history }, window)
     }
 
     /// The model.
@@ -138,10 +142,10 @@ impl<'a, 'm> Decoder<'a, 'm> {
     ///
     /// The same slices in the same order make the same bits, whatever happens between them.
     pub fn advance(&mut self) -> Option<Slice> {
-        let Decoder { model, numbers, pass } = self;
+        let Decoder { model, numbers, pass, history } = self;
         match numbers {
-            Numbers::Float(step) if may_be_float() => pass.advance(model, step),
-            Numbers::Integer(step) if may_be_integer() => pass.advance(model, step),
+            Numbers::Float(step) if may_be_float() => pass.advance(model, step, history),
+            Numbers::Integer(step) if may_be_integer() => pass.advance(model, step, history),
             _ => None,
         }
     }
@@ -177,6 +181,9 @@ impl<'a, 'm> Decoder<'a, 'm> {
     }
 
     fn embed(&mut self, tokens: &[u16], position: usize, wants_logits: bool) -> usize {
+        if known::may_have_bigrams() || known::may_have_per_layer_embeddings() {
+            copy(part_mut(self.history, position, tokens.len()), tokens);
+        }
         let tokens = match &mut self.numbers {
             Numbers::Float(step) if may_be_float() => step.embed(&self.model, tokens, position),
             Numbers::Integer(step) if may_be_integer() => step.embed(&self.model, tokens, position),
@@ -215,11 +222,12 @@ enum Stage {
 impl Pass {
     const IDLE: Pass = Pass { next: Stage::Done, tokens: 0, wants_logits: false };
 
-    fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward) -> Option<Slice> {
+    fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward, history: &[u16]) -> Option<Slice> {
         let (layers, vocab) = (model.config().depth(), model.config().vocab);
         self.next = match self.next {
             Stage::Attention { layer } => {
                 let is_end = layer + 1 == layers && !self.wants_logits;
+                step.add_tables(model, layer, history);
                 step.attention(model, layer, is_end);
                 if is_end { Stage::Done } else { Stage::Mlp { layer } }
             }
@@ -250,6 +258,22 @@ impl Pass {
 
 /// The transformer's operations, each on all tokens of a batch, whose vectors the implementation keeps.
 pub(crate) trait Forward {
+    /// Adds what the model's tables hold for the tokens of the batch, which `history` has at their positions: before a layer.
+    #[inline(always)]
+    fn add_tables(&mut self, model: &Model<'_>, layer: usize, history: &[u16]) {
+        let rows = model.config().bigrams;
+        if known::may_have_bigrams() && rows > 0 && layer == 0 {
+            self.add_rows(model.bigrams(), |position| {
+                let previous = *history.get(position.checked_sub(1)?)?;
+                Some(bigram_row(previous, *history.get(position)?, rows))
+            });
+        }
+        if known::may_have_per_layer_embeddings() && model.config().per_layer_embeddings {
+            let row = |position| history.get(position).copied().map(usize::from);
+            self.add_rows(model.block(layer).embeddings(), row);
+        }
+    }
+
     /// The attention half of a layer; with `only_kv`, as much of it as later tokens look back at.
     fn attention(&mut self, model: &Model<'_>, layer: usize, only_kv: bool) {
         let (config, block) = (model.config(), model.block(layer));
@@ -274,6 +298,8 @@ pub(crate) trait Forward {
         self.add_to_residual(config, block.down(0));
     }
 
+    /// `residual += matrix[row(position)]`, where there is a row.
+    fn add_rows(&mut self, matrix: Matrix<'_>, row: impl Fn(usize) -> Option<usize>);
     /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`; in a model
     /// without residuals, `=`.
     fn experts(&mut self, config: &Config, block: &Block<'_, '_>);

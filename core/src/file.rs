@@ -32,8 +32,13 @@ pub const VERSION: u16 = 2;
 pub const FEATURE_LOOPS: u32 = 1;
 /// The feature bit of mixtures of experts: [`Config::experts`] follows the config, and one more tensor, the router, the others.
 pub const FEATURE_EXPERTS: u32 = 2;
+/// The feature bit of embeddings of pairs of tokens: [`Config::bigrams`] follows the config, and a tensor, the table, the others.
+pub const FEATURE_BIGRAMS: u32 = 4;
+/// The feature bit of embeddings for each layer: [`Config::per_layer_embeddings`] follows the config, and a tensor, the table, the
+/// others.
+pub const FEATURE_PER_LAYER_EMBEDDINGS: u32 = 8;
 /// The feature bits this crate knows.
-pub const FEATURES: u32 = FEATURE_LOOPS | FEATURE_EXPERTS;
+pub const FEATURES: u32 = FEATURE_LOOPS | FEATURE_EXPERTS | FEATURE_BIGRAMS | FEATURE_PER_LAYER_EMBEDDINGS;
 /// A model file's tensors start on multiples of this, and so must the file in memory.
 pub const ALIGNMENT: usize = 16;
 
@@ -280,6 +285,11 @@ pub(crate) fn extension<'de, const DEFAULT: usize, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<usize, D::Error> {
     if deserializer.is_human_readable() { usize::deserialize(deserializer) } else { Ok(DEFAULT) }
+}
+
+/// As [`extension`], of a choice that other models lack.
+pub(crate) fn extension_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    if deserializer.is_human_readable() { bool::deserialize(deserializer) } else { Ok(false) }
 }
 
 /// f32 in a model file as its four bytes, which is how postcard writes one, too: reading bytes has no path to a panic.

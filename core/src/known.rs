@@ -121,6 +121,22 @@ pub(crate) const fn may_have_experts() -> bool {
     true
 }
 
+/// Whether the model may have embeddings of pairs of tokens.
+pub(crate) const fn may_have_bigrams() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.bigrams > 0;
+    #[cfg(not(one_model))]
+    true
+}
+
+/// Whether the model's layers may have embeddings of their own.
+pub(crate) const fn may_have_per_layer_embeddings() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.per_layer_embeddings;
+    #[cfg(not(one_model))]
+    true
+}
+
 /// The kind of the model's norms.
 #[inline(always)]
 pub(crate) const fn norm(_given: Norm) -> Norm {

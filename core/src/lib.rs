@@ -9,6 +9,7 @@
 //! - Everything that can go wrong, each as one sentence: [`Error`].
 #![cfg_attr(not(test), no_std)]
 
+mod bigram;
 mod choices;
 mod config;
 mod decoder;
@@ -61,6 +62,7 @@ pub use tokenizer::Tokenizer;
 /// release.
 #[doc(hidden)]
 pub mod internal {
+    pub use crate::bigram::bigram_row;
     pub use crate::decoder::Decoder;
     pub use crate::error::Sentence;
     pub use crate::fold::fold;

@@ -34,12 +34,13 @@ pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lane
         Precision::F32 => {
             let vectors = 2 * config.width + block_width(config) + rotations_len(config);
             let words = vectors + quantized_columns(config) + config.vocab + config.context;
-            (words, config.context, 4 * config.kv_width())
+            (words, config.context + history_len(config), 4 * config.kv_width())
         }
         Precision::Int8 | Precision::Int4 | Precision::Ternary => {
             let vectors = config.width + lanes * lane_words(config) + config.vocab;
             let words = vectors + (HEADS_AT_ONCE + 1) * config.context + quantized_words(config);
-            (words, config.context + 2 * positions(config), word_padded(config.kv_width()))
+            let halves = config.context + history_len(config) + 2 * positions(config);
+            (words, halves, word_padded(config.kv_width()))
         }
     };
     // The cache alone can be larger than a chip can address.
@@ -76,6 +77,11 @@ pub(crate) const fn block_width(config: &Config) -> usize {
 /// Length of the rotary angles' buffer.
 pub(crate) const fn rotations_len(config: &Config) -> usize {
     if matches!(config.position, Position::Rotary) { config.head_size() } else { 0 }
+}
+
+/// Tokens that a model looks up again after their embedding.
+pub(crate) const fn history_len(config: &Config) -> usize {
+    if config.bigrams > 0 || config.per_layer_embeddings { config.context } else { 0 }
 }
 
 /// The longest vector that enters a matrix.
@@ -180,8 +186,11 @@ mod tests {
     }
 
     /// [`TINY`] and one whose cache has an odd number of scales and keys that do not fill their words.
-    const SHAPES: [Config; 2] =
-        [TINY, Config { context: 7, layers: 1, width: 15, heads: 3, kv_heads: 1, ..TINY }];
+    const SHAPES: [Config; 3] = [
+        TINY,
+        Config { context: 7, layers: 1, width: 15, heads: 3, kv_heads: 1, ..TINY },
+        Config { context: 7, bigrams: 5, ..TINY },
+    ];
 
     #[test]
     fn a_model_takes_all_of_its_memory_and_no_more() {
@@ -195,8 +204,8 @@ mod tests {
                     None => _ = FloatStep::lay_out(&config, &mut buffers),
                     Some(format) => _ = IntegerStep::lay_out(&config, format, &mut buffers),
                 }
-                let window: &[u16] = buffers.take(config.context);
-                assert_eq!(window.len(), config.context);
+                let tokens: &[u16] = buffers.take(config.context + history_len(&config));
+                assert_eq!(tokens.len(), config.context + history_len(&config));
                 assert!(buffers.len() < 4, "{} of {needs} bytes are left in {precision:?}", buffers.len());
             }
         }

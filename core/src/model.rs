@@ -141,6 +141,11 @@ impl<'a> Model<'a> {
         self.matrix(Parameter::Positions, 0)
     }
 
+    /// `[bigrams, width]`: a row for all pairs of tokens of one hash, where there are such.
+    pub(crate) fn bigrams(&self) -> Matrix<'a> {
+        self.matrix(Parameter::Bigrams, 0)
+    }
+
     /// The norm before the logits.
     pub(crate) fn final_norm(&self) -> NormWeights<'a> {
         self.norm(Parameter::FinalNormGain, Parameter::FinalNormBias, 0)
@@ -172,6 +177,11 @@ pub(crate) struct Block<'x, 'a> {
 }
 
 impl<'a> Block<'_, 'a> {
+    /// `[vocab, width]`: what the layer adds for each token, where layers have such.
+    pub(crate) fn embeddings(&self) -> Matrix<'a> {
+        self.model.matrix(Parameter::PerLayerEmbeddings, self.layer)
+    }
+
     /// The norm before attention.
     pub(crate) fn attention_norm(&self) -> NormWeights<'a> {
         self.model.norm(Parameter::AttentionNormGain, Parameter::AttentionNormBias, self.layer)

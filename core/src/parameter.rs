@@ -2,7 +2,7 @@
 //! model file and the tests walk over.
 
 use crate::config::{Config, Norm, Position, Precision};
-use crate::file::FEATURE_EXPERTS;
+use crate::file::{FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_PER_LAYER_EMBEDDINGS};
 use crate::packing::ROWS;
 
 /// One named parameter; per-layer ones hold all layers, `[layers, rows, columns]`.
@@ -46,6 +46,10 @@ pub enum Parameter {
     LmHead,
     /// `[layers, experts, width]`: the scores of a layer's experts, where there are several.
     Router,
+    /// `[bigrams, width]`: the embeddings of pairs of tokens, where there are such.
+    Bigrams,
+    /// `[layers, vocab, width]`: each layer's embeddings, where layers have such.
+    PerLayerEmbeddings,
 }
 
 /// `[layers, rows, columns]`; all zero for a parameter that a model does not have. A vector is one row a layer.
@@ -74,7 +78,7 @@ impl Shape {
 }
 
 /// The number of parameters in [`Parameter::ALL`].
-pub const PARAMETERS: usize = 18;
+pub const PARAMETERS: usize = 20;
 /// Those that every model file has, be it with a length of 0; the others come with a feature.
 pub const OF_EVERY_FILE: usize = 17;
 
@@ -99,6 +103,8 @@ impl Parameter {
         Parameter::FinalNormBias,
         Parameter::LmHead,
         Parameter::Router,
+        Parameter::Bigrams,
+        Parameter::PerLayerEmbeddings,
     ];
 
     /// The name in checkpoints and messages.
@@ -122,18 +128,30 @@ impl Parameter {
             Parameter::FinalNormBias => "final_norm.bias",
             Parameter::LmHead => "head",
             Parameter::Router => "router",
+            Parameter::Bigrams => "bigrams",
+            Parameter::PerLayerEmbeddings => "per_layer_embeddings",
         }
     }
 
     /// Whether this is a matrix, stored at the model's [`Precision`]; vectors stay f32.
     pub const fn is_matrix(self) -> bool {
         use Parameter::{Down, Embedding, LmHead, Output, Positions, Qkv, Router, Up};
-        matches!(self, Embedding | Positions | Qkv | Output | Up | Down | LmHead | Router)
+        matches!(self, Embedding | Positions | Qkv | Output | Up | Down | LmHead | Router) || self.is_table()
+    }
+
+    /// Whether this is a table whose rows are added to the residual stream beside the embedding.
+    pub const fn is_table(self) -> bool {
+        matches!(self, Parameter::Bigrams | Parameter::PerLayerEmbeddings)
     }
 
     /// The bit of a file's [features](crate::file::Header::features) with which it has this; 0 for what every file has.
     pub const fn feature(self) -> u32 {
-        if matches!(self, Parameter::Router) { FEATURE_EXPERTS } else { 0 }
+        match self {
+            Parameter::Router => FEATURE_EXPERTS,
+            Parameter::Bigrams => FEATURE_BIGRAMS,
+            Parameter::PerLayerEmbeddings => FEATURE_PER_LAYER_EMBEDDINGS,
+            _ => 0,
+        }
     }
 
     /// The shape in a model of this `config`.
@@ -159,6 +177,10 @@ impl Parameter {
             Parameter::DownBias if config.bias => vector(mlps, width),
             Parameter::UpBias if config.bias => vector(mlps, config.up_width()),
             Parameter::Router if config.experts > 1 => matrix(config.layers, config.experts, width),
+            Parameter::Bigrams if config.bigrams > 0 => matrix(1, config.bigrams, width),
+            Parameter::PerLayerEmbeddings if config.per_layer_embeddings => {
+                matrix(config.layers, config.vocab, width)
+            }
             Parameter::LmHead if !config.tied => matrix(1, config.vocab, width),
             _ => Shape::NONE,
         }

@@ -6,8 +6,8 @@ use core::str;
 use crate::Error;
 use crate::config::{Activation, Config, Mlp, Norm, Position, Precision};
 use crate::file::{
-    self, ALIGNMENT, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURES, File, Golden, Header, Pieces, Provenance,
-    Tensor, Vocabulary, Words,
+    self, ALIGNMENT, FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, FEATURES,
+    File, Golden, Header, Pieces, Provenance, Tensor, Vocabulary, Words,
 };
 use crate::parameter::{PARAMETERS, Parameter};
 
@@ -136,6 +136,8 @@ impl<'f> Reader<'f> {
             tied: self.flag(),
             loops: if features & FEATURE_LOOPS != 0 { self.size() } else { 1 },
             experts: if features & FEATURE_EXPERTS != 0 { self.size() } else { 1 },
+            bigrams: if features & FEATURE_BIGRAMS != 0 { self.size() } else { 0 },
+            per_layer_embeddings: features & FEATURE_PER_LAYER_EMBEDDINGS != 0 && self.flag(),
         };
         if config.features() != features & FEATURES {
             self.fail(Error::Damaged("its features do not fit its shape"));
@@ -356,6 +358,8 @@ mod tests {
                     tied: i.is_multiple_of(3),
                     loops: if size == 127 { 2 } else { 1 },
                     experts: if size <= 127 { 5 } else { 1 },
+                    bigrams: if size >= 127 { size } else { 0 },
+                    per_layer_embeddings: size == 128,
                     ..TINY
                 };
                 (config, precision)

@@ -43,8 +43,13 @@ pub fn shapes() -> [(&'static str, Config); 3] {
 }
 
 /// Architectures by which larger models save, each in a small shape: tested where they differ from [`shapes`].
-pub fn architectures() -> [(&'static str, Config); 2] {
-    [("loops", Config { loops: 3, ..SMALL }), ("experts", Config { experts: 3, bias: true, ..SMALL })]
+pub fn architectures() -> [(&'static str, Config); 4] {
+    [
+        ("loops", Config { loops: 3, ..SMALL }),
+        ("experts", Config { experts: 3, bias: true, ..SMALL }),
+        ("embeddings of pairs", Config { bigrams: 300, ..SMALL }),
+        ("per-layer embeddings", Config { bigrams: 7, per_layer_embeddings: true, loops: 2, ..SMALL }),
+    ]
 }
 
 /// A model with random weights, large enough that no two tokens tie.

@@ -94,6 +94,14 @@ fn experts() {
 }
 
 #[test]
+fn tables() {
+    check("embeddings of pairs", &Config { bigrams: 50, ..BASE });
+    check("per-layer embeddings", &Config { per_layer_embeddings: true, ..BASE });
+    let both = Config { bigrams: 1, per_layer_embeddings: true, ..BASE };
+    check("both, looped", &Config { loops: 2, position: Position::Rotary, ..both });
+}
+
+#[test]
 fn norms_biases_and_head() {
     check("RMS", &Config { norm: Norm::Rms, ..BASE });
     check("no norm", &Config { norm: Norm::None, ..BASE });

@@ -169,6 +169,16 @@ fn experts() {
 }
 
 #[test]
+fn tables() {
+    check("embeddings of pairs", &Config { bigrams: 5, ..BASE });
+    check("per-layer embeddings", &Config { per_layer_embeddings: true, ..BASE });
+    let both = Config { bigrams: 5, per_layer_embeddings: true, tied: true, ..BASE };
+    check("both without residuals", &Config { residual: false, ..both });
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    check_with("both, looped, with dropout", &Config { loops: 3, ..both }, dropout);
+}
+
+#[test]
 fn dropped_activations() {
     let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
     check_with("dropout", &BASE, dropout);

@@ -122,6 +122,13 @@ impl Forward for FloatStep<'_> {
         copy(self.input, first(hidden, config.hidden));
     }
 
+    fn add_rows(&mut self, matrix: Matrix<'_>, row: impl Fn(usize) -> Option<usize>) {
+        if let Some(row) = row(self.position) {
+            matrix.row(row, self.result);
+            add(self.residual, self.result);
+        }
+    }
+
     fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
         self.project(block.router());
         let (expert, probability) = route(first(self.hidden, config.experts), |a, b| a - b);

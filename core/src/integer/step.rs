@@ -191,6 +191,15 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
+    fn add_rows(&mut self, matrix: Matrix<'_>, row: impl Fn(usize) -> Option<usize>) {
+        for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
+            if let Some(row) = row(self.position + i) {
+                let scale = matrix.integer_row(row, self.values);
+                v.residual.add(self.values, scale);
+            }
+        }
+    }
+
     fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
         for v in first_mut(&mut self.batch, self.tokens) {
             v.hidden.product(block.router(), &v.input);

@@ -96,6 +96,12 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
             config.experts
         );
     }
+    if config.bigrams > 0 {
+        say!("               embeddings of pairs of tokens: {} rows", human::count(config.bigrams as u64));
+    }
+    if config.per_layer_embeddings {
+        say!("               embeddings of its own for each layer");
+    }
     say!("               {vocab} tokens, context {context}");
     say!(
         "               {:?} positions, {:?} norm, {:?} MLP with {:?}{}{}{}",

@@ -30,6 +30,13 @@ pub(super) struct Shape {
     /// Give each layer this many MLPs, of which a router chooses one for each token: more flash, hardly more RAM and time
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=64))]
     experts: usize,
+    /// Add to each token's embedding one for the pair of the token before and it, from a table of this many rows (0 for none): more
+    /// flash, hardly more RAM and time
+    #[arg(long, value_name = "ROWS", default_value_t = 0, value_parser = whole::<usize>(0..=65_535))]
+    bigrams: usize,
+    /// Give each layer embeddings of its own: more flash, hardly more RAM and time
+    #[arg(long)]
+    per_layer_embeddings: bool,
     /// Number of attention heads [default: about one for every 16 of the width]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     heads: Option<usize>,
@@ -188,6 +195,8 @@ impl Shape {
             tied: !self.untied,
             loops: self.loops,
             experts: self.experts,
+            bigrams: self.bigrams,
+            per_layer_embeddings: self.per_layer_embeddings,
             ..STORIES_260K
         };
         PartialConfig {

@@ -106,9 +106,12 @@ impl Family {
         ensure!(residual, "a model without residual connections is none of GPT-2's or Llama's architecture");
         ensure!(
             config.features() == 0,
-            "loops ({}) and experts ({}) are not of GPT-2's or Llama's architecture; only models with 1 of each can be written",
+            "loops ({}), experts ({}), bigrams ({}) and embeddings for each layer ({}) are not of GPT-2's or Llama's architecture; only \
+             models with 1, 1, 0 and none can be written",
             config.loops,
-            config.experts
+            config.experts,
+            config.bigrams,
+            if config.per_layer_embeddings { "yes" } else { "none" }
         );
         match (position, norm, mlp) {
             (Position::Learned, Norm::Layer, Mlp::Plain) if heads == kv_heads => Ok(Family::Gpt2),

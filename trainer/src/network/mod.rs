@@ -26,6 +26,7 @@ pub mod matmul;
 pub mod norm;
 pub mod rotary;
 pub mod rounding;
+mod tables;
 pub mod transpose;
 pub mod weights;
 
@@ -43,6 +44,7 @@ use gradients::{Gradients, Mode};
 use head::{Head, head_matrix};
 use loss::cross_entropy;
 use rotary::Rotations;
+use tables::{Depth, add_tables, backward_add_tables};
 use weights::Weights;
 
 /// A model's forward and backward pass over a few sequences, on one thread.
@@ -92,6 +94,8 @@ impl<F: Float> Network<F> {
         activations.fit(&self.config, windows.sequences(), length);
         self.embed(&mut activations, weights, windows);
         for depth in 0..self.config.depth() {
+            let stream = &mut activations.layers[depth].input;
+            add_tables(stream, weights.values, windows, self.depth(depth));
             Block::new(&self.config, &self.rotations, weights, depth).forward(&mut activations);
         }
         Head::new(&self.config, weights).forward(&mut activations);
@@ -130,6 +134,7 @@ impl<F: Float> Network<F> {
                 &mut activations,
                 self.scale,
             );
+            backward_add_tables(gradients.into, &activations.dstream, windows, self.depth(depth));
             // The gradients of a matrix that several loops use add up.
             if depth % self.config.layers == 0 {
                 gradients.mode = Mode::Add;
@@ -138,6 +143,10 @@ impl<F: Float> Network<F> {
         weights.dropout.drop(&mut activations.dstream, Place::Embedding);
         self.backward_embed(gradients.into, &activations, windows);
         self.activations = activations;
+    }
+
+    fn depth(&self, depth: usize) -> Depth {
+        Depth { depth, layer: depth % self.config.layers }
     }
 
     /// Whether a parameter is the matrix of a linear map, whose gradient is a matrix product.

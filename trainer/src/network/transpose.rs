@@ -3,6 +3,7 @@
 //! A forward pass multiplies by transposed weights. The GEMM library takes several times as long to pack such a matrix as
 //! one whose rows it can read, so all are transposed once per step, for all its passes.
 
+use pipsqueak::internal::Parameter;
 use pipsqueak::internal::math::Float;
 
 use super::matmul::{View, ViewMut};
@@ -15,14 +16,19 @@ const LINE: usize = 16;
 /// Side of the squares that are transposed in registers.
 const SIDE: usize = 4;
 
-/// Fills `out` with every matrix of every layer of `parameters`, transposed; vectors are left out.
+/// Fills `out` with every matrix of every layer of `parameters`, transposed; vectors and tables of rows are left out.
 pub fn transpose_all(out: &mut Parameters<f32>, parameters: &Parameters<f32>, threads: usize) {
-    let layers: Vec<_> = out.layers_with(parameters).filter(|layer| layer.parameter.is_matrix()).collect();
+    let layers: Vec<_> = out.layers_with(parameters).filter(|layer| is_transposed(layer.parameter)).collect();
     parallel::for_each(threads, layers.into_iter(), |layer| {
         let (rows, columns) = (layer.shape.rows, layer.shape.columns);
         let out = ViewMut::new(layer.out, columns, rows, rows);
         transpose(out, View::new(layer.values, rows, columns, columns));
     });
+}
+
+/// Whether a matrix product reads the parameter.
+fn is_transposed(parameter: Parameter) -> bool {
+    parameter.is_matrix() && !parameter.is_table()
 }
 
 vectorised! {
@@ -71,7 +77,6 @@ mod tests {
     use super::*;
     use crate::network::differences::values;
     use crate::sizing::presets::STORIES_260K;
-    use pipsqueak::internal::Parameter;
 
     #[test]
     fn rows_become_columns() {

@@ -34,7 +34,7 @@ impl<F: Float> Parameters<F> {
         Parameters { values: Aligned::filled(F::ZERO, total), shapes, starts }
     }
 
-    /// Untrained weights: gains 1, biases 0, matrices normally distributed with deviation 0.02. The two matrices of a layer
+    /// Untrained weights: gains 1, biases and tables of rows 0, matrices normally distributed with deviation 0.02. The two matrices of a layer
     /// that add to the residual stream have 0.02 / sqrt(2 depth): the sum of all `2 depth` of them then starts as large as
     /// the embedding (GPT-2). The same for a random seed on every platform.
     pub fn init(config: &Config, seed: u64) -> Parameters<F> {
@@ -44,6 +44,7 @@ impl<F: Float> Parameters<F> {
         for (parameter, values) in parameters.walk_mut() {
             match parameter {
                 Parameter::Output | Parameter::Down => fill_normal(values, onto_residual, &mut random),
+                table if table.is_table() => {}
                 matrix if matrix.is_matrix() => fill_normal(values, INITIAL_DEVIATION, &mut random),
                 gain if is_gain(gain) => values.fill(F::ONE),
                 _ => {}
