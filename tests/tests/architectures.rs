@@ -94,3 +94,58 @@ fn features_that_do_not_fit_are_refused() {
     let many = refusal(&looped, |bytes| bytes[at] = 100);
     assert!(many.contains("layers * loops is 300; it must be at most (256)"), "{many}");
 }
+
+/// The number behind the three flags that close the config of [`SMALL`].
+fn place_of(number: u8, file: &ModelFile) -> usize {
+    file.bytes().windows(4).position(|bytes| bytes == [1, 0, 1, number]).expect("the config's end") + 3
+}
+
+#[test]
+fn experts_that_make_no_sense_are_refused() {
+    let config = Config { experts: 5, ..SMALL };
+    let file = random_model(&config, Precision::Int8);
+    let at = place_of(5, &file);
+    assert!(refusal(&file, |bytes| bytes[at] = 0).contains("experts is 0; it must be from 1 to 64"));
+    assert!(refusal(&file, |bytes| bytes[at] = 65).contains("experts is 65; it must be from 1 to 64"));
+    assert!(refusal(&file, |bytes| bytes[at] = 1).contains("its features do not fit its shape"));
+    let more = refusal(&file, |bytes| bytes[at] = 6);
+    assert!(more.contains("a tensor's length does not fit the shape"), "{more}");
+    // The router is the last tensor: without its end, and without all of it.
+    let router = Parameter::Router.bytes(&config, Precision::Int8) as usize;
+    for left_out in [1, router, router + 40] {
+        let message = refusal(&file, |bytes| bytes.truncate(bytes.len() - left_out));
+        assert!(message.contains("damaged"), "{message}");
+    }
+}
+
+/// Scales and weights that are no numbers, in an f32 and in an integer file.
+#[test]
+fn a_router_without_numbers_still_chooses_an_expert() {
+    let config = Config { experts: 5, ..SMALL };
+    for precision in [Precision::F32, Precision::Int8] {
+        let file = random_model(&config, precision);
+        let mut bytes = file.bytes()[..file.bytes().len() - 4].to_vec();
+        let end = bytes.len();
+        bytes[end - 8..].copy_from_slice(&[f32::NAN.to_le_bytes(); 2].concat());
+        bytes.extend(checksum(&bytes).to_le_bytes());
+        let generated = generate(&ModelFile::from_bytes(&bytes), "Once", Sampling::default(), 5, 20);
+        assert_eq!(generated.tokens, 20, "{precision:?}");
+    }
+}
+
+#[test]
+fn tables_that_make_no_sense_are_refused() {
+    let pairs = random_model(&Config { bigrams: 5, ..SMALL }, Precision::Int8);
+    let at = place_of(5, &pairs);
+    assert!(refusal(&pairs, |bytes| bytes[at] = 0).contains("its features do not fit its shape"));
+    assert!(refusal(&pairs, |bytes| bytes[at] = 9).contains("a tensor's length does not fit the shape"));
+    let many = refusal(&pairs, |bytes| _ = bytes.splice(at..=at, [0x80, 0x80, 0x04]));
+    assert!(
+        many.contains("damaged") || many.contains("bigrams is 65536; it must be at most (65535)"),
+        "{many}"
+    );
+    let layers = random_model(&Config { per_layer_embeddings: true, ..SMALL }, Precision::Int8);
+    let at = place_of(1, &layers);
+    assert!(refusal(&layers, |bytes| bytes[at] = 0).contains("its features do not fit its shape"));
+    assert!(refusal(&layers, |bytes| bytes[at] = 2).contains("damaged"));
+}
