@@ -30,9 +30,8 @@ Examples:
   pipsqueak import tiny/ --precision int4 --finetune stories.txt --steps 300 --out tiny.pip
   pipsqueak import stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
 pub struct Import {
-    /// The folder or file
-    #[arg(value_name = "CHECKPOINT")]
-    checkpoint: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// The tokenizer of a llama2.c checkpoint, of as many pieces
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
@@ -53,6 +52,24 @@ pub struct Import {
     steps: Option<u64>,
 }
 
+/// The checkpoint, by either of its spellings.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The folder or file
+    #[arg(value_name = "CHECKPOINT")]
+    path: Option<PathBuf>,
+    /// The same, spelled as `export` spells its own
+    #[arg(long = "checkpoint", value_name = "CHECKPOINT", hide = true)]
+    option: Option<PathBuf>,
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        self.path.as_deref().or(self.option.as_deref()).unwrap_or(Path::new(""))
+    }
+}
+
 /// The options of `train` on a command line.
 #[derive(Parser)]
 struct TrainArguments {
@@ -62,8 +79,9 @@ struct TrainArguments {
 
 impl Import {
     pub(super) fn run(self) -> Result<()> {
+        let path = self.source.path();
         let mut files = Files::default();
-        for path in import::files(&self.checkpoint) {
+        for path in import::files(path) {
             files.reads("import", &path);
         }
         if let Some(tokenizer) = &self.tokenizer {
@@ -74,20 +92,18 @@ impl Import {
         }
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
-        let mut checkpoint = import::read(&self.checkpoint, self.tokenizer.as_deref())?;
+        let mut checkpoint = import::read(path, self.tokenizer.as_deref())?;
         if let Some(context) = self.context {
             checkpoint.shorten(context);
         }
         let Checkpoint { config, parameters, vocabulary, remarks, .. } = checkpoint;
-        let name = self.checkpoint.file_name().unwrap_or(self.checkpoint.as_os_str()).to_string_lossy();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let corpus = format!("what {name} was trained on");
         let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
         remarks.iter().for_each(|remark| say!("note           {remark}"));
         let precision = if self.finetune.is_some() { Precision::F32 } else { self.precision.into() };
         let file = model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
-            .with_context(|| {
-                format!("{} is damaged, or its training has diverged", self.checkpoint.display())
-            })?;
+            .with_context(|| format!("{} is damaged, or its training has diverged", path.display()))?;
         if let Some(text) = &self.finetune {
             return self.train(text, &file);
         }
