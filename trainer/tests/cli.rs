@@ -31,7 +31,7 @@ fn from_a_text_to_a_text() {
 
     let shown = succeed(&folder, "inspect --model m.pip");
     let size = fs::metadata(folder.join("m.pip")).unwrap().len();
-    assert!(shown.contains(&pipsqueak_trainer::cli::human::bytes(size)), "{shown}");
+    assert!(shown.contains(&pipsqueak_trainer::human::bytes(size)), "{shown}");
     for word in ["stories.txt, 20 steps", "bits per byte", "100 tokens, context 16", "Raspberry Pi Pico"] {
         assert!(shown.contains(word), "no «{word}» in {shown}");
     }

@@ -7,9 +7,9 @@ use anyhow::Result;
 use clap::Args;
 
 use super::options;
-use crate::cli::human::{self, ByteCount};
 use crate::cli::output::{self, remark};
 use crate::files::{self, Files, Kind};
+use crate::human::{self, ByteCount};
 
 /// Write the built-in corpus: short children's stories, no two alike.
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use super::shape::PrecisionName;
 use super::source::{self, ReadingOptions};
 use super::words;
 use crate::cli::output::say;
-use crate::cli::{human, progress};
+use crate::cli::progress;
 use crate::data::batches::Split;
 use crate::data::unseen::{self, Unseen};
 use crate::data::vocabulary::{self, OwnedVocabulary, Read};
@@ -21,6 +21,7 @@ use crate::data::{clean, text};
 use crate::export::model_file::{self, ModelFile};
 use crate::export::{decoding, dequantize};
 use crate::files;
+use crate::human;
 
 /// Measure how well a model predicts a text, with the code and the numbers that the board runs.
 ///

@@ -13,10 +13,10 @@ use pipsqueak_talk::flash::manifest::{Entry, Manifest};
 use pipsqueak_talk::flash::{Part, hex, probe, uf2};
 use pipsqueak_talk::port;
 
-use super::human;
 use super::output::{remark, say};
 use crate::export::model_file::ModelFile;
 use crate::files::{self, Files};
+use crate::human;
 
 /// How long the board may take for a frame: the slowest flash erases 128 KiB in 4 s.
 const PATIENCE: Duration = Duration::from_secs(5);

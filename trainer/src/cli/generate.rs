@@ -10,12 +10,12 @@ use pipsqueak::{Error, Generator, Sampling, Tokenizer};
 
 use super::options::{number, share, whole};
 use super::words;
-use crate::cli::human;
 use crate::cli::output::{self, remark};
 use crate::data::encoder::Encoder;
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 use crate::export::passes::{Passes, Task};
+use crate::human;
 
 /// Write a text with a model, with the code and the numbers that the board runs.
 ///

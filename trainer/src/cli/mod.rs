@@ -8,7 +8,6 @@ mod eval;
 mod export;
 mod flash;
 mod generate;
-pub mod human;
 mod import;
 mod inspect;
 mod interrupt;

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::human::{self, ByteCount};
 use crate::data::clean;
+use crate::human::{self, ByteCount};
 
 /// Of a name that takes flash.
 const NAME_BYTES_MAX: usize = 200;

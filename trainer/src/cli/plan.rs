@@ -5,10 +5,10 @@ use pipsqueak::{Config, Precision};
 
 use super::shape::{Chip, PrecisionName, Shape};
 use super::source::TokenOptions;
-use crate::cli::human;
 use crate::data::Progress;
 use crate::data::text::Corpus;
 use crate::data::vocabulary::OwnedVocabulary;
+use crate::human;
 use crate::sizing::boards::Footprint;
 use crate::sizing::budget::{self, Budget};
 use crate::sizing::shape::weights;

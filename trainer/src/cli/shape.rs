@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
 
 use super::options::{bytes, whole};
-use crate::cli::human::ByteCount;
+use crate::human::ByteCount;
 use crate::sizing::boards;
 use crate::sizing::budget::Budget;
 use crate::sizing::presets::STORIES_260K;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::human::{self, ByteCount};
 use super::options;
 use super::output::say;
 use super::words;
@@ -16,6 +15,7 @@ use crate::data::text::{Change, Corpus, Documents, Reading, file_name};
 use crate::data::unseen::{Found, Unseen};
 use crate::data::vocabulary::{OwnedVocabulary, Tokens};
 use crate::files::Files;
+use crate::human::{self, ByteCount};
 
 /// The default share of a text that is kept back.
 const SHARE_OF_TEXT: f64 = 0.1;

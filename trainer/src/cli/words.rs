@@ -1,7 +1,7 @@
 //! How characters that a model never saw are told to a person.
 
-use crate::cli::human;
 use crate::data::unseen::Unseen;
+use crate::human;
 
 /// The most characters that are listed.
 const NAMED: usize = 12;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pipsqueak_stories::END_OF_STORY;
 
-use crate::cli::human::counted;
 use crate::data::unseen::{Found, readable};
 use crate::data::{clean, paragraphs};
+use crate::human::counted;
 
 /// How documents are told apart in a text; the model learns to begin and to end each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Documents {
     /// By the marker <|endoftext|> where there is one; else the text is one running text
     Auto,

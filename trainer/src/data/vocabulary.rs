@@ -14,7 +14,8 @@ use crate::data::text::Corpus;
 use crate::data::unseen::{Found, Unseen, readable};
 
 /// The ways to cut text into tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Tokens {
     /// The 256 bytes.
     Bytes,

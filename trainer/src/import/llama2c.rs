@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter;
 
-use crate::cli::human;
 use crate::data::vocabulary::{OwnedPieces, OwnedVocabulary, OwnedWords};
+use crate::human;
 use crate::import::{Checkpoint, renumbered};
 use crate::training::parameters::Parameters;
 

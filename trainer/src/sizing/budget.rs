@@ -14,7 +14,7 @@ use pipsqueak::internal::Parameter;
 use pipsqueak::internal::packing::Format;
 use pipsqueak::{Config, Precision};
 
-use crate::cli::human;
+use crate::human;
 use crate::sizing::amount;
 use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
 use crate::sizing::shape::{PartialConfig, Sizes, weights};

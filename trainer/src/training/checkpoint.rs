@@ -65,6 +65,15 @@ struct BestNote {
 /// # Errors
 /// If the file cannot be written, or training has diverged.
 pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Training) -> Result<()> {
+    let bytes = to_bytes(run, progress, training)?;
+    files::write(path, Kind::Checkpoint, |out| out.write_all(&bytes))
+}
+
+/// The bytes of a checkpoint.
+///
+/// # Errors
+/// If training has diverged.
+pub fn to_bytes(run: &Identity, progress: &Progress, training: &Training) -> Result<Vec<u8>> {
     let best = training.best.as_ref();
     let tensors = tensors(&training.parameters, &training.moments, best.map(|best| &best.parameters));
     let best = best.map(|&Best { steps, loss, .. }| BestNote { steps, loss });
@@ -75,8 +84,7 @@ pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Trainin
         .iter()
         .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>>>()?;
-    let bytes = safetensors::serialize(views, Some(metadata))?;
-    files::write(path, Kind::Checkpoint, |out| out.write_all(&bytes))
+    Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
 /// Fills `training` from a checkpoint of the run that `run` describes.
@@ -84,21 +92,27 @@ pub fn save(path: &Path, run: &Identity, progress: &Progress, training: &Trainin
 /// # Errors
 /// If the file cannot be read, is damaged, or is no checkpoint of this run. `training` may then be half filled.
 pub fn load(path: &Path, run: &Identity, training: &mut Training) -> Result<Progress> {
-    let mut load = || -> Result<Progress> {
-        let bytes = read(path, training.parameters.len())?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
-        let metadata = metadata(&bytes)?;
-        compare(&metadata.run, run)?;
-        training.best = fill(&mut training.parameters, &mut training.moments, &tensors, &metadata)?;
-        training.steps = metadata.progress.steps;
-        let steps = training.hyper_parameters.schedule.steps;
-        ensure!(training.steps <= steps, damaged(&format!("it is at step {} of {steps}", training.steps)));
-        let best_steps = training.best.as_ref().map_or(0, |best| best.steps);
-        ensure!(best_steps <= training.steps, damaged(&format!("its best weights are of step {best_steps}")));
-        metadata.progress.curve.check(training.steps).map_err(|error| damaged(&error.to_string()))?;
-        Ok(metadata.progress)
-    };
-    load().with_context(|| format!("cannot resume from {}", path.display()))
+    let bytes = read(path, training.parameters.len());
+    let progress = bytes.and_then(|bytes| from_bytes(&bytes, run, training));
+    progress.with_context(|| format!("cannot resume from {}", path.display()))
+}
+
+/// As [`load`], of a file in memory.
+///
+/// # Errors
+/// If it is damaged, or is no checkpoint of this run. `training` may then be half filled.
+pub fn from_bytes(bytes: &[u8], run: &Identity, training: &mut Training) -> Result<Progress> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| damaged(&error.to_string()))?;
+    let metadata = metadata(bytes)?;
+    compare(&metadata.run, run)?;
+    training.best = fill(&mut training.parameters, &mut training.moments, &tensors, &metadata)?;
+    training.steps = metadata.progress.steps;
+    let steps = training.hyper_parameters.schedule.steps;
+    ensure!(training.steps <= steps, damaged(&format!("it is at step {} of {steps}", training.steps)));
+    let best_steps = training.best.as_ref().map_or(0, |best| best.steps);
+    ensure!(best_steps <= training.steps, damaged(&format!("its best weights are of step {best_steps}")));
+    metadata.progress.curve.check(training.steps).map_err(|error| damaged(&error.to_string()))?;
+    Ok(metadata.progress)
 }
 
 /// A model read from a checkpoint.

@@ -2,7 +2,6 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::super::human::counted;
 use super::super::plan::Plan;
 use super::super::progress::Passes;
 use super::Train;
@@ -12,6 +11,7 @@ use crate::data::batches::Split;
 use crate::data::encoder::BpeDropout;
 use crate::data::material::Encoded;
 use crate::data::vocabulary::OwnedVocabulary;
+use crate::human::counted;
 use crate::random::SplitMix64;
 
 /// The least tokens that a model can learn from.
