@@ -79,19 +79,29 @@ const fn within(x: f32, low: f32, high: f32) -> bool {
 pub fn sample(logits: &mut [f32], recent: &[u16], sampling: &Sampling, rng: &mut impl Rng) -> Option<u16> {
     penalize(logits, recent, sampling.repetition_penalty);
     let likeliest = argmax(logits);
+    match weigh(logits, likeliest, sampling)? {
+        0 => Some(likeliest),
+        total => draw(logits, total, rng).or(Some(likeliest)),
+    }
+}
+
+/// Turns `logits` `[vocab]` into the weights by which [`sample`] draws, and returns their sum: 0 at a temperature of 0, where
+/// nothing is drawn and the logits stay. A weight is the whole number that [`f32::to_bits`] gives. `likeliest` is the
+/// [`argmax`]; `None` if its logit is minus infinity.
+pub fn weigh(logits: &mut [f32], likeliest: u16, sampling: &Sampling) -> Option<u32> {
     let largest = logits
         .get(usize::from(likeliest))
         .copied()
         .filter(|&logit| ordered(logit) != ordered(f32::NEG_INFINITY))?;
     if ordered(sampling.temperature) <= ordered(0.0) {
-        return Some(likeliest);
+        return Some(0);
     }
     let threshold = top_k_threshold(logits, sampling.top_k.into());
-    let mut total = to_weights(logits, threshold, largest, sampling.temperature);
+    let total = to_weights(logits, threshold, largest, sampling.temperature);
     if ordered(sampling.top_p) < ordered(1.0) {
-        total = keep_top_p(logits, total, sampling.top_p);
+        return Some(keep_top_p(logits, total, sampling.top_p));
     }
-    draw(logits, total, rng).or(Some(likeliest))
+    Some(total)
 }
 
 /// The first of the largest logits.

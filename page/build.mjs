@@ -1,0 +1,18 @@
+// Bundles the page: `node build.mjs ENGINE.wasm FOLDER`.
+
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const [engine, folder] = process.argv.slice(2);
+const source = name => join(import.meta.dirname, "src", name);
+await build({
+  entryPoints: ["main.ts", "worker.ts"].map(source),
+  outdir: folder,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+});
+for (const name of ["index.html", "style.css"]) await copyFile(source(name), join(folder, name));
+await copyFile(engine, join(folder, "engine.wasm"));

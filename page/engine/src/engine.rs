@@ -1,0 +1,229 @@
+//! Requests and their answers.
+
+use anyhow::{Context, Result, bail, ensure};
+use pipsqueak::{Generator, Precision, Sampling};
+use pipsqueak_trainer::export::decoding::OwnedMemory;
+use pipsqueak_trainer::export::model_file::ModelFile;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::run::{Kind, Run};
+use crate::view;
+
+/// The longest text that a tab learns from: its tokens and their counts stay well below a tab's memory.
+const TEXT_MAX: usize = 16 << 20;
+/// The largest model file that is opened.
+const MODEL_MAX: usize = 64 << 20;
+/// The most tokens of one text.
+const TOKENS_MAX: u32 = 2000;
+
+/// How a text is begun and sampled.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Writing {
+    prompt: String,
+    tokens: u32,
+    temperature: f32,
+    top_k: u16,
+    top_p: f32,
+    seed: u64,
+}
+
+impl Writing {
+    fn sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            repetition_penalty: 1.0,
+        }
+    }
+}
+
+/// A request of the worker's.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Request {
+    /// Begin to train on a text, which comes as bytes.
+    Start {
+        /// The toy, or a model for one's own text.
+        kind: Kind,
+        /// The text's name.
+        name: String,
+        /// Seed of the first weights and of the order of the text.
+        seed: u64,
+    },
+    /// Train this many steps.
+    Step {
+        /// Steps to take.
+        count: u64,
+    },
+    /// Measure the loss on held-out text.
+    Validate,
+    /// Everything that the run needs to go on, as bytes.
+    Checkpoint,
+    /// Go on from a checkpoint, which comes as bytes, of the run that was just started.
+    Restore,
+    /// Hold the run's present weights as a model file, and return that as bytes.
+    Model {
+        /// Number format of the matrices.
+        precision: Precision,
+    },
+    /// Hold a model file, which comes as bytes.
+    Open,
+    /// Write a text with the model that is held.
+    Write(Writing),
+    /// Write a text, and tell of every token what it was chosen among.
+    Trace(Writing),
+    /// The numbers that the run has learned so far: vocabulary, embeddings, positions.
+    Learned,
+}
+
+/// JSON, and bytes behind it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The answer.
+    pub json: Value,
+    /// A file, if one was asked for.
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn of_json(json: Value) -> Answer {
+        Answer { json, bytes: Vec::new() }
+    }
+}
+
+/// A run in training, and a model to write with.
+#[derive(Default)]
+pub struct Engine {
+    run: Option<Run>,
+    model: Option<ModelFile>,
+}
+
+impl Engine {
+    /// Without run or model.
+    pub const fn new() -> Engine {
+        Engine { run: None, model: None }
+    }
+
+    /// As [`Engine::answer`], of a request as JSON.
+    ///
+    /// # Errors
+    /// Also if it is no request.
+    pub fn answer_json(&mut self, json: &[u8], bytes: &[u8]) -> Result<Answer> {
+        let request =
+            serde_json::from_slice(json).context("the worker's request is none that the engine knows")?;
+        self.answer(request, bytes)
+    }
+
+    /// Does what is asked.
+    ///
+    /// # Errors
+    /// One sentence: a text or a file that can't be used, or a request before its time.
+    pub fn answer(&mut self, request: Request, bytes: &[u8]) -> Result<Answer> {
+        Ok(Answer::of_json(match request {
+            Request::Start { kind, name, seed } => {
+                let text = text_of(bytes, &name)?;
+                let run = self.run.insert(Run::start(kind, text, &name, seed)?);
+                run.describe()
+            }
+            Request::Step { count } => self.run()?.step(count)?,
+            Request::Validate => self.run()?.validate()?,
+            Request::Checkpoint => return Ok(Answer { json: Value::Null, bytes: self.run()?.checkpoint()? }),
+            Request::Restore => self.run()?.restore(bytes)?,
+            Request::Model { precision } => {
+                let file = self.model.insert(self.run.as_ref().context(NO_RUN)?.model(precision)?);
+                return Ok(Answer { json: view::model(file)?, bytes: file.bytes().to_vec() });
+            }
+            Request::Open => {
+                let file = opened(bytes)?;
+                let seen = view::model(&file)?;
+                self.model = Some(file);
+                seen
+            }
+            Request::Write(writing) => self.write(&writing)?,
+            Request::Trace(writing) => self.trace(&writing)?,
+            Request::Learned => view::learned(self.run()?)?,
+        }))
+    }
+
+    fn run(&mut self) -> Result<&mut Run> {
+        self.run.as_mut().context(NO_RUN)
+    }
+
+    fn model(&self) -> Result<&ModelFile> {
+        self.model.as_ref().context("there is no model yet: train one, or open a file")
+    }
+
+    fn write(&self, writing: &Writing) -> Result<Value> {
+        with_generator(self.model()?, writing, |generator| {
+            let mut text = String::new();
+            while generator.tokens() < writing.tokens {
+                let Some(piece) = generator.next_piece() else { break };
+                text += piece;
+            }
+            Ok(json!({
+                "text": text,
+                "tokens": generator.tokens(),
+                "fingerprint": format!("{:08x}", generator.fingerprint()),
+            }))
+        })
+    }
+
+    fn trace(&self, writing: &Writing) -> Result<Value> {
+        with_generator(self.model()?, writing, |generator| {
+            let mut steps = Vec::new();
+            while generator.tokens() < writing.tokens {
+                let logits = generator.logits().to_vec();
+                let Some(token) = generator.next_token() else { break };
+                steps.push(json!({
+                    "candidates": view::candidates(&logits, &writing.sampling()),
+                    "token": token,
+                }));
+            }
+            Ok(json!({ "steps": steps, "fingerprint": format!("{:08x}", generator.fingerprint()) }))
+        })
+    }
+}
+
+const NO_RUN: &str = "nothing is being trained: give a text first";
+
+fn with_generator(
+    file: &ModelFile,
+    writing: &Writing,
+    work: impl FnOnce(&mut Generator<'_, '_>) -> Result<Value>,
+) -> Result<Value> {
+    ensure!(
+        (1..=TOKENS_MAX).contains(&writing.tokens),
+        "a text can have 1 to {TOKENS_MAX} tokens, and {} were asked for",
+        writing.tokens
+    );
+    let model = file.model()?;
+    let mut memory = OwnedMemory::of(&model);
+    let mut generator = Generator::new(model.clone(), memory.buffers())?;
+    generator.start(&writing.prompt, writing.sampling(), writing.seed)?;
+    work(&mut generator)
+}
+
+fn text_of(bytes: &[u8], name: &str) -> Result<String> {
+    ensure!(
+        bytes.len() <= TEXT_MAX,
+        "{name} has {} bytes, and a tab learns from at most {TEXT_MAX}: use a part of it, or `pipsqueak train` on a PC",
+        bytes.len()
+    );
+    match String::from_utf8(bytes.to_vec()) {
+        Ok(text) if !text.contains('\0') => Ok(text),
+        _ => bail!("{name} is no text in UTF-8: save it as UTF-8 in a text editor, and drop it again"),
+    }
+}
+
+fn opened(bytes: &[u8]) -> Result<ModelFile> {
+    ensure!(
+        bytes.len() <= MODEL_MAX,
+        "the file has {} bytes, and a tab opens models of at most {MODEL_MAX}",
+        bytes.len()
+    );
+    let file = ModelFile::from_bytes(bytes);
+    file.model().context("this is no model that can be used")?;
+    Ok(file)
+}

@@ -1,0 +1,102 @@
+//! Numbers to look at.
+
+use anyhow::Result;
+use pipsqueak::internal::float::sinusoid::add_sinusoid;
+use pipsqueak::internal::sampler;
+use pipsqueak::{Position, Sampling, Tokenizer};
+use pipsqueak_trainer::export::model_file::ModelFile;
+use serde_json::{Value, json};
+
+use crate::run::Run;
+
+/// Candidates that are shown.
+const CANDIDATES: usize = 24;
+
+/// A model's shape and size.
+pub(crate) fn model(file: &ModelFile) -> Result<Value> {
+    let model = file.model()?;
+    Ok(json!({
+        "config": model.config(),
+        "precision": model.precision().name(),
+        "bytes": file.bytes().len(),
+        "ramBytes": model.config().memory_bytes(model.precision()),
+        "pieces": pieces(model.tokenizer(), model.config().vocab),
+    }))
+}
+
+/// The text of each token; one that stands for no text is empty.
+fn pieces(tokenizer: &Tokenizer<'_>, vocab: usize) -> Vec<String> {
+    (0..vocab as u16).map(|token| String::from_utf8_lossy(&tokenizer.decode(token)).into_owned()).collect()
+}
+
+/// The likeliest tokens that `logits` leave to choose from, by the sampler's own weights: with the logit, the probability at
+/// this temperature, whether top-k and top-p keep the token, and the probability by which it is drawn.
+pub(crate) fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<Value> {
+    let all = Sampling { top_k: 0, top_p: 1.0, ..*sampling };
+    let shares = shares(logits, &all);
+    let by_k = self::shares(logits, &Sampling { top_p: 1.0, ..*sampling });
+    let drawn = self::shares(logits, sampling);
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+    let candidate = |&token: &usize| {
+        json!({
+            "token": token,
+            "logit": logits[token],
+            "bits": format!("{:08x}", logits[token].to_bits()),
+            "probability": shares[token],
+            "inTopK": by_k[token] > 0.0,
+            "inTopP": drawn[token] > 0.0,
+            "drawn": drawn[token],
+        })
+    };
+    order.iter().take(CANDIDATES).map(candidate).collect()
+}
+
+/// The probability of each token.
+fn shares(logits: &[f32], sampling: &Sampling) -> Vec<f64> {
+    let likeliest = sampler::argmax(logits);
+    let mut weights = logits.to_vec();
+    match sampler::weigh(&mut weights, likeliest, sampling) {
+        None | Some(0) => {
+            (0..logits.len()).map(|token| f64::from(u8::from(token == usize::from(likeliest)))).collect()
+        }
+        Some(total) => weights.iter().map(|weight| f64::from(weight.to_bits()) / f64::from(total)).collect(),
+    }
+}
+
+/// Vocabulary, how often each token occurs, embeddings `[vocab, width]`, positions `[context, width]`, and all weights.
+pub(crate) fn learned(run: &Run) -> Result<Value> {
+    let config = &run.training.config;
+    let tokenizer = run.vocabulary.tokenizer()?;
+    let mut counts = vec![0u32; config.vocab];
+    run.split.tokens.iter().for_each(|&token| counts[usize::from(token)] += 1);
+    let weights: serde_json::Map<String, Value> = run
+        .training
+        .parameters
+        .walk()
+        .filter(|(_, shape, _)| !shape.is_empty())
+        .map(|(parameter, shape, values)| {
+            let rows: Vec<&[f32]> = values.chunks(shape.columns).collect();
+            (parameter.name().to_string(), json!({ "rows": rows }))
+        })
+        .collect();
+    Ok(json!({
+        "pieces": pieces(&tokenizer, config.vocab),
+        "counts": counts,
+        "positions": positions(config.position, config.context, config.width),
+        "weights": weights,
+        "kind": format!("{:?}", run.kind),
+    }))
+}
+
+fn positions(position: Position, context: usize, width: usize) -> Vec<Vec<f32>> {
+    if position != Position::Sinusoidal {
+        return Vec::new();
+    }
+    let row = |position| {
+        let mut row = vec![0.0; width];
+        add_sinusoid(&mut row, position);
+        row
+    };
+    (0..context).map(row).collect()
+}

@@ -1,0 +1,149 @@
+// Tables and pictures.
+
+import type { Candidate, Learned, Progress } from "./engine";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function element<Name extends keyof HTMLElementTagNameMap>(name: Name, text = "", kind = ""): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function shape(name: string, attributes: Record<string, string | number>, text = ""): SVGElement {
+  const made = document.createElementNS(SVG, name) as SVGElement;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  made.textContent = text;
+  return made;
+}
+
+/** A token as it can be read: spaces and line ends have signs of their own. */
+export const shown = (piece: string) => piece.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥") || "∅";
+
+const digits = (x: number) => x.toFixed(3);
+
+/** Puts rows under the table's caption; the first one is its head. */
+export function fill(table: HTMLTableElement, rows: (string | number)[][]) {
+  const [head, ...body] = rows;
+  const caption = table.caption;
+  table.replaceChildren(...(caption ? [caption] : []));
+  const top = table.createTHead().insertRow();
+  for (const name of head) {
+    const cell = element("th", String(name));
+    cell.scope = "col";
+    top.append(cell);
+  }
+  const lines = table.createTBody();
+  for (const row of body) {
+    const line = lines.insertRow();
+    for (const [i, value] of row.entries()) line.append(element(i === 0 ? "th" : "td", String(value)));
+  }
+}
+
+/** The loss by step. */
+export function curve(svg: SVGSVGElement, { training, validation, steps }: Progress) {
+  const all = [...training, ...validation].map(([, loss]) => loss);
+  if (all.length < 2) return svg.replaceChildren();
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const x = (step: number) => 40 + 590 * step / steps;
+  const y = (loss: number) => 215 - 200 * (loss - low) / (high - low || 1);
+  const line = (points: [number, number][], kind: string) =>
+    shape("polyline", { class: kind, points: points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join(" ") });
+  svg.replaceChildren(
+    shape("line", { class: "axis", x1: 40, y1: 215, x2: 630, y2: 215 }),
+    shape("text", { x: 4, y: 20 }, high.toFixed(2)),
+    shape("text", { x: 4, y: 215 }, low.toFixed(2)),
+    shape("text", { x: 560, y: 232 }, `${steps} steps`),
+    line(training, "first"),
+    line(validation, "second"),
+    shape("text", { x: 480, y: 20 }, "— learned from"),
+    ...(validation.length ? [shape("text", { x: 480, y: 36 }, "— never shown")] : []),
+  );
+}
+
+/** Two numbers of each embedding. */
+export function map(svg: SVGSVGElement, { pieces, weights, counts }: Learned, across: number, up: number) {
+  const rows = weights.embedding.rows;
+  const largest = Math.max(1e-6, ...rows.map(row => Math.max(Math.abs(row[across]), Math.abs(row[up]))));
+  const points = rows.map((row, i) => ({ piece: pieces[i], count: counts[i], x: 100 * row[across] / largest, y: -100 * row[up] / largest }));
+  points.sort((a, b) => b.count - a.count);
+  svg.replaceChildren(
+    shape("line", { class: "axis", x1: -105, y1: 0, x2: 105, y2: 0 }),
+    shape("line", { class: "axis", x1: 0, y1: -105, x2: 0, y2: 105 }),
+    ...points.slice(0, 80).map(({ piece, x, y }) => shape("text", { x: x.toFixed(2), y: y.toFixed(2), "text-anchor": "middle" }, shown(piece))),
+  );
+}
+
+const WAVES = ["first", "second", "third", "fourth"];
+
+/** The position vectors as waves, drawn on beyond the context. */
+export function waves(svg: SVGSVGElement, width: number) {
+  const wave = (channel: number) => {
+    const rate = 10000 ** (-(channel - channel % 2) / width);
+    const value = (position: number) => channel % 2 ? Math.cos(position * rate) : Math.sin(position * rate);
+    const points = Array.from({ length: 161 }, (_, i) => `${10 + i * 3.9},${(80 - 65 * value(i / 8)).toFixed(1)}`);
+    return shape("polyline", { class: WAVES[channel % WAVES.length], points: points.join(" ") });
+  };
+  svg.replaceChildren(
+    shape("line", { class: "axis", x1: 10, y1: 80, x2: 634, y2: 80 }),
+    ...Array.from({ length: Math.min(width, 4) }, (_, channel) => wave(channel)),
+    shape("text", { x: 560, y: 154 }, "position 20"),
+  );
+}
+
+/** Every matrix: digits of a small one, a picture of a large one. */
+export function matrices(place: HTMLElement, weights: Learned["weights"]) {
+  const views = Object.entries(weights).filter(([name]) => name !== "embedding").map(([name, { rows }]) =>
+    rows.length * rows[0].length <= 512 ? numbers(name, rows) : heat(name, rows));
+  place.replaceChildren(...views);
+}
+
+function numbers(name: string, rows: number[][]): HTMLElement {
+  const table = element("table");
+  table.createCaption().textContent = `${name} [${rows.length}, ${rows[0].length}]`;
+  fill(table, [["", ...rows[0].keys()], ...rows.map((row, i) => [i, ...row.map(digits)])]);
+  return table;
+}
+
+function heat(name: string, rows: number[][]): HTMLElement {
+  const [figure, canvas] = [element("figure"), element("canvas")];
+  [canvas.width, canvas.height] = [rows[0].length, rows.length];
+  const largest = Math.max(...rows.map(row => Math.max(...row.map(Math.abs)))) || 1;
+  const context = canvas.getContext("2d")!;
+  const image = context.createImageData(canvas.width, canvas.height);
+  rows.flat().forEach((value, i) => {
+    image.data.set(value < 0 ? [180, 64, 10] : [11, 98, 196], i * 4);
+    image.data[i * 4 + 3] = 255 * Math.abs(value) / largest;
+  });
+  context.putImageData(image, 0, 0);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", name);
+  figure.append(element("figcaption", `${name} [${rows.length}, ${rows[0].length}]: blue above zero, brown below`), canvas);
+  return figure;
+}
+
+export function vocabulary(table: HTMLTableElement, { pieces, counts, weights }: Learned) {
+  const width = Math.min(8, weights.embedding.rows[0].length);
+  const rows = pieces.map((piece, i) => [i, shown(piece), counts[i], ...weights.embedding.rows[i].slice(0, width).map(digits)]);
+  fill(table, [["index", "token", "count", ...Array.from({ length: width }, (_, i) => `e${i}`)], ...rows]);
+}
+
+export function positions(table: HTMLTableElement, vectors: number[][]) {
+  fill(table, [["position", ...vectors[0].keys()], ...vectors.map((vector, i) => [i, ...vector.map(digits)])]);
+}
+
+/** The candidates of one token; `explain` is told of the one that is pointed at. */
+export function candidates(table: HTMLTableElement, all: Candidate[], chosen: number, pieces: string[], explain: (candidate: Candidate) => void) {
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  fill(table, [
+    ["token", "index", "logit", "probability", "top-k", "top-p", "drawn with"],
+    ...all.map(c => [shown(pieces[c.token]), c.token, c.logit.toFixed(4), percent(c.probability), c.inTopK ? "kept" : "out",
+      c.inTopP ? "kept" : "out", percent(c.drawn)]),
+  ]);
+  [...table.tBodies[0].rows].forEach((row, i) => {
+    row.tabIndex = 0;
+    row.className = all[i].token === chosen ? "drawn" : all[i].drawn ? "" : "out";
+    row.onpointerenter = row.onfocus = () => explain(all[i]);
+  });
+}

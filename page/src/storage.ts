@@ -1,0 +1,23 @@
+// The run that the browser keeps, so that a reload loses nothing.
+
+export interface Kept { kind: string; name: string; seed: number; text: Uint8Array; checkpoint: Uint8Array | null }
+
+function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
+  return new Promise((done, failed) => {
+    const open = indexedDB.open("pipsqueak", 1);
+    open.onupgradeneeded = () => open.result.createObjectStore("runs");
+    open.onerror = () => failed(open.error);
+    open.onsuccess = () => done(open.result.transaction("runs", mode).objectStore("runs"));
+  });
+}
+
+function finished<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((done, failed) => {
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => failed(request.error);
+  });
+}
+
+export const keep = async (run: Kept) => finished((await store("readwrite")).put(run, "run"));
+export const kept = async (): Promise<Kept | undefined> => finished((await store("readonly")).get("run"));
+export const forget = async () => finished((await store("readwrite")).delete("run"));

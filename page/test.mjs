@@ -1,0 +1,170 @@
+// Uses the page as a person does, in a real browser: `node test.mjs FOLDER CHROMIUM PIPSQUEAK [PICTURES]`.
+//
+// What the page shows of a model file is compared with what the program PIPSQUEAK says of the same file.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, writeFile, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+import { serve } from "./serve.mjs";
+
+const [folder, chromium, pipsqueak, pictures] = process.argv.slice(2);
+const scratch = await mkdtemp(join(tmpdir(), "pipsqueak-page-"));
+const server = await serve(folder);
+const address = `http://127.0.0.1:${server.address().port}/`;
+const browser = await puppeteer.launch({ executablePath: chromium, args: ["--no-sandbox"] });
+const page = await browser.newPage();
+await page.setViewport({ width: 1280, height: 900 });
+
+const faults = [];
+page.on("pageerror", error => faults.push(String(error)));
+page.on("console", message => { if (message.type() === "error") faults.push(message.text()); });
+page.on("request", request => {
+  if (!request.url().startsWith(address) && !/^(data|blob):/.test(request.url())) faults.push(`a request elsewhere: ${request.url()}`);
+});
+
+const text = id => page.$eval(`#${id}`, element => element.textContent);
+const until = (id, pattern) =>
+  page.waitForFunction((id, source) => new RegExp(source).test(document.getElementById(id).textContent), { timeout: 60_000 }, id, pattern);
+const press = id => page.$eval(`#${id}`, button => button.click());
+const set = (id, value) => page.$eval(`#${id}`, (field, value) => { field.value = value; }, String(value));
+const step = async () => Number((await text("numbers")).match(/step (\d+)/)[1]);
+const picture = async name => { if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true }); };
+
+/** Has the page read a file, as if it were dropped. */
+async function drop(path) {
+  const field = await page.$("#file");
+  await page.$eval("#file", field => { field.value = ""; });
+  await field.uploadFile(path);
+}
+
+/** The file that pressing `save` gives. */
+async function saved(precision) {
+  await page.select("#precision", precision);
+  await page.evaluate(() => {
+    const usual = URL.createObjectURL;
+    URL.createObjectURL = blob => {
+      URL.createObjectURL = usual;
+      blob.arrayBuffer().then(bytes => { window.savedFile = [...new Uint8Array(bytes)]; });
+      return usual.call(URL, blob);
+    };
+    window.savedFile = null;
+  });
+  await press("save");
+  await page.waitForFunction(() => window.savedFile);
+  const path = join(scratch, `${precision}.pip`);
+  await writeFile(path, Buffer.from(await page.evaluate(() => window.savedFile)));
+  return path;
+}
+
+/** What the program prints for the settings of the page. */
+function cli(model, prompt, tokens) {
+  const settings = ["--length", tokens, "--temperature", "0.8", "--top-k", "40", "--top-p", "1", "--seed", "42"];
+  const { stdout, stderr, status } = spawnSync(pipsqueak, ["generate", "--model", model, "--prompt", prompt, ...settings], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return stdout + stderr;
+}
+
+async function agreesWithTheProgram(precision, prompt, tokens) {
+  const model = await saved(precision);
+  await set("prompt", prompt);
+  await set("tokens", tokens);
+  await set("seed", 42);
+  await page.$eval("#fingerprint", place => { place.textContent = ""; });
+  await press("write");
+  await until("fingerprint", "fingerprint");
+  const fingerprint = (await text("fingerprint")).match(/fingerprint ([0-9a-f]{8})/)[1];
+  const printed = cli(model, prompt, tokens);
+  assert.ok(printed.includes(`fingerprint ${fingerprint}`), `${precision}: ${fingerprint} on the page, and the program says: ${printed}`);
+  assert.ok(printed.trimStart().startsWith((await text("written")).trim().split("\n")[0]), `${await text("written")} / ${printed}`);
+  return fingerprint;
+}
+
+try {
+  // The toy.
+  await page.goto(address);
+  const begun = Date.now();
+  await press("toy");
+  await until("numbers", "step 2000 of 2000");
+  console.log(`the toy learned in ${Date.now() - begun} ms`);
+  const rows = await page.$$eval("#vocabulary tbody tr", rows => rows.map(row => [...row.cells].map(cell => cell.textContent)));
+  assert.ok(rows.length > 8 && rows.every(row => row.length === 3 + 4), "a row a token, with four numbers");
+  assert.equal((await page.$$("#positions tbody tr")).length, 3);
+  assert.ok((await page.$$("#map text")).length > 8);
+  const loss = Number((await text("numbers")).match(/loss ([\d.]+)/)[1]);
+  assert.ok(loss < 1.6, `the toy's loss is ${loss}`);
+  await until("pause", "Go on");
+  for (const precision of ["f32", "int8", "int4", "ternary"]) await agreesWithTheProgram(precision, "the", 40);
+  const drawn = await page.$$eval("#candidates tr.drawn", rows => rows.length);
+  assert.equal(drawn, 1, "one candidate is the one that was drawn");
+  const before = await text("chosen");
+  await press("on");
+  assert.notEqual(await text("chosen"), before);
+  await press("back");
+  assert.equal(await text("chosen"), before);
+  await page.$eval("#candidates tbody tr", row => row.focus());
+  assert.match(await text("formula"), /e\^/);
+  await press("compare");
+  await until("formats", "ternary");
+  const prints = await page.$$eval("#formats tbody tr", rows => rows.map(row => row.cells[2].textContent));
+  assert.equal(new Set(prints).size, 4, "four formats, four fingerprints");
+  await picture("toy-1280");
+
+  // One's own text: pause, reload, go on.
+  const own = join(scratch, "own.txt");
+  const words = ["mouse", "barn", "seed", "field", "owl", "moon", "cat", "night"];
+  let state = 7;
+  const word = () => words[(state = state * 1103515245 + 12345 & 0x7fffffff) % words.length];
+  const sentences = Array.from({ length: 3000 }, () => `The ${word()} saw the ${word()} by the ${word()}.`);
+  await writeFile(own, sentences.join("\n"));
+  await drop(own);
+  await page.waitForFunction(() => /step [1-9]\d/.test(document.getElementById("numbers").textContent) &&
+    document.getElementById("pause").textContent === "Pause", { timeout: 60_000 });
+  await press("pause");
+  await until("pause", "Go on");
+  const paused = await step();
+  await until("sample", ".");
+  await page.reload();
+  await until("said", "as you left it");
+  assert.equal(await step(), paused, "a reload loses nothing");
+  await press("pause");
+  await page.waitForFunction(step => Number(document.getElementById("numbers").textContent.match(/step (\d+)/)[1]) > step, {}, paused);
+  await press("pause");
+  await until("pause", "Go on");
+  await agreesWithTheProgram("int8", "The", 60);
+  await picture("own-1280");
+  await page.setViewport({ width: 390, height: 844 });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 390), "nothing is wider than a phone");
+  await picture("own-390");
+
+  // Files that are of no use.
+  const good = await readFile(join(scratch, "int8.pip"));
+  const refused = async (name, bytes, pattern) => {
+    await writeFile(join(scratch, name), bytes);
+    await page.$eval("#said", place => { place.textContent = ""; });
+    await drop(join(scratch, name));
+    await until("said", pattern);
+  };
+  await refused("torn.pip", good.subarray(0, good.length / 2), "no model that can be used");
+  good[good.length >> 1] ^= 1;
+  await refused("flipped.pip", good, "no model that can be used");
+  await refused("noise.bin", Buffer.from(Array.from({ length: 5000 }, (_, i) => i * 151 ^ i >> 3)), "no text in UTF-8");
+  await refused("empty.txt", "", ".");
+  await refused("short.txt", "Hi", "longer text|too short");
+  await writeFile(join(scratch, "huge.txt"), "");
+  await truncate(join(scratch, "huge.txt"), 2 * 2 ** 30);
+  await page.$eval("#said", place => { place.textContent = ""; });
+  await drop(join(scratch, "huge.txt"));
+  await until("said", "too many for a tab");
+
+  // A model file that another made.
+  await drop(join(scratch, "ternary.pip"));
+  await until("numbers", "opened: ternary");
+  assert.deepEqual(faults, []);
+  console.log("the page does what it says");
+} finally {
+  await browser.close();
+  server.close();
+}
