@@ -2,10 +2,11 @@
 
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const [engine, folder] = process.argv.slice(2);
-const source = name => join(import.meta.dirname, "src", name);
+const source = name => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 await build({
   entryPoints: ["main.ts", "worker.ts"].map(source),
   outdir: folder,

@@ -3,6 +3,7 @@
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
 
@@ -20,7 +21,7 @@ export function serve(folder, port = 0) {
   return new Promise((listens, failed) => server.on("error", failed).listen(port, "127.0.0.1", () => listens(server)));
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const server = await serve(process.argv[2], Number(process.argv[3] ?? 0));
   console.log(`http://127.0.0.1:${server.address().port}/`);
 }

@@ -138,6 +138,21 @@ enum Task {
         #[arg(long)]
         yes: bool,
     },
+    /// Builds the page on which a model is trained in the browser: a folder for any file server.
+    ///
+    /// Needs Node.js, and Rust's library for WebAssembly; both are installed if you agree. Tested in Chromium by `test`.
+    #[command(after_help = "Examples:\n  cargo xtask page --open\n  cargo xtask page --out public")]
+    Page {
+        /// The folder; without it, target/page.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// Serve the page on this machine alone, and open it.
+        #[arg(long)]
+        open: bool,
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Packs the crates as they would be published, and tests what was packed.
     Package,
     /// Measures: instructions on emulated chips, tokens a second on this PC, or the time of training steps.
@@ -215,6 +230,7 @@ fn main() -> ExitCode {
         Task::Build { board, model, out } => commands::build::build(board, model.as_deref(), out),
         Task::Dist { yes } => commands::dist::dist(Consent::new(yes)),
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
+        Task::Page { out, open, yes } => commands::page::page(out, open, Consent::new(yes)),
         Task::Package => xtask::published::check(),
         Task::Test { yes, board } => commands::test::test(board.board, Consent::new(yes)),
     };

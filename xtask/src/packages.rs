@@ -90,6 +90,17 @@ impl Manager {
         }
     }
 
+    /// The names of the packages with Node.js and npm.
+    pub fn node(self) -> &'static [&'static str] {
+        match self {
+            Manager::Apt | Manager::Pacman | Manager::Apk => &["nodejs", "npm"],
+            Manager::Dnf => &["nodejs", "nodejs-npm"],
+            Manager::Zypper => &["nodejs22", "npm22"],
+            Manager::Brew => &["node"],
+            Manager::Winget => &["OpenJS.NodeJS.LTS"],
+        }
+    }
+
     /// The commands that install `packages`, in order; those before the last may fail.
     fn commands(self, packages: &[&str], root: bool) -> Vec<Vec<String>> {
         let install = match self {

@@ -30,6 +30,11 @@ pub fn embassy() -> PathBuf {
     firmware().join("embassy")
 }
 
+/// The page's folder.
+pub fn page() -> PathBuf {
+    root().join("page")
+}
+
 /// The fuzz targets' folder, a workspace of its own too.
 pub fn fuzz() -> PathBuf {
     root().join("fuzz")

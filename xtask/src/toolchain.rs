@@ -112,7 +112,11 @@ impl Toolchain {
 
 /// The crates of the target's library that are built: a chip has no more than `core`.
 fn libraries(target: &str) -> &'static str {
-    if target.contains("-linux-") { "std,panic_unwind,test" } else { "core" }
+    match target {
+        _ if target.contains("-linux-") => "std,panic_unwind,test",
+        _ if target.starts_with("wasm") => "std,panic_abort",
+        _ => "core",
+    }
 }
 
 /// The cargo that runs xtask, or the one in the PATH.

@@ -7,6 +7,7 @@ pub mod build;
 pub mod demo;
 pub mod dist;
 pub mod fuzz;
+pub mod page;
 pub mod run;
 pub mod setup;
 pub mod test;

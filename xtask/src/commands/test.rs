@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::bench::{self, Outcome};
-use super::fuzz;
 use super::setup::setup;
+use super::{fuzz, page};
 use crate::board::Board;
 use crate::firmware::{self, Options};
 use crate::packages::Consent;
@@ -39,6 +39,8 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     linux_arm::test(consent)?;
     eprintln!("── The crates as they would be published");
     published::check()?;
+    eprintln!("── The page, in a browser");
+    page::test(&paths::target().join("tests").join("pipsqueak"), consent)?;
     eprintln!("── The firmware's image");
     for log in logs(board) {
         firmware::build_with(&toolchain, board, &model, Options { log, ..Options::default() })?;

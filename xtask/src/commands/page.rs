@@ -1,0 +1,116 @@
+//! `cargo xtask page`: the page, a folder for any file server.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::packages::{self, Consent, Manager};
+use crate::toolchain::Toolchain;
+use crate::{paths, process};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// The first version of Node that runs the page's scripts.
+const NODE: u32 = 18;
+
+/// Builds the page into `folder`, or target/page; serves and opens it if asked to.
+pub fn page(folder: Option<PathBuf>, open: bool, consent: Consent) -> Result<()> {
+    let folder = build(folder, consent)?;
+    println!("{}: put this folder on any file server", folder.display());
+    if open { serve(&folder) } else { Ok(()) }
+}
+
+/// Builds the page, and uses it in a browser; `pipsqueak` is the program to compare it with.
+pub fn test(pipsqueak: &Path, consent: Consent) -> Result<()> {
+    let folder = build(None, consent)?;
+    let browser = find_or_install_browser(consent)?;
+    process::run(node_module("typescript/bin/tsc").args(["-p", "."]))?;
+    process::run(node("test.mjs").arg(folder).arg(browser).arg(pipsqueak))
+}
+
+fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
+    let folder = std::path::absolute(folder.unwrap_or_else(|| paths::target().join("page")))?;
+    find_or_install_node(consent)?;
+    let toolchain = Toolchain::find_or_install(TARGET, consent)?;
+    let mut cargo = toolchain.cargo("build", TARGET);
+    cargo.args(["--release", "--package", "pipsqueak-page"]).current_dir(paths::root());
+    // Every browser of today has WebAssembly's vectors.
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C target-feature=+simd128");
+    cargo.env("CARGO_TARGET_DIR", paths::target());
+    process::run(&mut cargo)?;
+    process::run(
+        npm().args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(paths::page()),
+    )?;
+    fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
+    let engine = paths::target().join(TARGET).join("release/pipsqueak_page.wasm");
+    process::run(node("build.mjs").arg(engine).arg(&folder))?;
+    Ok(folder)
+}
+
+/// Serves the folder until Ctrl-C, and shows it in the browser that the system prefers.
+fn serve(folder: &Path) -> Result<()> {
+    let mut server = node("serve.mjs").arg(folder).stdout(Stdio::piped()).spawn()?;
+    let mut address = String::new();
+    BufReader::new(server.stdout.take().context("the server has no output")?).read_line(&mut address)?;
+    let address = address.trim();
+    if address.is_empty() {
+        bail!("the page can't be served: {}", server.wait()?);
+    }
+    println!("{address}   (Ctrl-C ends it)");
+    let opener: &[&str] = match std::env::consts::OS {
+        "windows" => &["cmd", "/C", "start"],
+        "macos" => &["open"],
+        _ => &["xdg-open"],
+    };
+    // Where there is no desktop, the address does.
+    _ = process::output(Command::new(opener[0]).args(&opener[1..]).arg(address));
+    server.wait()?;
+    Ok(())
+}
+
+fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script).current_dir(paths::page());
+    command
+}
+
+fn node_module(script: &str) -> Command {
+    node(&format!("node_modules/{script}"))
+}
+
+fn npm() -> Command {
+    Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
+}
+
+fn find_or_install_node(consent: Consent) -> Result<()> {
+    if !(process::exists("node") && process::exists("npm")) {
+        let Some(manager) = Manager::find() else {
+            bail!("Node.js is missing; install it from https://nodejs.org");
+        };
+        packages::install("Node.js", manager, manager.node(), consent)?;
+    }
+    let version = process::output(Command::new("node").arg("--version"))?.stdout;
+    let version = String::from_utf8_lossy(&version).trim().to_string();
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < NODE) {
+        bail!("Node.js is {version}, and the page needs {NODE} or newer: https://nodejs.org has it");
+    }
+    Ok(())
+}
+
+fn find_or_install_browser(consent: Consent) -> Result<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = || {
+        let folders: Vec<PathBuf> =
+            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
+        names.iter().find_map(|name| process::find_in(folders.clone(), name))
+    };
+    if let Some(browser) = found() {
+        return Ok(browser);
+    }
+    let Some(manager) = Manager::find() else { bail!("Chromium is missing, in which the page is tested") };
+    packages::install("Chromium", manager, &["chromium"], consent)?;
+    found().context("Chromium was installed, and is not in the PATH")
+}
