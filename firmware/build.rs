@@ -17,10 +17,11 @@ enum Family {
     /// No real chip: the board is QEMU's.
     Emulator,
     Nrf,
+    Rp,
     Stm32,
 }
 
-const BOARDS: [Board; 12] = [
+const BOARDS: [Board; 13] = [
     board("mps2-an385", "mps2.x", Family::Emulator),
     board("mps2-an385-m0", "mps2.x", Family::Emulator),
     board("mps2-an386", "mps2.x", Family::Emulator),
@@ -33,6 +34,7 @@ const BOARDS: [Board; 12] = [
     board("black-pill", "stm32f411.x", Family::Stm32),
     board("blue-pill", "stm32f103.x", Family::Stm32),
     board("nucleo-g071rb", "stm32g071.x", Family::Stm32),
+    board("pico", "rp2040.x", Family::Rp),
 ];
 
 const fn board(name: &'static str, memory: &'static str, family: Family) -> Board {
@@ -72,6 +74,7 @@ fn lay_out() -> Result<(), String> {
         match family {
             Family::Emulator => "emulator",
             Family::Nrf => "family=\"nrf\"",
+            Family::Rp => "family=\"rp\"",
             Family::Stm32 => "family=\"stm32\"",
         }
     );

@@ -41,6 +41,9 @@ pub enum Board {
     /// Nucleo-G071RB: STM32G071RB, Cortex-M0+, 128 KB of flash and 36 KB of RAM.
     #[value(name = "nucleo-g071rb")]
     NucleoG071rb,
+    /// Raspberry Pi Pico: RP2040, Cortex-M0+, 2 MB of flash and 264 KB of RAM.
+    #[value(name = "pico", alias = "raspberry-pi-pico")]
+    Pico,
 }
 
 /// The facts about a board.
@@ -190,6 +193,14 @@ impl Board {
                 emulator: Emulator::None,
                 flash: 0x0800_0000,
                 flashing: Some(Flashing::Hex { chip: "STM32G071RB" }),
+            },
+            Board::Pico => Facts {
+                name: "pico",
+                chip: "Cortex-M0+",
+                target: "thumbv6m-none-eabi",
+                emulator: Emulator::None,
+                flash: 0x1000_0000,
+                flashing: Some(Flashing::Uf2 { family: 0xe48b_ff56, board_id: "RPI-RP2" }),
             },
         }
     }

@@ -39,6 +39,8 @@ mod nrf52840_dk;
 mod nrf_pins;
 #[cfg(feature = "nucleo-g071rb")]
 mod nucleo_g071rb;
+#[cfg(feature = "pico")]
+mod pico;
 mod stack;
 #[cfg(family = "stm32")]
 mod stm32;
@@ -82,6 +84,8 @@ pub type ThisBoard = nrf::Nrf<ThisMachine>;
 /// The board that the image is for.
 #[cfg(family = "stm32")]
 pub type ThisBoard = stm32::Stm32<ThisMachine>;
+#[cfg(feature = "pico")]
+pub use pico::Pico as ThisBoard;
 #[cfg(feature = "virt-rv32")]
 pub use virt_rv32::VirtRv32 as ThisBoard;
 
