@@ -59,7 +59,8 @@ fn the_trace_is_of_the_text_that_is_written() {
     assert_eq!(written["tokens"], steps.len());
     for step in steps {
         let candidates = step["candidates"].as_array().unwrap();
-        let sum = |key: &str| candidates.iter().map(|candidate| candidate[key].as_f64().unwrap()).sum::<f64>();
+        let sum =
+            |key: &str| candidates.iter().map(|candidate| candidate[key].as_f64().unwrap()).sum::<f64>();
         assert!((sum("probability") - 1.0).abs() < 1e-9 && (sum("drawn") - 1.0).abs() < 1e-9);
         assert!(candidates.iter().filter(|candidate| candidate["inTopK"] == true).count() <= 5);
         let drawn = candidates.iter().find(|candidate| candidate["token"] == step["token"]).unwrap();
@@ -70,11 +71,15 @@ fn the_trace_is_of_the_text_that_is_written() {
 #[test]
 fn requests_that_make_no_sense_are_refused_in_words() {
     let mut engine = Engine::new();
-    assert!(refusal(&mut engine, json!({"do": "step", "count": 1}), &[]).contains("nothing is being trained"));
+    assert!(
+        refusal(&mut engine, json!({"do": "step", "count": 1}), &[]).contains("nothing is being trained")
+    );
     assert!(refusal(&mut engine, writing("write"), &[]).contains("there is no model yet"));
     assert!(refusal(&mut engine, json!({"do": "fly"}), &[]).contains("none that the engine knows"));
     assert!(refusal(&mut engine, json!({"do": "open"}), b"noise").contains("no model that can be used"));
-    for (bytes, reason) in [(&b"\xff\xfe"[..], "no text in UTF-8"), (b"a\0b", "no text in UTF-8"), (b"", "text")] {
+    for (bytes, reason) in
+        [(&b"\xff\xfe"[..], "no text in UTF-8"), (b"a\0b", "no text in UTF-8"), (b"", "text")]
+    {
         for kind in ["toy", "own"] {
             let request = json!({"do": "start", "kind": kind, "name": "x.txt", "seed": 1});
             assert!(refusal(&mut engine, request, bytes).contains(reason));
