@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pipsqueak_trainer::human::{ByteCount, Seconds, size};
 use pipsqueak_trainer::cli::options::{bytes, number, share, whole};
+use pipsqueak_trainer::human::{ByteCount, Seconds, size};
 use pipsqueak_trainer::sizing::boards;
 
 fuzz_target!(|typed: &[u8]| {
