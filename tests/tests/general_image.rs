@@ -4,10 +4,12 @@ use std::fs;
 
 use pipsqueak::{Precision, Sampling};
 use pipsqueak_talk::flash::loader::Loader;
+use pipsqueak_talk::flash::{Part, uf2};
 use pipsqueak_tests::chip::{Chip, PATIENCE};
 use pipsqueak_tests::{SMALL, generate, random_model, temporary};
 use xtask::board::Board;
 use xtask::firmware;
+use xtask::image::{Layout, contents};
 use xtask::qemu::Session;
 use xtask::toolchain::Toolchain;
 
@@ -52,6 +54,37 @@ fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writ
         // Sent again, the model is there already.
         assert_eq!(Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap(), file.bytes().len());
     }
+}
+
+/// The chip of the Raspberry Pi Pico in rp2040js, from the very UF2 file that is dropped onto its drive; an independent reader
+/// takes the file apart.
+#[test]
+fn a_pico_boots_from_a_uf2_file_of_firmware_and_model() {
+    let (board, file) = (Board::Pico, random_model(&SMALL, Precision::Int8));
+    let elf = image(board);
+    let model_start = Layout::read(&elf).unwrap().model.start;
+    let boot = |name: &str, model: &[u8]| {
+        let parts =
+            [contents(&elf).unwrap(), Part { what: "model", address: model_start, bytes: model.to_vec() }];
+        let path = temporary(name);
+        fs::write(&path, uf2::encode(&parts, 0xe48b_ff56)).unwrap();
+        Session::boot(board, &path).unwrap()
+    };
+    let mut session = boot("pico.uf2", file.bytes());
+    assert!(
+        greeting(&mut session).contains("model: int8, vocab 256, context 48, width 32, layers 2, heads 4; ")
+    );
+    session.send(b"\x05").unwrap();
+    session.read_until("\x06", PATIENCE).unwrap();
+    let mut chip = Chip(session);
+    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
+    assert_eq!(chip.ask(":selftest"), "ok");
+
+    let mut damaged = file.bytes().to_vec();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let words = greeting(&mut boot("damaged.uf2", &damaged));
+    assert!(words.contains("no model: "), "{words}");
 }
 
 #[test]

@@ -63,6 +63,8 @@ struct Facts {
 pub enum Emulator {
     /// QEMU: its program, and the arguments that choose the machine.
     Qemu(&'static str, &'static [&'static str]),
+    /// rp2040js, in Node.js.
+    Rp2040js,
     /// Nothing that is known.
     None,
 }
@@ -198,7 +200,7 @@ impl Board {
                 name: "pico",
                 chip: "Cortex-M0+",
                 target: "thumbv6m-none-eabi",
-                emulator: Emulator::None,
+                emulator: Emulator::Rp2040js,
                 flash: 0x1000_0000,
                 flashing: Some(Flashing::Uf2 { family: 0xe48b_ff56, board_id: "RPI-RP2" }),
             },

@@ -13,6 +13,7 @@ mod linux_arm;
 mod log;
 #[cfg(not(feature = "log"))]
 mod no_log;
+pub mod node;
 pub mod packages;
 pub mod paths;
 pub mod process;

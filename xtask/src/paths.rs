@@ -30,6 +30,11 @@ pub fn embassy() -> PathBuf {
     firmware().join("embassy")
 }
 
+/// The folder of the Raspberry Pi Pico's emulator.
+pub fn rp2040js() -> PathBuf {
+    root().join("xtask").join("rp2040js")
+}
+
 /// The page's folder.
 pub fn page() -> PathBuf {
     root().join("page")

@@ -9,11 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::packages::{self, Consent, Manager};
 use crate::toolchain::Toolchain;
-use crate::{paths, process};
+use crate::{node, paths, process};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// The first version of Node that runs the page's scripts.
-const NODE: u32 = 18;
 
 /// Builds the page into `folder`, or target/page; serves and opens it if asked to.
 pub fn page(folder: Option<PathBuf>, open: bool, consent: Consent) -> Result<()> {
@@ -26,13 +24,13 @@ pub fn page(folder: Option<PathBuf>, open: bool, consent: Consent) -> Result<()>
 pub fn test(pipsqueak: &Path, consent: Consent) -> Result<()> {
     let folder = build(None, consent)?;
     let browser = find_or_install_browser(consent)?;
-    process::run(node_module("typescript/bin/tsc").args(["-p", "."]))?;
+    process::run(node("node_modules/typescript/bin/tsc").args(["-p", "."]))?;
     process::run(node("test.mjs").arg(folder).arg(browser).arg(pipsqueak))
 }
 
 fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
     let folder = std::path::absolute(folder.unwrap_or_else(|| paths::target().join("page")))?;
-    find_or_install_node(consent)?;
+    node::find_or_install(consent)?;
     let toolchain = Toolchain::find_or_install(TARGET, consent)?;
     let mut cargo = toolchain.cargo("build", TARGET);
     cargo.args(["--release", "--package", "pipsqueak-page"]).current_dir(paths::root());
@@ -40,9 +38,7 @@ fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C target-feature=+simd128");
     cargo.env("CARGO_TARGET_DIR", paths::target());
     process::run(&mut cargo)?;
-    process::run(
-        npm().args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(paths::page()),
-    )?;
+    node::install_packages(&paths::page())?;
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
     let engine = paths::target().join(TARGET).join("release/pipsqueak_page.wasm");
     process::run(node("build.mjs").arg(engine).arg(&folder))?;
@@ -71,33 +67,7 @@ fn serve(folder: &Path) -> Result<()> {
 }
 
 fn node(script: &str) -> Command {
-    let mut command = Command::new("node");
-    command.arg(script).current_dir(paths::page());
-    command
-}
-
-fn node_module(script: &str) -> Command {
-    node(&format!("node_modules/{script}"))
-}
-
-fn npm() -> Command {
-    Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
-}
-
-fn find_or_install_node(consent: Consent) -> Result<()> {
-    if !(process::exists("node") && process::exists("npm")) {
-        let Some(manager) = Manager::find() else {
-            bail!("Node.js is missing; install it from https://nodejs.org");
-        };
-        packages::install("Node.js", manager, manager.node(), consent)?;
-    }
-    let version = process::output(Command::new("node").arg("--version"))?.stdout;
-    let version = String::from_utf8_lossy(&version).trim().to_string();
-    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major.is_none_or(|major| major < NODE) {
-        bail!("Node.js is {version}, and the page needs {NODE} or newer: https://nodejs.org has it");
-    }
-    Ok(())
+    node::script(&paths::page(), script)
 }
 
 fn find_or_install_browser(consent: Consent) -> Result<PathBuf> {

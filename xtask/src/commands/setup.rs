@@ -11,9 +11,12 @@ use crate::toolchain::Toolchain;
 pub fn setup(board: Board, consent: Consent) -> Result<Toolchain> {
     let toolchain = Toolchain::find_or_install(board.target(), consent)?;
     eprintln!("Compiler for {}: {}.", board.target(), toolchain.describe());
-    if let Emulator::Qemu(program, _) = board.emulator() {
-        qemu::find_or_install(board, consent)?;
-        eprintln!("Emulator: {program}.");
-    }
+    let emulator = match board.emulator() {
+        Emulator::Qemu(program, _) => program,
+        Emulator::Rp2040js => "rp2040js",
+        Emulator::None => return Ok(toolchain),
+    };
+    qemu::find_or_install(board, consent)?;
+    eprintln!("Emulator: {emulator}.");
     Ok(toolchain)
 }

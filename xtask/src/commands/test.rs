@@ -26,6 +26,7 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     let toolchain = setup(board, consent)?;
     // The end-to-end tests boot every board.
     Board::COUNTED.into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
+    setup(Board::Pico, consent)?;
     let model = paths::pretrained_model();
     let mut steps = pc_steps()?;
     steps.extend(board_steps(&toolchain, board, &model, consent));

@@ -14,13 +14,17 @@ pub use self::session::Session;
 use crate::board::{Board, Emulator as Kind};
 use crate::image::Layout;
 use crate::packages::{self, Consent, Manager};
-use crate::process;
+use crate::{node, paths, process};
 
 /// How often a starting QEMU is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
 
-/// Makes sure that QEMU is there for `board`.
+/// Makes sure that the emulator of `board` is there.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
+    if board.emulator() == Kind::Rp2040js {
+        node::find_or_install(consent)?;
+        return node::install_packages(&paths::rp2040js());
+    }
     let (name, _) = machine(board)?;
     if program(name).is_some() {
         return Ok(());
@@ -39,6 +43,7 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
 fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
+        Kind::Rp2040js => bail!("{} runs in rp2040js, which has no --pty", board.name()),
         Kind::None => bail!(
             "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
             board.name()
@@ -71,6 +76,23 @@ pub(crate) struct Boot<'b> {
 impl<'b> Boot<'b> {
     pub(crate) fn new(board: Board, image: &'b Path) -> Boot<'b> {
         Boot { board, image, model: None, log: None, apart: false }
+    }
+
+    /// The emulator, whose serial port is a connection to `address`.
+    fn connected(&self, address: SocketAddr) -> Result<Command> {
+        if self.board.emulator() != Kind::Rp2040js {
+            return self.command(&connection(address));
+        }
+        let mut command = node::script(&paths::rp2040js(), "emulator.cjs");
+        command.arg(std::path::absolute(self.image)?).arg(address.port().to_string());
+        if let Some(model) = self.model {
+            let place = Layout::read(self.image)?.model.start;
+            command.arg(std::path::absolute(model)?).arg(place.to_string());
+        }
+        if self.apart {
+            process::set_apart(&mut command);
+        }
+        Ok(command)
     }
 
     /// QEMU, whose serial port is its device `serial`. One instruction takes a nanosecond of the board's time.
@@ -120,7 +142,7 @@ impl Emulator {
     /// this program runs in.
     pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut command = boot.command(&connection(listener.local_addr()?))?;
+        let mut command = boot.connected(listener.local_addr()?)?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let started = command.spawn();
         let mut qemu = started.with_context(|| {
