@@ -1,6 +1,6 @@
 // Uses the page as a person does, in a real browser: `node test.mjs FOLDER CHROMIUM PIPSQUEAK [PICTURES]`.
 //
-// What the page shows of a model file is compared with what the program PIPSQUEAK says of the same file.
+// Texts and fingerprints that the page shows of a model file are compared with those of the program PIPSQUEAK.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 pub use engine::{Answer, Engine, Request};
 
-/// What the worker and the engine share.
+/// The engine, and the memory through which the worker reaches it.
 struct Exchange {
     engine: Engine,
     input: Vec<u8>,
@@ -70,7 +70,7 @@ pub extern "C" fn output_len() -> usize {
     with(|exchange| exchange.output.len())
 }
 
-/// How many of these bytes are JSON.
+/// Length of the JSON that the answer begins with, in bytes.
 #[allow(unsafe_code)] // As above.
 #[unsafe(no_mangle)]
 pub extern "C" fn output_json_len() -> usize {

@@ -160,7 +160,7 @@ impl Run {
         self.training.hyper_parameters.schedule.steps
     }
 
-    /// What will be trained.
+    /// The shape, size and length of the run.
     pub(crate) fn describe(&self) -> Value {
         json!({
             "config": self.training.config,
