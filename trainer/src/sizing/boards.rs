@@ -38,21 +38,21 @@ pub const BOARDS: [Board; 16] = [
     board("mps2-an386 (QEMU)", "Cortex-M4F", 4096, 4096),
 ];
 
-/// The board that has this in its name or its chip's, whatever the case and punctuation; a whole name comes first.
+/// The board that has this in its name or its chip's, whatever the case and punctuation. A whole name comes first, then the end of
+/// a single one: a «pico» is no Pico 2.
 ///
 /// # Errors
 /// If there is none, or more than one; the message lists them.
 pub fn find(name: &str) -> Result<&'static Board> {
     let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
     let wanted = plain(name);
-    let named = |board: &&Board| plain(board.name) == wanted;
-    let meant = |board: &&Board| {
-        !wanted.is_empty() && plain(&format!("{} {}", board.name, board.chip)).contains(&wanted)
+    let boards = |meant: &dyn Fn(&Board) -> bool| -> Vec<&'static Board> {
+        BOARDS.iter().filter(|board| !wanted.is_empty() && meant(board)).collect()
     };
-    let matching: Vec<&Board> = match BOARDS.iter().find(named) {
-        Some(board) => vec![board],
-        None => BOARDS.iter().filter(meant).collect(),
-    };
+    let named = boards(&|board| plain(board.name) == wanted);
+    let ended = boards(&|board| plain(board.name).ends_with(&wanted));
+    let parts = boards(&|board| plain(&format!("{} {}", board.name, board.chip)).contains(&wanted));
+    let matching = [named, ended].into_iter().find(|boards| boards.len() == 1).unwrap_or(parts);
     let names = |boards: &mut dyn Iterator<Item = &Board>| {
         boards.map(|board| board.name).collect::<Vec<_>>().join(", ")
     };
@@ -125,14 +125,15 @@ mod tests {
             ("Raspberry Pi Pico", "Raspberry Pi Pico"),
             ("raspberry-pi-pico", "Raspberry Pi Pico"),
             ("rp2040", "Raspberry Pi Pico"),
+            ("pico", "Raspberry Pi Pico"),
             ("pico 2", "Raspberry Pi Pico 2"),
             ("microbit v1", "micro:bit v1"),
             ("teensy", "Teensy 4.1"),
         ] {
             assert_eq!(find(name).unwrap().name, expected, "{name}");
         }
-        let message = find("pico").unwrap_err().to_string();
-        assert_eq!(message, "'pico' may be Raspberry Pi Pico, Raspberry Pi Pico 2; say which");
+        let message = find("raspberry").unwrap_err().to_string();
+        assert_eq!(message, "'raspberry' may be Raspberry Pi Pico, Raspberry Pi Pico 2; say which");
         assert!(
             find("6502")
                 .unwrap_err()
