@@ -26,6 +26,15 @@ let learning = false;
 /** Resolves when the learning that is under way has stopped. */
 let rest: Promise<void> = Promise.resolve();
 
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Does `work` when no other work has the engine's one model: a sample drawn while it learns, a text, an export. */
+function alone<Result>(work: () => Promise<Result>): Promise<Result> {
+  const result = turn.then(work);
+  turn = result.catch(() => undefined);
+  return result;
+}
+
 /** Does `work`; a refusal becomes a sentence on the page. */
 async function tell(work: () => Promise<void>) {
   said.textContent = "";
@@ -132,7 +141,11 @@ async function keep() {
   if (!run) return;
   const [, checkpoint] = await call<null>({ do: "checkpoint" });
   const { kind, name, seed, text } = run;
-  await storage.keep({ kind, name, seed, text, checkpoint });
+  try {
+    await storage.keep({ kind, name, seed, text, checkpoint });
+  } catch (error) {
+    said.textContent = `this browser keeps nothing here, so a reload would lose the run: save the model (${error})`;
+  }
 }
 
 /** Shows what the run has learned so far. */
@@ -151,9 +164,11 @@ async function look() {
 /** A short text by the present weights. */
 async function sample() {
   if (!run || !run.progress.step) return;
-  await ask<Model>({ do: "model", precision: "F32" });
-  model = null;
-  const written = await ask<Written>({ do: "write", prompt: "", tokens: 60, temperature: 0.8, top_k: 40, top_p: 1, seed: run.progress.step });
+  const seed = run.progress.step;
+  const written = await alone(async () => {
+    await ask<Model>({ do: "model", precision: "F32" });
+    return ask<Written>({ do: "write", prompt: "", tokens: 60, temperature: 0.8, top_k: 40, top_p: 1, seed });
+  });
   get("sample").textContent = written.text;
 }
 
@@ -226,6 +241,10 @@ function explain(candidate: Candidate, likeliest: Candidate) {
     return;
   }
   const weight = Math.exp((candidate.logit - likeliest.logit) / temperature);
+  if (!candidate.probability) {
+    get("formula").textContent = `${draw.shown(model!.pieces[candidate.token])}: ${weight.toExponential(2)} of the likeliest's weight, too little to be drawn`;
+    return;
+  }
   get("formula").textContent =
     `${draw.shown(model!.pieces[candidate.token])}: e^((${candidate.logit.toFixed(4)} − ${likeliest.logit.toFixed(4)}) / ${temperature}) = ` +
     `${weight.toFixed(5)} of a sum of ${(weight / candidate.probability).toFixed(5)} → ${(100 * candidate.probability).toFixed(2)} %` +
@@ -234,7 +253,7 @@ function explain(candidate: Candidate, likeliest: Candidate) {
 
 async function compare() {
   if (!run) throw new Error("train a model first: a file has one format only");
-  const rows: (string | number)[][] = [["format", "file, bytes", "fingerprint", "same tokens as f32", "largest difference of a logit", "text"]];
+  const rows: (string | number)[][] = [["format", "file, bytes", "fingerprint", "same tokens as f32", "first token: largest difference of a likely logit", "text"]];
   let reference: Step[] = [];
   for (const name of FORMATS) {
     const bytes = await exported(name);
@@ -262,8 +281,8 @@ async function take(file: File) {
 }
 
 async function open(bytes: Uint8Array) {
-  const opened = await ask<Model>({ do: "open" }, bytes);
   await stop();
+  const opened = await alone(() => ask<Model>({ do: "open" }, bytes));
   [run, model] = [null, opened];
   for (const id of ["pause", "save", "forget", "compare"]) button(id).disabled = true;
   button("write").disabled = false;
@@ -279,9 +298,7 @@ on("own", async () => {
   learn();
 });
 on("pause", async () => { if (learning) await stop(); else learn(); });
-on("save", save);
-on("write", write);
-on("compare", compare);
+for (const [id, work] of Object.entries({ save, write, compare })) on(id, () => alone(work));
 on("forget", async () => { await stop(); await storage.forget(); location.reload(); });
 input("file").onchange = () => tell(async () => { const file = input("file").files?.[0]; if (file) await take(file); });
 for (const id of ["x", "y"]) get<HTMLSelectElement>(id).onchange = () => tell(look);

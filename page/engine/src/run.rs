@@ -47,6 +47,8 @@ const BATCH: usize = 8;
 const VALIDATION_SHARE: f64 = 0.1;
 /// Tokens of the held-out text that a look at it reads.
 const GLANCE_TOKENS: usize = 2048;
+/// Looks at the held-out text that a curve has at most; then every second one goes. A checkpoint takes a few more.
+const LOOKS_MAX: usize = 200;
 /// Steps of linear warm-up at most.
 const WARMUP_MAX: u64 = 100;
 
@@ -195,6 +197,13 @@ impl Run {
     pub(crate) fn validate(&mut self) -> Result<Value> {
         let glance = self.validation.spread(GLANCE_TOKENS, self.training.config.context);
         let loss = self.training.loss_over_split(&glance, Rounding::None)?;
+        if self.curve.validation.len() >= LOOKS_MAX {
+            let mut seen = 0;
+            self.curve.validation.retain(|_| {
+                seen += 1;
+                seen % 2 == 0
+            });
+        }
         self.curve.validation.push((self.training.steps, loss));
         Ok(self.progress())
     }

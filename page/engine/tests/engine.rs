@@ -47,6 +47,20 @@ fn a_run_goes_on_from_its_checkpoint_bit_for_bit() {
 }
 
 #[test]
+fn a_run_that_was_looked_at_often_goes_on_too() {
+    let text = TEXT.repeat(60);
+    let mut engine = Engine::new();
+    start(&mut engine, "own", &text);
+    for _ in 0..300 {
+        ask(&mut engine, json!({"do": "validate"}), &[]);
+    }
+    let kept = ask(&mut engine, json!({"do": "checkpoint"}), &[]).bytes;
+    let mut resumed = Engine::new();
+    start(&mut resumed, "own", &text);
+    ask(&mut resumed, json!({"do": "restore"}), &kept);
+}
+
+#[test]
 fn the_trace_is_of_the_text_that_is_written() {
     let mut engine = Engine::new();
     start(&mut engine, "toy", &TEXT.repeat(20));
