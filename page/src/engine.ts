@@ -13,7 +13,6 @@ export interface Config { context: number; width: number; layers: number; vocab:
 export interface Started { config: Config; parameters: number; tokens: number; tokensAStep: number; steps: number }
 
 export interface Learned {
-  kind: string;
   pieces: string[];
   counts: number[];
   positions: number[][];

@@ -204,17 +204,18 @@ async function ready() {
 
 async function write() {
   await ready();
+  const settings = writing();
   const begun = performance.now();
-  const written = await ask<Written>({ do: "write", ...writing() });
+  const written = await ask<Written>({ do: "write", ...settings });
   const time = (performance.now() - begun) / 1000;
-  get("written").textContent = writing().prompt + written.text;
+  get("written").textContent = settings.prompt + written.text;
   get("fingerprint").textContent =
     `${written.tokens} tokens, ${Math.round(written.tokens / time).toLocaleString("en")} tokens/s, fingerprint ${written.fingerprint}`;
-  const trace = await ask<Trace>({ do: "trace", ...writing() });
-  show(trace.steps);
+  const trace = await ask<Trace>({ do: "trace", ...settings });
+  show(trace.steps, settings.temperature);
 }
 
-function show(steps: Step[]) {
+function show(steps: Step[], temperature: number) {
   const [slider, pieces] = [input("at"), model!.pieces];
   get("choosing").hidden = steps.length === 0;
   if (!steps.length) return;
@@ -225,7 +226,7 @@ function show(steps: Step[]) {
     const { candidates, token } = steps[at];
     get("chosen").textContent = `token ${at + 1} of ${steps.length}: ${draw.shown(pieces[token])}`;
     get("formula").textContent = "";
-    draw.candidates(get<HTMLTableElement>("candidates"), candidates, token, pieces, candidate => explain(candidate, candidates[0]));
+    draw.candidates(get<HTMLTableElement>("candidates"), candidates, token, pieces, candidate => explain(candidate, candidates[0], temperature));
   };
   slider.oninput = step;
   button("back").onclick = () => { slider.value = String(Number(slider.value) - 1); step(); };
@@ -234,8 +235,7 @@ function show(steps: Step[]) {
 }
 
 /** The formula of a probability, with its numbers. */
-function explain(candidate: Candidate, likeliest: Candidate) {
-  const temperature = writing().temperature;
+function explain(candidate: Candidate, likeliest: Candidate, temperature: number) {
   if (temperature <= 0) {
     get("formula").textContent = "temperature 0: the likeliest token is taken, and nothing is drawn";
     return;

@@ -2,14 +2,16 @@
 
 export interface Kept { kind: string; name: string; seed: number; text: Uint8Array; checkpoint: Uint8Array | null }
 
-function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
-  return new Promise((done, failed) => {
-    const open = indexedDB.open("pipsqueak", 1);
-    open.onupgradeneeded = () => open.result.createObjectStore("runs");
-    open.onerror = () => failed(open.error);
-    open.onsuccess = () => done(open.result.transaction("runs", mode).objectStore("runs"));
-  });
-}
+const opened = new Promise<IDBDatabase>((done, failed) => {
+  const open = indexedDB.open("pipsqueak", 1);
+  open.onupgradeneeded = () => open.result.createObjectStore("runs");
+  open.onerror = () => failed(open.error);
+  open.onsuccess = () => done(open.result);
+});
+// Whoever asks for the storage is told.
+opened.catch(() => undefined);
+
+const store = async (mode: IDBTransactionMode) => (await opened).transaction("runs", mode).objectStore("runs");
 
 function finished<Result>(request: IDBRequest<Result>): Promise<Result> {
   return new Promise((done, failed) => {

@@ -37,8 +37,13 @@ function loadUf2(file) {
 }
 
 const file = readFileSync(image);
-if (file.toString("latin1", 1, 4) === "ELF") loadElf(file);
-else loadUf2(file);
+try {
+  if (file.toString("latin1", 1, 4) === "ELF") loadElf(file);
+  else loadUf2(file);
+} catch (error) {
+  console.error(`${image} is no ELF or UF2 file that the Pico can run: ${error.message}`);
+  process.exit(1);
+}
 if (model) chip.flash.set(readFileSync(model), Number(address) - FLASH);
 chip.core.VTOR = FLASH + VECTORS;
 chip.core.SP = chip.flashView.getUint32(VECTORS, true);
@@ -73,4 +78,5 @@ serial.on("data", bytes => {
     setImmediate(run);
   }
 });
-for (const end of ["close", "error"]) serial.on(end, () => process.exit());
+serial.on("close", hadError => process.exit(hadError ? 1 : 0));
+serial.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));

@@ -36,7 +36,9 @@ const CRYSTAL_MHZ: u16 = 12;
 const CRYSTAL_DELAY: u16 = 47;
 /// The watchdog counts two down in a microsecond (erratum RP2040-E1): 8.4 s.
 const WATCHDOG_COUNT: u32 = 0xff_ffff;
-/// Bits of the ring oscillator that a bit of the seed is made of: their sum is nearer to even odds than each of them.
+/// Every part of the chip that the power-on state machine starts.
+const PSM_ALL: u32 = 0x1_ffff;
+/// Bits of the ring oscillator that a bit of the seed is made of: their parity is nearer to even odds than each of them.
 const BITS_A_BIT: usize = 16;
 
 /// The board, started.
@@ -49,6 +51,7 @@ impl Pico {
     /// Starts the clocks and the UART.
     pub fn start() -> (Self, Port) {
         start_clocks();
+        choose_what_the_watchdog_resets();
         start_uart();
         // SAFETY: it breaks no critical section that masks by priority, as there is none, and its handler is below.
         unsafe { NVIC::unmask(RECEIVE) };
@@ -89,6 +92,15 @@ fn start_clocks() {
     });
     pac::RESETS.reset().modify(|w| w.set_timer(false));
     wait_until(|| pac::RESETS.reset_done().read().timer());
+}
+
+/// All but the oscillators; as the chip starts, its watchdog resets nothing.
+fn choose_what_the_watchdog_resets() {
+    pac::PSM.wdsel().write(|w| {
+        w.0 = PSM_ALL;
+        w.set_rosc(false);
+        w.set_xosc(false);
+    });
 }
 
 fn start_pll() {
@@ -173,8 +185,9 @@ impl Board for Pico {
 
     /// Bits of the ring oscillator, from which nothing runs. Good enough for stories, not for keys.
     fn seed(&self) -> u64 {
-        let bit =
-            || (0..BITS_A_BIT).fold(0, |sum, _| sum ^ u64::from(pac::ROSC.randombit().read().randombit()));
+        let bit = || {
+            (0..BITS_A_BIT).fold(0, |parity, _| parity ^ u64::from(pac::ROSC.randombit().read().randombit()))
+        };
         (0..u64::BITS).fold(0, |bits, _| bits << 1 | bit())
     }
 

@@ -98,7 +98,6 @@ impl Kind {
 
 /// A model in training, with its text as tokens.
 pub(crate) struct Run {
-    pub(crate) kind: Kind,
     pub(crate) vocabulary: OwnedVocabulary,
     pub(crate) training: Training,
     pub(crate) split: Split,
@@ -143,19 +142,7 @@ impl Run {
             .state();
         let name = name.to_string();
         let curve = Curve::default();
-        Ok(Run {
-            kind,
-            vocabulary,
-            training,
-            split,
-            validation,
-            bytes_per_token,
-            name,
-            crc,
-            seed,
-            random,
-            curve,
-        })
+        Ok(Run { vocabulary, training, split, validation, bytes_per_token, name, crc, seed, random, curve })
     }
 
     fn steps(&self) -> u64 {
@@ -249,10 +236,7 @@ impl Run {
 
     /// The present weights as a model file.
     pub(crate) fn model(&self, precision: Precision) -> Result<ModelFile> {
-        let loss = self.training.loss_over_split(
-            &self.validation.spread(GLANCE_TOKENS, self.training.config.context),
-            Rounding::None,
-        )? as f32;
+        let loss = self.curve.validation.last().map_or(f32::NAN, |&(_, loss)| loss as f32);
         let provenance = Provenance {
             corpus: &self.name,
             licence: "",

@@ -32,10 +32,9 @@ fn pieces(tokenizer: &Tokenizer<'_>, vocab: usize) -> Vec<String> {
 /// The likeliest tokens that `logits` leave to choose from, by the sampler's own weights: with the logit, the probability at
 /// this temperature, whether top-k and top-p keep the token, and the probability by which it is drawn.
 pub(crate) fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<Value> {
-    let all = Sampling { top_k: 0, top_p: 1.0, ..*sampling };
-    let shares = shares(logits, &all);
-    let by_k = self::shares(logits, &Sampling { top_p: 1.0, ..*sampling });
-    let drawn = self::shares(logits, sampling);
+    let all = shares(logits, &Sampling { top_k: 0, top_p: 1.0, ..*sampling });
+    let by_k = shares(logits, &Sampling { top_p: 1.0, ..*sampling });
+    let drawn = shares(logits, sampling);
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
     let candidate = |&token: &usize| {
@@ -43,7 +42,7 @@ pub(crate) fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<Value> {
             "token": token,
             "logit": logits[token],
             "bits": format!("{:08x}", logits[token].to_bits()),
-            "probability": shares[token],
+            "probability": all[token],
             "inTopK": by_k[token] > 0.0,
             "inTopP": drawn[token] > 0.0,
             "drawn": drawn[token],
@@ -85,7 +84,6 @@ pub(crate) fn learned(run: &Run) -> Result<Value> {
         "counts": counts,
         "positions": positions(config.position, config.context, config.width),
         "weights": weights,
-        "kind": format!("{:?}", run.kind),
     }))
 }
 

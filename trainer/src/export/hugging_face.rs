@@ -104,15 +104,15 @@ impl Family {
     fn of(config: &Config) -> Result<Family> {
         let Config { position, norm, mlp, heads, kv_heads, residual, .. } = *config;
         ensure!(residual, "a model without residual connections is none of GPT-2's or Llama's architecture");
-        ensure!(
-            config.features() == 0,
-            "loops ({}), experts ({}), bigrams ({}) and embeddings for each layer ({}) are not of GPT-2's or Llama's architecture; only \
-             models with 1, 1, 0 and none can be written",
-            config.loops,
-            config.experts,
-            config.bigrams,
-            if config.per_layer_embeddings { "yes" } else { "none" }
-        );
+        let parts = [
+            (config.loops > 1, "--loops"),
+            (config.experts > 1, "--experts"),
+            (config.bigrams > 0, "--bigrams"),
+            (config.per_layer_embeddings, "--per-layer-embeddings"),
+        ];
+        if let Some((_, option)) = parts.into_iter().find(|(is_there, _)| *is_there) {
+            bail!("a model that was trained with {option} is none of GPT-2's or Llama's architecture");
+        }
         match (position, norm, mlp) {
             (Position::Learned, Norm::Layer, Mlp::Plain) if heads == kv_heads => Ok(Family::Gpt2),
             (Position::Rotary, Norm::Rms, Mlp::Gated) => Ok(Family::Llama),

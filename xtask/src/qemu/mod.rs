@@ -43,7 +43,10 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
 fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
-        Kind::Rp2040js => bail!("{} runs in rp2040js, which has no --pty", board.name()),
+        Kind::Rp2040js => bail!(
+            "{} runs in rp2040js, which has a serial port in this terminal only: leave out --pty",
+            board.name()
+        ),
         Kind::None => bail!(
             "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
             board.name()
