@@ -1,5 +1,7 @@
 //! The step in f32, for f32 models.
 
+use core::slice::from_ref;
+
 use crate::config::{Config, Norm, Position};
 use crate::decoder::{Forward, rows_of_slice};
 use crate::float::activation::activate;
@@ -11,6 +13,7 @@ use crate::math::add;
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, block_width, quantized_columns, rotations_len};
 use crate::model::{Block, Linear, Model, NormWeights};
+use crate::observer::{Observer, Values, Vector, View};
 use crate::router::route;
 use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
@@ -105,14 +108,15 @@ impl Forward for FloatStep<'_> {
         copy(part_mut(self.values, now, kv_width), value);
     }
 
-    fn attend(&mut self, config: &Config, layer: usize) {
+    fn attend(&mut self, config: &Config, layer: usize, observer: &mut impl Observer) {
         let (kv_width, positions) = (config.kv_width(), self.position + 1);
         let (start, seen) = (layer * config.context * kv_width, positions * kv_width);
         let (keys, values) = (part(self.keys, start, seen), part(self.values, start, seen));
         let past = Past { keys, values, kv_width };
         let (out, query) = (first_mut(self.input, config.width), first(self.hidden, config.width));
         let scores = first_mut(self.scores, positions);
-        attention(out, query, past, config.head_size(), config.group(), scores);
+        let mut view = View { observer, position: self.position, layer };
+        attention(out, query, past, config.head_size(), config.group(), scores, &mut view);
     }
 
     fn activate(&mut self, config: &Config) {
@@ -129,11 +133,22 @@ impl Forward for FloatStep<'_> {
         }
     }
 
-    fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
+    fn experts(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        layer: usize,
+        observer: &mut impl Observer,
+    ) {
         self.project(block.router());
+        self.show(config, layer, Vector::Router, observer);
         let (expert, probability) = route(first(self.hidden, config.experts), |a, b| a - b);
+        View { observer, position: self.position, layer }
+            .show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
         self.project(block.up(expert));
+        self.show(config, layer, Vector::Units, observer);
         self.activate(config);
+        self.show(config, layer, Vector::Activated, observer);
         self.multiply(block.down(expert));
         self.result.iter_mut().for_each(|x| *x *= probability);
         self.join(config);
@@ -142,6 +157,25 @@ impl Forward for FloatStep<'_> {
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
         self.multiply(linear);
         self.join(config);
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn vector(&mut self, config: &Config, vector: Vector) -> Values<'_> {
+        Values::floats(match vector {
+            Vector::Embedding | Vector::AttentionResidual | Vector::MlpResidual => self.residual,
+            Vector::AttentionInput | Vector::Heads | Vector::MlpInput | Vector::Final => {
+                first(self.input, config.width)
+            }
+            Vector::Router => first(self.hidden, config.experts),
+            Vector::Units => first(self.hidden, config.up_width()),
+            Vector::Activated => first(self.input, config.hidden),
+            Vector::AttentionOutput | Vector::MlpOutput => self.result,
+            Vector::Logits => self.logits,
+            _ => &[],
+        })
     }
 
     fn logits_from(&mut self, head: Matrix<'_>, _token: usize, row: usize) -> usize {

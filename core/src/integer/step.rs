@@ -4,12 +4,14 @@
 //! that scale times the matrix's. Everything a value takes is 32-bit integer arithmetic, so that a chip without an FPU
 //! does in software f32 only what a whole vector takes once.
 
+use core::slice::from_ref;
+
 use crate::config::{Config, Position, Precision};
 use crate::decoder::{Forward, rows_of_slice};
 use crate::integer::activation::activate;
 use crate::integer::attention::{HEADS_AT_ONCE, Past, Scratch, attention};
 use crate::integer::norm::{Scaled, norm};
-use crate::integer::quantize::{quantize_bf16, quantize_prepared, quantized_len, shift_to_fit};
+use crate::integer::quantize::{quantize, quantize_bf16, quantize_prepared, quantized_len, shift_to_fit};
 use crate::integer::{rotary, sinusoid};
 use crate::kernels::{self, prepared_len};
 use crate::known;
@@ -18,6 +20,7 @@ use crate::matrix::Matrix;
 use crate::memory::{Buffers, LANES_MAX, block_width, lane_words, quantized_columns, rotations_len};
 use crate::model::{Block, Linear, Model, NormWeights};
 use crate::numbers::{Alignment, bits, power_of_two};
+use crate::observer::{Observer, Values, Vector, View};
 use crate::packing::Format;
 use crate::router::route;
 use crate::slices::{first, first_mut, part, part_mut, split_mut};
@@ -175,12 +178,12 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    fn attend(&mut self, config: &Config, layer: usize) {
+    fn attend(&mut self, config: &Config, layer: usize, observer: &mut impl Observer) {
         let start = layer * config.context;
         for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
             let query = (first(v.hidden.values, config.width), v.hidden.scale);
-            let positions = self.position + i + 1;
-            let scale = self.cache.attend(self.values, query, config, start, positions, self.quantized);
+            let view = &mut View { observer: &mut *observer, position: self.position + i, layer };
+            let scale = self.cache.attend(self.values, query, config, start, self.quantized, view);
             v.input.fill(self.format, self.quantized, self.values, scale);
         }
     }
@@ -200,13 +203,24 @@ impl Forward for IntegerStep<'_> {
         }
     }
 
-    fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
-        for v in first_mut(&mut self.batch, self.tokens) {
+    fn experts(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        layer: usize,
+        observer: &mut impl Observer,
+    ) {
+        for (i, v) in first_mut(&mut self.batch, self.tokens).iter_mut().enumerate() {
+            let mut view = View { observer: &mut *observer, position: self.position + i, layer };
             v.hidden.product(block.router(), &v.input);
             let (scores, scale) = (first(v.hidden.values, config.experts), v.hidden.scale);
             let (expert, probability) = route(scores, |a, b| a.wrapping_sub(b) as f32 * scale);
+            view.show(Vector::Router, || Values::words(scores, scale));
+            view.show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
             v.hidden.product(block.up(expert), &v.input);
+            view.show(Vector::Units, || v.hidden.shown(config.up_width()));
             v.activate(config, self.format, self.quantized);
+            view.show(Vector::Activated, || v.activated(config, self.quantized));
             v.hidden.product(block.down(expert), &v.input);
             v.hidden.scale *= probability;
             v.join(config);
@@ -217,6 +231,29 @@ impl Forward for IntegerStep<'_> {
         for v in first_mut(&mut self.batch, self.tokens) {
             v.hidden.product(linear, &v.input);
             v.join(config);
+        }
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn vector(&mut self, config: &Config, vector: Vector) -> Values<'_> {
+        let [v, ..] = &mut self.batch;
+        match vector {
+            Vector::Embedding | Vector::AttentionResidual | Vector::MlpResidual => {
+                Values::words(v.residual.values, v.residual.scale)
+            }
+            // The matrix reads these laid out for its kernel, and so they are quantised once more.
+            Vector::AttentionInput | Vector::Heads | Vector::MlpInput | Vector::Final => {
+                quantize(self.quantized, self.values);
+                Values::bytes(first(self.quantized, config.width), v.input.scale)
+            }
+            Vector::Units => v.hidden.shown(config.up_width()),
+            Vector::Activated => v.activated(config, self.quantized),
+            Vector::AttentionOutput | Vector::MlpOutput => v.hidden.shown(config.width),
+            Vector::Logits => Values::floats(self.logits),
+            _ => Values::floats(&[]),
         }
     }
 
@@ -263,6 +300,12 @@ impl Vectors<'_> {
         self.input.fill(format, room, first(hidden, config.hidden), scale);
     }
 
+    /// The input that [`activate`](Self::activate) has made; `room` is scratch.
+    fn activated<'v>(&self, config: &Config, room: &'v mut [i8]) -> Values<'v> {
+        quantize(room, first(self.hidden.values, config.hidden));
+        Values::bytes(first(room, config.hidden), self.input.scale)
+    }
+
     /// `residual += hidden`; in a model without residuals, `=`.
     #[inline(always)]
     fn join(&mut self, config: &Config) {
@@ -282,6 +325,11 @@ impl Input<'_> {
 }
 
 impl Hidden<'_> {
+    /// The first `len`, to look at.
+    fn shown(&self, len: usize) -> Values<'_> {
+        Values::words(first(self.values, len), self.scale)
+    }
+
     /// `matrix * input + bias`.
     fn product(&mut self, linear: Linear<'_>, input: &Input<'_>) {
         let values = first_mut(self.values, linear.matrix.rows());
@@ -325,16 +373,17 @@ impl Cache<'_> {
         }
     }
 
-    /// Attention over `positions` positions from row `start` on; `queries` is scratch.
+    /// Attention over the positions up to the viewed one, from row `start` on; `queries` is scratch.
     fn attend(
         &mut self,
         out: &mut [i32],
         query: (&[i32], f32),
         config: &Config,
         start: usize,
-        positions: usize,
         queries: &mut [i8],
+        view: &mut View<'_, impl Observer>,
     ) -> f32 {
+        let positions = view.position + 1;
         let (first_byte, bytes) = (start * self.stride, positions * self.stride);
         let past = Past {
             keys: part(self.keys, first_byte, bytes),
@@ -345,6 +394,6 @@ impl Cache<'_> {
         };
         let scales = first_mut(self.scales, positions);
         let mut scratch = Scratch { queries, scores: &mut *self.scores, scales };
-        attention(out, query.0, query.1, past, config.head_size(), config.group(), &mut scratch)
+        attention(out, query.0, query.1, past, config.head_size(), config.group(), &mut scratch, view)
     }
 }
