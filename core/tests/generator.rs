@@ -1,7 +1,8 @@
 //! Slices, prefixes, scores, choices and filters change no bit of the text.
 
 use pipsqueak::{
-    Buffers, Choices, Embedded, Error, Generator, Observer, Place, Progress, Sampling, Values, Vector, include_model,
+    Buffers, Choices, Embedded, Error, Generator, Observer, Place, Progress, Sampling, Values, Vector,
+    include_model,
 };
 
 static TINY: &Embedded = include_model!("../models/tiny.pip");
@@ -291,7 +292,11 @@ fn looking_on_changes_no_bit() {
             if i % 20 == 3 {
                 let mut watcher = Watcher::default();
                 generator.observe(&mut watcher);
-                let same = generator.logits().iter().map(|x| x.to_bits()).eq(watcher.logits.iter().map(|x| x.to_bits()));
+                let same = generator
+                    .logits()
+                    .iter()
+                    .map(|x| x.to_bits())
+                    .eq(watcher.logits.iter().map(|x| x.to_bits()));
                 assert!(same, "token {i}");
                 let positions: Vec<usize> = watcher.places.iter().map(|place| place.position).collect();
                 assert!(positions.is_sorted());

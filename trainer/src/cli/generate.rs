@@ -4,14 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
-use pipsqueak::{Error, Generator, Sampling, Tokenizer};
+use pipsqueak::Generator;
 
-use super::options::{number, share, whole};
-use super::words;
+use super::beginning::Beginning;
+use super::options::whole;
 use crate::cli::output::{self, remark};
-use crate::data::encoder::Encoder;
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 use crate::export::passes::{Passes, Task};
@@ -36,17 +35,11 @@ pub struct Generate {
     /// The model file
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The beginning of the text
-    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
-    prompt: String,
     /// The most tokens to write
     #[arg(long, value_name = "TOKENS", default_value_t = 200, value_parser = whole::<u32>(0..=u64::from(u32::MAX)))]
     length: u32,
-    /// Refuse a prompt with a character that the model never saw
-    #[arg(long)]
-    strict: bool,
     #[command(flatten)]
-    sampling: SamplingOptions,
+    beginning: Beginning,
     /// Write so many texts, each behind the one before, and keep the likeliest
     #[arg(long, value_name = "PASSES", value_parser = whole::<u16>(1..=1000), conflicts_with = "best_of")]
     think: Option<u16>,
@@ -56,44 +49,22 @@ pub struct Generate {
     /// Also print every text that --think or --best-of tries, on the error stream
     #[arg(long)]
     show_passes: bool,
-    /// Random seed: the same seed writes the same text
-    #[arg(long, default_value_t = 42, value_parser = whole::<u64>(0..=u64::MAX))]
-    seed: u64,
-}
-
-/// How tokens are chosen.
-#[derive(Debug, Clone, Copy, Args)]
-struct SamplingOptions {
-    /// 0 always takes the likeliest token; higher values are bolder
-    #[arg(long, default_value_t = Sampling::default().temperature, value_parser = number::<f32>(0.0..=100.0))]
-    temperature: f32,
-    /// Choose among this many of the likeliest tokens; 0 among all
-    #[arg(long, value_name = "COUNT", default_value_t = Sampling::default().top_k, value_parser = whole::<u16>(0..=256))]
-    top_k: u16,
-    /// Choose among the likeliest tokens that make up this share of the probability
-    #[arg(long, value_name = "SHARE", default_value_t = Sampling::default().top_p, value_parser = share::<f32>)]
-    top_p: f32,
-    /// Repetition penalty: values above 1 discourage repeating recent tokens
-    #[arg(long, default_value_t = Sampling::default().repetition_penalty, value_parser = number::<f32>(0.1..=10.0))]
-    penalty: f32,
-}
-
-impl From<SamplingOptions> for Sampling {
-    fn from(options: SamplingOptions) -> Self {
-        let SamplingOptions { temperature, top_k, top_p, penalty } = options;
-        Sampling { temperature, top_k, top_p, repetition_penalty: penalty }
-    }
 }
 
 impl Generate {
     pub(super) fn run(self) -> Result<()> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
-        let prompt = self.readable(model.tokenizer())?;
+        let prompt = self.beginning.readable(model.tokenizer())?;
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model, memory.buffers())?;
         let passes = self.passes();
-        let task = Task { prompt, sampling: self.sampling.into(), seed: self.seed, length: self.length };
+        let task = Task {
+            prompt,
+            sampling: self.beginning.sampling(),
+            seed: self.beginning.seed,
+            length: self.length,
+        };
         if passes.count > 1 {
             self.keep_best(passes, &mut generator, &task)?;
         } else {
@@ -134,31 +105,4 @@ impl Generate {
         remark!("[pass {} is kept]", best + 1);
         Ok(())
     }
-
-    /// The prompt without the spaces at its end. Prints which of its characters are left out, or refuses it.
-    fn readable(&self, tokenizer: &Tokenizer<'_>) -> Result<&str> {
-        if self.strict {
-            self.refuse_unknown(tokenizer)?;
-        }
-        let left_out: Vec<String> = tokenizer.unreadable(&self.prompt).map(shown).collect();
-        if !left_out.is_empty() {
-            remark!("[left out: {}, which the model never saw]", left_out.join(", "));
-        }
-        Ok(tokenizer.trimmed(&self.prompt))
-    }
-
-    /// Refuses a prompt with a character that the model has no token for, and says where it stands.
-    fn refuse_unknown(&self, tokenizer: &Tokenizer<'_>) -> Result<()> {
-        let encoded = Encoder::new(*tokenizer.vocabulary()).encode(&self.prompt, &mut Vec::new(), |_| ());
-        let Err(Error::UnknownCharacter(unknown)) = encoded else { return Ok(()) };
-        let place = self.prompt.chars().take_while(|&c| c != unknown).count() + 1;
-        bail!(
-            "--prompt: the model never saw {}, which is character {place}; without --strict it is replaced or left out",
-            shown(unknown)
-        )
-    }
-}
-
-fn shown(character: char) -> String {
-    words::shown(character.encode_utf8(&mut [0; 4]))
 }
