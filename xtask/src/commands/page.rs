@@ -41,6 +41,8 @@ fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
     cargo.env("CARGO_TARGET_DIR", paths::target());
     process::run(&mut cargo)?;
     node::install_packages(&paths::page())?;
+    // The page's virtual Pico is that of `cargo xtask run --board pico`.
+    node::install_packages(&paths::rp2040js())?;
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
     let engine = paths::target().join(TARGET).join("release/pipsqueak_page.wasm");
     process::run(node("build.mjs").arg(engine).arg(&folder))?;
