@@ -103,8 +103,9 @@ function learn() {
   button("pause").textContent = "Pause";
   rest = tell(learnOn).then(async () => {
     learning = false;
+    await tell(keep);
     button("pause").textContent = "Go on";
-    await tell(async () => { await keep(); await look(); await sample(); });
+    if (!said.textContent) await tell(async () => { await look(); await sample(); });
     button("pause").disabled = run !== null && run.progress.step >= run.progress.steps;
   });
 }
