@@ -53,8 +53,8 @@ async function listBoards(host: Host) {
   const { flash, ram, boards } = await ask<Fits>({ do: "boards", firmware: await firmware() });
   get("needs").textContent = `With its firmware, the model takes ${kibibytes(flash)} of flash and ${kibibytes(ram)} of RAM.`;
   const table = get<HTMLTableElement>("fits");
-  fill(table, [["board", "chip", "flash", "RAM", "fits", "file"], ...boards.map(board =>
-    [board.name, board.chip, kibibytes(board.flash), kibibytes(board.ram), board.lacks ?? "yes", board.refusal ?? ""])]);
+  fill(table, [["board", "file", "fits", "flash", "RAM", "chip"], ...boards.map(({ name, lacks, refusal, flash, ram, chip }) =>
+    [name, "", lacks ?? refusal ?? "yes", kibibytes(flash), kibibytes(ram), chip])]);
   for (const [i, { name, firmware, refusal }] of boards.entries()) {
     if (!firmware || refusal) continue;
     const button = element("button", "Save");
@@ -65,7 +65,7 @@ async function listBoards(host: Host) {
       const [file, ending] = await flashFile(firmware);
       download(file, `pipsqueak-${firmware}.${ending}`);
     }));
-    table.tBodies[0].rows[i].cells[5].replaceChildren(button);
+    table.tBodies[0].rows[i].cells[1].replaceChildren(button);
   }
 }
 

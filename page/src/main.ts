@@ -104,7 +104,7 @@ function learn() {
   rest = tell(learnOn).then(async () => {
     learning = false;
     await tell(keep);
-    button("pause").textContent = "Go on";
+    button("pause").textContent = learning ? "Pause" : "Go on";
     if (!said.textContent) await tell(async () => { await look(); await sample(); });
     button("pause").disabled = run !== null && run.progress.step >= run.progress.steps;
   });

@@ -13,13 +13,13 @@ const [CYCLE, BYTE] = [8, 10e9 / 115200];
 const [UF2_BLOCK, LED] = [512, 25];
 
 class Pico {
-  #simulator = new Simulator();
   #typed = [];
   #next;
 
   /** `onByte` hears of each byte that the chip sends. */
   constructor(onByte) {
-    const { clock, rp2040: chip } = this.#simulator;
+    const { clock, rp2040: chip } = new Simulator();
+    Object.assign(this, { clock, chip });
     chip.logger = new ConsoleLogger(LogLevel.Error, false);
     chip.uart[0].onByte = onByte;
     this.#next = clock.createAlarm(() => {
@@ -30,7 +30,7 @@ class Pico {
 
   /** Puts bytes into flash. */
   write(address, bytes) {
-    this.#simulator.rp2040.flash.set(bytes, address - FLASH);
+    this.chip.flash.set(bytes, address - FLASH);
   }
 
   /** Puts what a UF2 file has into flash. */
@@ -43,7 +43,7 @@ class Pico {
 
   /** Starts the program in flash. */
   boot() {
-    const { core, flashView } = this.#simulator.rp2040;
+    const { core, flashView } = this.chip;
     core.VTOR = FLASH + VECTORS;
     core.SP = flashView.getUint32(VECTORS, true);
     core.PC = flashView.getUint32(VECTORS + 4, true) & ~1;
@@ -58,17 +58,17 @@ class Pico {
 
   /** `onLed` hears whether the LED is lit, when that changes. */
   watchLed(onLed) {
-    this.#simulator.rp2040.gpio[LED].addListener(state => onLed(state === 1));
+    this.chip.gpio[LED].addListener(state => onLed(state === 1));
   }
 
   /** Nanoseconds since the chip was made. */
   get nanos() {
-    return this.#simulator.clock.nanos;
+    return this.clock.nanos;
   }
 
   /** Runs so many instructions; returns false once the chip waits for nothing but input. */
   run(instructions) {
-    const { clock, rp2040: { core } } = this.#simulator;
+    const { clock, chip: { core } } = this;
     for (let i = 0; i < instructions; i++) {
       if (!core.waiting) clock.tick(core.executeInstruction() * CYCLE);
       else if (clock.nanosToNextAlarm) clock.tick(clock.nanosToNextAlarm);
