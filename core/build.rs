@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// Beginnings of targets' names, and the chip; the first that fits counts.
-const CHIPS: [(&str, &str); 8] = [
+const CHIPS: [(&str, &str); 9] = [
     ("thumbv6m", "v6m"),
     ("thumbv8m.base", "v6m"),
     ("thumbv7m", "thumb2"),
@@ -13,6 +13,7 @@ const CHIPS: [(&str, &str); 8] = [
     ("thumbv8m.main-none-eabihf", "dsp"),
     ("thumbv8m.main", "thumb2"),
     ("riscv32im", "rv32m"),
+    ("wasm", "wasm"),
     ("x86_64", "x86"),
 ];
 
@@ -63,6 +64,8 @@ fn chip(target: &str) -> &'static str {
     match known {
         // Operating systems' kernels are built without SSE: they leave vector registers to the programs.
         Some((_, "x86")) if !has_feature("sse2") => "portable",
+        // Its vectors came later than WebAssembly.
+        Some((_, "wasm")) if !has_feature("simd128") => "portable",
         Some((_, chip)) => chip,
         None => "portable",
     }

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 const [engine, folder] = process.argv.slice(2);
 const source = name => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 await build({
-  entryPoints: ["main.ts", "worker.ts"].map(source),
+  entryPoints: ["main.ts", "worker.ts", "pico-worker.ts"].map(source),
   outdir: folder,
   bundle: true,
   minify: true,

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, writeFile, truncate } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer from "puppeteer-core";
@@ -40,9 +41,8 @@ async function drop(path) {
   await field.uploadFile(path);
 }
 
-/** The file that pressing `save` gives. */
-async function saved(precision) {
-  await page.select("#precision", precision);
+/** The file that pressing a button gives. */
+async function given(selector) {
   await page.evaluate(() => {
     const usual = URL.createObjectURL;
     URL.createObjectURL = blob => {
@@ -52,16 +52,22 @@ async function saved(precision) {
     };
     window.savedFile = null;
   });
-  await press("save");
+  await page.$eval(selector, button => button.click());
   await page.waitForFunction(() => window.savedFile);
+  return Buffer.from(await page.evaluate(() => window.savedFile));
+}
+
+/** The model file that the page saves. */
+async function saved(precision) {
+  await page.select("#precision", precision);
   const path = join(scratch, `${precision}.pip`);
-  await writeFile(path, Buffer.from(await page.evaluate(() => window.savedFile)));
+  await writeFile(path, await given("#save"));
   return path;
 }
 
 /** What the program prints for the settings of the page. */
-function cli(model, prompt, tokens) {
-  const settings = ["--length", tokens, "--temperature", "0.8", "--top-k", "40", "--top-p", "1", "--seed", "42"];
+function cli(model, prompt, tokens, more = []) {
+  const settings = ["--length", tokens, "--temperature", "0.8", "--top-k", "40", "--top-p", "1", "--seed", "42", ...more];
   const { stdout, stderr, status } = spawnSync(pipsqueak, ["generate", "--model", model, "--prompt", prompt, ...settings], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
   return stdout + stderr;
@@ -82,9 +88,87 @@ async function agreesWithTheProgram(precision, prompt, tokens) {
   return fingerprint;
 }
 
+/** Thinking deeper tries, scores and keeps what the program does. */
+async function thinksAsTheProgram(model, how) {
+  await page.select("#feeds-back", how);
+  await set("passes", 3);
+  await page.$eval("#thought", place => { place.textContent = ""; });
+  await press("think");
+  await until("thought", "fingerprint");
+  const printed = cli(model, await page.$eval("#prompt", field => field.value), 60, [`--${how}`, "3"]);
+  const scores = await page.$$eval("#thoughts .numbers", places => places.map(place => place.textContent));
+  assert.equal(scores.length, 3);
+  for (const [i, score] of scores.entries()) assert.ok(printed.includes(`[pass ${i + 1}: ${score}]`), `${score}: ${printed}`);
+  const [, kept, fingerprint] = (await text("thought")).match(/text (\d) is kept.*fingerprint ([0-9a-f]{8})/);
+  assert.ok(printed.includes(`[pass ${kept} is kept]`) && printed.includes(`fingerprint ${fingerprint}`), printed);
+  const marked = await page.$$eval("#thoughts article", cards => cards.map(card => card.className));
+  assert.deepEqual(marked.flatMap((names, i) => names.includes("kept") ? [String(i + 1)] : []), [kept]);
+}
+
+/** What a file for the Pico puts where in flash, by another's reader. */
+function flashOf(file) {
+  const { decodeBlock } = createRequire(new URL("../xtask/rp2040js/pico.cjs", import.meta.url))("uf2");
+  const flash = new Map();
+  for (let at = 0; at < file.length; at += 512) {
+    const { flashAddress, payload } = decodeBlock(new Uint8Array(file.subarray(at, at + 512)));
+    flash.set(flashAddress, payload);
+  }
+  return (start, length) => {
+    const bytes = Buffer.concat(Array.from({ length: Math.ceil(length / 256) }, (_, i) => flash.get(start + 256 * i) ?? Buffer.alloc(0)));
+    return { bytes: bytes.subarray(0, length), blocks: flash.size };
+  };
+}
+
+/** Has the page give a file for the Pico, and compares it with firmware and model. */
+async function givesAFileForThePico(model) {
+  await press("boards");
+  await page.waitForSelector("#fits button[data-board=pico]");
+  const board = JSON.parse(await readFile(join(folder, "firmware", "manifest.json"))).boards.find(board => board.name === "pico");
+  const [firmware, weights] = [await readFile(join(folder, "firmware", board.image)), await readFile(model)];
+  const read = flashOf(await given("#fits button[data-board=pico]"));
+  for (const [name, start, bytes] of [["firmware", board.flash_start, firmware], ["model", board.model_start, weights]]) {
+    assert.ok(read(start, bytes.length).bytes.equals(bytes), `the ${name} in the file for the Pico is another`);
+  }
+  assert.equal(read(0, 0).blocks, Math.ceil(firmware.length / 256) + Math.ceil(weights.length / 256), "and nothing else");
+}
+
+/** A virtual Pico writes what the page and the program write. */
+async function aPicoWritesTheSame(model, prompt, tokens) {
+  await set("tokens", tokens);
+  await press("pico");
+  await until("pico-terminal", "type the beginning of a text");
+  await press("pico-write");
+  await until("pico-compared", "the same|differ");
+  const [, ours, theirs] = (await text("pico-compared")).match(/fingerprint ([0-9a-f]{8}).*fingerprint ([0-9a-f]{8})/);
+  assert.equal(theirs, ours, "the virtual Pico's fingerprint is the page's");
+  const printed = cli(model, prompt, tokens);
+  assert.ok(printed.includes(`fingerprint ${theirs}`), `${theirs} on the virtual Pico, and the program says: ${printed}`);
+}
+
+/** A board at a serial port that repeats what it is told. */
+function fakeSerial() {
+  const encode = text => new TextEncoder().encode(text);
+  const requestPort = async () => {
+    let [answer, line] = [null, ""];
+    const readable = new ReadableStream({ start: controller => { answer = text => controller.enqueue(encode(text)); } });
+    const take = byte => {
+      if (byte === 5) answer("> \x06");
+      else if (byte !== 10) line += String.fromCharCode(byte);
+      else {
+        answer(`heard ${line}\r\n`);
+        line = "";
+      }
+    };
+    return { open: async () => undefined, close: async () => undefined, readable, writable: new WritableStream({ write: bytes => bytes.forEach(take) }) };
+  };
+  Object.defineProperty(navigator, "serial", { value: { requestPort }, configurable: true });
+}
+
 try {
+  await page.evaluateOnNewDocument(() => Object.defineProperty(Navigator.prototype, "serial", { get: () => undefined, configurable: true }));
   // The toy.
   await page.goto(address);
+  assert.match(await text("serial-state"), /no Web Serial/);
   const begun = Date.now();
   await press("toy");
   await until("numbers", "step 2000 of 2000");
@@ -110,6 +194,7 @@ try {
   await until("formats", "ternary");
   const prints = await page.$$eval("#formats tbody tr", rows => rows.map(row => row.cells[2].textContent));
   assert.equal(new Set(prints).size, 4, "four formats, four fingerprints");
+  await givesAFileForThePico(await saved("int8"));
   await picture("toy-1280");
 
   // One's own text: pause, reload, go on.
@@ -126,6 +211,7 @@ try {
   await until("pause", "Go on");
   const paused = await step();
   await until("sample", ".");
+  await page.evaluateOnNewDocument(fakeSerial);
   await page.reload();
   await until("said", "as you left it");
   assert.equal(await step(), paused, "a reload loses nothing");
@@ -134,6 +220,18 @@ try {
   await press("pause");
   await until("pause", "Go on");
   await agreesWithTheProgram("int8", "The", 60);
+  const model = join(scratch, "int8.pip");
+  for (const how of ["best-of", "think"]) await thinksAsTheProgram(model, how);
+
+  // To the chip.
+  await givesAFileForThePico(model);
+  await aPicoWritesTheSame(model, "The", 30);
+  await press("serial");
+  await until("serial-terminal", "> ");
+  await page.type("#serial-terminal input", "Grüße\n");
+  await until("serial-terminal", "heard Gr");
+  await press("unplug");
+  await until("serial-state", "gone");
   await picture("own-1280");
   await page.setViewport({ width: 390, height: 844 });
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 390), "nothing is wider than a phone");

@@ -1,9 +1,12 @@
 // The page: what is pressed, dropped and shown.
 
+import * as chip from "./chip";
+import { download } from "./download";
 import * as draw from "./draw";
 import { ask, call, Refused } from "./engine";
 import type { Candidate, Learned, Model, Progress, Started, Step, Trace, Writing, Written } from "./engine";
 import * as storage from "./storage";
+import * as thinking from "./thinking";
 import { TOY } from "./toy";
 
 const get = <Kind extends Element = HTMLElement>(id: string) => document.getElementById(id) as unknown as Kind;
@@ -16,12 +19,16 @@ const FILE_MAX = 64 * 2 ** 20;
 /** How long the engine learns before it looks up, in milliseconds. */
 const SLICE = 60;
 const [KEEP_EVERY, LOOK_EVERY, VALIDATE_EVERY] = [3000, 400, 2500];
+/** Buttons that need a model, trained or opened. */
+const USES = ["write", "think", "boards", "pico"];
 const FORMATS = ["f32", "int8", "int4", "ternary"];
 
 interface Run { kind: "toy" | "own"; name: string; seed: number; text: Uint8Array; started: Started; progress: Progress }
 
 let run: Run | null = null;
 let model: Model | null = null;
+/** The file that `model` tells of. */
+let file = new Uint8Array();
 let learning = false;
 /** Resolves when the learning that is under way has stopped. */
 let rest: Promise<void> = Promise.resolve();
@@ -73,7 +80,7 @@ async function begin(kind: Run["kind"], name: string, text: Uint8Array, seed: nu
   run = { kind, name, seed, text, started, progress };
   model = null;
   axes(started.config.width);
-  for (const id of ["pause", "save", "forget", "write", "compare"]) button(id).disabled = false;
+  for (const id of ["pause", "save", "forget", "compare", ...USES]) button(id).disabled = false;
   input("prompt").value = kind === "toy" ? "the" : "";
   shownNumbers(0);
   await look();
@@ -96,8 +103,9 @@ function learn() {
   button("pause").textContent = "Pause";
   rest = tell(learnOn).then(async () => {
     learning = false;
-    button("pause").textContent = "Go on";
-    await tell(async () => { await keep(); await look(); await sample(); });
+    await tell(keep);
+    button("pause").textContent = learning ? "Pause" : "Go on";
+    if (!said.textContent) await tell(async () => { await look(); await sample(); });
     button("pause").disabled = run !== null && run.progress.step >= run.progress.steps;
   });
 }
@@ -177,17 +185,13 @@ const format = (name: string) => ({ f32: "F32", int8: "Int8", int4: "Int4", tern
 
 async function exported(precision: string): Promise<Uint8Array<ArrayBuffer>> {
   const [made, bytes] = await call<Model>({ do: "model", precision: format(precision) });
-  model = made;
+  [model, file] = [made, bytes];
   return bytes;
 }
 
 async function save() {
   const bytes = await exported(get<HTMLSelectElement>("precision").value);
-  const link = draw.element("a");
-  link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
-  link.download = `${run?.kind === "toy" ? "toy" : "mine"}.pip`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  download(bytes, `${run?.kind === "toy" ? "toy" : "mine"}.pip`);
 }
 
 function writing(): Writing {
@@ -196,10 +200,12 @@ function writing(): Writing {
     top_p: number("top-p"), seed: number("seed") };
 }
 
-/** Has a model to write with: the one that was opened, or the run's as it is now. */
+/** Has the engine hold the model to write with: the one that was opened, or the run's as it is now. Returns its file. */
 async function ready() {
-  if (run) await exported(get<HTMLSelectElement>("precision").value);
+  if (run) return exported(get<HTMLSelectElement>("precision").value);
   if (!model) throw new Error("there is no model yet: train one, or drop a .pip file");
+  await ask({ do: "open" }, file);
+  return file;
 }
 
 async function write() {
@@ -280,12 +286,12 @@ async function take(file: File) {
   learn();
 }
 
-async function open(bytes: Uint8Array) {
+async function open(bytes: Uint8Array<ArrayBuffer>) {
   await stop();
   const opened = await alone(() => ask<Model>({ do: "open" }, bytes));
-  [run, model] = [null, opened];
+  [run, model, file] = [null, opened, bytes];
   for (const id of ["pause", "save", "forget", "compare"]) button(id).disabled = true;
-  button("write").disabled = false;
+  for (const id of USES) button(id).disabled = false;
   get("numbers").textContent =
     `opened: ${opened.precision}, ${opened.bytes.toLocaleString("en")} bytes of flash, ${opened.ramBytes.toLocaleString("en")} bytes of RAM`;
 }
@@ -310,6 +316,7 @@ document.ondrop = event => {
   const file = event.dataTransfer?.files[0];
   if (file) tell(() => take(file));
 };
+for (const view of [thinking, chip]) view.setUp({ tell, alone, ready, writing });
 
 tell(async () => {
   const before = await storage.kept();

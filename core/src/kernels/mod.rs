@@ -17,6 +17,8 @@ pub mod root;
 mod rv32m;
 #[cfg(any(chip = "rv32m", chip = "thumb2", chip = "v6m"))]
 mod scalar32;
+#[cfg(chip = "wasm")]
+mod wasm;
 #[cfg(chip = "x86")]
 pub mod x86;
 
@@ -30,6 +32,8 @@ use arm::v6m as chip;
 use portable as chip;
 #[cfg(chip = "rv32m")]
 use rv32m as chip;
+#[cfg(chip = "wasm")]
+use wasm as chip;
 #[cfg(chip = "x86")]
 use x86 as chip;
 

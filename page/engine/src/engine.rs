@@ -2,13 +2,15 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use pipsqueak::{Generator, Precision, Sampling};
+use pipsqueak_talk::flash::manifest::{Entry, Manifest};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::ModelFile;
+use pipsqueak_trainer::export::passes::{Passes, Task};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::run::{Kind, Run};
-use crate::view;
+use crate::{board, view};
 
 /// The longest text that a tab learns from: its tokens and their counts stay well below a tab's memory.
 const TEXT_MAX: usize = 16 << 20;
@@ -16,6 +18,8 @@ const TEXT_MAX: usize = 16 << 20;
 const MODEL_MAX: usize = 64 << 20;
 /// The most tokens of one text.
 const TOKENS_MAX: u32 = 2000;
+/// The most texts that one is chosen from.
+const PASSES_MAX: u16 = 32;
 
 /// How a text is begun and sampled.
 #[derive(Debug, Clone, Deserialize)]
@@ -74,8 +78,27 @@ pub enum Request {
     Write(Writing),
     /// Write a text, and tell of every token what it was chosen among.
     Trace(Writing),
+    /// Write several texts, and keep the one that the model finds likeliest.
+    Think {
+        /// What to write; the seed is the first text's.
+        writing: Writing,
+        /// The number of texts.
+        passes: u16,
+        /// Whether each is written behind the one before, which the model then sees.
+        feeds_back: bool,
+    },
     /// The numbers that the run has learned so far: vocabulary, embeddings, positions.
     Learned,
+    /// The boards that the model fits.
+    Boards {
+        /// The firmware that the page has.
+        firmware: Manifest,
+    },
+    /// A file with firmware, whose image comes as bytes, and the model that is held.
+    FlashFile {
+        /// The board that it is for.
+        board: Box<Entry>,
+    },
 }
 
 /// JSON, and bytes behind it.
@@ -143,6 +166,11 @@ impl Engine {
             }
             Request::Write(writing) => self.write(&writing)?,
             Request::Trace(writing) => self.trace(&writing)?,
+            Request::Think { writing, passes, feeds_back } => {
+                self.think(&writing, Passes { count: passes, feeds_back })?
+            }
+            Request::Boards { firmware } => board::list(self.model()?, &firmware)?,
+            Request::FlashFile { board } => return board::file_for(&board, bytes, self.model()?),
             Request::Learned => view::learned(self.run()?)?,
         }))
     }
@@ -156,17 +184,24 @@ impl Engine {
     }
 
     fn write(&self, writing: &Writing) -> Result<Value> {
+        with_generator(self.model()?, writing, |generator| Ok(written(generator, writing)))
+    }
+
+    fn think(&self, writing: &Writing, passes: Passes) -> Result<Value> {
+        ensure!(
+            (2..=PASSES_MAX).contains(&passes.count),
+            "it can be chosen among 2 to {PASSES_MAX} texts, and {} were asked for",
+            passes.count
+        );
         with_generator(self.model()?, writing, |generator| {
-            let mut text = String::new();
-            while generator.tokens() < writing.tokens {
-                let Some(piece) = generator.next_piece() else { break };
-                text += piece;
-            }
-            Ok(json!({
-                "text": text,
-                "tokens": generator.tokens(),
-                "fingerprint": format!("{:08x}", generator.fingerprint()),
-            }))
+            let tokenizer = *generator.model().tokenizer();
+            let (prompt, sampling) = (tokenizer.trimmed(&writing.prompt), writing.sampling());
+            let task = Task { prompt, sampling, seed: writing.seed, length: writing.tokens };
+            let mut tried = Vec::new();
+            let kept = passes.best(generator, &task, |_, text, score| {
+                tried.push(json!({ "text": text, "score": score.mean() }));
+            })?;
+            Ok(json!({ "passes": tried, "kept": kept, "written": written(generator, writing) }))
         })
     }
 
@@ -184,6 +219,20 @@ impl Engine {
             Ok(json!({ "steps": steps, "fingerprint": format!("{:08x}", generator.fingerprint()) }))
         })
     }
+}
+
+/// Goes on with the text that was started.
+fn written(generator: &mut Generator<'_, '_>, writing: &Writing) -> Value {
+    let mut text = String::new();
+    while generator.tokens() < writing.tokens {
+        let Some(piece) = generator.next_piece() else { break };
+        text += piece;
+    }
+    json!({
+        "text": text,
+        "tokens": generator.tokens(),
+        "fingerprint": format!("{:08x}", generator.fingerprint()),
+    })
 }
 
 const NO_RUN: &str = "nothing is being trained: give a text first";

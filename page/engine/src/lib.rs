@@ -4,6 +4,7 @@
 //! only carry memory between the worker and the engine: [`input`] makes room for a request, [`call`] answers it, and
 //! [`output`], [`output_len`] and [`output_json_len`] say where the answer lies.
 
+mod board;
 mod engine;
 mod run;
 mod view;

@@ -110,3 +110,84 @@ fn requests_that_make_no_sense_are_refused_in_words() {
     request["top_k"] = 300.into();
     assert!(refusal(&mut engine, request, &[]).contains("top-k"));
 }
+
+fn pico() -> Value {
+    json!({"name": "pico", "chip": "Cortex-M0+", "image": "pico.bin", "flash_start": 0x1000_0000, "model_start": 0x1004_0000,
+        "model_bytes": 1_835_008, "ram_bytes": 250_000, "uf2": {"family": 0xe48b_ff56u32, "board_id": "RPI-RP2"}})
+}
+
+#[test]
+fn a_file_for_a_board_has_firmware_and_model() {
+    let mut engine = Engine::new();
+    let request = json!({"do": "flash-file", "board": pico()});
+    assert!(refusal(&mut engine, request.clone(), &[1]).contains("there is no model yet"));
+    start(&mut engine, "toy", &TEXT.repeat(20));
+    let file = model(&mut engine);
+    let image = [7; 1000];
+    let Answer { json, bytes } = ask(&mut engine, request.clone(), &image);
+    assert_eq!(json["ending"], "uf2");
+    assert_eq!(bytes.len(), 512 * (4 + file.len().div_ceil(256)));
+    // A block's bytes lie behind its eight words.
+    assert!(bytes[32..][..256] == image[..256] && bytes[4 * 512 + 32..][..256] == file[..256]);
+    assert!(refusal(&mut engine, request, &[]).contains("make it again"));
+    let mut tiny = pico();
+    tiny["ram_bytes"] = 10.into();
+    let request = json!({"do": "flash-file", "board": tiny});
+    assert!(refusal(&mut engine, request, &image).contains("bytes of RAM, and pico has 10 for one"));
+    let mut microbit = pico();
+    (microbit["uf2"], microbit["hex_drive"]) = (Value::Null, true.into());
+    let Answer { json, bytes } =
+        ask(&mut engine, json!({"do": "flash-file", "board": microbit.clone()}), &image);
+    assert!(json["ending"] == "hex" && bytes.starts_with(b":02000004"));
+    microbit["hex_drive"] = false.into();
+    let request = json!({"do": "flash-file", "board": microbit});
+    assert!(refusal(&mut engine, request, &image).contains("shows no drive"));
+}
+
+#[test]
+fn boards_are_listed_with_what_they_lack() {
+    let mut engine = Engine::new();
+    start(&mut engine, "own", &TEXT.repeat(60));
+    model(&mut engine);
+    let mut small = pico();
+    (small["name"], small["ram_bytes"]) = ("microbit-v2".into(), 10.into());
+    let request = json!({"do": "boards", "firmware": {"boards": [pico(), small]}});
+    let listed = ask(&mut engine, request, &[]).json;
+    let board = |name: &str| {
+        let boards = listed["boards"].as_array().unwrap();
+        boards.iter().find(|board| board["name"] == name).unwrap().clone()
+    };
+    let raspberry = board("Raspberry Pi Pico");
+    assert_eq!((&raspberry["firmware"], &raspberry["refusal"]), (&json!("pico"), &Value::Null));
+    assert_eq!(raspberry["lacks"], Value::Null);
+    assert_eq!(board("Raspberry Pi Pico 2")["firmware"], Value::Null);
+    assert!(board("micro:bit v2")["refusal"].as_str().unwrap().contains("microbit-v2 has 10 for one"));
+    assert!(board("Blue Pill")["lacks"].as_str().unwrap().contains("too little"));
+}
+
+#[test]
+fn the_likeliest_of_several_texts_is_kept() {
+    let mut engine = Engine::new();
+    start(&mut engine, "toy", &TEXT.repeat(20));
+    ask(&mut engine, json!({"do": "step", "count": 300}), &[]);
+    model(&mut engine);
+    let mut alone = writing("write");
+    let think = |passes: u16, feeds_back: bool| {
+        let mut writing = writing("");
+        writing.as_object_mut().unwrap().remove("do");
+        json!({"do": "think", "writing": writing, "passes": passes, "feeds_back": feeds_back})
+    };
+    let chosen = ask(&mut engine, think(4, false), &[]).json;
+    let passes = chosen["passes"].as_array().unwrap();
+    let score = |pass: &Value| pass["score"].as_f64().unwrap();
+    let kept = chosen["kept"].as_u64().unwrap();
+    assert!(passes.len() == 4 && passes.iter().all(|pass| score(pass) <= score(&passes[kept as usize])));
+    assert_eq!(chosen["written"]["text"], passes[kept as usize]["text"]);
+    alone["seed"] = (3 + kept).into();
+    assert_eq!(chosen["written"], ask(&mut engine, alone, &[]).json);
+    let fed = ask(&mut engine, think(3, true), &[]).json;
+    assert_eq!(fed["passes"][0], passes[0]);
+    for passes in [1, 33] {
+        assert!(refusal(&mut engine, think(passes, true), &[]).contains("2 to 32 texts"));
+    }
+}

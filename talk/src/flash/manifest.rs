@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::{Part, hex, uf2};
+
 /// The name of the file in the folder.
 pub const FILE: &str = "manifest.json";
 
@@ -81,6 +83,41 @@ impl Manifest {
 }
 
 impl Entry {
+    /// The image and a model, each in its place.
+    ///
+    /// # Errors
+    /// If the image does not lie before the model.
+    pub fn parts(&self, image: Vec<u8>, model: Vec<u8>) -> Result<Vec<Part>> {
+        let end = u64::from(self.flash_start) + image.len() as u64;
+        if image.is_empty() || end > u64::from(self.model_start) {
+            bail!(
+                "the firmware {} has {} bytes and does not lie before the model; make it again with `cargo xtask dist`",
+                self.image,
+                image.len()
+            );
+        }
+        let firmware = Part { what: "firmware", address: self.flash_start, bytes: image };
+        Ok(vec![firmware, self.model_part(model)])
+    }
+
+    /// A model in its place.
+    pub fn model_part(&self, model: Vec<u8>) -> Part {
+        Part { what: "model", address: self.model_start, bytes: model }
+    }
+
+    /// The parts as a file that ends in `ending`.
+    ///
+    /// # Errors
+    /// If the ending is neither `uf2` nor `hex`, or the board takes no UF2 files.
+    pub fn encode(&self, parts: &[Part], ending: &str) -> Result<Vec<u8>> {
+        match (ending, &self.uf2) {
+            ("uf2", Some(kind)) => Ok(uf2::encode(parts, kind.family)),
+            ("uf2", None) => bail!("{} takes no UF2 files; write a .hex", self.name),
+            ("hex", _) => Ok(hex::encode(parts)?.into_bytes()),
+            _ => bail!("a file for a board must end in .uf2 or .hex"),
+        }
+    }
+
     /// Refuses a model that takes more flash or RAM, both in bytes, than the board has.
     ///
     /// # Errors
@@ -123,6 +160,27 @@ mod tests {
         );
         let unknown = manifest.board("6502").unwrap_err().to_string();
         assert_eq!(unknown, "there is no firmware for '6502'; there is for raspberry-pi-pico");
+    }
+
+    #[test]
+    fn firmware_and_model_become_a_file_that_the_board_takes() {
+        let entry: Entry = serde_json::from_str(
+            r#"{"name": "pico", "chip": "RP2040", "image": "pico.bin", "flash_start": 268435456,
+            "model_start": 268435712, "model_bytes": 9, "ram_bytes": 9}"#,
+        )
+        .unwrap();
+        let parts = entry.parts(vec![1; 256], vec![2; 9]).unwrap();
+        assert_eq!(parts.iter().map(|part| part.address).collect::<Vec<_>>(), [0x1000_0000, 0x1000_0100]);
+        assert_eq!(entry.encode(&parts, "hex").unwrap(), hex::encode(&parts).unwrap().into_bytes());
+        assert!(entry.encode(&parts, "uf2").unwrap_err().to_string().contains("takes no UF2 files"));
+        assert!(entry.encode(&parts, "bin").unwrap_err().to_string().contains(".uf2 or .hex"));
+        let entry = Entry { uf2: Some(Uf2 { family: 7, board_id: String::new() }), ..entry };
+        assert_eq!(entry.encode(&parts, "uf2").unwrap(), uf2::encode(&parts, 7));
+        for image in [vec![], vec![1; 257]] {
+            assert!(
+                entry.parts(image, vec![2]).unwrap_err().to_string().contains("not lie before the model")
+            );
+        }
     }
 
     #[test]

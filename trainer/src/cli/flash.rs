@@ -10,7 +10,7 @@ use clap::Args;
 use pipsqueak_talk::flash::drive::{self, Kind};
 use pipsqueak_talk::flash::loader::Loader;
 use pipsqueak_talk::flash::manifest::{Entry, Manifest};
-use pipsqueak_talk::flash::{Part, hex, probe, uf2};
+use pipsqueak_talk::flash::{Part, probe};
 use pipsqueak_talk::port;
 
 use super::output::{remark, say};
@@ -105,23 +105,13 @@ impl Flash {
     }
 
     fn parts(&self, board: &Entry, folder: &Path, model: Vec<u8>) -> Result<Vec<Part>> {
-        let mut parts = Vec::new();
-        if !self.model_only {
-            let path = folder.join(&board.image);
-            let image =
-                fs::read(&path).with_context(|| format!("the firmware {} can't be read", path.display()))?;
-            let end = u64::from(board.flash_start) + image.len() as u64;
-            if image.is_empty() || end > u64::from(board.model_start) {
-                bail!(
-                    "the firmware {} has {} bytes and does not lie before the model; make it again with `cargo xtask dist`",
-                    path.display(),
-                    image.len()
-                );
-            }
-            parts.push(Part { what: "firmware", address: board.flash_start, bytes: image });
+        if self.model_only {
+            return Ok(vec![board.model_part(model)]);
         }
-        parts.push(Part { what: "model", address: board.model_start, bytes: model });
-        Ok(parts)
+        let path = folder.join(&board.image);
+        let image =
+            fs::read(&path).with_context(|| format!("the firmware {} can't be read", path.display()))?;
+        board.parts(image, model)
     }
 
     fn way(&self, board: &Entry) -> Result<Way> {
@@ -179,12 +169,8 @@ impl Flash {
 
     /// The file in the format that its name says.
     fn encode(&self, board: &Entry, path: &Path, parts: &[Part]) -> Result<Vec<u8>> {
-        match (path.extension().and_then(|ending| ending.to_str()), &board.uf2) {
-            (Some("uf2"), Some(uf2)) => Ok(uf2::encode(parts, uf2.family)),
-            (Some("uf2"), None) => bail!("{} takes no UF2 files; write a .hex", board.name),
-            (Some("hex"), _) => Ok(hex::encode(parts)?.into_bytes()),
-            _ => bail!("{} must end in .uf2 or .hex", path.display()),
-        }
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        board.encode(parts, ending).with_context(|| format!("{} can't be written", path.display()))
     }
 
     /// Sends the model to the firmware's loader.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use pipsqueak_talk::flash::manifest::{self, Entry, Manifest, Uf2};
@@ -18,31 +18,44 @@ use crate::{firmware, paths};
 /// Builds the images and writes the folder, target/dist.
 pub fn dist(consent: Consent) -> Result<()> {
     let folder = paths::target().join("dist");
-    fs::create_dir_all(&folder)?;
-    let (mut boards, mut sums) = (Vec::new(), String::new());
-    for board in Board::real().filter(|board| board.takes_any_model()) {
-        let toolchain = Toolchain::find_or_install(board.target(), consent)?;
-        let elf = firmware::build_any_model(&toolchain, board)?;
-        let files = [format!("{}.bin", board.name()), format!("{}.{}", board.name(), extension(board))];
-        put(&folder.join(&files[0]), &image::contents(&elf)?.bytes)?;
-        write(board, &elf, &folder.join(&files[1]))?;
-        for file in &files {
-            let digest = Sha256::digest(fs::read(folder.join(file))?);
+    let boards: Vec<Board> = Board::real().filter(|board| board.takes_any_model()).collect();
+    let images = images(&folder, &boards, consent)?;
+    let mut sums = String::new();
+    for (board, elf) in boards.into_iter().zip(images) {
+        let name = format!("{}.{}", board.name(), extension(board));
+        write(board, &elf, &folder.join(&name))?;
+        for file in [image_name(board), name] {
+            let digest = Sha256::digest(fs::read(folder.join(&file))?);
             digest.iter().for_each(|byte| _ = write!(sums, "{byte:02x}"));
             sums += &format!("  {file}\n");
         }
-        let [image, _] = files;
-        boards.push(entry(board, &Layout::read(&elf)?, image));
     }
-    put(&folder.join("SHA256SUMS"), sums.as_bytes())?;
-    let manifest = Manifest { boards };
+    put(&folder.join("SHA256SUMS"), sums.as_bytes())
+}
+
+/// Writes the boards' images as they lie in flash, and the manifest, into `folder`; returns the ELF files that they come from.
+pub(super) fn images(folder: &Path, boards: &[Board], consent: Consent) -> Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+    let (mut elfs, mut entries) = (Vec::new(), Vec::new());
+    for &board in boards {
+        let toolchain = Toolchain::find_or_install(board.target(), consent)?;
+        let elf = firmware::build_any_model(&toolchain, board)?;
+        put(&folder.join(image_name(board)), &image::contents(&elf)?.bytes)?;
+        entries.push(entry(board, &Layout::read(&elf)?));
+        elfs.push(elf);
+    }
+    let manifest = Manifest { boards: entries };
     put(&folder.join(manifest::FILE), &serde_json::to_vec_pretty(&manifest)?)?;
-    println!("{}: {} boards", folder.display(), manifest.boards.len());
-    Ok(())
+    println!("{}: {} boards", folder.display(), boards.len());
+    Ok(elfs)
+}
+
+fn image_name(board: Board) -> String {
+    format!("{}.bin", board.name())
 }
 
 /// The facts that a program needs to flash the image and a model.
-fn entry(board: Board, layout: &Layout, image: String) -> Entry {
+fn entry(board: Board, layout: &Layout) -> Entry {
     let (uf2, probe_chip) = match board.flashing() {
         Some(Flashing::Uf2 { family, board_id }) => (Some(Uf2 { family, board_id: board_id.into() }), None),
         Some(Flashing::Hex { chip }) => (None, Some(chip.into())),
@@ -51,7 +64,7 @@ fn entry(board: Board, layout: &Layout, image: String) -> Entry {
     Entry {
         name: board.name().into(),
         chip: board.chip().into(),
-        image,
+        image: image_name(board),
         flash_start: layout.program.start,
         model_start: layout.model.start,
         model_bytes: layout.model.len() as u32,

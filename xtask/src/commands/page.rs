@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::dist;
+use crate::board::{Board, Flashing};
 use crate::packages::{self, Consent, Manager};
 use crate::toolchain::Toolchain;
 use crate::{node, paths, process};
@@ -39,10 +41,20 @@ fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
     cargo.env("CARGO_TARGET_DIR", paths::target());
     process::run(&mut cargo)?;
     node::install_packages(&paths::page())?;
+    // The page's virtual Pico is that of `cargo xtask run --board pico`.
+    node::install_packages(&paths::rp2040js())?;
     fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
     let engine = paths::target().join(TARGET).join("release/pipsqueak_page.wasm");
     process::run(node("build.mjs").arg(engine).arg(&folder))?;
+    let boards: Vec<Board> = Board::real().filter(|board| takes_a_dropped_file(*board)).collect();
+    dist::images(&folder.join("firmware"), &boards, consent)?;
     Ok(folder)
+}
+
+/// Whether a board that runs any model shows a drive for a file with firmware and model.
+fn takes_a_dropped_file(board: Board) -> bool {
+    let has_drive = board.has_hex_drive() || matches!(board.flashing(), Some(Flashing::Uf2 { .. }));
+    board.takes_any_model() && has_drive
 }
 
 /// Serves the folder until Ctrl-C, and shows it in the browser that the system prefers.

@@ -1,0 +1,214 @@
+//! WebAssembly with its vectors (simd128): 16 bytes at a time, in safe Rust.
+//!
+//! **Product.** A register holds one word of each of four rows, and `i32x4.dot_i16x8_s` multiplies its halves of 16 bits by
+//! those of another and adds the two products of each word. So the weights that a half packs become as many registers, one
+//! for each field, and a sum of a row stays in its lane. The vector is [prepared](prepare) to match: the word that field
+//! `f` of word `w` is multiplied by holds the numbers of columns `2 fields w + f` and, in its upper half,
+//! `2 fields w + fields + f`.
+
+use core::arch::wasm32::*;
+
+use super::portable;
+use crate::numbers::{Quantizer, ScoreScale, scale_row};
+use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
+use crate::slices::rows;
+
+pub use super::portable::{
+    accumulate_f32, activate, add_aligned, add_f32, align_scales, gain, gate, largest, largest_exponent,
+    matvec_f32, or_of_magnitudes, quantize_to, rescale, scores_f32, to_f32, weights,
+};
+
+/// Rows that are multiplied at once, so that the vector is loaded once for all: two groups.
+const ROWS_AT_ONCE: usize = 2 * ROWS;
+
+/// Weights that half a word holds.
+const fn fields(format: Format) -> usize {
+    format.weights_of_word() / 2
+}
+
+/// See [`portable::quantize`].
+#[inline(always)]
+pub fn quantize(format: Format, prepared: &mut [i32], quantized: &mut [i8], v: &[i32], quantizer: Quantizer) {
+    quantize_to(quantized, v, quantizer);
+    prepare(format, prepared, quantized);
+}
+
+/// Brings an int8 vector into the form that the module's beginning tells of, behind what the offset of the weights adds to
+/// every sum.
+pub fn prepare(format: Format, prepared: &mut [i32], x: &[i8]) {
+    let Some((offset, pairs)) = prepared.split_first_mut() else { return };
+    *offset = match format {
+        Format::Int8 => 0,
+        Format::Int4 => 8 * sum(x),
+        Format::Ternary => sum(x),
+    };
+    match format {
+        Format::Int8 => pair::<{ fields(Format::Int8) }>(pairs, x),
+        Format::Int4 => pair::<{ fields(Format::Int4) }>(pairs, x),
+        Format::Ternary => pair::<{ fields(Format::Ternary) }>(pairs, x),
+    }
+}
+
+fn sum(x: &[i8]) -> i32 {
+    x.iter().map(|&x| i32::from(x)).sum()
+}
+
+fn pair<const FIELDS: usize>(pairs: &mut [i32], x: &[i8]) {
+    let (halves, _) = x.as_chunks::<FIELDS>();
+    let (halves, _) = halves.as_chunks::<2>();
+    for (pairs, [low, high]) in pairs.as_chunks_mut::<FIELDS>().0.iter_mut().zip(halves) {
+        for ((pair, &low), &high) in pairs.iter_mut().zip(low).zip(high) {
+            *pair = i32::from(low) & 0xffff | i32::from(high) << 16;
+        }
+    }
+}
+
+/// See [`portable::matvec`].
+pub fn matvec(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    match matrix.format {
+        Format::Int8 => all_rows::<{ fields(Format::Int8) }>(out, matrix, prepared),
+        Format::Int4 => all_rows::<{ fields(Format::Int4) }>(out, matrix, prepared),
+        Format::Ternary => all_rows::<{ fields(Format::Ternary) }>(out, matrix, prepared),
+    }
+}
+
+fn all_rows<const FIELDS: usize>(out: &mut [i32], matrix: Packed<'_>, prepared: &[i32]) {
+    let Some((&offset, pairs)) = prepared.split_first() else { return };
+    let (pairs, offset) = (pairs.as_chunks::<FIELDS>().0, i32x4_splat(offset));
+    let group = matrix.words_of_row * ROWS;
+    let outs = out.chunks_mut(ROWS_AT_ONCE).zip(matrix.scales.chunks(ROWS_AT_ONCE));
+    for ((out, scales), words) in outs.zip(matrix.words.chunks(2 * group.max(1))) {
+        // Where one group is left, the second sum is of nothing.
+        let (first, second) = words.split_at_checked(group).unwrap_or((words, &[]));
+        let sums = match second.len() == group {
+            true => sums(first, second, pairs),
+            false => [sums(first, first, pairs)[0], offset],
+        };
+        let sums = sums.map(|sums| lanes(i32x4_sub(sums, offset)));
+        for ((out, &sum), &scale) in out.iter_mut().zip(sums.as_flattened()).zip(scales) {
+            *out = scale_row(sum, matrix.sum_shift(), scale);
+        }
+    }
+}
+
+/// The sums of two groups' rows.
+#[inline(always)]
+fn sums<const FIELDS: usize>(first: &[u32], second: &[u32], pairs: &[[i32; FIELDS]]) -> [v128; 2] {
+    let mut sums = [i32x4_splat(0); 2];
+    let words = first.as_chunks::<ROWS>().0.iter().zip(second.as_chunks::<ROWS>().0);
+    for ((first, second), pairs) in words.zip(pairs) {
+        let weights = [unpack::<FIELDS>(load(first)), unpack::<FIELDS>(load(second))];
+        for (field, &pair) in pairs.iter().enumerate() {
+            let pair = i32x4_splat(pair);
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = i32x4_add(*sum, i32x4_dot_i16x8(weights[field], pair));
+            }
+        }
+    }
+    sums
+}
+
+/// The fields of each half: in int8 the weights, else the weights and the format's offset.
+#[inline(always)]
+fn unpack<const FIELDS: usize>(words: v128) -> [v128; FIELDS] {
+    if FIELDS == fields(Format::Int8) {
+        let even = i16x8_shr(i16x8_shl(words, 8), 8);
+        // A half is 256 odd + even: 128 more, and the even byte carries nothing into the odd one.
+        let odd = i16x8_shr(i16x8_add(words, i16x8_splat(0x80)), 8);
+        return core::array::from_fn(|field| if field == 0 { even } else { odd });
+    }
+    let bits = 16 / FIELDS as u32;
+    let is_int4 = FIELDS == fields(Format::Int4);
+    let words = if is_int4 { v128_xor(words, u32x4_splat(INT4_SIGNS)) } else { words };
+    let mask = u16x8_splat((1 << bits) - 1);
+    core::array::from_fn(|field| v128_and(u16x8_shr(words, bits * field as u32), mask))
+}
+
+#[inline(always)]
+fn load(words: &[u32; ROWS]) -> v128 {
+    u32x4(words[0], words[1], words[2], words[3])
+}
+
+#[inline(always)]
+fn lanes(v: v128) -> [i32; 4] {
+    [
+        i32x4_extract_lane::<0>(v),
+        i32x4_extract_lane::<1>(v),
+        i32x4_extract_lane::<2>(v),
+        i32x4_extract_lane::<3>(v),
+    ]
+}
+
+/// Eight int8, and zeros.
+#[inline(always)]
+fn load_eight(x: &[i8; 8]) -> v128 {
+    u64x2(u64::from_le_bytes(x.map(i8::cast_unsigned)), 0)
+}
+
+/// See [`portable::scores`].
+pub fn scores<const N: usize>(
+    out: &mut [[i32; N]],
+    queries: &[i8],
+    keys: &[i8],
+    stride: usize,
+    scales: &[i32],
+    scale: ScoreScale<N>,
+) -> [i32; N] {
+    let head = queries.len() / N;
+    if head.is_multiple_of(8) && head > 0 {
+        dots(out, queries, keys, stride);
+    } else {
+        portable::dots(out, queries, keys, stride);
+    }
+    portable::scale_products(out, scales, scale)
+}
+
+/// See [`portable::dots`]; heads are multiples of eight.
+fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
+    let head = queries.len() / N;
+    for (out, key) in out.iter_mut().zip(keys.chunks(stride.max(1))) {
+        for (out, query) in out.iter_mut().zip(rows(queries, head)) {
+            let mut sums = i32x4_splat(0);
+            for (query, key) in query.as_chunks::<8>().0.iter().zip(key.as_chunks::<8>().0) {
+                let [query, key] = [query, key].map(|x| i16x8_extend_low_i8x16(load_eight(x)));
+                sums = i32x4_add(sums, i32x4_dot_i16x8(query, key));
+            }
+            *out = lanes(sums).into_iter().sum();
+        }
+    }
+}
+
+/// See [`portable::accumulate`]. Two positions at a time, whose values alternate as their weights do.
+pub fn accumulate<const N: usize>(
+    sums: &mut [i32],
+    weights: &[[i32; N]],
+    values: &[i8],
+    stride: usize,
+    positions: usize,
+) {
+    let head = sums.len() / N;
+    if !head.is_multiple_of(8) || head == 0 {
+        return portable::accumulate(sums, weights, values, stride, positions);
+    }
+    for eight in 0..head / 8 {
+        let mut totals = [[i32x4_splat(0); 2]; N];
+        for (t, weights) in (0..positions).step_by(2).zip(weights) {
+            let at = |t: usize| {
+                let channels = values.get(t * stride + 8 * eight..).filter(|_| t < positions);
+                load_eight(channels.and_then(|channels| channels.first_chunk()).unwrap_or(&[0; 8]))
+            };
+            let pairs = i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(at(t), at(t + 1));
+            let pairs = [i16x8_extend_low_i8x16(pairs), i16x8_extend_high_i8x16(pairs)];
+            for (totals, &weight) in totals.iter_mut().zip(weights) {
+                for (total, pairs) in totals.iter_mut().zip(pairs) {
+                    *total = i32x4_add(*total, i32x4_dot_i16x8(pairs, i32x4_splat(weight)));
+                }
+            }
+        }
+        for (sums, totals) in sums.chunks_exact_mut(head).zip(totals) {
+            let totals = totals.map(lanes);
+            let channels = sums.iter_mut().skip(8 * eight);
+            channels.zip(totals.as_flattened()).for_each(|(sum, &total)| *sum = total);
+        }
+    }
+}
