@@ -6,7 +6,7 @@
 
 use super::softmax::softmax;
 use crate::slices::{from, rows, rows_mut};
-use crate::{kernels, math};
+use crate::{kernels, known, math};
 
 /// Keys and values of one layer, each `[positions, kv_heads, head]`, up to and including the present position.
 #[derive(Clone, Copy)]
@@ -19,8 +19,10 @@ pub struct Past<'a> {
     pub kv_width: usize,
 }
 
-/// One position's attention: `query` and `out` are `[heads, head]`; `group` query heads share a key and value head;
-/// `scores` has a place for each position.
+/// One position's attention: `query` is `[heads, head]`, `out` `[heads, value]`, with as many channels a head as values have;
+/// `group` query heads share a key and value head; `scores` has a place for each position.
+///
+/// With latent attention, `values` are the keys, of which the first channels are what all heads share (DeepSeek-AI 2024).
 pub fn attention(
     out: &mut [f32],
     query: &[f32],
@@ -29,19 +31,25 @@ pub fn attention(
     group: usize,
     scores: &mut [f32],
 ) {
-    let heads = rows_mut(out, head).zip(rows(query, head));
+    let value = value_size(out, query, head);
+    let heads = rows_mut(out, value).zip(rows(query, head));
     for (h, (out, query)) in heads.enumerate() {
-        let offset = h / group.max(1) * head;
-        one_head(out, query, past, offset, scores);
+        let kv_head = h / group.max(1);
+        let (keys, values) = (from(past.keys, kv_head * head), from(past.values, kv_head * value));
+        one_head(out, query, Past { keys, values, ..past }, scores);
     }
 }
 
-fn one_head(out: &mut [f32], query: &[f32], past: Past<'_>, offset: usize, scores: &mut [f32]) {
+/// Channels of a head's value, where `out` has as many heads as `query` has, of size `head`.
+pub(crate) fn value_size<T>(out: &[T], query: &[T], head: usize) -> usize {
+    if known::may_have_latent() { (out.len() * head).checked_div(query.len()).unwrap_or(head) } else { head }
+}
+
+fn one_head(out: &mut [f32], query: &[f32], past: Past<'_>, scores: &mut [f32]) {
     let inverse_root = 1.0 / math::sqrt(query.len() as f32);
-    let (keys, values) = (from(past.keys, offset), from(past.values, offset));
-    kernels::scores_f32(scores, query, keys, past.kv_width, inverse_root);
+    kernels::scores_f32(scores, query, past.keys, past.kv_width, inverse_root);
     softmax(scores);
-    kernels::accumulate_f32(out, scores, values, past.kv_width);
+    kernels::accumulate_f32(out, scores, past.values, past.kv_width);
 }
 
 #[cfg(test)]
@@ -54,5 +62,14 @@ mod tests {
         let (mut out, mut scores) = ([0.0; 4], [0.0; 2]);
         attention(&mut out, &[0.0, 9.0, 9.0, 0.0], past, 2, 2, &mut scores);
         assert_eq!(out, [3.0, 4.0, 1.0, 2.0]); // two heads share one key head
+    }
+
+    #[test]
+    fn values_may_be_the_first_channels_of_the_keys() {
+        let rows = [9.0, 50.0, 0.0, 7.0, 0.0, 50.0];
+        let past = Past { keys: &rows, values: &rows, kv_width: 3 };
+        let (mut out, mut scores) = ([0.0; 2], [0.0; 2]);
+        attention(&mut out, &[0.0, 0.0, 9.0, 0.0, 9.0, 0.0], past, 3, 2, &mut scores);
+        assert_eq!(out, [7.0, 9.0]);
     }
 }
