@@ -379,7 +379,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "with rotary positions above 0 and a multiple of",
+                rule: "with rotary positions an even number, at least",
                 other: 2,
             });
         }
@@ -387,7 +387,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "without rotary positions at most",
+                rule: "without rotary positions",
                 other: 0,
             });
         }
@@ -395,7 +395,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "at most 256 - latent",
+                rule: "at most 256 less latent",
                 other: HEAD_MAX - latent,
             });
         }
