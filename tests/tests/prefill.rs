@@ -4,7 +4,7 @@
 use pipsqueak::internal::decoder::Slice;
 use pipsqueak::internal::memory::LANES_MAX;
 use pipsqueak::internal::{Decoder, SplitMix64};
-use pipsqueak::{Config, Mlp, Model, Precision};
+use pipsqueak::{Config, Mlp, Model, Position, Precision};
 use pipsqueak_tests::{architectures, random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;
