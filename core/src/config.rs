@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::file::{
-    FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
+    FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT, FEATURE_LATENT_ROTARY, FEATURE_LOOPS,
+    FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
 };
 
 /// How the model knows the order of tokens.
@@ -146,6 +147,13 @@ pub struct Config {
     /// Whether each layer has an embedding of its own for each token, added to the residual stream before it.
     #[serde(default, skip_serializing_if = "is_off", deserialize_with = "extension_flag")]
     pub per_layer_embeddings: bool,
+    /// Channels of the latent that stands for all heads' keys and values of a position (DeepSeek-AI 2024, latent attention); 0
+    /// where they are cached themselves.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "extension::<0, _>")]
+    pub latent: usize,
+    /// Channels beside the latent that queries and keys have for rotary positions.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "extension::<0, _>")]
+    pub latent_rotary: usize,
 }
 
 const fn one() -> usize {
@@ -200,6 +208,8 @@ impl Config {
         experts: 1,
         bigrams: 0,
         per_layer_embeddings: false,
+        latent: 0,
+        latent_rotary: 0,
     };
 
     /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
@@ -231,12 +241,50 @@ impl Config {
         let experts = if self.experts == 1 { 0 } else { FEATURE_EXPERTS };
         let bigrams = if self.bigrams == 0 { 0 } else { FEATURE_BIGRAMS };
         let per_layer = if self.per_layer_embeddings { FEATURE_PER_LAYER_EMBEDDINGS } else { 0 };
-        loops | experts | bigrams | per_layer
+        let latent = if self.latent == 0 { 0 } else { FEATURE_LATENT };
+        let latent_rotary = if self.latent_rotary == 0 { 0 } else { FEATURE_LATENT_ROTARY };
+        loops | experts | bigrams | per_layer | latent | latent_rotary
     }
 
-    /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
+    /// Channels of one head's query, and of a key; 0 without heads, which [`check`](Self::check) refuses.
+    ///
+    /// ```
+    /// use pipsqueak::Config;
+    /// let grouped = Config { width: 64, heads: 4, kv_heads: 2, ..Config::LLAMA };
+    /// assert_eq!((grouped.head_size(), grouped.kv_width()), (16, 32));
+    /// let latent = Config { kv_heads: 1, latent: 32, latent_rotary: 8, ..grouped };
+    /// assert_eq!((latent.head_size(), latent.kv_width()), (40, 40));
+    /// ```
     pub const fn head_size(&self) -> usize {
-        quotient(self.width, self.heads)
+        if self.latent > 0 { self.latent + self.latent_rotary } else { quotient(self.width, self.heads) }
+    }
+
+    /// Channels of one head's value, and of its result. With latent attention, a value is the latent, the first channels of a key.
+    #[doc(hidden)]
+    pub const fn value_size(&self) -> usize {
+        if self.latent > 0 { self.latent } else { self.head_size() }
+    }
+
+    /// Channels of a query and of a key that are rotated by their position, the last ones; 0 where positions are not rotary.
+    #[doc(hidden)]
+    pub const fn rotary_size(&self) -> usize {
+        match self.position {
+            Position::Rotary if self.latent > 0 => self.latent_rotary,
+            Position::Rotary => self.head_size(),
+            _ => 0,
+        }
+    }
+
+    /// Channels of all heads' queries.
+    #[doc(hidden)]
+    pub const fn query_width(&self) -> usize {
+        if self.latent > 0 { self.heads * self.head_size() } else { self.width }
+    }
+
+    /// Channels of all heads' results.
+    #[doc(hidden)]
+    pub const fn attended_width(&self) -> usize {
+        if self.latent > 0 { self.heads * self.latent } else { self.width }
     }
 
     /// Query heads that share a key and value head.
@@ -245,7 +293,7 @@ impl Config {
         quotient(self.heads, self.kv_heads)
     }
 
-    /// Channels of the keys (and of the values) of one position.
+    /// Channels of the keys (and of the values, where these are not a part of them) of one position.
     pub const fn kv_width(&self) -> usize {
         self.kv_heads * self.head_size()
     }
@@ -253,7 +301,7 @@ impl Config {
     /// Rows of the stacked query, key and value matrix.
     #[doc(hidden)]
     pub const fn qkv_width(&self) -> usize {
-        self.width + 2 * self.kv_width()
+        self.query_width() + if self.latent > 0 { self.kv_width() } else { 2 * self.kv_width() }
     }
 
     /// Rows of the MLP's first matrix: gate and up are stacked.
@@ -306,7 +354,60 @@ impl Config {
                 other: DIMENSION_MAX,
             });
         }
-        self.check_heads()
+        match if self.latent > 0 || self.latent_rotary > 0 { self.check_latent() } else { self.check_heads() }
+        {
+            Err(error) => Err(error),
+            Ok(()) => self.check_numbers(),
+        }
+    }
+
+    const fn check_latent(&self) -> Result<(), Error> {
+        let Config { latent, latent_rotary, kv_heads, .. } = *self;
+        if latent == 0 || latent > HEAD_MAX {
+            return Err(Error::Dimension { name: "latent", value: latent, max: HEAD_MAX });
+        }
+        if kv_heads > 1 {
+            return Err(Error::Shape {
+                name: "kv_heads",
+                value: kv_heads,
+                rule: "with latent attention at most",
+                other: 1,
+            });
+        }
+        let is_rotary = matches!(self.position, Position::Rotary);
+        if is_rotary && (latent_rotary == 0 || !latent_rotary.is_multiple_of(2)) {
+            return Err(Error::Shape {
+                name: "latent_rotary",
+                value: latent_rotary,
+                rule: "with rotary positions an even number, at least",
+                other: 2,
+            });
+        }
+        if !is_rotary && latent_rotary > 0 {
+            return Err(Error::Shape {
+                name: "latent_rotary",
+                value: latent_rotary,
+                rule: "without rotary positions",
+                other: 0,
+            });
+        }
+        if latent_rotary > HEAD_MAX - latent {
+            return Err(Error::Shape {
+                name: "latent_rotary",
+                value: latent_rotary,
+                rule: "at most 256 less latent",
+                other: HEAD_MAX - latent,
+            });
+        }
+        if self.query_width() > DIMENSION_MAX {
+            return Err(Error::Shape {
+                name: "heads * (latent + latent_rotary)",
+                value: self.query_width(),
+                rule: "at most",
+                other: DIMENSION_MAX,
+            });
+        }
+        Ok(())
     }
 
     const fn check_heads(&self) -> Result<(), Error> {
@@ -342,6 +443,10 @@ impl Config {
                 other: 2,
             });
         }
+        Ok(())
+    }
+
+    const fn check_numbers(&self) -> Result<(), Error> {
         if !(self.norm_epsilon >= 0.0 && self.norm_epsilon < 1.0) {
             return Err(Error::Number { name: "norm_epsilon", rule: "from 0 to 1" });
         }

@@ -80,11 +80,11 @@ pub(crate) fn frequency(i: usize, _head: usize, _base: f32) -> f32 {
 }
 
 #[cfg(one_model)]
-static FREQUENCIES: [f32; CONTENTS.0.config.head_size() / 2] = {
-    let mut frequencies = [0.0; CONTENTS.0.config.head_size() / 2];
+static FREQUENCIES: [f32; CONTENTS.0.config.rotary_size() / 2] = {
+    let mut frequencies = [0.0; CONTENTS.0.config.rotary_size() / 2];
     let mut i = 0;
     while i < frequencies.len() {
-        frequencies[i] = math::frequency(i, CONTENTS.0.config.head_size(), CONTENTS.0.config.rotary_base);
+        frequencies[i] = math::frequency(i, CONTENTS.0.config.rotary_size(), CONTENTS.0.config.rotary_base);
         i += 1;
     }
     frequencies
@@ -133,6 +133,14 @@ pub(crate) const fn may_have_bigrams() -> bool {
 pub(crate) const fn may_have_per_layer_embeddings() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.per_layer_embeddings;
+    #[cfg(not(one_model))]
+    true
+}
+
+/// Whether the model may be one with latent attention.
+pub(crate) const fn may_have_latent() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.latent > 0;
     #[cfg(not(one_model))]
     true
 }

@@ -68,7 +68,7 @@ pub enum Vector {
         /// From 0.
         head: usize,
     },
-    /// The value of one key head, `[head]`.
+    /// The value of one key head, `[value]`: as long as a key, but with latent attention, where it is the key's first channels.
     Value {
         /// From 0.
         head: usize,
@@ -88,7 +88,7 @@ pub enum Vector {
         /// From 0.
         head: usize,
     },
-    /// The weighted sums of values of all heads, `[heads * head]`.
+    /// The weighted sums of values of all heads, `[heads * value]`.
     Heads,
     /// The heads' outputs through the output matrix, `[width]`.
     AttentionOutput,

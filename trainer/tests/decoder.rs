@@ -102,6 +102,16 @@ fn tables() {
 }
 
 #[test]
+fn latent_attention() {
+    let latent = Config { kv_heads: 1, latent: 10, ..BASE };
+    check("latent", &latent);
+    let rotary = Config { position: Position::Rotary, latent_rotary: 6, ..latent };
+    check("rotary latent", &rotary);
+    check("latent that is wider than the stream", &Config { latent: 40, norm: Norm::Rms, ..rotary });
+    check("latent of one head", &Config { heads: 1, latent: 3, latent_rotary: 2, ..rotary });
+}
+
+#[test]
 fn norms_biases_and_head() {
     check("RMS", &Config { norm: Norm::Rms, ..BASE });
     check("no norm", &Config { norm: Norm::None, ..BASE });

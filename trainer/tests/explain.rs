@@ -166,6 +166,77 @@ fn integers_are_the_numbers_of_the_board() {
     assert!(explanation.logits.integers.is_empty());
 }
 
+#[test]
+fn every_architecture_shows_all_its_vectors() {
+    let gpt2 = Config {
+        vocab: 11,
+        context: 6,
+        width: 12,
+        layers: 2,
+        heads: 2,
+        kv_heads: 2,
+        hidden: 10,
+        ..Config::GPT2
+    };
+    let architectures = [
+        ("learned positions, layer norm and biases", gpt2),
+        ("loops", Config { loops: 3, ..LLAMA }),
+        ("experts", Config { experts: 3, ..LLAMA }),
+        ("tables", Config { bigrams: 20, per_layer_embeddings: true, ..LLAMA }),
+        ("a latent", Config { latent: 6, latent_rotary: 2, ..LLAMA }),
+    ];
+    for (name, config) in architectures {
+        let parameters = Parameters::<f32>::init(&config, 5);
+        let mut weights = BTreeMap::new();
+        for (parameter, shape, values) in parameters.walk().filter(|(_, shape, _)| !shape.is_empty()) {
+            assert_eq!(shape.len(), values.len());
+            weights.insert(parameter.name().to_string(), values.to_vec());
+        }
+        let case = Case { tokens: vec![3, 1, 4, 1], parameters: weights, seen: BTreeMap::new() };
+        for precision in [Precision::F32, Precision::Int8] {
+            let explanation = explained(&case, &model(&case, &config, precision));
+            assert_eq!(explanation.layers.len(), config.depth(), "{name}");
+            for layer in &explanation.layers {
+                let up = config.up_width();
+                for (table, width) in [
+                    (&layer.attention_input, config.width),
+                    (&layer.attended, config.attended_width()),
+                    (&layer.attention_output, config.width),
+                    (&layer.attention_residual, config.width),
+                    (&layer.mlp_input, config.width),
+                    (&layer.units, up),
+                    (&layer.activated, config.hidden),
+                    (&layer.mlp_output, config.width),
+                    (&layer.mlp_residual, config.width),
+                ] {
+                    assert!(table.len() == 4 && table.iter().all(|row| row.values.len() == width), "{name}");
+                }
+                assert_eq!(layer.experts.len(), if config.experts > 1 { 4 } else { 0 }, "{name}");
+                for head in &layer.heads {
+                    assert_eq!(head.keys[3].values.len(), config.head_size(), "{name}");
+                    for (position, (weights, scores)) in head.weights.iter().zip(&head.scores).enumerate() {
+                        let sum: f32 = weights.values.iter().sum();
+                        assert!(
+                            (sum - 1.0).abs() < 1e-4 && scores.values.len() == position + 1,
+                            "{name}: {sum}"
+                        );
+                    }
+                    // What the heads took is the sum of values that its shares make.
+                    let size = head.values[0].values.len();
+                    for (channel, took) in
+                        layer.attended[3].values[head.index * size..].iter().take(size).enumerate()
+                    {
+                        let sum: f32 =
+                            (0..4).map(|t| head.weights[3].values[t] * head.values[t].values[channel]).sum();
+                        let largest = layer.attended[3].values.iter().fold(0f32, |most, x| most.max(x.abs()));
+                        assert!((sum - took).abs() < 0.02 * largest, "{name}: {sum} {took}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A toy that was trained for a few steps: `toy.pip`.
 fn toy(name: &str) -> std::path::PathBuf {
     let folder = folder(name);

@@ -179,6 +179,16 @@ fn tables() {
 }
 
 #[test]
+fn latent_attention() {
+    let latent = Config { kv_heads: 1, latent: 5, ..BASE };
+    check("latent", &latent);
+    check("rotary latent", &Config { position: Position::Rotary, latent_rotary: 2, ..latent });
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    let wide = Config { latent: 20, latent_rotary: 4, position: Position::Rotary, loops: 2, ..latent };
+    check_with("wide latent, looped, with dropout", &wide, dropout);
+}
+
+#[test]
 fn dropped_activations() {
     let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
     check_with("dropout", &BASE, dropout);

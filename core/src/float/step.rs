@@ -7,11 +7,12 @@ use crate::decoder::{Forward, rows_of_slice};
 use crate::float::activation::activate;
 use crate::float::attention::{Past, attention};
 use crate::float::norm::{layer_norm, rms_norm};
-use crate::float::rotary::{rotate, rotations};
+use crate::float::rotary::{rotate, rotate_last, rotations};
 use crate::float::sinusoid::add_sinusoid;
+use crate::known;
 use crate::math::add;
 use crate::matrix::Matrix;
-use crate::memory::{Buffers, block_width, quantized_columns, rotations_len};
+use crate::memory::{Buffers, block_width, caches, quantized_columns, rotations_len};
 use crate::model::{Block, Linear, Model, NormWeights};
 use crate::observer::{Observer, Values, Vector, View};
 use crate::router::route;
@@ -23,20 +24,20 @@ pub(crate) struct FloatStep<'m> {
     position: usize,
     /// The residual stream, `[width]`.
     residual: &'m mut [f32],
-    /// A matrix's input, `[max(width, hidden)]`, of which the first `input_len` values are in use.
+    /// A matrix's input, `[max(width, hidden, attended_width)]`, of which the first `input_len` values are in use.
     input: &'m mut [f32],
     input_len: usize,
     /// The output of half a layer, added to the residual stream, `[width]`.
     result: &'m mut [f32],
     /// Query, key and value, or the MLP's hidden units: `[max(qkv_width, up_width)]`.
     hidden: &'m mut [f32],
-    /// Rotary angles' cosines and sines at this position, `[head]`.
+    /// Rotary angles' cosines and sines at this position, `[rotary_size]`.
     rotations: &'m mut [f32],
     /// `[vocab]`.
     logits: &'m mut [f32],
     /// `[depth, context, kv_heads * head]`.
     keys: &'m mut [f32],
-    /// As `keys`.
+    /// As `keys`; empty where the first channels of the keys are the values.
     values: &'m mut [f32],
     /// `[context]`.
     scores: &'m mut [f32],
@@ -55,7 +56,7 @@ impl<'m> FloatStep<'m> {
             rotations: buffers.take(rotations_len(config)),
             logits: buffers.take(config.vocab),
             keys: buffers.take(cached),
-            values: buffers.take(cached),
+            values: buffers.take(cached * (caches(config) - 1)),
             scores: buffers.take(config.context),
         }
     }
@@ -97,11 +98,16 @@ impl Forward for FloatStep<'_> {
 
     fn store_kv(&mut self, config: &Config, layer: usize) {
         let kv_width = config.kv_width();
-        let (query, key_value) = split_mut(first_mut(self.hidden, config.qkv_width()), config.width);
+        let (query, key_value) = split_mut(first_mut(self.hidden, config.qkv_width()), config.query_width());
         let (key, value) = split_mut(key_value, kv_width);
         if config.position == Position::Rotary {
-            rotate(query, self.rotations);
-            rotate(key, self.rotations);
+            if known::may_have_latent() && config.latent > 0 {
+                rotate_last(query, self.rotations, config.head_size());
+                rotate_last(key, self.rotations, config.head_size());
+            } else {
+                rotate(query, self.rotations);
+                rotate(key, self.rotations);
+            }
         }
         let now = (layer * config.context + self.position) * kv_width;
         copy(part_mut(self.keys, now, kv_width), key);
@@ -111,9 +117,11 @@ impl Forward for FloatStep<'_> {
     fn attend(&mut self, config: &Config, layer: usize, observer: &mut impl Observer) {
         let (kv_width, positions) = (config.kv_width(), self.position + 1);
         let (start, seen) = (layer * config.context * kv_width, positions * kv_width);
-        let (keys, values) = (part(self.keys, start, seen), part(self.values, start, seen));
-        let past = Past { keys, values, kv_width };
-        let (out, query) = (first_mut(self.input, config.width), first(self.hidden, config.width));
+        let is_latent = known::may_have_latent() && config.latent > 0;
+        let values = if is_latent { &*self.keys } else { &*self.values };
+        let past = Past { keys: part(self.keys, start, seen), values: part(values, start, seen), kv_width };
+        self.input_len = config.attended_width();
+        let (out, query) = (first_mut(self.input, self.input_len), first(self.hidden, config.query_width()));
         let scores = first_mut(self.scores, positions);
         let mut view = View { observer, position: self.position, layer };
         attention(out, query, past, config.head_size(), config.group(), scores, &mut view);
@@ -166,9 +174,8 @@ impl Forward for FloatStep<'_> {
     fn vector(&mut self, config: &Config, vector: Vector) -> Values<'_> {
         Values::floats(match vector {
             Vector::Embedding | Vector::AttentionResidual | Vector::MlpResidual => self.residual,
-            Vector::AttentionInput | Vector::Heads | Vector::MlpInput | Vector::Final => {
-                first(self.input, config.width)
-            }
+            Vector::AttentionInput | Vector::MlpInput | Vector::Final => first(self.input, config.width),
+            Vector::Heads => first(self.input, config.attended_width()),
             Vector::Router => first(self.hidden, config.experts),
             Vector::Units => first(self.hidden, config.up_width()),
             Vector::Activated => first(self.input, config.hidden),

@@ -197,7 +197,8 @@ pub fn accumulate<const N: usize>(
                 let channels = values.get(t * stride + 8 * eight..).filter(|_| t < positions);
                 load_eight(channels.and_then(|channels| channels.first_chunk()).unwrap_or(&[0; 8]))
             };
-            let pairs = i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(at(t), at(t + 1));
+            let pairs =
+                i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(at(t), at(t + 1));
             let pairs = [i16x8_extend_low_i8x16(pairs), i16x8_extend_high_i8x16(pairs)];
             for (totals, &weight) in totals.iter_mut().zip(weights) {
                 for (total, pairs) in totals.iter_mut().zip(pairs) {

@@ -102,6 +102,13 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
     if config.per_layer_embeddings {
         say!("               embeddings of its own for each layer");
     }
+    if config.latent > 0 {
+        say!(
+            "               latent attention: {} values and {} for positions stand for all heads' keys and values",
+            config.latent,
+            config.latent_rotary
+        );
+    }
     say!("               {vocab} tokens, context {context}");
     say!(
         "               {:?} positions, {:?} norm, {:?} MLP with {:?}{}{}{}",

@@ -37,6 +37,12 @@ pub(super) struct Shape {
     /// Give each layer embeddings of its own: more flash, hardly more RAM and time
     #[arg(long)]
     per_layer_embeddings: bool,
+    /// Cache a latent of this many values in place of all heads' keys and values (0 for these themselves): less RAM, more flash
+    #[arg(long, value_name = "RANK", default_value_t = 0, value_parser = whole::<usize>(0..=256))]
+    latent: usize,
+    /// Values that are cached beside a latent for rotary positions [default: about half of width / heads]
+    #[arg(long, value_name = "CHANNELS", requires = "latent", value_parser = whole::<usize>(2..=254))]
+    latent_rotary: Option<usize>,
     /// Number of attention heads [default: about one for every 16 of the width]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     heads: Option<usize>,
@@ -197,6 +203,7 @@ impl Shape {
             experts: self.experts,
             bigrams: self.bigrams,
             per_layer_embeddings: self.per_layer_embeddings,
+            latent: self.latent,
             ..STORIES_260K
         };
         PartialConfig {
@@ -207,6 +214,7 @@ impl Shape {
             heads: self.heads,
             kv_heads: self.kv_heads,
             hidden: self.hidden,
+            latent_rotary: self.latent_rotary,
         }
     }
 }

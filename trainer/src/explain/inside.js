@@ -60,8 +60,10 @@ const all = (grid, r, count, start = 0) => Array.from({ length: count }, (_, c) 
  */
 function formulas(e, layer) {
   const { config } = e;
-  const { width, heads, kv_heads: keyHeads, hidden } = config;
-  const size = width / heads;
+  const { width, heads, kv_heads: keyHeads, hidden, latent = 0, latent_rotary: turned = 0 } = config;
+  // With latent attention, a key is the latent with its rotary channels, and the value is the latent itself.
+  const [size, valueSize] = latent ? [latent + turned, latent] : [width / heads, width / heads];
+  const queries = heads * size;
   /** The weights of a layer, if the model is small enough to show them. @param {string} name @param {number} at */
   const weights = (name, at) => e.weights.find(one => one.name === name)?.layers[at];
 
@@ -97,13 +99,14 @@ function formulas(e, layer) {
   const projected = (start, turns) => (/** @type {number} */ r, /** @type {number} */ c) => {
     const input = layer.attentionInput[r];
     const one = product("attention.qkv", layer.block, start + c, input, "in", r);
-    if (!turns || config.position !== "Rotary") return one;
+    const channel = c - latent;
+    if (!turns || config.position !== "Rotary" || channel < 0) return one;
     if (Number.isNaN(one.value)) return { text: `${one.text}, turned by position ${r}'s angle`, from: one.from };
-    const other = product("attention.qkv", layer.block, start + (c ^ 1), input, "in", r);
-    const angle = r * config.rotary_base ** (-(c & ~1) / size);
-    const [x, y] = c % 2 ? [other.value, one.value] : [one.value, other.value];
-    const turned = c % 2 ? `${n(x)}·sin + ${n(y)}·cos` : `${n(x)}·cos − ${n(y)}·sin`;
-    return { text: `the pair (${n(x)}, ${n(y)}), turned by position ${r}'s angle of ${n(angle)}: ${turned}`, from: one.from };
+    const other = product("attention.qkv", layer.block, start + latent + (channel ^ 1), input, "in", r);
+    const angle = r * config.rotary_base ** (-(channel & ~1) / (size - latent));
+    const [x, y] = channel % 2 ? [other.value, one.value] : [one.value, other.value];
+    const sum = channel % 2 ? `${n(x)}·sin + ${n(y)}·cos` : `${n(x)}·cos − ${n(y)}·sin`;
+    return { text: `the pair (${n(x)}, ${n(y)}), turned by position ${r}'s angle of ${n(angle)}: ${sum}`, from: one.from };
   };
 
   /** @param {Row[]} added @param {string} grid @param {Row[]} stream @param {string} before */
@@ -118,7 +121,11 @@ function formulas(e, layer) {
   })[/** @type {string} */ (config.activation)] ?? n(x);
 
   return {
-    weights, product, normed, projected, joined, size, keyHeads, hidden,
+    product, normed, projected, joined, size,
+    /** The first row of a head's keys, and of its values. @param {Head} head */
+    keyRow: head => queries + head.keyHead * size,
+    /** @param {Head} head */
+    valueRow: head => latent ? queries : queries + (keyHeads + head.keyHead) * size,
     /** @param {number} r @param {number} c */
     position: (r, c) => config.position === "Sinusoidal" ?
       { text: `${c % 2 ? "cos" : "sin"}(${r} / 10000^(${c & ~1}/${width}))`, from: [] } :
@@ -141,12 +148,12 @@ function formulas(e, layer) {
     },
     /** @param {number} r @param {number} c @returns {Formula} */
     attended: (r, c) => {
-      const head = layer.heads.find(head => head.index === Math.floor(c / size));
+      const head = layer.heads.find(head => head.index === Math.floor(c / valueSize));
       if (!head) return { text: "of a head that is not shown", from: [] };
-      const column = head.values.slice(0, r + 1).map(row => row.values[c % size]);
+      const column = head.values.slice(0, r + 1).map(row => row.values[c % valueSize]);
       return {
         text: `head ${head.index}: ${products(head.weights[r].values, column)}`,
-        from: [...all(`w${head.index}`, r, r + 1), ...column.map((_, t) => /** @type {Cell} */ ([`v${head.index}`, t, c % size]))],
+        from: [...all(`w${head.index}`, r, r + 1), ...column.map((_, t) => /** @type {Cell} */ ([`v${head.index}`, t, c % valueSize]))],
       };
     },
     /** @param {number} r @param {number} c @returns {Formula} */
@@ -261,11 +268,10 @@ function drawLayer(body, said, e, layer, heads) {
   let row = section(`Layer ${layer.index}: attention`, "Each position makes a query, what it looks for; a key, what it offers; and a value, what it passes on.");
   grid(row, "in", config.norm === "None" ? "input" : "normalised input", layer.attentionInput, f.normed("attention_norm", "stream", before, layer.block));
   for (const head of heads) {
-    const size = f.size;
     row = section(`Head ${head.index}`, "The score of a query with each key says how much of that position's value is taken; softmax makes shares of the scores. Each row sees itself and what is before it.");
-    grid(row, `q${head.index}`, "queries", head.queries, f.projected(head.index * size, true));
-    grid(row, `k${head.index}`, "keys", head.keys, f.projected(config.width + head.keyHead * size, true));
-    grid(row, `v${head.index}`, "values", head.values, f.projected(config.width + (f.keyHeads + head.keyHead) * size, false));
+    grid(row, `q${head.index}`, "queries", head.queries, f.projected(head.index * f.size, true));
+    grid(row, `k${head.index}`, "keys", head.keys, f.projected(f.keyRow(head), true));
+    grid(row, `v${head.index}`, "values", head.values, f.projected(f.valueRow(head), false));
     grid(row, `s${head.index}`, "scores", head.scores, (r, c) => f.score(head, r, c), { columns: names });
     grid(row, `w${head.index}`, "shares", head.weights, (r, c) => f.weight(head, r, c), { columns: names, shaded: true });
   }

@@ -17,11 +17,11 @@ pub struct Layer<F> {
     pub attention_normed: Aligned<F>,
     /// `[rows, 2]`: mean and inverse deviation.
     pub attention_norm: Aligned<F>,
-    /// `[rows, width + 2 kv_width]`, rotated where positions are rotary.
+    /// `[rows, qkv_width]`, rotated where positions are rotary.
     pub qkv: Aligned<F>,
     /// `[sequences, heads, length, 2]` values: maximum and inverse sum of each query's scores.
     pub softmax: Aligned<F>,
-    /// `[rows, width]`: the heads' results.
+    /// `[rows, attended_width]`: the heads' results.
     pub attended: Aligned<F>,
     /// `[rows, width]`: the residual stream before the MLP.
     pub middle: Aligned<F>,
@@ -61,9 +61,9 @@ pub struct Activations<F> {
     pub logits: Aligned<F>,
     /// `[rows, width]`: gradient of the residual stream.
     pub dstream: Aligned<F>,
-    /// `[rows, width]`: gradient of the heads' results of one layer.
+    /// `[rows, attended_width]`: gradient of the heads' results of one layer.
     pub dattended: Aligned<F>,
-    /// `[rows, width]`: the heads' results of one layer as the next matrix reads them, where these are rounded.
+    /// `[rows, attended_width]`: the heads' results of one layer as the next matrix reads them, where these are rounded.
     pub rounded: Aligned<F>,
     /// Working memory of attention.
     pub scratch: Aligned<F>,
@@ -110,8 +110,8 @@ impl<F: Float> Activations<F> {
             (&mut self.final_norm, 2),
             (&mut self.logits, config.vocab),
             (&mut self.dstream, config.width),
-            (&mut self.dattended, config.width),
-            (&mut self.rounded, config.width),
+            (&mut self.dattended, config.attended_width()),
+            (&mut self.rounded, config.attended_width()),
         ]
     }
 }
@@ -130,7 +130,7 @@ impl<F> Layer<F> {
             (&mut self.attention_norm, 2),
             (&mut self.qkv, config.qkv_width()),
             (&mut self.softmax, 2 * config.heads),
-            (&mut self.attended, config.width),
+            (&mut self.attended, config.attended_width()),
             (&mut self.middle, config.width),
             (&mut self.mlp_normed, config.width),
             (&mut self.mlp_norm, 2),

@@ -5,7 +5,9 @@
 //! product over its rows.
 //!
 //! So that all experts are used, `BALANCE * experts * Σ_e f[e] P[e]` is added to the loss, where `f[e]` is the share of rows that
-//! went to `e`, a constant for the gradient, and `P[e]` the mean of `p[e]`. The sum is least, 1, where all shares are equal.
+//! went to `e`, a constant for the gradient, and `P[e]` the mean of `p[e]`. The sum is least, 1, where all shares are equal. Rows are
+//! those of one pass: a step takes its batch in passes of about 256 positions, as the paper's takes it in one a device, and their
+//! number depends on the batch alone.
 
 use std::ops::Range;
 
