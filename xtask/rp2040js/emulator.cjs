@@ -1,13 +1,15 @@
-// A Raspberry Pi Pico, its UART0 a connection: `node emulator.cjs IMAGE PORT [MODEL ADDRESS]`.
+// A Raspberry Pi Pico, one of its serial ports a connection: `node emulator.cjs IMAGE SERIAL PORT [MODEL ADDRESS]`.
 //
-// IMAGE is an ELF or UF2 file; MODEL goes to ADDRESS in flash. The chip's boot ROM is not needed:
-// what it does is done here, up to the program's vectors.
+// IMAGE is an ELF or UF2 file; MODEL goes to ADDRESS in flash. SERIAL is `uart` for UART0, `usb` for the socket, or `uart-beside-usb`
+// for UART0 while a program at the socket has the port open and reads nothing. The chip's boot ROM is not needed: what it does is
+// done here, up to the program's vectors.
 
 const { readFileSync } = require("node:fs");
 const { connect } = require("node:net");
 const { ConsoleLogger, LogLevel, Simulator } = require("rp2040js");
+const { plugIn } = require("./usb_host.cjs");
 
-const [image, port, model, address] = process.argv.slice(2);
+const [image, serial, port, model, address] = process.argv.slice(2);
 const FLASH = 0x10000000;
 /** The second stage of the boot lies before the vectors. */
 const VECTORS = 0x100;
@@ -49,12 +51,14 @@ chip.core.VTOR = FLASH + VECTORS;
 chip.core.SP = chip.flashView.getUint32(VECTORS, true);
 chip.core.PC = chip.flashView.getUint32(VECTORS + 4, true) & ~1;
 
-const typed = [];
+/** The emulator leaves the bit that says "Thumb" in the handler's address, which shifts the handler's tables of branches. */
+const enter = chip.core.exceptionEntry.bind(chip.core);
+chip.core.exceptionEntry = exception => {
+  enter(exception);
+  chip.core.PC &= ~1;
+};
+
 let idle = false;
-const next = clock.createAlarm(() => {
-  chip.uart[0].feedByte(typed.shift());
-  if (typed.length) next.schedule(BYTE);
-});
 
 /** Runs a slice; a chip that waits for nothing but input is left alone until some comes. */
 function run() {
@@ -66,17 +70,39 @@ function run() {
   setImmediate(run);
 }
 
-const serial = connect(Number(port), "127.0.0.1", run);
-serial.setNoDelay(true);
-chip.uart[0].onByte = byte => serial.write(Uint8Array.of(byte));
-serial.on("data", bytes => {
-  const wasEmpty = typed.length === 0;
-  typed.push(...bytes);
-  if (wasEmpty) next.schedule(BYTE);
-  if (idle) {
-    idle = false;
-    setImmediate(run);
-  }
-});
-serial.on("close", hadError => process.exit(hadError ? 1 : 0));
-serial.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));
+function wake() {
+  if (!idle) return;
+  idle = false;
+  setImmediate(run);
+}
+
+/** UART0; returns a function that types. */
+function uart(onData) {
+  const typed = [];
+  const next = clock.createAlarm(() => {
+    chip.uart[0].feedByte(typed.shift());
+    if (typed.length) next.schedule(BYTE);
+  });
+  chip.uart[0].onByte = byte => onData(Uint8Array.of(byte));
+  return bytes => {
+    const wasEmpty = typed.length === 0;
+    typed.push(...bytes);
+    if (wasEmpty) next.schedule(BYTE);
+    wake();
+  };
+}
+
+function refuse(error) {
+  console.error(`the Pico is no serial port at the USB socket: ${error.message}`);
+  process.exit(1);
+}
+
+const connection = connect(Number(port), "127.0.0.1", run);
+connection.setNoDelay(true);
+connection.on("close", hadError => process.exit(hadError ? 1 : 0));
+connection.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));
+const say = bytes => connection.write(bytes);
+const socket = serial === "uart" ? undefined : plugIn(chip, wake, serial === "usb" ? say : undefined);
+socket?.catch(refuse);
+if (serial === "usb") socket.then(({ type }) => connection.on("data", type));
+else connection.on("data", uart(say));

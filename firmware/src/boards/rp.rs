@@ -9,7 +9,9 @@ use core::sync::atomic::AtomicU8;
 use crate::{Board, Clock, MemoryUse, Received, Serial};
 use cortex_m::peripheral::NVIC;
 use embedded_io::{ErrorType, Write};
-use pac::clocks::vals::{ClkPeriCtrlAuxsrc, ClkRefCtrlSrc, ClkSysCtrlAuxsrc, ClkSysCtrlSrc, ClkUsbCtrlAuxsrc};
+use pac::clocks::vals::{
+    ClkPeriCtrlAuxsrc, ClkRefCtrlSrc, ClkSysCtrlAuxsrc, ClkSysCtrlSrc, ClkUsbCtrlAuxsrc,
+};
 use pac::pll::Pll;
 use pac::uart::Uart;
 use rp_pac as pac;

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn strings_are_read_as_they_were_written() {
-        let units = |at| string_at(at).unwrap()[2..].chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let units =
+            |at| string_at(at).unwrap()[2..].chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
         let text = |at| std::string::String::from_utf16(&units(at).collect::<std::vec::Vec<_>>()).unwrap();
         assert_eq!((text(MANUFACTURER).as_str(), text(PRODUCT).as_str()), ("Pipsqueak", "Pipsqueak serial"));
         assert_eq!(string_at(3), None);

@@ -192,7 +192,9 @@ impl UsbSerial {
         let kept = match self.port {
             Port::Closed => 0,
             Port::Open if self.is_stuck => 0,
-            Port::New | Port::Open => bytes.iter().take_while(|&&byte| self.queue.push_back(byte).is_ok()).count(),
+            Port::New | Port::Open => {
+                bytes.iter().take_while(|&&byte| self.queue.push_back(byte).is_ok()).count()
+            }
         };
         self.pump(controller);
         if self.port == Port::Open && !self.is_stuck { kept } else { bytes.len() }
@@ -236,7 +238,11 @@ impl UsbSerial {
             }
             Request::SetInterface if is_interface(index) && value == 0 => Answer::Done,
             Request::SetLineState => {
-                if value & TERMINAL_READY == 0 { self.close() } else { self.open(controller) }
+                if value & TERMINAL_READY == 0 {
+                    self.close()
+                } else {
+                    self.open(controller)
+                }
                 Answer::Done
             }
             Request::SendBreak => Answer::Done,
@@ -249,7 +255,7 @@ impl UsbSerial {
     fn send_answer(&mut self, controller: &mut impl Controller) {
         let rest = self.answer.get(self.answered..).unwrap_or_default();
         let packet = rest.get(..PACKET_BYTES).unwrap_or(rest);
-        let turn = if self.answered / PACKET_BYTES % 2 == 0 { Turn::One } else { Turn::Zero };
+        let turn = if (self.answered / PACKET_BYTES).is_multiple_of(2) { Turn::One } else { Turn::Zero };
         self.answered += packet.len();
         controller.send(Endpoint::Control, packet, turn);
     }
@@ -320,7 +326,12 @@ impl UsbSerial {
     }
 
     /// Halts one direction of data, or lets it begin anew, with what had not been taken. The others have nothing to halt.
-    fn set_halt(&mut self, controller: &mut impl Controller, setup: Setup, is_halted: bool) -> Answer<'static> {
+    fn set_halt(
+        &mut self,
+        controller: &mut impl Controller,
+        setup: Setup,
+        is_halted: bool,
+    ) -> Answer<'static> {
         let direction = match setup.endpoint() {
             (2, direction) if self.is_configured => direction,
             (0, _) | (1, Direction::In) => return Answer::Done,
@@ -356,7 +367,7 @@ fn descriptor<C: Controller>([kind, index]: [u8; 2]) -> Answer<'static> {
 }
 
 // An answer in full packets alone would need an empty one after them.
-const _: () = assert!(descriptors::CONFIGURATION_BYTES % PACKET_BYTES != 0);
+const _: () = assert!(!descriptors::CONFIGURATION_BYTES.is_multiple_of(PACKET_BYTES));
 
 #[cfg(test)]
 mod tests;
