@@ -41,6 +41,8 @@ mod nrf_pins;
 mod nucleo_g071rb;
 #[cfg(feature = "pico")]
 mod pico;
+#[cfg(feature = "pico2")]
+mod pico2;
 #[cfg(family = "rp")]
 mod rp;
 mod stack;
@@ -78,6 +80,8 @@ use nrf52840_dk::Nrf52840Dk as ThisMachine;
 use nucleo_g071rb::NucleoG071rb as ThisMachine;
 #[cfg(feature = "pico")]
 use pico::Pico as ThisMachine;
+#[cfg(feature = "pico2")]
+use pico2::Pico2 as ThisMachine;
 #[cfg(feature = "stm32f405")]
 use stm32f405::Stm32f405 as ThisMachine;
 

@@ -1,8 +1,8 @@
-//! Raspberry Pi Pico: RP2040, a Cortex-M0+ at 125 MHz. RP2040 Datasheet, "ROSC", "Timer" and "Watchdog".
+//! Raspberry Pi Pico: RP2040, a Cortex-M0+ at 125 MHz. RP2040 Datasheet, "Timer" and "Watchdog".
 
 use rp_pac as pac;
 
-use super::rp::{Machine, PllRate};
+use super::rp::{Machine, PllRate, ring_oscillator_bits};
 use super::wait_until;
 
 /// The chip reads it into RAM and runs it: for flash as the Pico has it, Winbond's W25Q16JV.
@@ -10,9 +10,6 @@ use super::wait_until;
 #[unsafe(link_section = ".boot2")]
 #[used]
 static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_W25Q080;
-
-/// Bits of the ring oscillator that a bit of the seed is made of: their parity is nearer to even odds than each of them.
-const BITS_A_BIT: usize = 16;
 
 /// The board.
 pub struct Pico;
@@ -46,11 +43,8 @@ impl Machine for Pico {
         });
     }
 
-    /// Bits of the ring oscillator, from which nothing runs. Good enough for stories, not for keys.
+    /// Bits of the ring oscillator. Good enough for stories, not for keys.
     fn seed() -> u64 {
-        let bit = || {
-            (0..BITS_A_BIT).fold(0, |parity, _| parity ^ u64::from(pac::ROSC.randombit().read().randombit()))
-        };
-        (0..u64::BITS).fold(0, |bits, _| bits << 1 | bit())
+        ring_oscillator_bits()
     }
 }

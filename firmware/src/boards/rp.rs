@@ -1,6 +1,6 @@
 //! The part that boards with an RP2040 or RP2350 have in common: clocks, UART0 on GP0 (sends) and GP1, the USB socket, the watchdog. What
 //! is printed goes to both ports, and what is typed may come from either. Registers and start-up: RP2040 Datasheet and RP2350 Datasheet,
-//! "Resets", "XOSC", "PLL", "Clocks", "UART", "Timer" and "Watchdog". The second core sleeps.
+//! "Resets", "XOSC", "ROSC", "PLL", "Clocks", "UART" and "Watchdog". The second core sleeps.
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
@@ -70,6 +70,9 @@ const BAUD_DIVISOR: u32 = (ThisMachine::PROCESSOR.hz() * 4 + BAUD / 2) / BAUD;
 const CRYSTAL_MHZ: u16 = 12;
 /// The crystal has a millisecond to start, in units of 256 periods.
 const CRYSTAL_DELAY: u16 = 47;
+
+/// Bits of the ring oscillator that a bit of the seed is made of: their parity is nearer to even odds than each of them.
+const BITS_A_BIT: usize = 16;
 
 /// A board, started.
 pub struct Rp<M>(PhantomData<M>);
@@ -218,6 +221,13 @@ fn start_uart<M: Machine>() {
         w.set_txe(true);
         w.set_rxe(true);
     });
+}
+
+/// Bits of the ring oscillator, from which nothing runs.
+pub(super) fn ring_oscillator_bits() -> u64 {
+    let bit =
+        || (0..BITS_A_BIT).fold(0, |parity, _| parity ^ u64::from(pac::ROSC.randombit().read().randombit()));
+    (0..u64::BITS).fold(0, |bits, _| bits << 1 | bit())
 }
 
 type Handler = unsafe extern "C" fn();
