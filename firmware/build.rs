@@ -21,7 +21,7 @@ enum Family {
     Stm32,
 }
 
-const BOARDS: [Board; 13] = [
+const BOARDS: [Board; 14] = [
     board("mps2-an385", "mps2.x", Family::Emulator),
     board("mps2-an385-m0", "mps2.x", Family::Emulator),
     board("mps2-an386", "mps2.x", Family::Emulator),
@@ -35,6 +35,7 @@ const BOARDS: [Board; 13] = [
     board("blue-pill", "stm32f103.x", Family::Stm32),
     board("nucleo-g071rb", "stm32g071.x", Family::Stm32),
     board("pico", "rp2040.x", Family::Rp),
+    board("pico2", "rp2350.x", Family::Rp),
 ];
 
 const fn board(name: &'static str, memory: &'static str, family: Family) -> Board {

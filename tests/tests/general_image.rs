@@ -11,7 +11,7 @@ use pipsqueak_trainer::export::model_file::ModelFile;
 use xtask::board::Board;
 use xtask::firmware;
 use xtask::image::{Layout, contents};
-use xtask::qemu::Session;
+use xtask::qemu::{Port, Session};
 use xtask::toolchain::Toolchain;
 
 const SAMPLING: Sampling = Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, repetition_penalty: 1.1 };
@@ -58,31 +58,38 @@ fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writ
 }
 
 /// The chip of the Raspberry Pi Pico in rp2040js, from the very UF2 file that is dropped onto its drive; an independent reader
-/// takes the file apart.
+/// takes the file apart. The prompt is at UART0, even if a program at the USB socket reads nothing, and at that socket.
 #[test]
 fn a_pico_boots_from_a_uf2_file_of_firmware_and_model() {
     let (board, file) = (Board::Pico, random_model(&SMALL, Precision::Int8));
     let elf = image(board);
     let model_start = Layout::read(&elf).unwrap().model.start;
-    let boot = |name: &str, model: &[u8]| {
+    let boot = |name: &str, model: &[u8], port| {
         let parts =
             [contents(&elf).unwrap(), Part { what: "model", address: model_start, bytes: model.to_vec() }];
         let path = temporary(name);
         fs::write(&path, uf2::encode(&parts, 0xe48b_ff56)).unwrap();
-        Session::boot(board, &path).unwrap()
+        Session::boot_at(board, &path, port).unwrap()
     };
-    let mut session = boot("pico.uf2", file.bytes());
-    assert!(
-        greeting(&mut session).contains("model: int8, vocab 256, context 48, width 32, layers 2, heads 4; ")
-    );
-    session.send(b"\x05").unwrap();
-    session.read_until("\x06", PATIENCE).unwrap();
-    let mut chip = Chip(session);
-    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
-    assert_eq!(chip.ask(":selftest"), "ok");
+    let expected = generate(&file, "Once", SAMPLING, 5, 60);
+    for port in [Port::UartBesideUsb, Port::Usb] {
+        let mut session = boot("pico.uf2", file.bytes(), port);
+        assert!(
+            greeting(&mut session)
+                .contains("model: int8, vocab 256, context 48, width 32, layers 2, heads 4; ")
+        );
+        session.send(b"\x05").unwrap();
+        session.read_until("\x06", PATIENCE).unwrap();
+        let mut chip = Chip(session);
+        assert_eq!(chip.generate("Once", SAMPLING, 5, 60), expected, "{port:?}");
+        assert_eq!(chip.ask(":selftest"), "ok");
+        // The longest line, at once.
+        let line = format!(":settings{}", " ".repeat(503));
+        assert!(chip.ask(&line).starts_with("temperature "), "{port:?}");
+    }
 
     let (damaged, reason) = damaged(&file);
-    let words = greeting(&mut boot("damaged.uf2", &damaged));
+    let words = greeting(&mut boot("damaged.uf2", &damaged, Port::Usb));
     assert!(words.contains(&reason), "{words}");
 }
 

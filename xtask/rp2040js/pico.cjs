@@ -22,6 +22,12 @@ class Pico {
     Object.assign(this, { clock, chip });
     chip.logger = new ConsoleLogger(LogLevel.Error, false);
     chip.uart[0].onByte = onByte;
+    // The emulator leaves the bit that says "Thumb" in the handler's address, which shifts the handler's tables of branches.
+    const enter = chip.core.exceptionEntry.bind(chip.core);
+    chip.core.exceptionEntry = exception => {
+      enter(exception);
+      chip.core.PC &= ~1;
+    };
     this.#next = clock.createAlarm(() => {
       chip.uart[0].feedByte(this.#typed.shift());
       if (this.#typed.length) this.#next.schedule(BYTE);

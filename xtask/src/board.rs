@@ -1,6 +1,7 @@
 //! The boards that xtask knows: how to build for each, and how to emulate it.
 
 use clap::ValueEnum;
+use pipsqueak_talk::flash::uf2;
 
 /// A board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,6 +45,9 @@ pub enum Board {
     /// Raspberry Pi Pico: RP2040, Cortex-M0+, 2 MB of flash and 264 KB of RAM.
     #[value(name = "pico", alias = "raspberry-pi-pico")]
     Pico,
+    /// Raspberry Pi Pico 2: RP2350, Cortex-M33, 4 MB of flash and 520 KB of RAM.
+    #[value(name = "pico2", aliases = ["pico-2", "raspberry-pi-pico-2"])]
+    Pico2,
 }
 
 /// The facts about a board.
@@ -203,6 +207,14 @@ impl Board {
                 emulator: Emulator::Rp2040js,
                 flash: 0x1000_0000,
                 flashing: Some(Flashing::Uf2 { family: 0xe48b_ff56, board_id: "RPI-RP2" }),
+            },
+            Board::Pico2 => Facts {
+                name: "pico2",
+                chip: "Cortex-M33",
+                target: "thumbv8m.main-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0x1000_0000,
+                flashing: Some(Flashing::Uf2 { family: uf2::RP2350, board_id: "RP2350" }),
             },
         }
     }

@@ -87,6 +87,9 @@ enum Task {
         /// Give the board a serial port of its own, for `pipsqueak chat --port`, in place of this terminal.
         #[arg(long, conflicts_with = "log")]
         pty: bool,
+        /// Talk to a Pico's USB socket, in place of its UART.
+        #[arg(long, conflicts_with = "pty")]
+        usb: bool,
         #[command(flatten)]
         board: BoardOption,
     },
@@ -210,9 +213,9 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, self_test, think, blue_pill_memory, pty, board } => {
+        Task::Run { model, log, self_test, think, blue_pill_memory, pty, usb, board } => {
             let options = Options { log, self_test, think, blue_pill_memory };
-            commands::run::run(board.board, model, options, pty)
+            commands::run::run(board.board, model, options, pty, usb)
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())

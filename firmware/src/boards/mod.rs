@@ -41,6 +41,10 @@ mod nrf_pins;
 mod nucleo_g071rb;
 #[cfg(feature = "pico")]
 mod pico;
+#[cfg(feature = "pico2")]
+mod pico2;
+#[cfg(family = "rp")]
+mod rp;
 mod stack;
 #[cfg(family = "stm32")]
 mod stm32;
@@ -48,6 +52,8 @@ mod stm32;
 mod stm32f4;
 #[cfg(feature = "stm32f405")]
 mod stm32f405;
+#[cfg(family = "rp")]
+mod usb_serial;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
@@ -72,6 +78,10 @@ use mps2_an505::An505 as ThisMachine;
 use nrf52840_dk::Nrf52840Dk as ThisMachine;
 #[cfg(feature = "nucleo-g071rb")]
 use nucleo_g071rb::NucleoG071rb as ThisMachine;
+#[cfg(feature = "pico")]
+use pico::Pico as ThisMachine;
+#[cfg(feature = "pico2")]
+use pico2::Pico2 as ThisMachine;
 #[cfg(feature = "stm32f405")]
 use stm32f405::Stm32f405 as ThisMachine;
 
@@ -84,8 +94,9 @@ pub type ThisBoard = nrf::Nrf<ThisMachine>;
 /// The board that the image is for.
 #[cfg(family = "stm32")]
 pub type ThisBoard = stm32::Stm32<ThisMachine>;
-#[cfg(feature = "pico")]
-pub use pico::Pico as ThisBoard;
+/// The board that the image is for.
+#[cfg(family = "rp")]
+pub type ThisBoard = rp::Rp<ThisMachine>;
 #[cfg(feature = "virt-rv32")]
 pub use virt_rv32::VirtRv32 as ThisBoard;
 

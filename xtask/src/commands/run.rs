@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use crate::board::Board;
 use crate::firmware::Options;
 use crate::packages::Consent;
+use crate::qemu::{self, Port};
 use crate::toolchain::{Toolchain, own_cargo};
-use crate::{firmware, paths, process, qemu, terminal};
+use crate::{firmware, paths, process, terminal};
 
 /// Runs the same command again, with an xtask that can decode the log.
 fn run_with_log_decoder() -> Result<()> {
@@ -20,8 +21,8 @@ fn run_with_log_decoder() -> Result<()> {
 }
 
 /// Builds the firmware with `model`, or with the demo's last one, and boots it; with `pty`, its serial port is not this terminal but one of
-/// its own.
-pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) -> Result<()> {
+/// its own; with `usb`, it is the one at the USB socket.
+pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool, usb: bool) -> Result<()> {
     let model = model.unwrap_or_else(paths::demo_model);
     let Options { log, .. } = options;
     if pty && cfg!(windows) {
@@ -32,6 +33,9 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) ->
     }
     if options.blue_pill_memory && board != Board::Mps2An385 {
         bail!("--blue-pill-memory is for --board mps2-an385, and this is {}.", board.name());
+    }
+    if usb && board != Board::Pico {
+        bail!("--usb is for --board pico, whose USB socket is emulated, and this is {}.", board.name());
     }
     if log && !cfg!(feature = "log") {
         return run_with_log_decoder();
@@ -46,7 +50,7 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) ->
     qemu::find_or_install(board, Consent::new(false))?;
     let image = firmware::build_with(&toolchain, board, &model, options)?;
     if !pty {
-        return terminal::interact(board, &image, log);
+        return terminal::interact(board, &image, log, if usb { Port::Usb } else { Port::Uart });
     }
     eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
     let status = qemu::serve(board, &image)?;
