@@ -83,6 +83,8 @@ fn lay_out() -> Result<(), String> {
     println!("cargo::rustc-link-search={}", out_file("").display());
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    fs::write(out_file("apart.x"), APART).map_err(|error| format!("apart.x can't be written: {error}."))?;
+    println!("cargo::rustc-link-arg-bin=any_model=-Tapart.x");
     if env::var_os("CARGO_FEATURE_DEFMT").is_none() {
         return Ok(());
     }
@@ -92,6 +94,10 @@ fn lay_out() -> Result<(), String> {
     log_everything();
     Ok(())
 }
+
+/// Refuses an image that would lie where the loader writes.
+const APART: &str = "ASSERT(__sidata + __edata - __sdata <= _model_start, \
+                     \"The program reaches into the flash that is kept for a model; move _model_start.\");\n";
 
 /// Without DEFMT_LOG, defmt's macros keep nothing below errors.
 fn log_everything() {

@@ -11,6 +11,16 @@ use core::sync::atomic::{AtomicBool, Ordering};
 mod black_pill;
 #[cfg(feature = "blue-pill")]
 mod blue_pill;
+#[cfg_attr(emulator, path = "emulated_flash.rs")]
+#[cfg_attr(family = "nrf", path = "nrf_flash.rs")]
+#[cfg_attr(family = "rp", path = "no_flash.rs")]
+#[cfg_attr(family = "stm32", path = "stm32_flash.rs")]
+mod flash;
+#[cfg(family = "stm32")]
+#[cfg_attr(feature = "blue-pill", path = "stm32f1_flash.rs")]
+#[cfg_attr(any(feature = "stm32f405", feature = "black-pill"), path = "stm32f4_flash.rs")]
+#[cfg_attr(feature = "nucleo-g071rb", path = "stm32g0_flash.rs")]
+mod flash_unit;
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
@@ -104,8 +114,8 @@ use defmt_rtt as _;
 #[cfg(emulator)]
 const EMULATOR_SEED: u64 = 42;
 
-/// Whether the loader can write the flash for models. On real boards it can't yet: a drive, a probe or the chip's own loader does.
-pub const CAN_LOAD: bool = cfg!(emulator);
+/// Whether the loader can write the flash for models; where it can't, a drive or a probe does.
+pub const CAN_LOAD: bool = flash::CAN_WRITE;
 
 /// The flash for models; none for every call but the first.
 pub fn model_flash() -> Option<model_region::ModelRegion> {

@@ -43,6 +43,7 @@ pub fn load<S: Serial, B: Board>(
     console.send()?;
     let mut silence = Silence::new(board);
     loop {
+        board.feed_watchdog();
         match console.take() {
             Taken::Nothing if silence.is_over(board) => {
                 return leave(console, "nothing came for ten seconds");
