@@ -15,7 +15,7 @@ use crate::received::Taken;
 use crate::{Board, Clock, Console, Put, Serial};
 
 /// The protocol's version, which the board's first line names.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Nothing is waited for longer, in seconds.
 const SILENCE_S: u64 = 10;
 
