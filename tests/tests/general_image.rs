@@ -77,6 +77,19 @@ fn a_microbit_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn
     assert!(words.contains("context 24,"), "{words}");
     let held = Loader::new(&mut session).send(new.bytes(), |_| ()).unwrap();
     assert!(held > new.bytes().len() / 4, "{held} bytes are there already");
+    let mut session = assert_model(session, &new);
+
+    // The chip is too small for all formats.
+    let shape = Config { width: 16, heads: 2, kv_heads: 1, hidden: 20, layers: 1, ..SMALL };
+    let float = random_model(&shape, Precision::F32);
+    let refused = Loader::new(&mut session).send(float.bytes(), |_| ()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "the board refuses the model: the model computes in f32, and this program has no room for that: export it in int8, int4 or \
+         ternary"
+    );
+    session.send(b"\x03").unwrap();
+    session.read_until("The transfer is over: ", PATIENCE).unwrap();
     assert_model(session, &new);
 }
 
