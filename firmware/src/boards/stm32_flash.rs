@@ -23,6 +23,8 @@ pub(super) unsafe fn erase(place: *mut u8) -> Result<(), FlashFailed> {
     let has_unit = unit::choose(place.addr()).is_some();
     if has_unit {
         FLASH.cr().modify(|w| w.set_strt(true));
+        // The F1 is busy a cycle later (errata of the STM32F105, 2.2.8).
+        _ = FLASH.cr().read();
     }
     finish().and(if has_unit { Ok(()) } else { Err(FlashFailed) })
 }
