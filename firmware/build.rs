@@ -16,12 +16,13 @@ struct Board {
 enum Family {
     /// No real chip: the board is QEMU's.
     Emulator,
+    Esp,
     Nrf,
     Rp,
     Stm32,
 }
 
-const BOARDS: [Board; 13] = [
+const BOARDS: [Board; 14] = [
     board("mps2-an385", "mps2.x", Family::Emulator),
     board("mps2-an385-m0", "mps2.x", Family::Emulator),
     board("mps2-an386", "mps2.x", Family::Emulator),
@@ -35,6 +36,7 @@ const BOARDS: [Board; 13] = [
     board("blue-pill", "stm32f103.x", Family::Stm32),
     board("nucleo-g071rb", "stm32g071.x", Family::Stm32),
     board("pico", "rp2040.x", Family::Rp),
+    board("esp32c3", "esp32c3.x", Family::Esp),
 ];
 
 const fn board(name: &'static str, memory: &'static str, family: Family) -> Board {
@@ -73,6 +75,7 @@ fn lay_out() -> Result<(), String> {
         "cargo::rustc-cfg={}",
         match family {
             Family::Emulator => "emulator",
+            Family::Esp => "family=\"esp\"",
             Family::Nrf => "family=\"nrf\"",
             Family::Rp => "family=\"rp\"",
             Family::Stm32 => "family=\"stm32\"",

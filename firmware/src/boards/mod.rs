@@ -11,7 +11,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 mod black_pill;
 #[cfg(feature = "blue-pill")]
 mod blue_pill;
+#[cfg(feature = "esp32c3")]
+mod esp32c3;
+#[cfg(target_arch = "riscv32")]
+mod exception;
 #[cfg_attr(emulator, path = "emulated_flash.rs")]
+#[cfg_attr(family = "esp", path = "no_flash.rs")]
 #[cfg_attr(family = "nrf", path = "nrf_flash.rs")]
 #[cfg_attr(family = "rp", path = "no_flash.rs")]
 #[cfg_attr(family = "stm32", path = "stm32_flash.rs")]
@@ -94,6 +99,8 @@ pub type ThisBoard = nrf::Nrf<ThisMachine>;
 /// The board that the image is for.
 #[cfg(family = "stm32")]
 pub type ThisBoard = stm32::Stm32<ThisMachine>;
+#[cfg(feature = "esp32c3")]
+pub use esp32c3::Esp32c3 as ThisBoard;
 #[cfg(feature = "pico")]
 pub use pico::Pico as ThisBoard;
 #[cfg(feature = "virt-rv32")]
@@ -143,8 +150,10 @@ fn sleep(received: &crate::Received) {
 pub fn restart() -> ! {
     #[cfg(target_arch = "arm")]
     cortex_m::peripheral::SCB::sys_reset();
-    #[cfg(target_arch = "riscv32")]
+    #[cfg(feature = "virt-rv32")]
     virt_rv32::reset();
+    #[cfg(feature = "esp32c3")]
+    esp32c3::reset();
 }
 
 /// Ends QEMU.
@@ -156,9 +165,10 @@ pub fn exit(succeeded: bool) -> ! {
 /// A chip has nothing to end in: it stands still until it is reset, by a hand or by the watchdog.
 #[cfg(not(emulator))]
 pub fn exit(_succeeded: bool) -> ! {
+    #[cfg(target_arch = "arm")]
     cortex_m::interrupt::disable();
     loop {
-        cortex_m::asm::nop();
+        core::hint::spin_loop();
     }
 }
 
