@@ -5,7 +5,7 @@
 //! [`Tokenizer`] are nothing but references to it. So the compiler knows each choice of the model's, and leaves out what
 //! only other models need: number formats, norms, activations, and all that reads and checks a file.
 //!
-//! Everywhere else nothing is known, and the functions here return what they are given.
+//! Everywhere else nothing is known but that f32 may be left out, and the functions here return what they are given.
 //!
 //! [`Model`]: crate::Model
 //! [`Tokenizer`]: crate::Tokenizer
@@ -40,7 +40,7 @@ pub(crate) const fn may_be_float() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.precision.format().is_none();
     #[cfg(not(one_model))]
-    true
+    cfg!(feature = "f32")
 }
 
 /// Whether the model may be one that computes in integers.

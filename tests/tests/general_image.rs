@@ -1,8 +1,9 @@
 //! The image that runs any model: what it says of what lies in its flash, and how a model gets there.
 
 use std::fs;
+use std::io::{self, Read, Write};
 
-use pipsqueak::{Precision, Sampling};
+use pipsqueak::{Config, Precision, Sampling};
 use pipsqueak_talk::flash::loader::Loader;
 use pipsqueak_talk::flash::{Part, uf2};
 use pipsqueak_tests::chip::{Chip, PATIENCE};
@@ -54,6 +55,98 @@ fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writ
         assert!(sizes[0] + STACK_SPARE <= sizes[1], "{stats}");
         // Sent again, the model is there already.
         assert_eq!(Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap(), file.bytes().len());
+    }
+}
+
+/// A micro:bit v1's own flash, which its controller erases and writes: QEMU has that of the nRF51.
+#[test]
+fn a_microbit_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn() {
+    let board = Board::MicrobitV1;
+    let shape = |context| random_model(&Config { context, ..SMALL }, Precision::Int8);
+    let (old, new) = (shape(24), shape(32));
+    let mut session = Session::boot(board, &image(board)).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+
+    // Without a model before, a torn transfer leaves none.
+    let words = tear(&mut session, old.bytes());
+    assert!(words.contains("no model: "), "{words}");
+    assert!(Loader::new(&mut session).send(old.bytes(), |_| ()).unwrap() > 0);
+    let mut session = assert_model(session, &old);
+
+    let words = tear(&mut session, new.bytes());
+    assert!(words.contains("context 24,"), "{words}");
+    let held = Loader::new(&mut session).send(new.bytes(), |_| ()).unwrap();
+    assert!(held > new.bytes().len() / 4, "{held} bytes are there already");
+    let mut session = assert_model(session, &new);
+
+    // The chip is too small for all formats.
+    let shape = Config { width: 16, heads: 2, kv_heads: 1, hidden: 20, layers: 1, ..SMALL };
+    let float = random_model(&shape, Precision::F32);
+    let refused = Loader::new(&mut session).send(float.bytes(), |_| ()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "the board refuses the model: the model computes in f32, and this program has no room for that: export it in int8, int4 or \
+         ternary"
+    );
+    session.send(b"\x03").unwrap();
+    session.read_until("The transfer is over: ", PATIENCE).unwrap();
+    assert_model(session, &new);
+}
+
+/// QEMU's STM32F405 has flash that can't be written.
+#[test]
+fn a_board_whose_flash_does_not_answer_says_so() {
+    let board = Board::Stm32f405;
+    let mut session = Session::boot(board, &image(board)).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+    let file = random_model(&SMALL, Precision::Int8);
+    let refused = Loader::new(&mut session).send(file.bytes(), |_| ()).unwrap_err().to_string();
+    assert_eq!(refused, "the board refuses the model: the flash does not hold what is written to it");
+}
+
+/// Sends half of a file and pulls the cable; returns the board's words after a reset.
+fn tear(session: &mut Session, file: &[u8]) -> String {
+    let torn = Torn { port: session, bytes: file.len() / 2 };
+    let error = Loader::new(torn).send(file, |_| ()).unwrap_err().to_string();
+    assert!(error.contains("the port is gone"), "{error}");
+    session.send(b"\x03").unwrap();
+    session.read_until("The transfer is over: it was broken off.", PATIENCE).unwrap();
+    greeting(session)
+}
+
+/// The board has restarted with this model.
+fn assert_model(mut session: Session, file: &ModelFile) -> Session {
+    let context = file.model().unwrap().config().context;
+    let words = greeting(&mut session);
+    assert!(words.contains(&format!("context {context},")), "{words}");
+    session.send(b"\x05").unwrap();
+    session.read_until("\x06", PATIENCE).unwrap();
+    let mut chip = Chip(session);
+    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(file, "Once", SAMPLING, 5, 60));
+    assert_eq!(chip.ask(":selftest"), "ok");
+    chip.0
+}
+
+/// A cable that is pulled after so many bytes.
+struct Torn<'s> {
+    port: &'s mut Session,
+    bytes: usize,
+}
+
+impl Read for Torn<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.port.read(buffer)
+    }
+}
+
+impl Write for Torn<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes = self.bytes.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+        self.port.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.port.flush()
     }
 }
 
