@@ -74,6 +74,11 @@ impl<const N: usize> Choices<N> {
         })
     }
 
+    /// An answer of which nothing is said yet, for [`Generator::advance_choice`], which has an example.
+    pub fn begin(&self) -> Choosing<'_, N> {
+        Choosing { choices: self, so_far: &[] }
+    }
+
     /// The tokens allowed after `so_far`: the next one of each answer that begins with it, `None` for a complete answer.
     fn options(&self, so_far: &[u16]) -> Vec<Option<u16>, N> {
         let mut options = Vec::new();
@@ -95,6 +100,20 @@ impl<const N: usize> Choices<N> {
     }
 }
 
+/// An answer in the making: what [`Generator::advance_choice`] has written of it.
+#[derive(Debug, Clone)]
+pub struct Choosing<'c, const N: usize> {
+    choices: &'c Choices<N>,
+    so_far: &'c [u16],
+}
+
+impl<const N: usize> Choosing<'_, N> {
+    /// The place in the list of what is written, an answer.
+    fn place(&self) -> usize {
+        self.choices.answers().position(|answer| answer == self.so_far).unwrap_or_default()
+    }
+}
+
 impl Generator<'_, '_> {
     /// Goes on with one of the answers, chosen token by token with the sampler's settings; returns its place in the list.
     /// The model is only asked where answers part.
@@ -113,18 +132,47 @@ impl Generator<'_, '_> {
     /// # }
     /// ```
     pub fn choose<const N: usize>(&mut self, choices: &Choices<N>) -> usize {
-        let mut so_far: &[u16] = &[];
+        let mut answer = choices.begin();
         loop {
-            let options = choices.options(so_far);
-            let chosen = match options.as_slice() {
-                [only] => *only,
-                _ => self.choose_among::<N>(&options, choices.end),
-            };
-            let Some(token) = chosen else { break };
-            self.push(token);
-            so_far = choices.extend(so_far, token);
+            if let Some(place) = self.advance_choice(&mut answer) {
+                return place;
+            }
         }
-        choices.answers().position(|answer| answer == so_far).unwrap_or_default()
+    }
+
+    /// Does a slice of the work of [`choose`](Self::choose), as [`advance`](Self::advance) does of a piece of text; the place of
+    /// the answer in the list once it is complete. A chip can do something else between two slices.
+    ///
+    /// ```
+    /// # use pipsqueak::{Choices, Sampling, include_model};
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let generator = include_model!("../models/tiny.pip").generator()?;
+    /// let choices = Choices::<24>::new(generator.model().tokenizer(), &[" girl", " boy", " mouse"])?;
+    /// generator.start("Once upon a time there was a little", Sampling::GREEDY, 42)?;
+    /// let (mut answer, mut slices) = (choices.begin(), 0);
+    /// let choice = loop {
+    ///     slices += 1; // let the LED breathe here
+    ///     if let Some(choice) = generator.advance_choice(&mut answer) {
+    ///         break choice;
+    ///     }
+    /// };
+    /// println!("answer {choice} in {slices} slices");
+    /// # generator.start("Once upon a time there was a little", Sampling::GREEDY, 42)?;
+    /// # assert!(slices > 3 && choice == generator.choose(&choices));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn advance_choice<const N: usize>(&mut self, answer: &mut Choosing<'_, N>) -> Option<usize> {
+        let options = answer.choices.options(answer.so_far);
+        let chosen = match options.as_slice() {
+            [only] => *only,
+            _ if !self.predict_slice() => return None,
+            _ => self.choose_among::<N>(&options, answer.choices.end),
+        };
+        let Some(token) = chosen else { return Some(answer.place()) };
+        self.push(token);
+        answer.so_far = answer.choices.extend(answer.so_far, token);
+        None
     }
 
     /// Chooses by the logits of the options alone; `end` stands for the option to stop.
