@@ -5,6 +5,7 @@ pub mod chart;
 mod chat;
 mod corpus;
 mod eval;
+mod eval_pairs;
 mod export;
 mod flash;
 mod generate;
