@@ -79,11 +79,23 @@ impl<const N: usize> Choices<N> {
         Choosing { choices: self, so_far: &[] }
     }
 
-    /// The tokens allowed after `so_far`: the next one of each answer that begins with it, `None` for a complete answer.
+    /// What comes after `so_far` in each answer that begins with it: a token, or `None` for a complete answer.
+    fn nexts(&self, so_far: &[u16]) -> impl Iterator<Item = Option<u16>> {
+        let rests = self.answers().filter_map(move |answer| answer.strip_prefix(so_far));
+        rests.map(|rest| rest.first().copied())
+    }
+
+    /// The option after `so_far`, if there is only one.
+    fn only_option(&self, so_far: &[u16]) -> Option<Option<u16>> {
+        let mut nexts = self.nexts(so_far);
+        let first = nexts.next().unwrap_or_default();
+        nexts.all(|next| next == first).then_some(first)
+    }
+
+    /// The options after `so_far`, each once.
     fn options(&self, so_far: &[u16]) -> Vec<Option<u16>, N> {
         let mut options = Vec::new();
-        for rest in self.answers().filter_map(|answer| answer.strip_prefix(so_far)) {
-            let option = rest.first().copied();
+        for option in self.nexts(so_far) {
             if !options.contains(&option) {
                 // There are no more options than answers.
                 _ = options.push(option);
@@ -163,11 +175,10 @@ impl Generator<'_, '_> {
     /// # }
     /// ```
     pub fn advance_choice<const N: usize>(&mut self, answer: &mut Choosing<'_, N>) -> Option<usize> {
-        let options = answer.choices.options(answer.so_far);
-        let chosen = match options.as_slice() {
-            [only] => *only,
-            _ if !self.predict_slice() => return None,
-            _ => self.choose_among::<N>(&options, answer.choices.end),
+        let chosen = match answer.choices.only_option(answer.so_far) {
+            Some(only) => only,
+            None if !self.predict_slice() => return None,
+            None => self.choose_among(answer),
         };
         let Some(token) = chosen else { return Some(answer.place()) };
         self.push(token);
@@ -175,11 +186,15 @@ impl Generator<'_, '_> {
         None
     }
 
-    /// Chooses by the logits of the options alone; `end` stands for the option to stop.
-    fn choose_among<const N: usize>(&mut self, options: &[Option<u16>], end: Option<u16>) -> Option<u16> {
+    /// Chooses by the logits of the options alone.
+    // Not inlined, so that its frame does not lie under the forward pass.
+    #[inline(never)]
+    fn choose_among<const N: usize>(&mut self, answer: &Choosing<'_, N>) -> Option<u16> {
+        let (options, end) = (answer.choices.options(answer.so_far), answer.choices.end);
         let logits = self.logits_to_choose_by();
         let mut among: Vec<f32, N> = Vec::new();
-        for option in options {
+        // The end token stands for the option to stop.
+        for option in &options {
             let logit = option.or(end).and_then(|token| logits.get(usize::from(token)));
             // There are no more options than answers.
             _ = among.push(logit.copied().unwrap_or(f32::NEG_INFINITY));

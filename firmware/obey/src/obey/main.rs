@@ -61,7 +61,8 @@ fn prepare<const N: usize>(
     panel: &Panel<'_, N>,
 ) -> Result<Servant<'static, 'static, 'static, 'static, TOKENS, COUNT>, Refusal<'static>> {
     static ANSWERS: StaticCell<Answers> = StaticCell::new();
-    let answers: &Answers = ANSWERS.init(Answers::new(generator.model().tokenizer(), ORDERS)?);
+    let answers = Answers::new(generator.model().tokenizer(), ORDERS)?;
+    let answers: &Answers = ANSWERS.try_init(answers).ok_or(Refusal::TooMany)?;
     answers.iter().try_for_each(|answer| panel.check(answer))?;
     Servant::new(generator, answers)
 }
