@@ -1,6 +1,6 @@
 //! `cargo xtask run`: a model on an emulated board, at this terminal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -19,9 +19,15 @@ fn run_with_log_decoder() -> Result<()> {
     process::replace_by(&mut cargo)
 }
 
-/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `pty`, its serial port is not this terminal but one of
-/// its own.
-pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) -> Result<()> {
+/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `answers`, the one that obeys. With `pty`, its
+/// serial port is not this terminal but one of its own.
+pub fn run(
+    board: Board,
+    model: Option<PathBuf>,
+    answers: Option<&Path>,
+    options: Options,
+    pty: bool,
+) -> Result<()> {
     let model = model.unwrap_or_else(paths::demo_model);
     let Options { log, .. } = options;
     if pty && cfg!(windows) {
@@ -44,7 +50,10 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) ->
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     qemu::find_or_install(board, Consent::new(false))?;
-    let image = firmware::build_with(&toolchain, board, &model, options)?;
+    let image = match answers {
+        Some(answers) => firmware::build_obeying(&toolchain, board, &model, answers)?,
+        None => firmware::build_with(&toolchain, board, &model, options)?,
+    };
     if !pty {
         return terminal::interact(board, &image, log);
     }

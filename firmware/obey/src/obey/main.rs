@@ -25,9 +25,9 @@ const ORDERS: &str = include_str!(env!(
 ));
 
 /// Room for the answers' tokens, and one for each answer. The program says so if they need more.
-const TOKENS: usize = 128;
+const TOKENS: usize = 64;
 /// Room for answers.
-const COUNT: usize = 32;
+const COUNT: usize = 16;
 /// A breath, in milliseconds.
 const BREATH_MILLIS: u32 = 3000;
 
