@@ -113,9 +113,10 @@ pub fn build_obeying(toolchain: &Toolchain, board: Board, model: &Path, answers:
         file.canonicalize().with_context(|| format!("The file {} can't be read", file.display()))
     };
     let (model, answers) = (whole(model)?, whole(answers)?);
-    let bytes = fs::read(&model)?;
-    check(&bytes).map_err(|error| anyhow!("{} can't be built in: {error}.", model.display()))?;
-    let image = paths::target().join("firmware-images").join(format!("obey-{}.elf", board.name()));
+    let mut hasher = hasher_of(&model)?;
+    hasher.write(&fs::read(&answers)?);
+    let name = format!("obey-{}-{:016x}.elf", board.name(), hasher.finish());
+    let image = paths::target().join("firmware-images").join(name);
     let _lock = lock()?;
     let mut command = obeying_cargo(toolchain, "build", board, &model, &answers);
     command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
@@ -221,15 +222,21 @@ pub fn target_dir() -> PathBuf {
 }
 
 fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
-    let bytes = fs::read(model).with_context(|| format!("The model {} can't be read", model.display()))?;
-    check(&bytes).map_err(|error| anyhow!("{} can't be built in: {error}.", model.display()))?;
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&bytes);
+    let hasher = hasher_of(model)?;
     let log = if options.log { "-log" } else { "" };
     let self_test = if options.self_test { "-self-test" } else { "" };
     let think = if options.think { "-think" } else { "" };
     let small = if options.blue_pill_memory { "-blue-pill" } else { "" };
     Ok(format!("{}{log}{self_test}{think}{small}-{:016x}.elf", board.name(), hasher.finish()))
+}
+
+/// A hash that has read the file `model`, which is refused if it is none.
+fn hasher_of(model: &Path) -> Result<DefaultHasher> {
+    let bytes = fs::read(model).with_context(|| format!("The model {} can't be read", model.display()))?;
+    check(&bytes).map_err(|error| anyhow!("{} can't be built in: {error}.", model.display()))?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    Ok(hasher)
 }
 
 /// Refuses a model that the firmware's build would refuse, sooner and with no other output.

@@ -36,3 +36,24 @@ impl<'a, const TOKENS: usize, const COUNT: usize> Answers<'a, TOKENS, COUNT> {
         self.texts.get(place).copied().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipsqueak::include_model;
+
+    #[test]
+    fn a_file_has_an_answer_a_line() {
+        let model = include_model!("../lamp/lamp.pip").model().unwrap();
+        let tokenizer = model.tokenizer();
+        let answers = Answers::<64, 16>::new(tokenizer, "lamp on\r\n\n  fan off \nnothing").unwrap();
+        assert!(answers.iter().eq(["lamp on", "fan off", "nothing"]));
+        assert_eq!((answers.get(1), answers.get(3)), ("fan off", ""));
+        let refusal = |file| Answers::<8, 2>::new(tokenizer, file).unwrap_err();
+        assert_eq!(refusal("lamp on\nlamp off\nnothing\n"), Refusal::TooMany);
+        assert_eq!(refusal(" \n"), Refusal::Core(pipsqueak::Error::NoChoices));
+        assert_eq!(refusal("\u{1f42d}"), Refusal::Core(pipsqueak::Error::UnknownCharacter('\u{1f42d}')));
+        let long = refusal("lamp on the table in the corner");
+        assert!(matches!(long, Refusal::Core(pipsqueak::Error::ChoicesTooLong { has: 8, .. })), "{long}");
+    }
+}
