@@ -43,7 +43,7 @@ mod thinking;
 mod tokenizer;
 mod window;
 
-pub use choices::Choices;
+pub use choices::{Choices, Choosing};
 pub use config::{Activation, Config, Mlp, Norm, Position, Precision};
 pub use embedded::Embedded;
 pub use error::Error;

@@ -1,20 +1,25 @@
 //! `pipsqueak generate`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use pipsqueak::Generator;
+use pipsqueak::internal::Decoder;
 
 use super::beginning::Beginning;
 use super::options::whole;
 use crate::cli::output::{self, remark};
+use crate::export::answers::{self, Answers, shares};
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 use crate::export::passes::{Passes, Task};
 use crate::human;
+
+/// The most answers that are printed with how likely they are.
+const LIKELIEST: usize = 3;
 
 /// Write a text with a model, with the code and the numbers that the board runs.
 ///
@@ -28,6 +33,7 @@ Examples:
   pipsqueak generate --model stories.pip --temperature 0 --length 50
   pipsqueak generate --model stories.pip --top-k 0 --top-p 0.9 --seed 7
   pipsqueak generate --model stories.pip --prompt 'Once upon a time' --best-of 4 --show-passes
+  pipsqueak generate --model obey.pip --answers answers.txt --prompt 'turn on the lamp'
 
 --think and --best-of keep the text whose tokens were chosen with the highest mean log-probability (docs/thinking.md). Pass N has
 the seed --seed + N - 1.")]
@@ -46,6 +52,12 @@ pub struct Generate {
     /// Write so many texts that know nothing of each other, and keep the likeliest
     #[arg(long, value_name = "PASSES", value_parser = whole::<u16>(1..=1000))]
     best_of: Option<u16>,
+    /// Answer the prompt with one of the lines of this file, the likeliest, and with nothing else; for a model that `train --pairs`
+    /// made
+    #[arg(long, value_name = "FILE.txt", requires = "prompt", conflicts_with_all = [
+        "length", "temperature", "top_k", "top_p", "penalty", "seed", "think", "best_of",
+    ])]
+    answers: Option<PathBuf>,
     /// Also print every text that --think or --best-of tries, on the error stream
     #[arg(long)]
     show_passes: bool,
@@ -58,6 +70,9 @@ impl Generate {
         let prompt = self.beginning.readable(model.tokenizer())?;
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model, memory.buffers())?;
+        if let Some(path) = &self.answers {
+            return answer(&mut generator, path, prompt);
+        }
         let passes = self.passes();
         let task = Task {
             prompt,
@@ -105,4 +120,23 @@ impl Generate {
         remark!("[pass {} is kept]", best + 1);
         Ok(())
     }
+}
+
+/// Prints the answer to `prompt`, and how likely the answers of the file `path` are.
+fn answer(generator: &mut Generator<'_, '_>, path: &Path, prompt: &str) -> Result<()> {
+    ensure!(!prompt.is_empty(), "--prompt: nothing is left of it to answer");
+    let model = generator.model().clone();
+    let answers = Answers::new(answers::read(path)?, model.tokenizer())?;
+    let mut memory = OwnedMemory::of(&model);
+    let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers())?;
+    let shares = shares(&answers.log_probabilities(&mut decoder, prompt)?);
+    let chosen = answers.choose(generator, prompt)?;
+    output::write(|out| writeln!(out, "{prompt}\n{}", answers.texts[chosen]))?;
+    let mut likeliest: Vec<usize> = (0..shares.len()).collect();
+    likeliest.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+    let named = likeliest.iter().take(LIKELIEST);
+    let named: Vec<String> =
+        named.map(|&place| format!("{} {:.1} %", answers.texts[place], 100.0 * shares[place])).collect();
+    remark!("[{}; fingerprint {:08x}]", named.join(", "), generator.fingerprint());
+    Ok(())
 }

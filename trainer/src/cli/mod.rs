@@ -6,6 +6,7 @@ pub mod chart;
 mod chat;
 mod corpus;
 mod eval;
+mod eval_pairs;
 mod explain;
 mod export;
 mod flash;

@@ -13,16 +13,17 @@ use crate::packages::Consent;
 use crate::paths;
 use crate::toolchain::Toolchain;
 
-/// Builds the image of `board`: the general one, or the one for `model`. Writes it to `out`, or where builds go, and prints what it
-/// takes.
-pub fn build(board: Board, model: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
+/// Builds the image of `board`: the general one, or the one for `model`, or with `answers` the one that obeys. Writes it to `out`, or
+/// where builds go, and prints what it takes.
+pub fn build(board: Board, model: Option<&Path>, answers: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
     if let Some(out) = &out {
         check_out(out)?;
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
-    let elf = match model {
-        Some(model) => firmware::build_with(&toolchain, board, model, Options::default())?,
-        None => firmware::build_any_model(&toolchain, board)?,
+    let elf = match (model, answers) {
+        (Some(model), Some(answers)) => firmware::build_obeying(&toolchain, board, model, answers)?,
+        (Some(model), None) => firmware::build_with(&toolchain, board, model, Options::default())?,
+        (None, _) => firmware::build_any_model(&toolchain, board)?,
     };
     let layout = Layout::read(&elf)?;
     let extension = extension(board);
