@@ -51,6 +51,7 @@ function config(): Config {
 }
 
 const count = (number: number) => Math.round(number).toLocaleString("en");
+const pace = (number: number) => number < 100 ? number.toPrecision(2) : count(number);
 const bytes = (number: number) => number < 1 << 20 ? `${(number / 1024).toFixed(1)} KiB` : `${(number / 2 ** 20).toFixed(1)} MiB`;
 
 async function show() {
@@ -67,7 +68,7 @@ async function show() {
     fill(get("shape-chips") as unknown as HTMLTableElement, [
       ["chip", "on", "instructions a token", "tokens/s at one instruction a cycle"],
       ...chips.map(({ chip, board, mhz, instructions }) =>
-        [chip, `${board}, ${mhz} MHz`, count(instructions), (mhz * 1e6 / instructions).toPrecision(3)]),
+        [chip, `${board}, ${mhz} MHz`, count(instructions), pace(mhz * 1e6 / instructions)]),
     ]);
   } catch (error) {
     place.textContent = (error as Error).message;

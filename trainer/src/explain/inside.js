@@ -302,7 +302,9 @@ function drawLayer(body, said, e, layer, heads) {
 
 /** How the next token was chosen. @param {Explanation} e */
 function choice(e) {
-  const { temperature, topK, topP, seed } = e.sampling;
+  const { topK, seed } = e.sampling;
+  // These are f32, and would show more digits than were given.
+  const [temperature, topP] = [e.sampling.temperature, e.sampling.topP].map(x => Number(x.toFixed(4)));
   const how = temperature > 0 ? `Drawn by seed ${seed} at temperature ${temperature}${topK ? `, among the ${topK} likeliest` : ""}${topP < 1 ? `, that make up ${topP} of the probability` : ""}` : "Temperature 0: the likeliest";
   return `${how}: ${e.next ? shown(e.next[1]) : "the text ends here"}.`;
 }
