@@ -19,14 +19,13 @@ struct UsbIds {
     boards: &'static [&'static str],
 }
 
-/// Sources: the vendors' drivers, and the lists of OpenOCD (`contrib/60-openocd.rules`) and of probe-rs.
-const USB: [UsbIds; 9] = [
-    // Raspberry Pi: their boards, and their debug probe, which has a serial port, too.
-    UsbIds {
-        vendor: 0x2e8a,
-        product: None,
-        boards: &["raspberrypipico", "pico", "raspberrypipico2", "pico2"],
-    },
+/// Sources: the vendors' drivers, Raspberry Pi's list of product ids (github.com/raspberrypi/usb-pid), and the lists of
+/// OpenOCD (`contrib/60-openocd.rules`) and of probe-rs.
+const USB: [UsbIds; 11] = [
+    // The USB sockets of Raspberry Pi's boards, and their debug probe, for a board's UART.
+    UsbIds { vendor: 0x2e8a, product: Some(0x000a), boards: &["raspberrypipico", "pico"] },
+    UsbIds { vendor: 0x2e8a, product: Some(0x0009), boards: &["raspberrypipico2", "pico2"] },
+    UsbIds { vendor: 0x2e8a, product: Some(0x000c), boards: &[] },
     // Arm DAPLink, as on the micro:bit.
     UsbIds { vendor: 0x0d28, product: Some(0x0204), boards: &["microbit", "microbitv1", "microbitv2"] },
     // SEGGER J-Link, as on Nordic's kits.
@@ -143,6 +142,8 @@ mod tests {
             port("/dev/ttyACM1", Some((0x0d28, 0x0204))),
         ];
         assert_eq!(choose(&ports, Some("Raspberry Pi Pico")).unwrap(), "/dev/ttyACM0");
+        let pico_2 = port("COM3", Some((0x2e8a, 0x0009)));
+        assert_eq!(choose(&[ports[1].clone(), pico_2], Some("Pico 2")).unwrap(), "COM3");
         assert_eq!(choose(&ports, Some("micro:bit v2")).unwrap(), "/dev/ttyACM1");
         assert_eq!(choose(&ports[..2], None).unwrap(), "/dev/ttyACM0");
         let wired =

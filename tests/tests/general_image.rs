@@ -186,6 +186,29 @@ fn a_pico_boots_from_a_uf2_file_of_firmware_and_model() {
     assert!(words.contains(&reason), "{words}");
 }
 
+/// As the ROM of an RP2350 looks for it: RP2350 Datasheet, "Blocks and block loops", "Image definition items". No emulator runs that chip.
+#[test]
+fn a_pico_2s_rom_finds_the_image_and_where_it_begins() {
+    let elf = image(Board::Pico2);
+    let (flash, layout) = (contents(&elf).unwrap(), Layout::read(&elf).unwrap());
+    let word = |at: usize| u32::from_le_bytes(flash.bytes[4 * at..][..4].try_into().unwrap());
+    assert_eq!((flash.address, layout.model), (0x1000_0000, 0x1004_0000..0x103f_f000));
+    let start = (0..1024).find(|&at| word(at) == 0xffff_ded3).expect("a block in the first 4 KB");
+    let [kind, words, low, high] = word(start + 1).to_le_bytes();
+    assert_eq!((kind, words), (0x42, 1), "the type of an image");
+    let flags = u16::from_le_bytes([low, high]);
+    // A program, secure, for Arm's processors, of an RP2350.
+    assert_eq!([flags & 0xf, flags >> 4 & 3, flags >> 8 & 7, flags >> 12 & 7], [1, 2, 0, 1]);
+    let [last, words, high, _] = word(start + 2).to_le_bytes();
+    assert_eq!((last, u16::from_le_bytes([words, high])), (0xff, 1), "no other items");
+    assert_eq!((word(start + 3), word(start + 4)), (0, 0xab12_3579), "the only block");
+    // Without an item that says otherwise, the vectors are at the image's beginning.
+    let (stack, entry) = (word(0), word(1));
+    assert_eq!(stack, 0x2000_0000 + 520 * 1024);
+    assert!(entry % 2 == 1 && layout.program.contains(&entry), "{entry:#x}");
+    assert_eq!(start, 16 + 34, "the block lies behind the vectors, of which the last is the UART's");
+}
+
 /// A file with a bit that is wrong, and what the firmware says of it.
 fn damaged(file: &ModelFile) -> (Vec<u8>, String) {
     let mut bytes = file.bytes().to_vec();

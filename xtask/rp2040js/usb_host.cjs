@@ -5,6 +5,10 @@
 
 /** In an endpoint's buffer control. */
 const [LENGTH, AVAILABLE, STALL] = [0x3ff, 1 << 10, 1 << 11];
+/** Registers: the interrupts that are let through, of which one says that a frame begins, and the frame's number. */
+const [INTE, DEV_SOF, SOF_RD] = [0x90, 1 << 17, 0x48];
+/** Nanoseconds of a frame, and after which a packet handed over may run into its end. */
+const [FRAME, LATE] = [1_000_000, 800_000];
 const [OUT, IN] = [0x00, 0x80];
 /** Who defines a request, and for whom it is. */
 const [STANDARD, CLASS_INTERFACE] = [0x00, 0x21];
@@ -28,11 +32,12 @@ class Bus {
     this.onControl = () => {};
     this.onStall = () => {};
     this.onReset = () => {};
-    this.takeOver();
+    this.takeOver(chip.clock);
+    this.tellFrames(chip.clock);
   }
 
   /** The emulator hands a buffer over at once, and forgets that it is available; a host takes its time. */
-  takeOver() {
+  takeOver(clock) {
     const { usb, view } = this;
     const mark = (endpoint, bits) => view.setUint32(this.place(endpoint), bits, true);
     usb.onUSBEnabled = () => usb.resetDevice();
@@ -54,8 +59,41 @@ class Bus {
     const update = usb.DPRAMUpdated.bind(usb);
     usb.DPRAMUpdated = (offset, value) => {
       if (this.unread.has(offset)) return;
+      const isSent = offset > 0x80 && offset < 0x100 && !(offset & 4) && value & AVAILABLE;
+      if (isSent && clock.nanos % FRAME > LATE) {
+        throw new Error("a packet at the end of a frame may hang the chip's controller (erratum RP2040-E15)");
+      }
       update(offset, value);
       if (offset === 0x80 && value & STALL) this.onStall();
+    };
+  }
+
+  /**
+   * Frames begin each millisecond; the emulator knows them as a host only. The flag says so until the frame's number is read, whether the
+   * chip listens or not; a chip that does not is not woken.
+   */
+  tellFrames(clock) {
+    const { usb } = this;
+    const frame = () => Math.floor(clock.nanos / FRAME);
+    let seen = 0;
+    const set = isBegun => {
+      usb.intRaw = isBegun ? usb.intRaw | DEV_SOF : usb.intRaw & ~DEV_SOF;
+      usb.checkInterrupts();
+    };
+    const begin = clock.createAlarm(() => set(true));
+    const [read, write] = [usb.readUint32.bind(usb), usb.writeUint32.bind(usb)];
+    usb.readUint32 = offset => {
+      if (offset === SOF_RD) {
+        seen = frame();
+        set(false);
+      }
+      return read(offset);
+    };
+    usb.writeUint32 = (offset, value) => {
+      write(offset, value);
+      if (offset !== INTE || !(value & DEV_SOF)) return;
+      if (seen < frame()) set(true);
+      else begin.schedule(FRAME - (clock.nanos % FRAME));
     };
   }
 

@@ -2,7 +2,7 @@
 
 use rp_pac as pac;
 
-use super::rp::{Machine, PllRate, ring_oscillator_bits};
+use super::rp::{Machine, PllRate, SelectedClocks, ring_oscillator_bits};
 use super::wait_until;
 
 /// The chip reads it into RAM and runs it: for flash as the Pico has it, Winbond's W25Q16JV.
@@ -21,6 +21,13 @@ impl Machine for Pico {
     /// The watchdog counts two down in a microsecond (erratum RP2040-E1): 8.4 s.
     const WATCHDOG_COUNT: u32 = 0xff_ffff;
     const PSM_ALL: u32 = 0x1_ffff;
+
+    fn selected_clocks() -> SelectedClocks {
+        SelectedClocks {
+            reference: pac::CLOCKS.clk_ref_selected().read(),
+            processor: pac::CLOCKS.clk_sys_selected().read(),
+        }
+    }
 
     fn start_ticks(crystal_mhz: u16) {
         pac::WATCHDOG.tick().write(|w| {

@@ -3,7 +3,7 @@
 
 use rp_pac as pac;
 
-use super::rp::{Machine, PllRate, ring_oscillator_bits};
+use super::rp::{Machine, PllRate, SelectedClocks, ring_oscillator_bits};
 use super::wait_until;
 
 /// What makes flash an image for the chip's ROM: for Arm's processors, in secure state, entered by the vector table at its beginning.
@@ -37,6 +37,13 @@ impl Machine for Pico2 {
     /// The watchdog counts microseconds: 16.8 s.
     const WATCHDOG_COUNT: u32 = 0xff_ffff;
     const PSM_ALL: u32 = 0x1ff_ffff;
+
+    fn selected_clocks() -> SelectedClocks {
+        SelectedClocks {
+            reference: pac::CLOCKS.clk_ref_selected().read().0,
+            processor: pac::CLOCKS.clk_sys_selected().read().0,
+        }
+    }
 
     fn start_ticks(crystal_mhz: u16) {
         let ticks = pac::TICKS;

@@ -32,17 +32,28 @@ pub trait Machine {
     /// Every part of the chip that the power-on state machine starts.
     const PSM_ALL: u32;
 
+    /// The sources that the clocks run from.
+    fn selected_clocks() -> SelectedClocks;
+
     /// Makes the timer and the watchdog count microseconds, from a crystal of so many MHz.
     fn start_ticks(crystal_mhz: u16);
 
     /// Microseconds since the start.
     fn now_us() -> u32;
 
-    /// Connects the pad of GP0 or GP1 as far as the chip wants that.
+    /// Connects the pads of GP0 and GP1 to the UART.
     fn connect_pads();
 
     /// As in [`Board::seed`].
     fn seed() -> u64;
+}
+
+/// A bit for each source that a clock may run from; one is set.
+pub struct SelectedClocks {
+    /// Of the clock that the others are made from.
+    pub reference: u32,
+    /// Of the processor's.
+    pub processor: u32,
 }
 
 /// A rate that a PLL makes of the crystal's 12 MHz: times the first number, by the others. The product is to be 750 to 1,600 MHz.
@@ -107,7 +118,7 @@ impl<M: Machine> Rp<M> {
 fn start_clocks<M: Machine>() {
     // After a reset that leaves the clocks alone, nothing may run from the PLL that is about to stop.
     pac::CLOCKS.clk_sys_ctrl().modify(|w| w.set_src(ClkSysCtrlSrc::CLK_REF));
-    wait_until(|| selected_for_processor() & 1 != 0);
+    wait_until(|| M::selected_clocks().processor & 1 != 0);
     pac::XOSC.startup().write(|w| w.set_delay(CRYSTAL_DELAY));
     pac::XOSC.ctrl().write(|w| {
         w.set_freq_range(pac::xosc::vals::CtrlFreqRange::_1_15MHZ);
@@ -115,11 +126,11 @@ fn start_clocks<M: Machine>() {
     });
     wait_until(|| pac::XOSC.status().read().stable());
     pac::CLOCKS.clk_ref_ctrl().write(|w| w.set_src(ClkRefCtrlSrc::XOSC_CLKSRC));
-    wait_until(|| selected_as_reference() & 0b100 != 0);
+    wait_until(|| M::selected_clocks().reference & 0b100 != 0);
     start_plls::<M>();
     pac::CLOCKS.clk_sys_ctrl().write(|w| w.set_auxsrc(ClkSysCtrlAuxsrc::CLKSRC_PLL_SYS));
     pac::CLOCKS.clk_sys_ctrl().modify(|w| w.set_src(ClkSysCtrlSrc::CLKSRC_CLK_SYS_AUX));
-    wait_until(|| selected_for_processor() & 0b10 != 0);
+    wait_until(|| M::selected_clocks().processor & 0b10 != 0);
     pac::CLOCKS.clk_peri_ctrl().write(|w| {
         w.set_auxsrc(ClkPeriCtrlAuxsrc::CLK_SYS);
         w.set_enable(true);
@@ -129,24 +140,6 @@ fn start_clocks<M: Machine>() {
         w.set_enable(true);
     });
     M::start_ticks(CRYSTAL_MHZ);
-}
-
-/// A bit for each source of the processor's clock.
-fn selected_for_processor() -> u32 {
-    let register = pac::CLOCKS.clk_sys_selected().read();
-    #[cfg(feature = "pico")]
-    return register;
-    #[cfg(not(feature = "pico"))]
-    return register.0;
-}
-
-/// A bit for each source of the reference clock.
-fn selected_as_reference() -> u32 {
-    let register = pac::CLOCKS.clk_ref_selected().read();
-    #[cfg(feature = "pico")]
-    return register;
-    #[cfg(not(feature = "pico"))]
-    return register.0;
 }
 
 fn start_plls<M: Machine>() {

@@ -24,6 +24,10 @@ const RECEIVED_BUFFER: usize = 0x200;
 /// before it is handed over. ("Concurrent access".)
 const HANDOVER_CYCLES: u32 = 12;
 
+/// Whether data waits for the beginning of a frame. An RP2040 whose packet to the host runs into a frame's end may hear a spoilt answer, and
+/// then nothing any more until it is reset (erratum RP2040-E15); hosts that ask at once are answered far from there.
+const WAITS_FOR_FRAME: bool = cfg!(feature = "pico");
+
 /// The device's state, for the interrupt handler and for the program.
 struct Shared(UnsafeCell<UsbSerial>);
 
@@ -166,6 +170,9 @@ fn poll(device: &mut UsbSerial, received: &Received) {
     if done.ep_out(Endpoint::Data as usize) {
         device.data_received(&mut Usb, taken(Endpoint::Data).bytes(), received);
     }
+    if events.dev_sof() {
+        begin_frame();
+    }
     if events.setup_req() {
         // In this order, so that a request which comes meanwhile is seen.
         usb.sie_status().write(|w| w.set_setup_rec(true));
@@ -223,17 +230,40 @@ fn buffer_control(endpoint: Endpoint, direction: Direction) -> Reg<EpBufferContr
     }
 }
 
-/// Hands a buffer over to the controller.
-fn hand_over(endpoint: Endpoint, direction: Direction, length: usize, turn: Turn) {
-    let register = buffer_control(endpoint, direction);
+/// Says what a buffer is for, while it is still the program's.
+fn prepare(endpoint: Endpoint, direction: Direction, length: usize, turn: Turn) {
     let mut control = EpBufferControl(0);
     control.set_length(0, length as u16);
     control.set_pid(0, turn == Turn::One);
     control.set_full(0, direction == Direction::In);
-    register.write_value(control);
+    buffer_control(endpoint, direction).write_value(control);
+}
+
+/// Gives the buffer to the controller.
+fn hand_over(endpoint: Endpoint, direction: Direction) {
     cortex_m::asm::delay(HANDOVER_CYCLES);
-    control.set_available(0, true);
-    register.write_value(control);
+    buffer_control(endpoint, direction).modify(|w| w.set_available(0, true));
+}
+
+/// Asks for an interrupt when the next frame begins.
+fn wait_for_frame() {
+    forget_frame();
+    pac::USB.inte().modify(|w| w.set_dev_sof(true));
+}
+
+/// Reading a frame's number takes back the flag that it has begun.
+fn forget_frame() {
+    pac::USB.sof_rd().read();
+}
+
+/// Hands over what has waited for this.
+fn begin_frame() {
+    forget_frame();
+    pac::USB.inte().modify(|w| w.set_dev_sof(false));
+    let waiting = buffer_control(Endpoint::Data, Direction::In).read();
+    if waiting.full(0) && !waiting.available(0) {
+        hand_over(Endpoint::Data, Direction::In);
+    }
 }
 
 impl Controller for Usb {
@@ -250,11 +280,17 @@ impl Controller for Usb {
             // SAFETY: inside the endpoint's buffer, which is the program's until it is handed over.
             unsafe { buffer.add(at).write_volatile(byte) };
         }
-        hand_over(endpoint, Direction::In, packet.len(), turn);
+        prepare(endpoint, Direction::In, packet.len(), turn);
+        if WAITS_FOR_FRAME && endpoint == Endpoint::Data {
+            wait_for_frame();
+        } else {
+            hand_over(endpoint, Direction::In);
+        }
     }
 
     fn receive(&mut self, endpoint: Endpoint, turn: Turn) {
-        hand_over(endpoint, Direction::Out, PACKET_BYTES, turn);
+        prepare(endpoint, Direction::Out, PACKET_BYTES, turn);
+        hand_over(endpoint, Direction::Out);
     }
 
     fn withdraw(&mut self, endpoint: Endpoint, direction: Direction) {
