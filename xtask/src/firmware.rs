@@ -158,10 +158,7 @@ pub fn build_checks(board: Board) -> Result<PathBuf> {
 /// Builds the general firmware for `board`, which runs whatever model is put beside it; returns the image.
 pub fn build_any_model(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
     if !board.takes_any_model() {
-        bail!(
-            "{} has no flash for the firmware that runs any model; name one with --model FILE.",
-            board.name()
-        );
+        bail!("There is no firmware for {} that runs any model; name one with --model FILE.", board.name());
     }
     build_without_model(toolchain, board, "any_model", "think")
 }

@@ -2,6 +2,7 @@
 //! characteristics". A page takes at most 40 ms to be erased, two words 125 µs to be written: together and once, since the chip adds bits
 //! to them by which it corrects one that is wrong.
 
+use cortex_m_rt::exception;
 use pac::FLASH;
 use stm32_metapac as pac;
 
@@ -52,3 +53,14 @@ pub(super) fn has_failed() -> bool {
 
 /// The chip has no cache of its flash's data.
 pub(super) fn forget() {}
+
+/// Raised by the chip when two bits of two words are wrong, as where the power went while they were written. What is read there has
+/// no checksum that fits, and is refused for that.
+///
+/// # Safety
+///
+/// Called by the chip only. It clears the reason, which a 1 does, and touches nothing else.
+#[exception]
+unsafe fn NonMaskableInt() {
+    FLASH.eccr().modify(|w| w.set_eccd(true));
+}
