@@ -148,7 +148,7 @@ fn obey_clippy(toolchain: &Toolchain) -> Step {
     let file = |name| paths::obey().join("lamp").join(name);
     let (model, answers) = (file("lamp.pip"), file("answers.txt"));
     let mut command = firmware::obeying_cargo(toolchain, "clippy", Board::Mps2An386, &model, &answers);
-    command.args(["--bins", "--", "-D", "warnings"]);
+    command.args(["--features", "mathematics", "--bins", "--", "-D", "warnings"]);
     ("clippy of the firmware that obeys".into(), command)
 }
 

@@ -87,7 +87,7 @@ impl<const N: usize, const TOKENS: usize, const COUNT: usize> TextSource for Tal
         }
         let Some(answer) = self.servant.think() else {
             // Without its light it thinks all the same.
-            _ = self.breath.breathe(pins::millis());
+            _ = self.breath.breathe(pins::clock());
             return Progress::Working;
         };
         _ = self.breath.rest();
