@@ -59,7 +59,7 @@ type Generator = pipsqueak::Generator<'static, 'static>;
 fn prepare<const N: usize>(
     generator: &'static mut Generator,
     panel: &Panel<'_, N>,
-) -> Result<Servant<'static, 'static, 'static, 'static, TOKENS, COUNT>, Refusal<'static>> {
+) -> Result<Servant<'static, 'static, 'static, 'static, 'static, TOKENS, COUNT>, Refusal<'static>> {
     static ANSWERS: StaticCell<Answers> = StaticCell::new();
     let answers = Answers::new(generator.model().tokenizer(), ORDERS)?;
     let answers: &Answers = ANSWERS.try_init(answers).ok_or(Refusal::TooMany)?;
