@@ -29,7 +29,8 @@ def split(source, folder, seed):
     for line in source.read_text(encoding="utf-8").splitlines():
         command, intent = line.split("\t")[:2]
         # AddToPlaylist is answered as «add to playlist».
-        pairs.setdefault(" ".join(command.lower().split()), " ".join(re.findall("[A-Z][a-z]*", intent)).lower())
+        answer = " ".join(re.findall("[A-Z][a-z]*", intent)).lower() or intent
+        pairs.setdefault(" ".join(command.lower().split()), answer)
     pairs = list(pairs.items())
     random.Random(seed).shuffle(pairs)
     held_out = len(pairs) // 10

@@ -14,6 +14,7 @@ use pipsqueak_trainer::export::answers::{self, Answers};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::ModelFile;
 use xtask::board::Board;
+use xtask::qemu::Session;
 use xtask::toolchain::Toolchain;
 use xtask::{firmware, paths};
 
@@ -236,6 +237,31 @@ fn orders_reach_the_pins_of_an_emulated_board_and_are_the_pc_s() {
         for _ in 0..5 {
             assert_eq!((emulated.register(LEDS), emulated.register(CONTROLLER_LEDS)), (0, 0));
         }
+    }
+}
+
+#[test]
+fn the_pico_s_image_obeys_as_the_pc() {
+    let (model_file, pairs) = lamp();
+    let model = model_file.model().unwrap();
+    let answers = Answers::new(answers::read(&file("answers.txt")).unwrap(), model.tokenizer()).unwrap();
+    let mut memory = OwnedMemory::of(&model);
+    let mut generator = Generator::new(model.clone(), memory.buffers()).unwrap();
+    let image = obeying(Board::Pico, &file("answers.txt"));
+    let mut pico = Session::boot(Board::Pico, &image).unwrap();
+    pico.read_until("\n> ", PATIENCE).unwrap();
+    // A program needs no echo.
+    pico.send_line(":echo off").unwrap();
+    pico.read_until("\n> ", PATIENCE).unwrap();
+    for Pair { prompt, answer, .. } in pairs.iter().take(20) {
+        pico.send_line(prompt).unwrap();
+        let said = pico.read_until("\n> ", PATIENCE).unwrap();
+        answers.choose(&mut generator, prompt).unwrap();
+        let end = format!("fingerprint {:08x}]\n> ", generator.fingerprint());
+        assert!(
+            said.starts_with(&format!("\n{answer}\n")) && said.ends_with(&end),
+            "{prompt}: {said:?}, {end:?}"
+        );
     }
 }
 

@@ -97,7 +97,7 @@ fn is_without_room(said: &str) -> bool {
 }
 
 /// The boards whose pins the firmware in `firmware/obey` knows.
-const BOARDS_THAT_OBEY: [Board; 2] = [Board::Mps2An386, Board::Mps2An385M0];
+const BOARDS_THAT_OBEY: [Board; 3] = [Board::Mps2An386, Board::Mps2An385M0, Board::Pico];
 
 /// Builds the firmware that answers with a line of the file `answers` and drives pins with it, for `board` and `model`; returns the
 /// image.

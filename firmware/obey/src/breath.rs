@@ -8,8 +8,8 @@ use micromath::F32Ext;
 /// An LED that breathes while a model thinks.
 ///
 /// Its share of time at high level, at the part `t` of a breath, is `(e^(-cos 2πt) - 1/e) / (e - 1/e)`: dark at both ends, bright
-/// in the middle, and longer dark than bright, as the eye and a sleeper have it. `micromath` computes it, within 0.03 of the
-/// formula; that is a quarter of the instructions of `libm` on a chip without an FPU (`docs/numerics.md`).
+/// in the middle, and longer dark than bright. `micromath` computes it, within 0.03 of the formula: in half the instructions of `libm` on
+/// a chip without an FPU (`docs/numerics.md`).
 ///
 /// ```
 /// # struct Pin(u16);

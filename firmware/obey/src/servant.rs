@@ -25,21 +25,21 @@ const SEPARATOR: &str = "\n";
 /// assert_eq!(answer, "lamp 50");
 /// # Ok::<(), pipsqueak::Error>(())
 /// ```
-pub struct Servant<'g, 'm, 'b, 'c, const TOKENS: usize, const COUNT: usize> {
+pub struct Servant<'g, 'm, 'b, 'c, 'a, const TOKENS: usize, const COUNT: usize> {
     generator: &'g mut Generator<'m, 'b>,
-    answers: &'c Answers<'c, TOKENS, COUNT>,
+    answers: &'c Answers<'a, TOKENS, COUNT>,
     choosing: Choosing<'c, TOKENS>,
 }
 
-impl<'g, 'm, 'b, 'c, const TOKENS: usize, const COUNT: usize> Servant<'g, 'm, 'b, 'c, TOKENS, COUNT> {
+impl<'g, 'm, 'b, 'c, 'a, const TOKENS: usize, const COUNT: usize> Servant<'g, 'm, 'b, 'c, 'a, TOKENS, COUNT> {
     /// A model and its answers.
     ///
     /// # Errors
     /// [`Refusal::NotTrainedOnPairs`].
     pub fn new(
         generator: &'g mut Generator<'m, 'b>,
-        answers: &'c Answers<'c, TOKENS, COUNT>,
-    ) -> Result<Self, Refusal<'c>> {
+        answers: &'c Answers<'a, TOKENS, COUNT>,
+    ) -> Result<Self, Refusal<'static>> {
         if generator.model().tokenizer().continuation(SEPARATOR).any(|token| token.is_err()) {
             return Err(Refusal::NotTrainedOnPairs);
         }
@@ -66,7 +66,7 @@ impl<'g, 'm, 'b, 'c, const TOKENS: usize, const COUNT: usize> Servant<'g, 'm, 'b
     }
 
     /// Does a slice of the work, less than half a layer's; the answer, once it is known. Other work can be done in between.
-    pub fn think(&mut self) -> Option<&'c str> {
+    pub fn think(&mut self) -> Option<&'a str> {
         let place = self.generator.advance_choice(&mut self.choosing)?;
         Some(self.answers.get(place))
     }

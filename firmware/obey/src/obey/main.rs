@@ -28,8 +28,8 @@ const ORDERS: &str = include_str!(env!(
 const TOKENS: usize = 64;
 /// Room for answers.
 const COUNT: usize = 16;
-/// A breath, in milliseconds.
-const BREATH_MILLIS: u32 = 3000;
+/// A breath, by the pins' clock: three seconds.
+const BREATH: u32 = 3 * pins::CLOCK_HZ;
 
 type Answers = pipsqueak_obey::Answers<'static, TOKENS, COUNT>;
 
@@ -45,7 +45,7 @@ fn main() -> ! {
     let (memory_bytes, model_bytes) = (config.memory_bytes(model.precision()), model.file_bytes());
     let ended = match prepare(generator, &panel) {
         Ok(servant) => {
-            let talk = Talk::new(servant, panel, Breath::new(pins.breath, BREATH_MILLIS));
+            let talk = Talk::new(servant, panel, Breath::new(pins.breath, BREATH));
             Session::new(board, serial, talk, memory_bytes, model_bytes).run().map(drop)
         }
         Err(refusal) => refuse(&board, serial, Sentence(refusal)),
@@ -59,7 +59,7 @@ type Generator = pipsqueak::Generator<'static, 'static>;
 fn prepare<const N: usize>(
     generator: &'static mut Generator,
     panel: &Panel<'_, N>,
-) -> Result<Servant<'static, 'static, 'static, 'static, TOKENS, COUNT>, Refusal<'static>> {
+) -> Result<Servant<'static, 'static, 'static, 'static, 'static, TOKENS, COUNT>, Refusal<'static>> {
     static ANSWERS: StaticCell<Answers> = StaticCell::new();
     let answers = Answers::new(generator.model().tokenizer(), ORDERS)?;
     let answers: &Answers = ANSWERS.try_init(answers).ok_or(Refusal::TooMany)?;

@@ -25,7 +25,7 @@ const ANSWER_BYTES: usize = 128;
 
 /// A servant at the prompt, with a panel of `N` outputs.
 pub(crate) struct Talk<'p, const N: usize, const TOKENS: usize, const COUNT: usize> {
-    servant: Servant<'static, 'static, 'static, 'static, TOKENS, COUNT>,
+    servant: Servant<'static, 'static, 'static, 'static, 'static, TOKENS, COUNT>,
     panel: Panel<'p, N>,
     breath: Breath<Led>,
     /// Whether the answer is out.
@@ -35,7 +35,7 @@ pub(crate) struct Talk<'p, const N: usize, const TOKENS: usize, const COUNT: usi
 
 impl<'p, const N: usize, const TOKENS: usize, const COUNT: usize> Talk<'p, N, TOKENS, COUNT> {
     pub(crate) fn new(
-        servant: Servant<'static, 'static, 'static, 'static, TOKENS, COUNT>,
+        servant: Servant<'static, 'static, 'static, 'static, 'static, TOKENS, COUNT>,
         panel: Panel<'p, N>,
         breath: Breath<Led>,
     ) -> Self {
@@ -87,7 +87,7 @@ impl<const N: usize, const TOKENS: usize, const COUNT: usize> TextSource for Tal
         }
         let Some(answer) = self.servant.think() else {
             // Without its light it thinks all the same.
-            _ = self.breath.breathe(pins::millis());
+            _ = self.breath.breathe(pins::clock());
             return Progress::Working;
         };
         _ = self.breath.rest();

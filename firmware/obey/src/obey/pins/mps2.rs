@@ -16,8 +16,9 @@ use pipsqueak_obey::{Dimmer, Dithered, Switch};
 const LEDS: usize = 0x4002_8000;
 /// A bit for each LED beside the controller.
 const CONTROLLER_LEDS: usize = 0x4002_f004;
-const CLOCK_HZ: u32 = 25_000_000;
-const TICK_HZ: u32 = 10_000;
+const PROCESSOR_HZ: u32 = 25_000_000;
+/// Of [`clock`], in a second.
+pub(crate) const CLOCK_HZ: u32 = 10_000;
 
 static LAMP: Dithered = Dithered::new();
 static BREATH: Dithered = Dithered::new();
@@ -45,16 +46,16 @@ fn write(register: usize, value: u32) {
 pub(crate) fn start(peripherals: Peripherals) -> Pins {
     let mut timer = peripherals.SYST;
     timer.set_clock_source(SystClkSource::Core);
-    timer.set_reload(CLOCK_HZ / TICK_HZ - 1);
+    timer.set_reload(PROCESSOR_HZ / CLOCK_HZ - 1);
     timer.clear_current();
     timer.enable_counter();
     timer.enable_interrupt();
     Pins { lamp: Dimmer(&LAMP), fan: Switch(Fan(())), breath: &BREATH }
 }
 
-/// Milliseconds since the start, on a clock that wraps.
-pub(crate) fn millis() -> u32 {
-    TICKS.load(Ordering::Relaxed) / (TICK_HZ / 1000)
+/// Ticks since the start, on a clock that wraps.
+pub(crate) fn clock() -> u32 {
+    TICKS.load(Ordering::Relaxed)
 }
 
 #[exception]
