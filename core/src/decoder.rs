@@ -300,8 +300,8 @@ pub(crate) trait Forward {
 
     /// `residual += matrix[row(position)]`, where there is a row.
     fn add_rows(&mut self, matrix: Matrix<'_>, row: impl Fn(usize) -> Option<usize>);
-    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`; in a model
-    /// without residuals, `=`.
+    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`, or with the sum of
+    /// two; in a model without residuals, `=`.
     fn experts(&mut self, config: &Config, block: &Block<'_, '_>);
 
     /// Each residual stream begins as a token's embedding, the first of which stands at `position`. Returns how many

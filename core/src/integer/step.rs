@@ -21,8 +21,8 @@ use crate::memory::{
 use crate::model::{Block, Linear, Model, NormWeights};
 use crate::numbers::{Alignment, bits, power_of_two};
 use crate::packing::Format;
-use crate::router::route;
-use crate::slices::{first, first_mut, part, part_mut, split_mut};
+use crate::router::{route, route_two};
+use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
 pub(crate) struct IntegerStep<'m> {
@@ -35,7 +35,7 @@ pub(crate) struct IntegerStep<'m> {
     tokens: usize,
     /// Where the first of them stands.
     position: usize,
-    /// The vector that is quantised next, `[max(width, attended_width)]`.
+    /// The vector that is quantised next, `[max(width, attended_width)]`; or the input of two experts, prepared.
     values: &'m mut [i32],
     /// Room for an int8 vector, `[max(width, hidden, attended_width)]`, padded.
     quantized: &'m mut [i8],
@@ -220,12 +220,22 @@ impl Forward for IntegerStep<'_> {
         for v in first_mut(&mut self.batch, self.tokens) {
             v.hidden.product(block.router(), &v.input);
             let (scores, scale) = (first(v.hidden.values, config.experts), v.hidden.scale);
-            let (expert, probability) = route(scores, |a, b| a.wrapping_sub(b) as f32 * scale);
-            v.hidden.product(block.up(expert), &v.input);
-            v.activate(config, self.format, self.quantized);
-            v.hidden.product(block.down(expert), &v.input);
-            v.hidden.scale *= probability;
-            v.join(config);
+            let difference = |a: i32, b: i32| a.wrapping_sub(b) as f32 * scale;
+            if known::may_have_two_active() && config.active_experts > 1 {
+                let [one, two] = route_two(scores, difference);
+                let input_scale = v.input.scale;
+                copy(self.values, v.input.prepared);
+                v.expert(config, block, one, self.format, self.quantized);
+                v.join(config);
+                copy(v.input.prepared, self.values);
+                v.input.scale = input_scale;
+                v.expert(config, block, two, self.format, self.quantized);
+                v.residual.add(first(v.hidden.values, config.width), v.hidden.scale);
+            } else {
+                let one = route(scores, difference);
+                v.expert(config, block, one, self.format, self.quantized);
+                v.join(config);
+            }
         }
     }
 
@@ -250,10 +260,11 @@ impl Forward for IntegerStep<'_> {
     }
 }
 
-/// The first `length` of values that are as many where heads' results are no longer than the residual stream.
+/// The first `length` of values that are as many where nothing else that they have room for is longer.
 #[inline(always)]
 fn cut(values: &mut [i32], length: usize) -> &mut [i32] {
-    if known::may_have_latent() { first_mut(values, length) } else { values }
+    let may_be_longer = known::may_have_latent() || known::may_have_two_active();
+    if may_be_longer { first_mut(values, length) } else { values }
 }
 
 impl Vectors<'_> {
@@ -283,6 +294,22 @@ impl Vectors<'_> {
         let hidden = first_mut(self.hidden.values, config.up_width());
         let scale = activate(hidden, self.hidden.scale, config.activation, config.mlp);
         self.input.fill(format, room, first(hidden, config.hidden), scale);
+    }
+
+    /// `hidden = p expert(input)`, of an expert and its `p`; `room` is scratch.
+    #[inline(always)]
+    fn expert(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        (expert, probability): (usize, f32),
+        format: Format,
+        room: &mut [i8],
+    ) {
+        self.hidden.product(block.up(expert), &self.input);
+        self.activate(config, format, room);
+        self.hidden.product(block.down(expert), &self.input);
+        self.hidden.scale *= probability;
     }
 
     /// `residual += hidden`; in a model without residuals, `=`.
