@@ -213,11 +213,13 @@ fn a_latent_of_all_keys_and_values_computes_what_these_do() {
             }
         }
     }
-    let [separate, one] = [(&plain, &parameters), (&latent, &merged)]
-        .map(|(config, parameters)| last_logits(&build(config, Precision::F32, parameters)));
-    let largest = separate.iter().fold(0f32, |largest, x| largest.max(x.abs()));
-    for (a, b) in separate.iter().zip(&one) {
-        assert!((a - b).abs() < 1e-5 * largest, "{a} {b}");
+    for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Int8, 0.05)] {
+        let [separate, one] = [(&plain, &parameters), (&latent, &merged)]
+            .map(|(config, parameters)| last_logits(&build(config, precision, parameters)));
+        let largest = separate.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+        for (a, b) in separate.iter().zip(&one) {
+            assert!((a - b).abs() < tolerance * largest, "{precision:?}: {a} {b}, largest {largest}");
+        }
     }
 }
 
