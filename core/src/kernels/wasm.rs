@@ -5,6 +5,10 @@
 //! for each field, and a sum of a row stays in its lane. The vector is [prepared](prepare) to match: the word that field
 //! `f` of word `w` is multiplied by holds the numbers of columns `2 fields w + f` and, in its upper half,
 //! `2 fields w + fields + f`.
+//!
+//! In int8 a half is `256 odd + even` of two weights, and is multiplied whole by the even column's number, which takes `odd` 256
+//! times too often: so the odd column's number is `x[odd] - 256 x[even]`, which has 16 bits. Sums wrap on the way, and are exact at
+//! the end, where they have 31 bits.
 
 use core::arch::wasm32::*;
 
@@ -60,6 +64,11 @@ fn pair<const FIELDS: usize>(pairs: &mut [i32], x: &[i8]) {
         for ((pair, &low), &high) in pairs.iter_mut().zip(low).zip(high) {
             *pair = i32::from(low) & 0xffff | i32::from(high) << 16;
         }
+        if FIELDS == fields(Format::Int8) {
+            // Both halves of a word at once.
+            let [even, odd] = [0, 1].map(|field| i32x4_splat(pairs[field]));
+            pairs[1] = i32x4_extract_lane::<0>(i16x8_sub(odd, i16x8_shl(even, 8)));
+        }
     }
 }
 
@@ -108,14 +117,13 @@ fn sums<const FIELDS: usize>(first: &[u32], second: &[u32], pairs: &[[i32; FIELD
     sums
 }
 
-/// The fields of each half: in int8 the weights, else the weights and the format's offset.
+/// The fields of each half: in int8 the half itself and the odd weight, else the weights and the format's offset.
 #[inline(always)]
 fn unpack<const FIELDS: usize>(words: v128) -> [v128; FIELDS] {
     if FIELDS == fields(Format::Int8) {
-        let even = i16x8_shr(i16x8_shl(words, 8), 8);
         // A half is 256 odd + even: 128 more, and the even byte carries nothing into the odd one.
         let odd = i16x8_shr(i16x8_add(words, i16x8_splat(0x80)), 8);
-        return core::array::from_fn(|field| if field == 0 { even } else { odd });
+        return core::array::from_fn(|field| if field == 0 { words } else { odd });
     }
     let bits = 16 / FIELDS as u32;
     let is_int4 = FIELDS == fields(Format::Int4);
