@@ -87,6 +87,8 @@ pub enum Request {
         /// Whether each is written behind the one before, which the model then sees.
         feeds_back: bool,
     },
+    /// Compare this machine's kernels with the portable ones, and the golden run of the model that is held with its file's.
+    SelfTest,
     /// The numbers that the run has learned so far: vocabulary, embeddings, positions.
     Learned,
     /// The boards that the model fits.
@@ -169,6 +171,7 @@ impl Engine {
             Request::Think { writing, passes, feeds_back } => {
                 self.think(&writing, Passes { count: passes, feeds_back })?
             }
+            Request::SelfTest => self.self_test()?,
             Request::Boards { firmware } => board::list(self.model()?, &firmware)?,
             Request::FlashFile { board } => return board::file_for(&board, bytes, self.model()?),
             Request::Learned => view::learned(self.run()?)?,
@@ -185,6 +188,14 @@ impl Engine {
 
     fn write(&self, writing: &Writing) -> Result<Value> {
         with_generator(self.model()?, writing, |generator| Ok(written(generator, writing)))
+    }
+
+    /// `ok`, or the first difference.
+    fn self_test(&self) -> Result<Value> {
+        let model = self.model()?.model()?;
+        let mut memory = OwnedMemory::of(&model);
+        let tested = Generator::new(model, memory.buffers())?.self_test();
+        Ok(tested.map_or_else(|difference| difference.to_string(), |()| "ok".into()).into())
     }
 
     fn think(&self, writing: &Writing, passes: Passes) -> Result<Value> {
