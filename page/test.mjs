@@ -8,6 +8,7 @@ import { mkdtemp, readFile, writeFile, truncate } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
 import { serve } from "./serve.mjs";
 
@@ -362,6 +363,19 @@ try {
   // A model file that another made.
   await drop(join(scratch, "ternary.pip"));
   await until("numbers", "opened: ternary");
+  await drop(fileURLToPath(new URL("../pretrained/stories.pip", import.meta.url)));
+  await until("numbers", "opened: int8, 520");
+  await set("prompt", "Once upon a time");
+  await set("tokens", 200);
+  for (let i = 0; i < 3; i++) {
+    await page.$eval("#fingerprint", place => { place.textContent = ""; });
+    await press("write");
+    await until("fingerprint", "fingerprint");
+  }
+  console.log(`pretrained/stories.pip: ${await text("fingerprint")}`);
+  await press("self-test");
+  await until("tested", "ok");
+  assert.match(await text("tested"), /^ok/);
   assert.deepEqual(faults, []);
   console.log("the page does what it says");
 } finally {

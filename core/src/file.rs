@@ -64,13 +64,19 @@ const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 #[doc(hidden)]
 pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
+/// The same, 16 bytes at a time, by tables that are too large for a chip.
+#[cfg(not(target_os = "none"))]
+static FAST_CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+#[cfg(target_os = "none")]
+const FAST_CRC: crc::Crc<u32> = CRC;
+
 /// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
 ///
 /// ```
 /// assert_eq!(pipsqueak::internal::file::checksum(b"123456789"), 0xcbf4_3926);
 /// ```
 pub const fn checksum(bytes: &[u8]) -> u32 {
-    CRC.checksum(bytes)
+    FAST_CRC.checksum(bytes)
 }
 
 /// The whole message. The CRC-32 of its bytes follows it.

@@ -166,6 +166,25 @@ fn boards_are_listed_with_what_they_lack() {
 }
 
 #[test]
+fn the_arithmetic_can_be_checked() {
+    let mut engine = Engine::new();
+    start(&mut engine, "toy", &TEXT.repeat(20));
+    let mut file = model(&mut engine);
+    assert_eq!(ask(&mut engine, json!({"do": "self-test"}), &[]).json, "ok");
+    // A golden run of other tokens, in a file that is whole otherwise.
+    let model = pipsqueak_trainer::export::model_file::ModelFile::from_bytes(&file);
+    let tokens = model.model().unwrap().golden().tokens.to_vec();
+    let place = file.windows(tokens.len()).position(|bytes| bytes == tokens).unwrap();
+    file[place] ^= 1;
+    let end = file.len() - 4;
+    let sum = pipsqueak::internal::file::checksum(&file[..end]);
+    file[end..].copy_from_slice(&sum.to_le_bytes());
+    ask(&mut engine, json!({"do": "open"}), &file);
+    let said = ask(&mut engine, json!({"do": "self-test"}), &[]).json;
+    assert!(said.as_str().unwrap().contains("golden run"), "{said}");
+}
+
+#[test]
 fn the_likeliest_of_several_texts_is_kept() {
     let mut engine = Engine::new();
     start(&mut engine, "toy", &TEXT.repeat(20));
