@@ -1,7 +1,7 @@
 // A PC at the chip's USB socket, on which a program has the serial port open.
 //
-// It asks what PCs ask: USB 2.0, chapter 9, and the class "communications", ACM. The emulator's own host skips most of that,
-// and answers for the host where nothing has been typed.
+// Its requests are those of PCs: USB 2.0, chapter 9, and the class "communications", ACM. The emulator's own host skips most
+// of that, and sends empty packets where nothing has been typed.
 
 /** In an endpoint's buffer control. */
 const [LENGTH, AVAILABLE, STALL] = [0x3ff, 1 << 10, 1 << 11];
@@ -193,7 +193,7 @@ async function enumerate(bus) {
   return { name, vendor: device.readUInt16LE(8), product: device.readUInt16LE(10), input, output };
 }
 
-/** What a system does when a program opens the port. */
+/** As a system does when a program opens the port. */
 async function openPort(bus) {
   await bus.tell(CLASS_INTERFACE, SET_LINE_CODING, 0, 0, LINE_CODING);
   const coding = await bus.ask(CLASS_INTERFACE, GET_LINE_CODING, 0, 0, LINE_CODING.length);
