@@ -36,12 +36,19 @@ if (model) pico.write(Number(address), readFileSync(model));
 pico.boot();
 
 let idle = false;
+let rest = () => {};
 
 /** Runs a slice; a chip that waits for nothing but input is left alone until some comes. */
 function run() {
   if (pico.run(SLICE)) setImmediate(run);
-  else idle = true;
+  else {
+    idle = true;
+    rest();
+  }
 }
+
+/** Waits until the chip waits. */
+const settled = () => new Promise(resolve => (idle ? resolve() : (rest = resolve)));
 
 function wake() {
   if (!idle) return;
@@ -63,7 +70,7 @@ const connection = connect(Number(port), "127.0.0.1", run);
 connection.setNoDelay(true);
 connection.on("close", hadError => process.exit(hadError ? 1 : 0));
 connection.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));
-const socket = serial === "uart" ? undefined : plugIn(pico.chip, wake, isUsb ? say : undefined);
+const socket = serial === "uart" ? undefined : plugIn(pico.chip, wake, settled, isUsb ? say : undefined);
 socket?.catch(refuse);
 if (isUsb) socket.then(({ type }) => connection.on("data", type));
 else connection.on("data", typeAtUart);
