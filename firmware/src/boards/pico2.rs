@@ -6,7 +6,7 @@ use rp_pac as pac;
 use super::rp::{Machine, PllRate, SelectedClocks, ring_oscillator_bits};
 use super::wait_until;
 
-/// What makes flash an image for the chip's ROM: for Arm's processors, in secure state, entered by the vector table at its beginning.
+/// By this the chip's ROM knows an image: for Arm's processors, in secure state, entered by the vector table at its beginning.
 // SAFETY: the board's linker script puts the section where the ROM looks.
 #[unsafe(link_section = ".start_block")]
 #[used]

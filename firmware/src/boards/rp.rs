@@ -27,7 +27,7 @@ pub trait Machine {
     const NAME: &'static str;
     /// The rate of the processor's clock.
     const PROCESSOR: PllRate;
-    /// What the watchdog counts down from: seconds, whatever a step is.
+    /// The start of the watchdog's count to zero, which takes seconds.
     const WATCHDOG_COUNT: u32;
     /// Every part of the chip that the power-on state machine starts.
     const PSM_ALL: u32;
