@@ -210,7 +210,7 @@ fn orders_reach_the_pins_of_an_emulated_board_and_are_the_pc_s() {
             let said = emulated.ask(prompt);
             let place = answers.choose(&mut generator, prompt).unwrap();
             let (answer, fingerprint) = (&answers.texts[place], generator.fingerprint());
-            assert!(said.starts_with(&format!("\n{answer}\n")), "{said:?} is not {answer}");
+            assert!(said.starts_with(&format!("{answer}\n")), "{said:?} is not {answer}");
             assert!(
                 said.ends_with(&format!("fingerprint {fingerprint:08x}]")),
                 "{said:?}, {fingerprint:08x}"
@@ -259,7 +259,7 @@ fn the_pico_s_image_obeys_as_the_pc() {
         answers.choose(&mut generator, prompt).unwrap();
         let end = format!("fingerprint {:08x}]\n> ", generator.fingerprint());
         assert!(
-            said.starts_with(&format!("\n{answer}\n")) && said.ends_with(&end),
+            said.starts_with(&format!("{answer}\n")) && said.ends_with(&end),
             "{prompt}: {said:?}, {end:?}"
         );
     }

@@ -49,7 +49,7 @@ impl<'p, const N: usize, const TOKENS: usize, const COUNT: usize> Talk<'p, N, TO
         let result = self.panel.obey(answer);
         let refusal = result.err().map(|refusal| refusal.parts());
         let lead = refusal.map(|_| "\nNot done: ");
-        for part in ["\n", answer].into_iter().chain(lead).chain(refusal.into_iter().flatten()) {
+        for part in [answer].into_iter().chain(lead).chain(refusal.into_iter().flatten()) {
             // What is too long is cut.
             _ = self.said.push_str(part);
         }
