@@ -139,9 +139,11 @@ fn a_run_goes_on_from_another_model() {
     fs::write(folder.join("odd.tsv"), "Zo\u{eb}\tcame\nhome\twent\n").unwrap();
     let said = succeed(&folder, "train --pairs odd.tsv --from m.pip --out odd.pip --steps 2");
     assert!(said.contains("'\u{eb}' (read as 'e')"), "{said}");
-    let both = pipsqueak(&folder, &format!("train {few} --from m.pip --width 64"));
-    let message = String::from_utf8(both.stderr).unwrap();
-    assert!(message.contains("'--from <MODEL>' cannot be used with '--width <CHANNELS>'"), "{message}");
+    for (option, shown) in [("--width 64", "--width <CHANNELS>"), ("--latent 16", "--latent <RANK>")] {
+        let both = pipsqueak(&folder, &format!("train {few} --from m.pip {option}"));
+        let message = String::from_utf8_lossy(&both.stderr);
+        assert!(message.contains(&format!("'--from <MODEL>' cannot be used with '{shown}'")), "{message}");
+    }
     let message = fail(&folder, "train --text more.txt --from m.pip --out m.pip");
     assert!(message.contains("--out would write over m.pip, which --from reads"), "{message}");
     let message = fail(&folder, "train --text more.txt --from stories.txt --out n.pip");
