@@ -14,9 +14,10 @@ use pipsqueak_trainer::export::answers::{self, Answers};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::ModelFile;
 use xtask::board::Board;
+use xtask::firmware::{self, Pins};
+use xtask::paths;
 use xtask::qemu::Session;
 use xtask::toolchain::Toolchain;
-use xtask::{firmware, paths};
 
 /// An emulator that says nothing for so long is stuck; no test passes or fails by a shorter time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -194,7 +195,7 @@ const CONTROLLER_LEDS: u32 = 0x4002_f004;
 
 fn obeying(board: Board, answers: &Path) -> PathBuf {
     let toolchain = Toolchain::find(board.target()).expect("cargo xtask setup has been run");
-    firmware::build_obeying(&toolchain, board, &file("lamp.pip"), answers).unwrap()
+    firmware::build_with_pins(&toolchain, board, &file("lamp.pip"), Pins::Obey(answers)).unwrap()
 }
 
 #[test]

@@ -146,8 +146,8 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
 
 fn obey_clippy(toolchain: &Toolchain) -> Step {
     let file = |name| paths::obey().join("lamp").join(name);
-    let (model, answers) = (file("lamp.pip"), file("answers.txt"));
-    let mut command = firmware::obeying_cargo(toolchain, "clippy", Board::Mps2An386, &model, &answers);
+    let mut command = firmware::pins_cargo(toolchain, "clippy", Board::Mps2An386, &file("lamp.pip"));
+    command.env("PIPSQUEAK_ANSWERS", file("answers.txt"));
     command.args(["--features", "mathematics", "--bins", "--", "-D", "warnings"]);
     ("clippy of the firmware that obeys".into(), command)
 }
