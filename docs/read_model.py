@@ -16,8 +16,8 @@ NORMS = ["none", "layer", "rms"]
 ACTIVATIONS = ["relu", "gelu", "silu"]
 MLPS = ["plain", "gated"]
 PRECISIONS = ["f32", "int8", "int4", "ternary"]
-LOOPS, EXPERTS, BIGRAMS, PER_LAYER_EMBEDDINGS = 1, 2, 4, 8
-FEATURES = LOOPS | EXPERTS | BIGRAMS | PER_LAYER_EMBEDDINGS
+LOOPS, EXPERTS, BIGRAMS, PER_LAYER_EMBEDDINGS, LATENT, LATENT_ROTARY, ACTIVE = 1, 2, 4, 8, 16, 32, 64
+FEATURES = LOOPS | EXPERTS | BIGRAMS | PER_LAYER_EMBEDDINGS | LATENT | LATENT_ROTARY | ACTIVE
 WEIGHTS_OF_WORD = {"int8": 4, "int4": 8, "ternary": 16}
 
 
@@ -109,6 +109,18 @@ def read_config(reader, features):
         config["per_layer_embeddings"] = reader.bool()
         if not config["per_layer_embeddings"]:
             raise Damaged("it has embeddings for each layer, and says that it has none")
+    if features & LATENT:
+        config["latent"] = reader.varint(32)
+        if not 1 <= config["latent"] <= 256:
+            raise Damaged(f"a latent of {config['latent']} has less than 1 or more than 256 channels")
+    if features & LATENT_ROTARY:
+        config["latent_rotary"] = reader.varint(32)
+        if not 2 <= config["latent_rotary"] <= 256 - config.get("latent", 256) or config["latent_rotary"] % 2:
+            raise Damaged(f"{config['latent_rotary']} rotary channels do not go with the latent")
+    if features & ACTIVE:
+        config["active_experts"] = reader.varint(32)
+        if config["active_experts"] != 2 or "experts" not in config:
+            raise Damaged(f"{config['active_experts']} active experts do not go with the experts")
     return config
 
 
@@ -160,7 +172,10 @@ def read_golden(reader):
 def shapes(config):
     """The name of every tensor, whether it is a matrix, and `(layers, rows, columns)`; None where it is absent."""
     width, layers, hidden = config["width"], config["layers"], config["hidden"]
-    qkv = width + 2 * config["kv_heads"] * (width // config["heads"])
+    attended, qkv = width, width + 2 * config["kv_heads"] * (width // config["heads"])
+    if "latent" in config:
+        attended = config["heads"] * config["latent"]
+        qkv = (config["heads"] + 1) * (config["latent"] + config.get("latent_rotary", 0))
     experts = config.get("experts", 1)
     mlps = layers * experts
     up = 2 * hidden if config["mlp"] == "gated" else hidden
@@ -173,7 +188,7 @@ def shapes(config):
         ("attention_norm.bias", False, (layers, 1, width), norm_bias),
         ("attention.qkv", True, (layers, qkv, width), True),
         ("attention.qkv_bias", False, (layers, 1, qkv), bias),
-        ("attention.output", True, (layers, width, width), True),
+        ("attention.output", True, (layers, width, attended), True),
         ("attention.output_bias", False, (layers, 1, width), bias),
         ("mlp_norm.gain", False, (layers, 1, width), gain),
         ("mlp_norm.bias", False, (layers, 1, width), norm_bias),

@@ -16,12 +16,13 @@ struct Board {
 enum Family {
     /// No real chip: the board is QEMU's.
     Emulator,
+    Esp,
     Nrf,
     Rp,
     Stm32,
 }
 
-const BOARDS: [Board; 13] = [
+const BOARDS: [Board; 15] = [
     board("mps2-an385", "mps2.x", Family::Emulator),
     board("mps2-an385-m0", "mps2.x", Family::Emulator),
     board("mps2-an386", "mps2.x", Family::Emulator),
@@ -35,6 +36,8 @@ const BOARDS: [Board; 13] = [
     board("blue-pill", "stm32f103.x", Family::Stm32),
     board("nucleo-g071rb", "stm32g071.x", Family::Stm32),
     board("pico", "rp2040.x", Family::Rp),
+    board("pico2", "rp2350.x", Family::Rp),
+    board("esp32c3", "esp32c3.x", Family::Esp),
 ];
 
 const fn board(name: &'static str, memory: &'static str, family: Family) -> Board {
@@ -73,6 +76,7 @@ fn lay_out() -> Result<(), String> {
         "cargo::rustc-cfg={}",
         match family {
             Family::Emulator => "emulator",
+            Family::Esp => "family=\"esp\"",
             Family::Nrf => "family=\"nrf\"",
             Family::Rp => "family=\"rp\"",
             Family::Stm32 => "family=\"stm32\"",
@@ -83,6 +87,8 @@ fn lay_out() -> Result<(), String> {
     println!("cargo::rustc-link-search={}", out_file("").display());
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    fs::write(out_file("apart.x"), APART).map_err(|error| format!("apart.x can't be written: {error}."))?;
+    println!("cargo::rustc-link-arg-bin=any_model=-Tapart.x");
     if env::var_os("CARGO_FEATURE_DEFMT").is_none() {
         return Ok(());
     }
@@ -92,6 +98,10 @@ fn lay_out() -> Result<(), String> {
     log_everything();
     Ok(())
 }
+
+/// Refuses an image that would lie where the loader writes.
+const APART: &str = "ASSERT(__sidata + __edata - __sdata <= _model_start, \
+                     \"The program reaches into the flash that is kept for a model; move _model_start.\");\n";
 
 /// Without DEFMT_LOG, defmt's macros keep nothing below errors.
 fn log_everything() {

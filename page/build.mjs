@@ -8,12 +8,12 @@ import { build } from "esbuild";
 const [engine, folder] = process.argv.slice(2);
 const source = name => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 await build({
-  entryPoints: ["main.ts", "worker.ts", "pico-worker.ts"].map(source),
+  entryPoints: ["main.ts", "worker.ts", "pico-worker.ts", "style.css"].map(source),
   outdir: folder,
   bundle: true,
   minify: true,
   format: "esm",
   target: "es2022",
 });
-for (const name of ["index.html", "style.css"]) await copyFile(source(name), join(folder, name));
+await copyFile(source("index.html"), join(folder, "index.html"));
 await copyFile(engine, join(folder, "engine.wasm"));

@@ -106,6 +106,82 @@ async function thinksAsTheProgram(model, how) {
   assert.deepEqual(marked.flatMap((names, i) => names.includes("kept") ? [String(i + 1)] : []), [kept]);
 }
 
+/** The numbers of the page's tables, by the first words of their captions: rows of texts. */
+const tables = () => page.$$eval("#inside figure", figures => Object.fromEntries(figures.flatMap(figure => {
+  const rows = [...figure.querySelectorAll("tbody tr")].map(row => [...row.cells].slice(1).map(cell => cell.textContent));
+  const section = figure.closest("section").querySelector("h3").textContent;
+  return rows.length ? [[`${section}: ${figure.querySelector("figcaption").textContent.replace(/ \[.*/, "")}`, rows]] : [];
+})));
+
+/** Every number behind the token at `after` is the one that the program explains. */
+async function explainsAsTheProgram(model, prompt, tokens, after) {
+  const json = join(scratch, "explanation.json");
+  const settings = ["--temperature", "0.8", "--top-k", "40", "--top-p", "1", "--seed", "42", "--after", String(after), "--json", json];
+  const { stderr, status } = spawnSync(pipsqueak, ["explain", "--model", model, "--prompt", prompt, ...settings], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  const { tokens: seen, pieces, embedding, layers: [layer], finalInput, logits } = JSON.parse(await readFile(json));
+  const shown = piece => piece.replaceAll(" ", "␣").replaceAll("\n", "↵") || "∅";
+  const labels = pieces.map((piece, i) => `${i} ${shown(piece)}`).join();
+  await page.waitForFunction(labels => [...document.querySelectorAll("#inside figure:first-of-type tbody")][0]?.innerText
+    .split("\n").map(line => line.split("\t")[0]).join() === labels, { timeout: 10_000 }, labels);
+  const digits = x => x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(1) : x.toFixed(3);
+  const rows = table => table.map(({ values }) => values.map(Math.fround).map(digits));
+  const triangle = table => rows(table).map(row => [...row, ...Array(seen.length - row.length).fill("·")]);
+  const are = await tables();
+  const expected = {
+    "Token and position: what enters the layers": rows(embedding),
+    "The heads together: taken": rows(layer.attended),
+    "The heads together: through the output matrix": rows(layer.attentionOutput),
+    "Layer 0: MLP: units": rows(layer.units),
+    "Layer 0: MLP: after Relu": rows(layer.activated),
+    "Layer 0: MLP: what it adds": rows(layer.mlpOutput),
+    "Logits: output": rows(finalInput),
+  };
+  for (const { index, queries, keys, values, scores, weights } of layer.heads) {
+    Object.assign(expected, { [`Head ${index}: queries`]: rows(queries), [`Head ${index}: keys`]: rows(keys), [`Head ${index}: values`]: rows(values) });
+    Object.assign(expected, { [`Head ${index}: scores`]: triangle(scores), [`Head ${index}: shares`]: triangle(weights) });
+  }
+  if (logits.values.length <= 16) expected["Logits: logits"] = rows([logits]);
+  for (const [name, table] of Object.entries(expected)) assert.deepEqual(are[name], table, `${name}, after ${after}`);
+}
+
+/** A share's formula has its numbers, and lines to the scores that it came from. */
+async function tellsHowAShareCameAbout() {
+  const places = await page.$$("#inside .inside-scroll");
+  const names = await Promise.all(places.map(place => place.evaluate(place => place.getAttribute("aria-label"))));
+  const shares = places[names.findIndex(name => name.startsWith("shares"))];
+  await shares.focus();
+  for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
+  const formula = await page.$eval("#inside .inside-formula", place => place.textContent);
+  const [, score, largest, sum, share] = formula.match(/e\^\((-?[\d.]+) − (-?[\d.]+)\) \/ ([\d.]+),.* = ([\d.]+)/).map(Number);
+  assert.ok(Math.abs(Math.exp(score - largest) / sum - share) < 2e-3, formula);
+  assert.equal((await page.$$("#inside .inside-lines line")).length, 3, "a line from each score of the row");
+}
+
+/** One shape from the toy to GPT-2, all of which a model can have. */
+async function goesFromTheToyToGpt2() {
+  const at = async way => {
+    await page.$eval("#shape-said", place => { place.textContent = ""; });
+    await page.$eval("#shape-way", (slider, way) => { slider.value = way; slider.dispatchEvent(new Event("input")); }, String(way));
+    await until("shape-said", ".");
+    return text("shape-said");
+  };
+  let before = 0;
+  for (const way of [0, 7, 13, 25, 38, 50, 63, 75, 88, 100]) {
+    const said = await at(way);
+    const parameters = Number(said.match(/^([\d,]+) parameters/)?.[1].replaceAll(",", ""));
+    assert.ok(parameters > before, `${way}: ${said}`);
+    before = parameters;
+  }
+  assert.equal(before, 124_439_808);
+  assert.ok(await page.$eval("#shape-train", button => button.disabled), "GPT-2 is not trained in a tab");
+  assert.match(await at(0), /This tab can train it/);
+  await set("shape-heads", 3);
+  await page.$eval("#shape-heads", field => field.dispatchEvent(new Event("change")));
+  await until("shape-said", "heads");
+  assert.ok(await page.$eval("#shape-train", button => button.disabled), "nor is a shape that no model can have");
+}
+
 /** Has the page give a file for the Pico, and looks with another's reader whether firmware and model are in it, and else nothing. */
 async function givesAFileForThePico(model) {
   const { decodeBlock } = createRequire(new URL("../xtask/rp2040js/pico.cjs", import.meta.url))("uf2");
@@ -188,6 +264,17 @@ try {
   assert.equal(await text("chosen"), before);
   await page.$eval("#candidates tbody tr", row => row.focus());
   assert.match(await text("formula"), /e\^/);
+  for (const precision of ["f32", "int8"]) {
+    await agreesWithTheProgram(precision, "the", 40);
+    await page.$eval("#numbers-shown", details => { details.open = true; });
+    await explainsAsTheProgram(join(scratch, `${precision}.pip`), "the", 40, 0);
+    await press("on");
+    await explainsAsTheProgram(join(scratch, `${precision}.pip`), "the", 40, 1);
+    await press("back");
+    await explainsAsTheProgram(join(scratch, `${precision}.pip`), "the", 40, 0);
+  }
+  await tellsHowAShareCameAbout();
+  await picture("inside-1280");
   await press("compare");
   await until("formats", "ternary");
   const prints = await page.$$eval("#formats tbody tr", rows => rows.map(row => row.cells[2].textContent));
@@ -234,6 +321,21 @@ try {
   await page.setViewport({ width: 390, height: 844 });
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 390), "nothing is wider than a phone");
   await picture("own-390");
+
+  // A shape of one's own.
+  await goesFromTheToyToGpt2();
+  await page.$eval("#shape-way", slider => { slider.value = "13"; slider.dispatchEvent(new Event("input")); });
+  await set("text", sentences.slice(0, 400).join("\n"));
+  await until("shape-said", "This tab can train it");
+  const [width, layers] = [await page.$eval("#shape-width", field => field.value), await page.$eval("#shape-layers", field => field.value)];
+  await press("shape-train");
+  await page.waitForFunction(() => /step \d{2}/.test(document.getElementById("numbers").textContent), { timeout: 60_000 });
+  await press("pause");
+  await until("pause", "Go on");
+  await page.reload();
+  await until("said", "as you left it");
+  const shaped = spawnSync(pipsqueak, ["inspect", "--model", await saved("int4")], { encoding: "utf8" }).stdout;
+  assert.match(shaped, new RegExp(`${layers} layers, width ${width}`));
 
   // Files that are of no use.
   const good = await readFile(join(scratch, "int8.pip"));

@@ -74,11 +74,28 @@ impl<const N: usize> Choices<N> {
         })
     }
 
-    /// The tokens allowed after `so_far`: the next one of each answer that begins with it, `None` for a complete answer.
+    /// An answer of which nothing is said yet, for [`Generator::advance_choice`], which has an example.
+    pub fn begin(&self) -> Choosing<'_, N> {
+        Choosing { choices: self, so_far: &[] }
+    }
+
+    /// What comes after `so_far` in each answer that begins with it: a token, or `None` for a complete answer.
+    fn nexts(&self, so_far: &[u16]) -> impl Iterator<Item = Option<u16>> {
+        let rests = self.answers().filter_map(move |answer| answer.strip_prefix(so_far));
+        rests.map(|rest| rest.first().copied())
+    }
+
+    /// The option after `so_far`, if there is only one.
+    fn only_option(&self, so_far: &[u16]) -> Option<Option<u16>> {
+        let mut nexts = self.nexts(so_far);
+        let first = nexts.next().unwrap_or_default();
+        nexts.all(|next| next == first).then_some(first)
+    }
+
+    /// The options after `so_far`, each once.
     fn options(&self, so_far: &[u16]) -> Vec<Option<u16>, N> {
         let mut options = Vec::new();
-        for rest in self.answers().filter_map(|answer| answer.strip_prefix(so_far)) {
-            let option = rest.first().copied();
+        for option in self.nexts(so_far) {
             if !options.contains(&option) {
                 // There are no more options than answers.
                 _ = options.push(option);
@@ -92,6 +109,20 @@ impl<const N: usize> Choices<N> {
         let longer =
             |answer: &&[u16]| answer.strip_prefix(so_far).is_some_and(|rest| rest.first() == Some(&token));
         self.answers().find(longer).and_then(|answer| answer.get(..so_far.len() + 1)).unwrap_or_default()
+    }
+}
+
+/// An answer in the making: what [`Generator::advance_choice`] has written of it.
+#[derive(Debug, Clone)]
+pub struct Choosing<'c, const N: usize> {
+    choices: &'c Choices<N>,
+    so_far: &'c [u16],
+}
+
+impl<const N: usize> Choosing<'_, N> {
+    /// The place in the list of what is written, an answer.
+    fn place(&self) -> usize {
+        self.choices.answers().position(|answer| answer == self.so_far).unwrap_or_default()
     }
 }
 
@@ -113,25 +144,57 @@ impl Generator<'_, '_> {
     /// # }
     /// ```
     pub fn choose<const N: usize>(&mut self, choices: &Choices<N>) -> usize {
-        let mut so_far: &[u16] = &[];
+        let mut answer = choices.begin();
         loop {
-            let options = choices.options(so_far);
-            let chosen = match options.as_slice() {
-                [only] => *only,
-                _ => self.choose_among::<N>(&options, choices.end),
-            };
-            let Some(token) = chosen else { break };
-            self.push(token);
-            so_far = choices.extend(so_far, token);
+            if let Some(place) = self.advance_choice(&mut answer) {
+                return place;
+            }
         }
-        choices.answers().position(|answer| answer == so_far).unwrap_or_default()
     }
 
-    /// Chooses by the logits of the options alone; `end` stands for the option to stop.
-    fn choose_among<const N: usize>(&mut self, options: &[Option<u16>], end: Option<u16>) -> Option<u16> {
+    /// Does a slice of the work of [`choose`](Self::choose), as [`advance`](Self::advance) does of a piece of text; the place of
+    /// the answer in the list once it is complete. A chip can do something else between two slices.
+    ///
+    /// ```
+    /// # use pipsqueak::{Choices, Sampling, include_model};
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let generator = include_model!("../models/tiny.pip").generator()?;
+    /// let choices = Choices::<24>::new(generator.model().tokenizer(), &[" girl", " boy", " mouse"])?;
+    /// generator.start("Once upon a time there was a little", Sampling::GREEDY, 42)?;
+    /// let (mut answer, mut slices) = (choices.begin(), 0);
+    /// let choice = loop {
+    ///     slices += 1; // let the LED breathe here
+    ///     if let Some(choice) = generator.advance_choice(&mut answer) {
+    ///         break choice;
+    ///     }
+    /// };
+    /// println!("answer {choice} in {slices} slices");
+    /// # generator.start("Once upon a time there was a little", Sampling::GREEDY, 42)?;
+    /// # assert!(slices > 3 && choice == generator.choose(&choices));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn advance_choice<const N: usize>(&mut self, answer: &mut Choosing<'_, N>) -> Option<usize> {
+        let chosen = match answer.choices.only_option(answer.so_far) {
+            Some(only) => only,
+            None if !self.predict_slice() => return None,
+            None => self.choose_among(answer),
+        };
+        let Some(token) = chosen else { return Some(answer.place()) };
+        self.push(token);
+        answer.so_far = answer.choices.extend(answer.so_far, token);
+        None
+    }
+
+    /// Chooses by the logits of the options alone.
+    // Not inlined, so that its frame does not lie under the forward pass.
+    #[inline(never)]
+    fn choose_among<const N: usize>(&mut self, answer: &Choosing<'_, N>) -> Option<u16> {
+        let (options, end) = (answer.choices.options(answer.so_far), answer.choices.end);
         let logits = self.logits_to_choose_by();
         let mut among: Vec<f32, N> = Vec::new();
-        for option in options {
+        // The end token stands for the option to stop.
+        for option in &options {
             let logit = option.or(end).and_then(|token| logits.get(usize::from(token)));
             // There are no more options than answers.
             _ = among.push(logit.copied().unwrap_or(f32::NEG_INFINITY));

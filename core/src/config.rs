@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::file::{
-    FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
+    FEATURE_ACTIVE_EXPERTS, FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT, FEATURE_LATENT_ROTARY,
+    FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
 };
 
 /// How the model knows the order of tokens.
@@ -137,7 +138,7 @@ pub struct Config {
     /// models.
     #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
     pub loops: usize,
-    /// MLPs of a layer, of which each token takes the one that the layer's router chooses (Fedus et al. 2022); 1 without router.
+    /// MLPs of a layer, of which each token goes through those that the layer's router chooses (Fedus et al. 2022); 1 without router.
     #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
     pub experts: usize,
     /// Rows of a table that is looked up by a hash of the token before and the token, and added to its embedding; 0 without.
@@ -146,6 +147,16 @@ pub struct Config {
     /// Whether each layer has an embedding of its own for each token, added to the residual stream before it.
     #[serde(default, skip_serializing_if = "is_off", deserialize_with = "extension_flag")]
     pub per_layer_embeddings: bool,
+    /// Channels of the latent that stands for all heads' keys and values of a position (DeepSeek-AI 2024, latent attention); 0
+    /// where they are cached themselves.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "extension::<0, _>")]
+    pub latent: usize,
+    /// Channels beside the latent that queries and keys have for rotary positions.
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "extension::<0, _>")]
+    pub latent_rotary: usize,
+    /// Experts of a layer that a token goes through: 1, or 2 (Jiang et al. 2024, Mixtral).
+    #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
+    pub active_experts: usize,
 }
 
 const fn one() -> usize {
@@ -174,6 +185,8 @@ pub const DIMENSION_MAX: usize = 65_535;
 pub const LAYERS_MAX: usize = 256;
 /// The largest number of experts of a layer.
 pub const EXPERTS_MAX: usize = 64;
+/// The largest number of experts of a layer that a token goes through.
+pub const ACTIVE_EXPERTS_MAX: usize = 2;
 /// The largest number of channels of a head: the integer score of one key then fits 32 bits.
 pub const HEAD_MAX: usize = 256;
 
@@ -200,6 +213,9 @@ impl Config {
         experts: 1,
         bigrams: 0,
         per_layer_embeddings: false,
+        latent: 0,
+        latent_rotary: 0,
+        active_experts: 1,
     };
 
     /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
@@ -231,12 +247,51 @@ impl Config {
         let experts = if self.experts == 1 { 0 } else { FEATURE_EXPERTS };
         let bigrams = if self.bigrams == 0 { 0 } else { FEATURE_BIGRAMS };
         let per_layer = if self.per_layer_embeddings { FEATURE_PER_LAYER_EMBEDDINGS } else { 0 };
-        loops | experts | bigrams | per_layer
+        let latent = if self.latent == 0 { 0 } else { FEATURE_LATENT };
+        let latent_rotary = if self.latent_rotary == 0 { 0 } else { FEATURE_LATENT_ROTARY };
+        let active_experts = if self.active_experts == 1 { 0 } else { FEATURE_ACTIVE_EXPERTS };
+        loops | experts | bigrams | per_layer | latent | latent_rotary | active_experts
     }
 
-    /// Channels of one head; 0 without heads, which [`check`](Self::check) refuses.
+    /// Channels of one head's query, and of a key; 0 without heads, which [`check`](Self::check) refuses.
+    ///
+    /// ```
+    /// use pipsqueak::Config;
+    /// let grouped = Config { width: 64, heads: 4, kv_heads: 2, ..Config::LLAMA };
+    /// assert_eq!((grouped.head_size(), grouped.kv_width()), (16, 32));
+    /// let latent = Config { kv_heads: 1, latent: 32, latent_rotary: 8, ..grouped };
+    /// assert_eq!((latent.head_size(), latent.kv_width()), (40, 40));
+    /// ```
     pub const fn head_size(&self) -> usize {
-        quotient(self.width, self.heads)
+        if self.latent > 0 { self.latent + self.latent_rotary } else { quotient(self.width, self.heads) }
+    }
+
+    /// Channels of one head's value, and of its result. With latent attention, a value is the latent, the first channels of a key.
+    #[doc(hidden)]
+    pub const fn value_size(&self) -> usize {
+        if self.latent > 0 { self.latent } else { self.head_size() }
+    }
+
+    /// Channels of a query and of a key that are rotated by their position, the last ones; 0 where positions are not rotary.
+    #[doc(hidden)]
+    pub const fn rotary_size(&self) -> usize {
+        match self.position {
+            Position::Rotary if self.latent > 0 => self.latent_rotary,
+            Position::Rotary => self.head_size(),
+            _ => 0,
+        }
+    }
+
+    /// Channels of all heads' queries.
+    #[doc(hidden)]
+    pub const fn query_width(&self) -> usize {
+        if self.latent > 0 { self.heads * self.head_size() } else { self.width }
+    }
+
+    /// Channels of all heads' results.
+    #[doc(hidden)]
+    pub const fn attended_width(&self) -> usize {
+        if self.latent > 0 { self.heads * self.latent } else { self.width }
     }
 
     /// Query heads that share a key and value head.
@@ -245,7 +300,7 @@ impl Config {
         quotient(self.heads, self.kv_heads)
     }
 
-    /// Channels of the keys (and of the values) of one position.
+    /// Channels of the keys (and of the values, where these are not a part of them) of one position.
     pub const fn kv_width(&self) -> usize {
         self.kv_heads * self.head_size()
     }
@@ -253,7 +308,7 @@ impl Config {
     /// Rows of the stacked query, key and value matrix.
     #[doc(hidden)]
     pub const fn qkv_width(&self) -> usize {
-        self.width + 2 * self.kv_width()
+        self.query_width() + if self.latent > 0 { self.kv_width() } else { 2 * self.kv_width() }
     }
 
     /// Rows of the MLP's first matrix: gate and up are stacked.
@@ -281,6 +336,7 @@ impl Config {
             ("hidden", self.hidden, DIMENSION_MAX / 2),
             ("loops", self.loops, LAYERS_MAX),
             ("experts", self.experts, EXPERTS_MAX),
+            ("active_experts", self.active_experts, ACTIVE_EXPERTS_MAX),
         ];
         let mut i = 0;
         while i < dimensions.len() {
@@ -298,6 +354,14 @@ impl Config {
                 other: LAYERS_MAX,
             });
         }
+        if self.active_experts > self.experts {
+            return Err(Error::Shape {
+                name: "active_experts",
+                value: self.active_experts,
+                rule: "at most experts",
+                other: self.experts,
+            });
+        }
         if self.bigrams > DIMENSION_MAX {
             return Err(Error::Shape {
                 name: "bigrams",
@@ -306,7 +370,60 @@ impl Config {
                 other: DIMENSION_MAX,
             });
         }
-        self.check_heads()
+        match if self.latent > 0 || self.latent_rotary > 0 { self.check_latent() } else { self.check_heads() }
+        {
+            Err(error) => Err(error),
+            Ok(()) => self.check_numbers(),
+        }
+    }
+
+    const fn check_latent(&self) -> Result<(), Error> {
+        let Config { latent, latent_rotary, kv_heads, .. } = *self;
+        if latent == 0 || latent > HEAD_MAX {
+            return Err(Error::Dimension { name: "latent", value: latent, max: HEAD_MAX });
+        }
+        if kv_heads > 1 {
+            return Err(Error::Shape {
+                name: "kv_heads",
+                value: kv_heads,
+                rule: "with latent attention at most",
+                other: 1,
+            });
+        }
+        let is_rotary = matches!(self.position, Position::Rotary);
+        if is_rotary && (latent_rotary == 0 || !latent_rotary.is_multiple_of(2)) {
+            return Err(Error::Shape {
+                name: "latent_rotary",
+                value: latent_rotary,
+                rule: "with rotary positions an even number, at least",
+                other: 2,
+            });
+        }
+        if !is_rotary && latent_rotary > 0 {
+            return Err(Error::Shape {
+                name: "latent_rotary",
+                value: latent_rotary,
+                rule: "without rotary positions",
+                other: 0,
+            });
+        }
+        if latent_rotary > HEAD_MAX - latent {
+            return Err(Error::Shape {
+                name: "latent_rotary",
+                value: latent_rotary,
+                rule: "at most 256 less latent",
+                other: HEAD_MAX - latent,
+            });
+        }
+        if self.query_width() > DIMENSION_MAX {
+            return Err(Error::Shape {
+                name: "heads * (latent + latent_rotary)",
+                value: self.query_width(),
+                rule: "at most",
+                other: DIMENSION_MAX,
+            });
+        }
+        Ok(())
     }
 
     const fn check_heads(&self) -> Result<(), Error> {
@@ -342,6 +459,10 @@ impl Config {
                 other: 2,
             });
         }
+        Ok(())
+    }
+
+    const fn check_numbers(&self) -> Result<(), Error> {
         if !(self.norm_epsilon >= 0.0 && self.norm_epsilon < 1.0) {
             return Err(Error::Number { name: "norm_epsilon", rule: "from 0 to 1" });
         }

@@ -15,6 +15,7 @@ use crate::known::{self, may_be_float, may_be_integer};
 use crate::matrix::Matrix;
 use crate::memory::{Buffers, history_len};
 use crate::model::{Block, Linear, Model, NormWeights};
+use crate::observer::{Observer, Place, Unobserved, Values, Vector};
 use crate::packing::ROWS;
 use crate::slices::{copy, from, part_mut};
 
@@ -142,10 +143,17 @@ impl<'a, 'm> Decoder<'a, 'm> {
     ///
     /// The same slices in the same order make the same bits, whatever happens between them.
     pub fn advance(&mut self) -> Option<Slice> {
+        self.advance_observed(&mut Unobserved)
+    }
+
+    /// As [`advance`](Self::advance), with every vector shown to `observer`. Of several tokens begun at once, the first
+    /// one's are shown.
+    #[inline(always)]
+    pub fn advance_observed(&mut self, observer: &mut impl Observer) -> Option<Slice> {
         let Decoder { model, numbers, pass, history } = self;
         match numbers {
-            Numbers::Float(step) if may_be_float() => pass.advance(model, step, history),
-            Numbers::Integer(step) if may_be_integer() => pass.advance(model, step, history),
+            Numbers::Float(step) if may_be_float() => pass.advance(model, step, history, observer),
+            Numbers::Integer(step) if may_be_integer() => pass.advance(model, step, history, observer),
             _ => None,
         }
     }
@@ -222,21 +230,32 @@ enum Stage {
 impl Pass {
     const IDLE: Pass = Pass { next: Stage::Done, tokens: 0, wants_logits: false };
 
-    fn advance(&mut self, model: &Model<'_>, step: &mut impl Forward, history: &[u16]) -> Option<Slice> {
-        let (layers, vocab) = (model.config().depth(), model.config().vocab);
+    fn advance<O: Observer>(
+        &mut self,
+        model: &Model<'_>,
+        step: &mut impl Forward,
+        history: &[u16],
+        observer: &mut O,
+    ) -> Option<Slice> {
+        let config = model.config();
+        let (layers, vocab) = (config.depth(), config.vocab);
         self.next = match self.next {
             Stage::Attention { layer } => {
                 let is_end = layer + 1 == layers && !self.wants_logits;
+                if layer == 0 {
+                    step.show(config, layer, Vector::Embedding, observer);
+                }
                 step.add_tables(model, layer, history);
-                step.attention(model, layer, is_end);
+                step.attention(model, layer, is_end, observer);
                 if is_end { Stage::Done } else { Stage::Mlp { layer } }
             }
             Stage::Mlp { layer } => {
-                step.mlp(model, layer);
+                step.mlp(model, layer, observer);
                 if layer + 1 < layers {
                     Stage::Attention { layer: layer + 1 }
                 } else {
                     step.norm(model.final_norm());
+                    step.show(config, layer, Vector::Final, observer);
                     Stage::Logits { token: 0, row: 0 }
                 }
             }
@@ -246,6 +265,7 @@ impl Pass {
                     let token = token + 1;
                     self.next =
                         if token < self.tokens { Stage::Logits { token, row: 0 } } else { Stage::Done };
+                    step.show(config, layers.saturating_sub(1), Vector::Logits, observer);
                     return Some(Slice::Logits);
                 }
                 Stage::Logits { token, row }
@@ -275,34 +295,58 @@ pub(crate) trait Forward {
     }
 
     /// The attention half of a layer; with `only_kv`, as much of it as later tokens look back at.
-    fn attention(&mut self, model: &Model<'_>, layer: usize, only_kv: bool) {
+    fn attention(&mut self, model: &Model<'_>, layer: usize, only_kv: bool, observer: &mut impl Observer) {
         let (config, block) = (model.config(), model.block(layer));
         self.norm(block.attention_norm());
+        self.show(config, layer, Vector::AttentionInput, observer);
         self.project(block.qkv());
         self.store_kv(config, layer);
         if !only_kv {
-            self.attend(config, layer);
+            self.attend(config, layer, observer);
+            self.show(config, layer, Vector::Heads, observer);
             self.add_to_residual(config, block.output());
+            self.show(config, layer, Vector::AttentionOutput, observer);
+            self.show(config, layer, Vector::AttentionResidual, observer);
         }
     }
 
     /// The MLP half of a layer.
-    fn mlp(&mut self, model: &Model<'_>, layer: usize) {
+    fn mlp(&mut self, model: &Model<'_>, layer: usize, observer: &mut impl Observer) {
         let (config, block) = (model.config(), model.block(layer));
         self.norm(block.mlp_norm());
+        self.show(config, layer, Vector::MlpInput, observer);
         if known::may_have_experts() && config.experts > 1 {
-            return self.experts(config, &block);
+            self.experts(config, &block, layer, observer);
+        } else {
+            self.project(block.up(0));
+            self.show(config, layer, Vector::Units, observer);
+            self.activate(config);
+            self.show(config, layer, Vector::Activated, observer);
+            self.add_to_residual(config, block.down(0));
+            self.show(config, layer, Vector::MlpOutput, observer);
         }
-        self.project(block.up(0));
-        self.activate(config);
-        self.add_to_residual(config, block.down(0));
+        self.show(config, layer, Vector::MlpResidual, observer);
     }
+
+    /// Shows a vector that was just computed, of the first token of the batch.
+    #[inline(always)]
+    fn show<O: Observer>(&mut self, config: &Config, layer: usize, vector: Vector, observer: &mut O) {
+        if O::WATCHES {
+            observer.see(Place { position: self.position(), layer, vector }, self.vector(config, vector));
+        }
+    }
+
+    /// Where the first token of the batch stands.
+    fn position(&self) -> usize;
+    /// A vector of the first token of the batch, until the next operation; those that [`attend`](Self::attend) and
+    /// [`experts`](Self::experts) show themselves are empty.
+    fn vector(&mut self, config: &Config, vector: Vector) -> Values<'_>;
 
     /// `residual += matrix[row(position)]`, where there is a row.
     fn add_rows(&mut self, matrix: Matrix<'_>, row: impl Fn(usize) -> Option<usize>);
-    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`; in a model
-    /// without residuals, `=`.
-    fn experts(&mut self, config: &Config, block: &Block<'_, '_>);
+    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`, or with the sum of
+    /// two; in a model without residuals, `=`. Shows what each expert adds.
+    fn experts(&mut self, config: &Config, block: &Block<'_, '_>, layer: usize, observer: &mut impl Observer);
 
     /// Each residual stream begins as a token's embedding, the first of which stands at `position`. Returns how many
     /// of `tokens` are in the batch.
@@ -315,7 +359,7 @@ pub(crate) trait Forward {
     /// rotary, and stores keys and values in the cache.
     fn store_kv(&mut self, config: &Config, layer: usize);
     /// Attends with the queries in `hidden` over the cached keys and values; writes the heads' outputs to `input`.
-    fn attend(&mut self, config: &Config, layer: usize);
+    fn attend(&mut self, config: &Config, layer: usize, observer: &mut impl Observer);
     /// `input = activation(hidden)`, gated or not.
     fn activate(&mut self, config: &Config);
     /// `residual += matrix * input + bias`; in a model without residuals, `=`.

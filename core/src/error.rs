@@ -53,6 +53,11 @@ pub enum Error {
         /// The lowest unknown bit.
         bit: u32,
     },
+    /// The program leaves out the model's number format, as without the crate's feature `f32`.
+    WithoutFormat {
+        /// The format's name.
+        format: &'static str,
+    },
     /// The file ends early, its checksum does not fit, or its parts contradict each other.
     Damaged(&'static str),
     /// The model's bytes do not start on the boundary that reading in place needs.
@@ -138,6 +143,12 @@ impl Error {
             Error::Feature { bit } => {
                 s.text("the model file needs feature ").number(bit as usize);
                 s.text(", which this program does not know: use a newer one");
+            }
+            Error::WithoutFormat { format } => {
+                s.text("the model computes in ")
+                    .text(format)
+                    .text(", and this program has no room for that: ");
+                s.text("export it in int8, int4 or ternary");
             }
             Error::Damaged(how) => {
                 s.text("the model file is damaged: ").text(how).text("; write or flash it again");
@@ -299,6 +310,7 @@ mod tests {
             ),
             Error::MemoryTooSmall { needs: usize::MAX, has: usize::MAX },
             Error::MemoryTaken,
+            Error::WithoutFormat { format: "ternary" },
         ];
         for error in longest {
             assert!(error.sentence().length < SENTENCE_MAX, "{error}");

@@ -37,8 +37,20 @@ pub const FEATURE_BIGRAMS: u32 = 4;
 /// The feature bit of embeddings for each layer: [`Config::per_layer_embeddings`] follows the config, and a tensor, the table, the
 /// others.
 pub const FEATURE_PER_LAYER_EMBEDDINGS: u32 = 8;
+/// The feature bit of latent attention: [`Config::latent`] follows the config.
+pub const FEATURE_LATENT: u32 = 16;
+/// The feature bit of latent attention with rotary positions: [`Config::latent_rotary`] follows the config.
+pub const FEATURE_LATENT_ROTARY: u32 = 32;
+/// The feature bit of mixtures of which a token goes through several experts: [`Config::active_experts`] follows the config.
+pub const FEATURE_ACTIVE_EXPERTS: u32 = 64;
 /// The feature bits this crate knows.
-pub const FEATURES: u32 = FEATURE_LOOPS | FEATURE_EXPERTS | FEATURE_BIGRAMS | FEATURE_PER_LAYER_EMBEDDINGS;
+pub const FEATURES: u32 = FEATURE_LOOPS
+    | FEATURE_EXPERTS
+    | FEATURE_BIGRAMS
+    | FEATURE_PER_LAYER_EMBEDDINGS
+    | FEATURE_LATENT
+    | FEATURE_LATENT_ROTARY
+    | FEATURE_ACTIVE_EXPERTS;
 /// A model file's tensors start on multiples of this, and so must the file in memory.
 pub const ALIGNMENT: usize = 16;
 

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::decoder::{Decoder, Slice};
 use crate::memory::Buffers;
 use crate::model::Model;
+use crate::observer::Observer;
 use crate::random::SplitMix64;
 use crate::sampler::{self, Sampling};
 use crate::text::{Piece, Utf8Stream};
@@ -281,6 +282,64 @@ impl<'a, 'm> Generator<'a, 'm> {
     pub fn logits(&mut self) -> &[f32] {
         self.predict();
         self.decoder.logits()
+    }
+
+    /// The tokens that the model sees when it computes the [`logits`](Self::logits), by their positions: the newest of the prompt
+    /// and the text, as many as the context has room for. When it is full, the older half is forgotten.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// # use pipsqueak::Sampling;
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once", Sampling::GREEDY, 0)?;
+    /// let token = generator.next_token();
+    /// assert_eq!(generator.window().last().copied(), token);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn window(&self) -> &[u16] {
+        self.window.tokens()
+    }
+
+    /// Reads the whole [`window`](Self::window) again and shows `observer` every vector on the way to the logits, which are
+    /// the same, bit for bit, as without.
+    ///
+    /// ```
+    /// use pipsqueak::{Observer, Place, Sampling, Values, Vector};
+    ///
+    /// /// How much the last token of a text looks at each of those before it.
+    /// struct LooksBack(Vec<f32>);
+    ///
+    /// impl Observer for LooksBack {
+    ///     fn see(&mut self, place: Place, values: Values<'_>) {
+    ///         if place.layer == 0 && place.vector == (Vector::Weights { head: 0 }) {
+    ///             self.0 = values.iter().collect();
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), pipsqueak::Error> {
+    /// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+    /// generator.start("Once upon a time", Sampling::GREEDY, 0)?;
+    /// let mut looks_back = LooksBack(Vec::new());
+    /// generator.observe(&mut looks_back);
+    /// assert_eq!(looks_back.0.len(), generator.window().len());
+    /// assert!((looks_back.0.iter().sum::<f32>() - 1.0).abs() < 1e-3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn observe(&mut self, observer: &mut impl Observer) {
+        if self.window.len() == 0 {
+            self.window.push(0);
+        }
+        for (position, &token) in self.window.tokens().iter().enumerate() {
+            // Tokens of the window are in the vocabulary, and its positions in the context.
+            if self.decoder.begin(&[token], position, true).is_ok() {
+                while self.decoder.advance_observed(observer).is_some() {}
+            }
+        }
+        self.window.mark_read(self.window.len());
+        (self.reading, self.predicted) = (0, true);
     }
 
     /// Whether the model has ended its text.

@@ -5,7 +5,7 @@
 //! [`Tokenizer`] are nothing but references to it. So the compiler knows each choice of the model's, and leaves out what
 //! only other models need: number formats, norms, activations, and all that reads and checks a file.
 //!
-//! Everywhere else nothing is known, and the functions here return what they are given.
+//! Everywhere else nothing is known but that f32 may be left out, and the functions here return what they are given.
 //!
 //! [`Model`]: crate::Model
 //! [`Tokenizer`]: crate::Tokenizer
@@ -40,7 +40,7 @@ pub(crate) const fn may_be_float() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.precision.format().is_none();
     #[cfg(not(one_model))]
-    true
+    cfg!(feature = "f32")
 }
 
 /// Whether the model may be one that computes in integers.
@@ -80,11 +80,11 @@ pub(crate) fn frequency(i: usize, _head: usize, _base: f32) -> f32 {
 }
 
 #[cfg(one_model)]
-static FREQUENCIES: [f32; CONTENTS.0.config.head_size() / 2] = {
-    let mut frequencies = [0.0; CONTENTS.0.config.head_size() / 2];
+static FREQUENCIES: [f32; CONTENTS.0.config.rotary_size() / 2] = {
+    let mut frequencies = [0.0; CONTENTS.0.config.rotary_size() / 2];
     let mut i = 0;
     while i < frequencies.len() {
-        frequencies[i] = math::frequency(i, CONTENTS.0.config.head_size(), CONTENTS.0.config.rotary_base);
+        frequencies[i] = math::frequency(i, CONTENTS.0.config.rotary_size(), CONTENTS.0.config.rotary_base);
         i += 1;
     }
     frequencies
@@ -121,6 +121,14 @@ pub(crate) const fn may_have_experts() -> bool {
     true
 }
 
+/// Whether a token may go through two experts of a layer.
+pub(crate) const fn may_have_two_active() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.active_experts > 1;
+    #[cfg(not(one_model))]
+    true
+}
+
 /// Whether the model may have embeddings of pairs of tokens.
 pub(crate) const fn may_have_bigrams() -> bool {
     #[cfg(one_model)]
@@ -133,6 +141,14 @@ pub(crate) const fn may_have_bigrams() -> bool {
 pub(crate) const fn may_have_per_layer_embeddings() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.per_layer_embeddings;
+    #[cfg(not(one_model))]
+    true
+}
+
+/// Whether the model may be one with latent attention.
+pub(crate) const fn may_have_latent() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.latent > 0;
     #[cfg(not(one_model))]
     true
 }

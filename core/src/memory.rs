@@ -4,7 +4,7 @@
 //! each piece starts on its boundary, and nothing lies unused between them.
 
 use crate::Error;
-use crate::config::{Config, Position, Precision};
+use crate::config::{Config, Precision};
 use crate::integer::attention::HEADS_AT_ONCE;
 use crate::integer::quantize::quantized_len;
 use crate::kernels::{cast, prepared_len};
@@ -33,24 +33,45 @@ pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lane
     let (words, halves, kv_bytes) = match precision {
         Precision::F32 => {
             let vectors = 2 * config.width + block_width(config) + rotations_len(config);
-            let words = vectors + quantized_columns(config) + config.vocab + config.context;
+            let words =
+                vectors + quantized_columns(config) + kept_len(config) + config.vocab + config.context;
             (words, config.context + history_len(config), 4 * config.kv_width())
         }
         Precision::Int8 | Precision::Int4 | Precision::Ternary => {
-            let vectors = config.width + lanes * lane_words(config) + config.vocab;
+            let vectors = values_len(config) + lanes * lane_words(config) + config.vocab;
             let words = vectors + (HEADS_AT_ONCE + 1) * config.context + quantized_words(config);
-            let halves = config.context + history_len(config) + 2 * positions(config);
+            let halves = config.context + history_len(config) + caches(config) * positions(config);
             (words, halves, word_padded(config.kv_width()))
         }
     };
     // The cache alone can be larger than a chip can address.
-    let cache = positions(config).saturating_mul(2 * kv_bytes);
+    let cache = positions(config).saturating_mul(caches(config) * kv_bytes);
     cache.saturating_add(4 * words + 2 * halves.next_multiple_of(2))
 }
 
 /// Positions of all layers.
 const fn positions(config: &Config) -> usize {
     config.depth() * config.context
+}
+
+/// Vectors that the cache holds of a position: its key and its value, or the one that is both.
+pub(crate) const fn caches(config: &Config) -> usize {
+    if config.latent > 0 { 1 } else { 2 }
+}
+
+/// Length of the buffer for what is quantised next, the residual stream or the heads' results; and for what two experts read.
+pub(crate) const fn values_len(config: &Config) -> usize {
+    let input = if config.active_experts > 1 { prepared_len(config.width) } else { 0 };
+    max(max(config.width, config.attended_width()), input)
+}
+
+/// Values of an input that is kept in f32 for the second of two experts.
+pub(crate) const fn kept_len(config: &Config) -> usize {
+    if config.active_experts > 1 { config.width } else { 0 }
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
 }
 
 /// Words that an int8 vector takes, before it is prepared for a matrix.
@@ -68,15 +89,13 @@ pub(crate) const fn lane_words(config: &Config) -> usize {
 
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.
 pub(crate) const fn block_width(config: &Config) -> usize {
-    let longer = if config.qkv_width() > config.up_width() { config.qkv_width() } else { config.up_width() };
-    let longer = if config.experts > longer { config.experts } else { longer };
     // Logits are computed in parts of this length, and rows come in fours.
-    if longer > ROWS { longer } else { ROWS }
+    max(max(config.qkv_width(), config.up_width()), max(config.experts, ROWS))
 }
 
 /// Length of the rotary angles' buffer.
 pub(crate) const fn rotations_len(config: &Config) -> usize {
-    if matches!(config.position, Position::Rotary) { config.head_size() } else { 0 }
+    config.rotary_size()
 }
 
 /// Tokens that a model looks up again after their embedding.
@@ -84,9 +103,10 @@ pub(crate) const fn history_len(config: &Config) -> usize {
     if config.bigrams > 0 || config.per_layer_embeddings { config.context } else { 0 }
 }
 
-/// The longest vector that enters a matrix.
+/// The longest vector that enters a matrix, or that some heads' queries make.
 pub(crate) const fn quantized_columns(config: &Config) -> usize {
-    if config.width > config.hidden { config.width } else { config.hidden }
+    let queries = if config.latent > 0 { HEADS_AT_ONCE * config.head_size() } else { 0 };
+    max(max(config.width, config.attended_width()), max(config.hidden, queries))
 }
 
 /// Memory for any model that needs at most `BYTES`, the number that `pipsqueak inspect` prints and that
@@ -162,7 +182,7 @@ impl<'m> Buffers<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TINY;
+    use crate::config::{Position, TINY};
     use crate::float::FloatStep;
     use crate::integer::IntegerStep;
 
@@ -185,11 +205,17 @@ mod tests {
         assert!(bytes(512) <= 190 * 1024, "{}", bytes(512));
     }
 
+    /// Its queries and its heads' results are longer than the residual stream.
+    const LATENT: Config = Config { kv_heads: 1, latent: 10, latent_rotary: 0, ..TINY };
+
     /// [`TINY`] and one whose cache has an odd number of scales and keys that do not fill their words.
-    const SHAPES: [Config; 3] = [
+    const SHAPES: [Config; 6] = [
         TINY,
         Config { context: 7, layers: 1, width: 15, heads: 3, kv_heads: 1, ..TINY },
         Config { context: 7, bigrams: 5, ..TINY },
+        LATENT,
+        Config { experts: 3, active_experts: 2, ..TINY },
+        Config { context: 7, width: 9, heads: 1, latent: 3, latent_rotary: 0, hidden: 2, ..LATENT },
     ];
 
     #[test]

@@ -18,11 +18,13 @@ pub enum Parameter {
     AttentionNormGain,
     /// `[layers, width]`.
     AttentionNormBias,
-    /// `[layers, width + 2 kv_width, width]`: query, key and value rows, in this order.
+    /// `[layers, width + 2 kv_width, width]`: query, key and value rows, in this order. With latent attention,
+    /// `[layers, (heads + 1) (latent + latent_rotary), width]`: the rows of each head's query, then those of the latent and its key.
     Qkv,
-    /// `[layers, width + 2 kv_width]`.
+    /// `[layers, width + 2 kv_width]`, or as many as there are rows.
     QkvBias,
-    /// `[layers, width, width]`: from the heads' results back to the residual stream.
+    /// `[layers, width, width]`: from the heads' results back to the residual stream. With latent attention,
+    /// `[layers, width, heads latent]`.
     Output,
     /// `[layers, width]`.
     OutputBias,
@@ -169,7 +171,7 @@ impl Parameter {
             Parameter::FinalNormGain if gains => vector(1, width),
             Parameter::FinalNormBias if shifts => vector(1, width),
             Parameter::Qkv => matrix(config.layers, config.qkv_width(), width),
-            Parameter::Output => matrix(config.layers, width, width),
+            Parameter::Output => matrix(config.layers, width, config.attended_width()),
             Parameter::Up => matrix(mlps, config.up_width(), width),
             Parameter::Down => matrix(mlps, width, config.hidden),
             Parameter::QkvBias if config.bias => vector(config.layers, config.qkv_width()),

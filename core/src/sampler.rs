@@ -116,7 +116,9 @@ pub fn argmax(logits: &[f32]) -> u16 {
     best.0 as u16
 }
 
-fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
+/// Divides the logits of the newest of `recent` by `penalty` where they are above zero, and multiplies them where they are
+/// below.
+pub fn penalize(logits: &mut [f32], recent: &[u16], penalty: f32) {
     if ordered(penalty) == ordered(1.0) {
         return;
     }

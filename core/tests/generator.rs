@@ -1,6 +1,9 @@
 //! Slices, prefixes, scores, choices and filters change no bit of the text.
 
-use pipsqueak::{Buffers, Choices, Embedded, Error, Generator, Progress, Sampling, include_model};
+use pipsqueak::{
+    Buffers, Choices, Embedded, Error, Generator, Observer, Place, Progress, Sampling, Values, Vector,
+    include_model,
+};
 
 static TINY: &Embedded = include_model!("../models/tiny.pip");
 const PROMPT: &str = "Once upon a time";
@@ -259,4 +262,50 @@ fn a_filter_masks_what_it_likes() {
         generator.append(" there").unwrap();
         assert!(generator.next_token().is_some(), "a text that has ended can be gone on with");
     });
+}
+
+/// The last logits, and the places in the order in which they were shown.
+#[derive(Default)]
+struct Watcher {
+    logits: Vec<f32>,
+    places: Vec<Place>,
+}
+
+impl Observer for Watcher {
+    fn see(&mut self, place: Place, values: Values<'_>) {
+        assert!(!values.is_empty() && values.iter().count() == values.len(), "{place:?}");
+        if place.vector == Vector::Logits {
+            self.logits = values.iter().collect();
+        }
+        self.places.push(place);
+    }
+}
+
+#[test]
+fn looking_on_changes_no_bit() {
+    // Longer than the context, so that windows are read that have slid.
+    let plain = story(PROMPT, 5, 300);
+    let observed = with_generator(|generator| {
+        generator.start(PROMPT, SAMPLING, 5).unwrap();
+        let mut text = String::new();
+        for i in 0..300 {
+            if i % 20 == 3 {
+                let mut watcher = Watcher::default();
+                generator.observe(&mut watcher);
+                let same = generator
+                    .logits()
+                    .iter()
+                    .map(|x| x.to_bits())
+                    .eq(watcher.logits.iter().map(|x| x.to_bits()));
+                assert!(same, "token {i}");
+                let positions: Vec<usize> = watcher.places.iter().map(|place| place.position).collect();
+                assert!(positions.is_sorted());
+                assert_eq!(positions.last(), Some(&(generator.window().len() - 1)));
+            }
+            let Some(piece) = generator.next_piece() else { break };
+            text += piece;
+        }
+        (text, generator.fingerprint())
+    });
+    assert_eq!(plain, observed);
 }

@@ -27,6 +27,7 @@ mod stats;
 mod text;
 mod text_source;
 mod thinking;
+pub mod usb;
 
 pub use board::{Board, Clock, MemoryUse};
 pub use command::{Command, Refusal};

@@ -41,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
         rest = after;
         let slice = |from: usize, to: usize| NEW.get(from..to.min(NEW.len())).unwrap_or_default();
         let line = match choice % 8 {
-            0 => encode(Kind::Begin, NEW.len() as u32, &checksum(NEW).to_le_bytes()),
+            0 => encode(Kind::Begin, NEW.len() as u32, &checksum(&NEW[..NEW.len() - 4]).to_le_bytes()),
             1 => encode(Kind::Check, offset as u32, &checksum(slice(128, offset)).to_le_bytes()),
             2 => encode(Kind::Data, offset as u32, slice(offset, offset + 128)),
             3 => encode(Kind::End, NEW.len() as u32, slice(0, 128)),

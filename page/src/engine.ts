@@ -8,7 +8,25 @@ export interface Progress {
   validation: [number, number][];
 }
 
-export interface Config { context: number; width: number; layers: number; vocab: number }
+/** A model's shape, by the core's names. */
+export interface Config {
+  vocab: number;
+  context: number;
+  width: number;
+  layers: number;
+  heads: number;
+  kv_heads: number;
+  hidden: number;
+  position: string;
+  rotary_base: number;
+  norm: string;
+  norm_epsilon: number;
+  activation: string;
+  mlp: string;
+  residual: boolean;
+  bias: boolean;
+  tied: boolean;
+}
 
 export interface Started { config: Config; parameters: number; tokens: number; tokensAStep: number; steps: number }
 

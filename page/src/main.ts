@@ -4,7 +4,9 @@ import * as chip from "./chip";
 import { download } from "./download";
 import * as draw from "./draw";
 import { ask, call, Refused } from "./engine";
-import type { Candidate, Learned, Model, Progress, Started, Step, Trace, Writing, Written } from "./engine";
+import type { Candidate, Config, Learned, Model, Progress, Started, Step, Trace, Writing, Written } from "./engine";
+import * as inside from "./inside";
+import * as shapes from "./shape";
 import * as storage from "./storage";
 import * as thinking from "./thinking";
 import { TOY } from "./toy";
@@ -23,7 +25,16 @@ const [KEEP_EVERY, LOOK_EVERY, VALIDATE_EVERY] = [3000, 400, 2500];
 const USES = ["write", "think", "self-test", "boards", "pico"];
 const FORMATS = ["f32", "int8", "int4", "ternary"];
 
-interface Run { kind: "toy" | "own"; name: string; seed: number; text: Uint8Array; started: Started; progress: Progress }
+interface Run {
+  kind: "toy" | "own";
+  name: string;
+  seed: number;
+  /** Of a model for one's own text, if it was chosen. */
+  shape: Config | null;
+  text: Uint8Array;
+  started: Started;
+  progress: Progress;
+}
 
 let run: Run | null = null;
 let model: Model | null = null;
@@ -73,11 +84,11 @@ function shownNumbers(tokensASecond: number) {
   draw.curve(get<SVGSVGElement>("curve"), progress);
 }
 
-async function begin(kind: Run["kind"], name: string, text: Uint8Array, seed: number, checkpoint?: Uint8Array | null) {
+async function begin(kind: Run["kind"], name: string, text: Uint8Array, seed: number, shape: Config | null = null, checkpoint?: Uint8Array | null) {
   await stop();
-  const started = await ask<Started>({ do: "start", kind, name, seed }, text);
+  const started = await ask<Started>({ do: "start", kind, name, seed, shape }, text);
   const progress = checkpoint ? await ask<Progress>({ do: "restore" }, checkpoint) : await ask<Progress>({ do: "step", count: 0 });
-  run = { kind, name, seed, text, started, progress };
+  run = { kind, name, seed, shape, text, started, progress };
   model = null;
   axes(started.config.width);
   for (const id of ["pause", "save", "forget", "compare", ...USES]) button(id).disabled = false;
@@ -148,9 +159,9 @@ async function stop() {
 async function keep() {
   if (!run) return;
   const [, checkpoint] = await call<null>({ do: "checkpoint" });
-  const { kind, name, seed, text } = run;
+  const { kind, name, seed, shape, text } = run;
   try {
-    await storage.keep({ kind, name, seed, text, checkpoint });
+    await storage.keep({ kind, name, seed, shape, text, checkpoint });
   } catch (error) {
     said.textContent = `this browser keeps nothing here, so a reload would lose the run: save the model (${error})`;
   }
@@ -209,7 +220,7 @@ async function ready() {
 }
 
 async function write() {
-  await ready();
+  const bytes = await ready();
   const settings = writing();
   const begun = performance.now();
   const written = await ask<Written>({ do: "write", ...settings });
@@ -219,6 +230,9 @@ async function write() {
     `${written.tokens} tokens, ${Math.round(written.tokens / time).toLocaleString("en")} tokens/s, fingerprint ${written.fingerprint}`;
   const trace = await ask<Trace>({ do: "trace", ...settings });
   show(trace.steps, settings.temperature);
+  // Whatever the model has learned since, the numbers are those of the text that stands there.
+  inside.follow(settings, () => Number(input("at").value), () => ask({ do: "open" }, bytes));
+  await inside.refresh();
 }
 
 function show(steps: Step[], temperature: number) {
@@ -234,9 +248,14 @@ function show(steps: Step[], temperature: number) {
     get("formula").textContent = "";
     draw.candidates(get<HTMLTableElement>("candidates"), candidates, token, pieces, candidate => explain(candidate, candidates[0], temperature));
   };
-  slider.oninput = step;
-  button("back").onclick = () => { slider.value = String(Number(slider.value) - 1); step(); };
-  button("on").onclick = () => { slider.value = String(Number(slider.value) + 1); step(); };
+  const go = (at: number) => {
+    slider.value = String(at);
+    step();
+    tell(() => alone(inside.refresh));
+  };
+  slider.oninput = () => go(Number(slider.value));
+  button("back").onclick = () => go(Number(slider.value) - 1);
+  button("on").onclick = () => go(Number(slider.value) + 1);
   step();
 }
 
@@ -316,12 +335,19 @@ document.ondrop = event => {
   const file = event.dataTransfer?.files[0];
   if (file) tell(() => take(file));
 };
-for (const view of [thinking, chip]) view.setUp({ tell, alone, ready, writing });
+const host = { tell, alone, ready, writing };
+for (const view of [inside, thinking, chip]) view.setUp(host);
+shapes.setUp(host, async shape => {
+  const text = get<HTMLTextAreaElement>("text").value;
+  await begin("own", text ? "your text" : "the toy's text", new TextEncoder().encode(text || TOY), 1, shape);
+  learn();
+  get("h-learn").scrollIntoView();
+});
 
 tell(async () => {
   const before = await storage.kept();
   if (!before) return;
-  await begin(before.kind as Run["kind"], before.name, before.text, before.seed, before.checkpoint);
+  await begin(before.kind as Run["kind"], before.name, before.text, before.seed, before.shape, before.checkpoint);
   button("pause").textContent = "Go on";
   said.textContent = `${before.name}: as you left it, at step ${run!.progress.step}`;
 });

@@ -1,6 +1,8 @@
 // The run that the browser keeps, so that a reload loses nothing.
 
-export interface Kept { kind: string; name: string; seed: number; text: Uint8Array; checkpoint: Uint8Array | null }
+import type { Config } from "./engine";
+
+export interface Kept { kind: string; name: string; seed: number; shape: Config | null; text: Uint8Array; checkpoint: Uint8Array | null }
 
 const opened = new Promise<IDBDatabase>((done, failed) => {
   const open = indexedDB.open("pipsqueak", 1);

@@ -19,23 +19,24 @@ struct UsbIds {
     boards: &'static [&'static str],
 }
 
-/// Sources: the vendors' drivers, and the lists of OpenOCD (`contrib/60-openocd.rules`) and of probe-rs.
-const USB: [UsbIds; 7] = [
-    // Raspberry Pi: their boards, and their debug probe.
-    UsbIds {
-        vendor: 0x2e8a,
-        product: None,
-        boards: &["raspberrypipico", "pico", "raspberrypipico2", "pico2"],
-    },
+/// Sources: the vendors' drivers, Raspberry Pi's list of product ids (github.com/raspberrypi/usb-pid), and the lists of
+/// OpenOCD (`contrib/60-openocd.rules`) and of probe-rs.
+const USB: [UsbIds; 11] = [
+    // The USB sockets of Raspberry Pi's boards, and their debug probe, for a board's UART.
+    UsbIds { vendor: 0x2e8a, product: Some(0x000a), boards: &["raspberrypipico", "pico"] },
+    UsbIds { vendor: 0x2e8a, product: Some(0x0009), boards: &["raspberrypipico2", "pico2"] },
+    UsbIds { vendor: 0x2e8a, product: Some(0x000c), boards: &[] },
     // Arm DAPLink, as on the micro:bit.
     UsbIds { vendor: 0x0d28, product: Some(0x0204), boards: &["microbit", "microbitv1", "microbitv2"] },
     // SEGGER J-Link, as on Nordic's kits.
     UsbIds { vendor: 0x1366, product: None, boards: &["nrf52840dk", "nrf52833dk"] },
-    // ST-Link, as on Nucleo boards, and STM32's own USB.
-    UsbIds { vendor: 0x0483, product: None, boards: &["nucleo", "nucleog071", "blackpill", "bluepill"] },
+    // ST-Link, as on Nucleo boards; other boards may be wired to the serial port that some have.
+    UsbIds { vendor: 0x0483, product: None, boards: &["nucleog071rb", "stm32f405", "blackpill", "bluepill"] },
     // Espressif's USB Serial/JTAG.
     UsbIds { vendor: 0x303a, product: Some(0x1001), boards: &["esp32c3", "esp32c3devkitm"] },
-    // Silicon Labs CP210x and WCH CH340: adapters for a board's UART.
+    // Adapters for a board's UART: FTDI's, Prolific's PL2303, Silicon Labs' CP210x, and WCH's CH340 and their like.
+    UsbIds { vendor: 0x0403, product: None, boards: &[] },
+    UsbIds { vendor: 0x067b, product: None, boards: &[] },
     UsbIds { vendor: 0x10c4, product: Some(0xea60), boards: &[] },
     UsbIds { vendor: 0x1a86, product: None, boards: &[] },
 ];
@@ -141,8 +142,14 @@ mod tests {
             port("/dev/ttyACM1", Some((0x0d28, 0x0204))),
         ];
         assert_eq!(choose(&ports, Some("Raspberry Pi Pico")).unwrap(), "/dev/ttyACM0");
+        let pico_2 = port("COM3", Some((0x2e8a, 0x0009)));
+        assert_eq!(choose(&[ports[1].clone(), pico_2], Some("Pico 2")).unwrap(), "COM3");
         assert_eq!(choose(&ports, Some("micro:bit v2")).unwrap(), "/dev/ttyACM1");
         assert_eq!(choose(&ports[..2], None).unwrap(), "/dev/ttyACM0");
+        let wired =
+            [port("/dev/ttyUSB0", Some((0x0403, 0x6001))), port("/dev/ttyACM2", Some((0x0483, 0x374b)))];
+        assert_eq!(choose(&wired, Some("pico")).unwrap(), "/dev/ttyUSB0");
+        assert_eq!(choose(&wired[1..], Some("nucleo-g071rb")).unwrap(), "/dev/ttyACM2");
         let refused = |ports: &[SerialPortInfo], board| choose(ports, board).unwrap_err().to_string();
         assert_eq!(
             refused(&ports, None),

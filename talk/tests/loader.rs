@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
+use pipsqueak::internal::file::checksum;
 use pipsqueak_firmware::fakes::FakeFlash;
 use pipsqueak_firmware::loader::{Loader, Step};
 use pipsqueak_firmware::{ModelFlash, Put, stored_model};
@@ -198,6 +199,19 @@ fn a_model_that_is_there_is_not_sent_again() {
     );
     assert_eq!(sent, Ok(128));
     assert!(lines > new.len() / 128);
+}
+
+#[test]
+fn another_model_of_the_same_length_is_sent() {
+    let (old, _) = models();
+    let mut new = old.clone();
+    // A weight, and the file's checksum with it.
+    let (content, crc) = new.split_last_chunk_mut().unwrap();
+    content[content.len() / 2] ^= 1;
+    *crc = checksum(content).to_le_bytes();
+    let (flash, sent) = send(Cable::new(board_with::<TWO>(&old), sound), &new);
+    assert_eq!(sent, Ok(128));
+    assert_eq!(stored(&flash), Some(&new[..]));
 }
 
 #[test]

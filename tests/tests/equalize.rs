@@ -2,7 +2,7 @@
 
 use pipsqueak::Precision;
 use pipsqueak::internal::{Decoder, Parameter};
-use pipsqueak_tests::{build, random_parameters, shapes};
+use pipsqueak_tests::{architectures, build, random_parameters, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::equalize::equalize;
 use pipsqueak_trainer::export::model_file::ModelFile;
@@ -20,7 +20,7 @@ fn logits(file: &ModelFile) -> Vec<f32> {
 
 #[test]
 fn the_function_stays() {
-    for (name, config) in shapes() {
+    for (name, config) in shapes().into_iter().chain(architectures()) {
         let mut parameters = random_parameters(&config);
         let before = logits(&build(&config, Precision::F32, &parameters));
         let mut values = Parameter::ALL.map(|parameter| parameters.get(parameter).to_vec()).to_vec();

@@ -1,8 +1,9 @@
 //! The image that runs any model: what it says of what lies in its flash, and how a model gets there.
 
 use std::fs;
+use std::io::{self, Read, Write};
 
-use pipsqueak::{Precision, Sampling};
+use pipsqueak::{Config, Precision, Sampling};
 use pipsqueak_talk::flash::loader::Loader;
 use pipsqueak_talk::flash::{Part, uf2};
 use pipsqueak_tests::chip::{Chip, PATIENCE};
@@ -11,7 +12,7 @@ use pipsqueak_trainer::export::model_file::ModelFile;
 use xtask::board::Board;
 use xtask::firmware;
 use xtask::image::{Layout, contents};
-use xtask::qemu::Session;
+use xtask::qemu::{Port, Session};
 use xtask::toolchain::Toolchain;
 
 const SAMPLING: Sampling = Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, repetition_penalty: 1.1 };
@@ -57,33 +58,155 @@ fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writ
     }
 }
 
+/// A micro:bit v1's own flash, which its controller erases and writes: QEMU has that of the nRF51.
+#[test]
+fn a_microbit_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn() {
+    let board = Board::MicrobitV1;
+    let shape = |context| random_model(&Config { context, ..SMALL }, Precision::Int8);
+    let (old, new) = (shape(24), shape(32));
+    let mut session = Session::boot(board, &image(board)).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+
+    // Without a model before, a torn transfer leaves none.
+    let words = tear(&mut session, old.bytes());
+    assert!(words.contains("no model: "), "{words}");
+    assert!(Loader::new(&mut session).send(old.bytes(), |_| ()).unwrap() > 0);
+    let mut session = assert_model(session, &old);
+
+    let words = tear(&mut session, new.bytes());
+    assert!(words.contains("context 24,"), "{words}");
+    let held = Loader::new(&mut session).send(new.bytes(), |_| ()).unwrap();
+    assert!(held > new.bytes().len() / 4, "{held} bytes are there already");
+    let mut session = assert_model(session, &new);
+
+    // The chip is too small for all formats.
+    let shape = Config { width: 16, heads: 2, kv_heads: 1, hidden: 20, layers: 1, ..SMALL };
+    let float = random_model(&shape, Precision::F32);
+    let refused = Loader::new(&mut session).send(float.bytes(), |_| ()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "the board refuses the model: the model computes in f32, and this program has no room for that: export it in int8, int4 or \
+         ternary"
+    );
+    session.send(b"\x03").unwrap();
+    session.read_until("The transfer is over: ", PATIENCE).unwrap();
+    assert_model(session, &new);
+}
+
+/// QEMU's STM32F405 has flash that can't be written.
+#[test]
+fn a_board_whose_flash_does_not_answer_says_so() {
+    let board = Board::Stm32f405;
+    let mut session = Session::boot(board, &image(board)).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+    let file = random_model(&SMALL, Precision::Int8);
+    let refused = Loader::new(&mut session).send(file.bytes(), |_| ()).unwrap_err().to_string();
+    assert_eq!(refused, "the board refuses the model: the flash does not hold what is written to it");
+}
+
+/// Sends half of a file and pulls the cable; returns the board's words after a reset.
+fn tear(session: &mut Session, file: &[u8]) -> String {
+    let torn = Torn { port: session, bytes: file.len() / 2 };
+    let error = Loader::new(torn).send(file, |_| ()).unwrap_err().to_string();
+    assert!(error.contains("the port is gone"), "{error}");
+    session.send(b"\x03").unwrap();
+    session.read_until("The transfer is over: it was broken off.", PATIENCE).unwrap();
+    greeting(session)
+}
+
+/// The board has restarted with this model.
+fn assert_model(mut session: Session, file: &ModelFile) -> Session {
+    let context = file.model().unwrap().config().context;
+    let words = greeting(&mut session);
+    assert!(words.contains(&format!("context {context},")), "{words}");
+    session.send(b"\x05").unwrap();
+    session.read_until("\x06", PATIENCE).unwrap();
+    let mut chip = Chip(session);
+    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(file, "Once", SAMPLING, 5, 60));
+    assert_eq!(chip.ask(":selftest"), "ok");
+    chip.0
+}
+
+/// A cable that is pulled after so many bytes.
+struct Torn<'s> {
+    port: &'s mut Session,
+    bytes: usize,
+}
+
+impl Read for Torn<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.port.read(buffer)
+    }
+}
+
+impl Write for Torn<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes = self.bytes.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+        self.port.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.port.flush()
+    }
+}
+
 /// The chip of the Raspberry Pi Pico in rp2040js, from the very UF2 file that is dropped onto its drive; an independent reader
-/// takes the file apart.
+/// takes the file apart. The prompt is at UART0, even if a program at the USB socket reads nothing, and at that socket.
 #[test]
 fn a_pico_boots_from_a_uf2_file_of_firmware_and_model() {
     let (board, file) = (Board::Pico, random_model(&SMALL, Precision::Int8));
     let elf = image(board);
     let model_start = Layout::read(&elf).unwrap().model.start;
-    let boot = |name: &str, model: &[u8]| {
+    let boot = |name: &str, model: &[u8], port| {
         let parts =
             [contents(&elf).unwrap(), Part { what: "model", address: model_start, bytes: model.to_vec() }];
         let path = temporary(name);
         fs::write(&path, uf2::encode(&parts, 0xe48b_ff56)).unwrap();
-        Session::boot(board, &path).unwrap()
+        Session::boot_at(board, &path, port).unwrap()
     };
-    let mut session = boot("pico.uf2", file.bytes());
-    assert!(
-        greeting(&mut session).contains("model: int8, vocab 256, context 48, width 32, layers 2, heads 4; ")
-    );
-    session.send(b"\x05").unwrap();
-    session.read_until("\x06", PATIENCE).unwrap();
-    let mut chip = Chip(session);
-    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
-    assert_eq!(chip.ask(":selftest"), "ok");
+    let expected = generate(&file, "Once", SAMPLING, 5, 60);
+    for port in [Port::UartBesideUsb, Port::Usb] {
+        let mut session = boot("pico.uf2", file.bytes(), port);
+        assert!(
+            greeting(&mut session)
+                .contains("model: int8, vocab 256, context 48, width 32, layers 2, heads 4; ")
+        );
+        session.send(b"\x05").unwrap();
+        session.read_until("\x06", PATIENCE).unwrap();
+        let mut chip = Chip(session);
+        assert_eq!(chip.generate("Once", SAMPLING, 5, 60), expected, "{port:?}");
+        assert_eq!(chip.ask(":selftest"), "ok");
+        // The longest line, at once.
+        let line = format!(":settings{}", " ".repeat(503));
+        assert!(chip.ask(&line).starts_with("temperature "), "{port:?}");
+    }
 
     let (damaged, reason) = damaged(&file);
-    let words = greeting(&mut boot("damaged.uf2", &damaged));
+    let words = greeting(&mut boot("damaged.uf2", &damaged, Port::Usb));
     assert!(words.contains(&reason), "{words}");
+}
+
+/// As the ROM of an RP2350 looks for it: RP2350 Datasheet, "Blocks and block loops", "Image definition items". No emulator runs that chip.
+#[test]
+fn a_pico_2s_rom_finds_the_image_and_where_it_begins() {
+    let elf = image(Board::Pico2);
+    let (flash, layout) = (contents(&elf).unwrap(), Layout::read(&elf).unwrap());
+    let word = |at: usize| u32::from_le_bytes(flash.bytes[4 * at..][..4].try_into().unwrap());
+    assert_eq!((flash.address, layout.model), (0x1000_0000, 0x1004_0000..0x103f_f000));
+    let start = (0..1024).find(|&at| word(at) == 0xffff_ded3).expect("a block in the first 4 KB");
+    let [kind, words, low, high] = word(start + 1).to_le_bytes();
+    assert_eq!((kind, words), (0x42, 1), "the type of an image");
+    let flags = u16::from_le_bytes([low, high]);
+    // A program, secure, for Arm's processors, of an RP2350.
+    assert_eq!([flags & 0xf, flags >> 4 & 3, flags >> 8 & 7, flags >> 12 & 7], [1, 2, 0, 1]);
+    let [last, words, high, _] = word(start + 2).to_le_bytes();
+    assert_eq!((last, u16::from_le_bytes([words, high])), (0xff, 1), "no other items");
+    assert_eq!((word(start + 3), word(start + 4)), (0, 0xab12_3579), "the only block");
+    // Without an item that says otherwise, the vectors are at the image's beginning.
+    let (stack, entry) = (word(0), word(1));
+    assert_eq!(stack, 0x2000_0000 + 520 * 1024);
+    assert!(entry % 2 == 1 && layout.program.contains(&entry), "{entry:#x}");
+    assert_eq!(start, 16 + 34, "the block lies behind the vectors, of which the last is the UART's");
 }
 
 /// A file with a bit that is wrong, and what the firmware says of it.

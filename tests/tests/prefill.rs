@@ -4,7 +4,7 @@
 use pipsqueak::internal::decoder::Slice;
 use pipsqueak::internal::memory::LANES_MAX;
 use pipsqueak::internal::{Decoder, SplitMix64};
-use pipsqueak::{Config, Mlp, Model, Precision};
+use pipsqueak::{Config, Mlp, Model, Position, Precision};
 use pipsqueak_tests::{architectures, random_model, shapes};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use rand_core::Rng;
@@ -72,7 +72,10 @@ fn check(what: &str, model: &Model<'_>) {
 
 #[test]
 fn the_same_bits_whatever_is_read_at_once() {
-    for (name, config) in shapes().into_iter().chain(architectures()) {
+    let odd =
+        Config { kv_heads: 1, heads: 3, latent: 9, position: Position::Learned, ..shapes()[0].1.clone() };
+    let latent = [("latent without rotary positions", odd)];
+    for (name, config) in shapes().into_iter().chain(architectures()).chain(latent) {
         for precision in [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary] {
             let file = random_model(&config, precision);
             check(&format!("{name}, {precision:?}"), &file.model().expect("a model"));

@@ -13,6 +13,8 @@ use pipsqueak::internal::file::MAGIC;
 use pipsqueak_stories::Stories;
 use serde_json::Value;
 
+use crate::explain::html;
+
 /// The kind of a file's content, recognised by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -22,6 +24,10 @@ pub enum Kind {
     Checkpoint,
     /// A plot that this program has drawn.
     Plot,
+    /// A page that `pipsqueak explain` has written.
+    Page,
+    /// The numbers that `pipsqueak explain` has written.
+    Explanation,
     /// Flash contents for a board, as UF2 or Intel HEX.
     Flash,
     /// The built-in stories of a random seed.
@@ -35,6 +41,8 @@ pub enum Kind {
 const UF2_MARK: &[u8] = b"UF2\n";
 /// A comment in every plot that this program draws, by which it knows its own.
 const PLOT_MARK: &str = "<!-- drawn by pipsqueak -->";
+/// The first key of the JSON that [`Kind::Explanation`] is.
+const EXPLANATION_MARK: &str = r#"{"writtenBy":"pipsqueak explain","#;
 /// The key of the one entry in a checkpoint's metadata.
 pub const CHECKPOINT_KEY: &str = "pipsqueak";
 /// Names, vocabulary and curve take less than this of a checkpoint, in bytes.
@@ -45,12 +53,19 @@ pub fn marked_plot(svg: &str) -> String {
     svg.replacen('>', &format!(">\n{PLOT_MARK}"), 1)
 }
 
+/// A JSON object with the mark that [`Kind::Explanation`] looks for.
+pub fn marked_explanation(json: &str) -> String {
+    json.replacen('{', EXPLANATION_MARK, 1)
+}
+
 impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Model => "Pipsqueak model",
             Kind::Checkpoint => "checkpoint of Pipsqueak",
             Kind::Plot => "plot drawn by Pipsqueak",
+            Kind::Page => "page written by Pipsqueak",
+            Kind::Explanation => "explanation by Pipsqueak",
             Kind::Flash => "UF2 or Intel HEX file",
             Kind::Stories { .. } => "text of the built-in stories with this random seed",
         }
@@ -64,6 +79,13 @@ impl Kind {
             Kind::Plot => {
                 let bytes = beginning(file, 1024)?;
                 bytes.windows(PLOT_MARK.len()).any(|window| window == PLOT_MARK.as_bytes())
+            }
+            Kind::Page => {
+                let bytes = beginning(file, 256)?;
+                bytes.windows(html::MARK.len()).any(|window| window == html::MARK.as_bytes())
+            }
+            Kind::Explanation => {
+                beginning(file, EXPLANATION_MARK.len() as u64)? == EXPLANATION_MARK.as_bytes()
             }
             Kind::Flash => {
                 let bytes = beginning(file, 64)?;

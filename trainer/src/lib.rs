@@ -10,6 +10,7 @@ pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
+pub mod explain;
 pub mod export;
 pub mod files;
 pub mod human;

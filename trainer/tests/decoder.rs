@@ -91,6 +91,9 @@ fn loops() {
 #[test]
 fn experts() {
     check("experts", &Config { experts: 5, ..BASE });
+    let two = Config { experts: 5, active_experts: 2, ..BASE };
+    check("two of five experts", &two);
+    check("two of two without residuals", &Config { experts: 2, residual: false, ..two });
 }
 
 #[test]
@@ -99,6 +102,16 @@ fn tables() {
     check("per-layer embeddings", &Config { per_layer_embeddings: true, ..BASE });
     let both = Config { bigrams: 1, per_layer_embeddings: true, ..BASE };
     check("both, looped", &Config { loops: 2, position: Position::Rotary, ..both });
+}
+
+#[test]
+fn latent_attention() {
+    let latent = Config { kv_heads: 1, latent: 10, ..BASE };
+    check("latent", &latent);
+    let rotary = Config { position: Position::Rotary, latent_rotary: 6, ..latent };
+    check("rotary latent", &rotary);
+    check("latent that is wider than the stream", &Config { latent: 40, norm: Norm::Rms, ..rotary });
+    check("latent of one head", &Config { heads: 1, latent: 3, latent_rotary: 2, ..rotary });
 }
 
 #[test]

@@ -28,6 +28,12 @@ mod tolerance {
     pub(crate) const ROUNDED: f64 = 3e-8;
     /// Measured 2e-7, over ten steps.
     pub(crate) const STEPS: f64 = 6e-7;
+    /// The gradient's norm over ten steps, where queries and keys have many channels: measured 7e-7, and PyTorch in f32 is as far as
+    /// 4e-7 from itself in f64.
+    pub(crate) const LATENT_NORMS: f64 = 2e-6;
+    /// With experts: measured 6e-6. Where few tokens go to an expert, AdamW divides small gradients by small ones. PyTorch in f32 is
+    /// 1e-6 from itself in f64; a balance over all sequences in place of each would be 1e-3 off.
+    pub(crate) const ROUTED_NORMS: f64 = 1.7e-5;
 }
 
 const GPT2: Config = Config {
@@ -45,6 +51,12 @@ const GPT2: Config = Config {
 const LLAMA: Config = Config { vocab: 13, context: 8, width: 16, layers: 2, hidden: 12, ..Config::LLAMA };
 
 const EXPERTS: Config = Config { width: 8, heads: 2, kv_heads: 1, hidden: 6, experts: 3, ..LLAMA };
+
+const TWO_EXPERTS: Config = Config { experts: 4, active_experts: 2, ..EXPERTS };
+
+const TABLES: Config = Config { experts: 1, bigrams: 7, per_layer_embeddings: true, ..EXPERTS };
+
+const LATENT: Config = Config { experts: 1, latent: 5, latent_rotary: 4, ..EXPERTS };
 
 /// Named lists of numbers, as the script writes them.
 struct Vectors(HashMap<String, Vec<f64>>);
@@ -132,7 +144,7 @@ fn one_pass<F: Float>(config: &Config, vectors: &Vectors, comparison: &Compariso
     }
 }
 
-fn ten_steps(config: &Config, vectors: &Vectors) {
+fn ten_steps(config: &Config, vectors: &Vectors, norms_tolerance: f64) {
     let hyper_parameters = HyperParameters {
         schedule: Schedule { maximum: 1e-2, minimum: 1e-3, decay: Decay::Cosine, warmup: 3, steps: 10 },
         optimizer: Optimizer::AdamW(AdamW::DEFAULT),
@@ -146,7 +158,7 @@ fn ten_steps(config: &Config, vectors: &Vectors) {
     let losses: Vec<f32> = reports.iter().map(|report| report.loss as f32).collect();
     let norms: Vec<f32> = reports.iter().map(|report| report.gradient_norm as f32).collect();
     compare("losses", &losses, vectors.get("losses"), tolerance::STEPS);
-    compare("norms", &norms, vectors.get("norms"), tolerance::STEPS);
+    compare("norms", &norms, vectors.get("norms"), norms_tolerance);
 }
 
 #[test]
@@ -154,7 +166,7 @@ fn gpt2() {
     let vectors = Vectors::read(include_str!("pytorch/gpt2.txt"));
     one_pass::<f32>(&GPT2, &vectors, &EXACT);
     one_pass::<f64>(&GPT2, &vectors, &ROUNDED);
-    ten_steps(&GPT2, &vectors);
+    ten_steps(&GPT2, &vectors, tolerance::STEPS);
 }
 
 #[test]
@@ -162,15 +174,40 @@ fn llama() {
     let vectors = Vectors::read(include_str!("pytorch/llama.txt"));
     one_pass::<f32>(&LLAMA, &vectors, &EXACT);
     one_pass::<f64>(&LLAMA, &vectors, &ROUNDED);
-    ten_steps(&LLAMA, &vectors);
+    ten_steps(&LLAMA, &vectors, tolerance::STEPS);
 }
 
-/// One pass: the experts' balance is that of a network's sequences, and a step of training gives each shard a network.
+/// The experts' balance is that of the sequences that a pass takes: in the one pass all three, in a step of training one.
 #[test]
 fn experts() {
     let vectors = Vectors::read(include_str!("pytorch/experts.txt"));
     one_pass::<f32>(&EXPERTS, &vectors, &EXACT);
     one_pass::<f64>(&EXPERTS, &vectors, &ROUNDED);
+    ten_steps(&EXPERTS, &vectors, tolerance::ROUTED_NORMS);
+}
+
+#[test]
+fn two_active_experts() {
+    let vectors = Vectors::read(include_str!("pytorch/two_experts.txt"));
+    one_pass::<f32>(&TWO_EXPERTS, &vectors, &EXACT);
+    one_pass::<f64>(&TWO_EXPERTS, &vectors, &ROUNDED);
+    ten_steps(&TWO_EXPERTS, &vectors, tolerance::ROUTED_NORMS);
+}
+
+#[test]
+fn tables() {
+    let vectors = Vectors::read(include_str!("pytorch/tables.txt"));
+    one_pass::<f32>(&TABLES, &vectors, &EXACT);
+    one_pass::<f64>(&TABLES, &vectors, &ROUNDED);
+    ten_steps(&TABLES, &vectors, tolerance::STEPS);
+}
+
+#[test]
+fn latent_attention() {
+    let vectors = Vectors::read(include_str!("pytorch/latent.txt"));
+    one_pass::<f32>(&LATENT, &vectors, &EXACT);
+    one_pass::<f64>(&LATENT, &vectors, &ROUNDED);
+    ten_steps(&LATENT, &vectors, tolerance::LATENT_NORMS);
 }
 
 #[test]

@@ -12,6 +12,15 @@ const VECTORS = 0x100;
 const [CYCLE, BYTE] = [8, 10e9 / 115200];
 const [UF2_BLOCK, LED] = [512, 25];
 
+/** The emulator leaves the bit that says "Thumb" in the address of an interrupt's handler, which shifts the handler's tables of branches. */
+function clearThumbBit(core) {
+  const enter = core.exceptionEntry.bind(core);
+  core.exceptionEntry = exception => {
+    enter(exception);
+    core.PC &= ~1;
+  };
+}
+
 class Pico {
   #typed = [];
   #next;
@@ -22,6 +31,7 @@ class Pico {
     Object.assign(this, { clock, chip });
     chip.logger = new ConsoleLogger(LogLevel.Error, false);
     chip.uart[0].onByte = onByte;
+    clearThumbBit(chip.core);
     this.#next = clock.createAlarm(() => {
       chip.uart[0].feedByte(this.#typed.shift());
       if (this.#typed.length) this.#next.schedule(BYTE);

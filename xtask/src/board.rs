@@ -1,6 +1,7 @@
 //! The boards that xtask knows: how to build for each, and how to emulate it.
 
 use clap::ValueEnum;
+use pipsqueak_talk::flash::uf2;
 
 /// A board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,6 +45,12 @@ pub enum Board {
     /// Raspberry Pi Pico: RP2040, Cortex-M0+, 2 MB of flash and 264 KB of RAM.
     #[value(name = "pico", alias = "raspberry-pi-pico")]
     Pico,
+    /// Raspberry Pi Pico 2: RP2350, Cortex-M33, 4 MB of flash and 520 KB of RAM.
+    #[value(name = "pico2", aliases = ["pico-2", "raspberry-pi-pico-2"])]
+    Pico2,
+    /// A board with an ESP32-C3 and USB: RV32IMC, 4 MB of flash and 320 KB of RAM.
+    #[value(name = "esp32c3")]
+    Esp32c3,
 }
 
 /// The facts about a board.
@@ -84,6 +91,8 @@ pub enum Flashing {
         /// The chip's name for probe-rs.
         chip: &'static str,
     },
+    /// As a file for Espressif's boot loader, by their own programs.
+    Esp,
 }
 
 const ARM: &str = "qemu-system-arm";
@@ -204,6 +213,22 @@ impl Board {
                 flash: 0x1000_0000,
                 flashing: Some(Flashing::Uf2 { family: 0xe48b_ff56, board_id: "RPI-RP2" }),
             },
+            Board::Pico2 => Facts {
+                name: "pico2",
+                chip: "Cortex-M33",
+                target: "thumbv8m.main-none-eabihf",
+                emulator: Emulator::None,
+                flash: 0x1000_0000,
+                flashing: Some(Flashing::Uf2 { family: uf2::RP2350, board_id: "RP2350" }),
+            },
+            Board::Esp32c3 => Facts {
+                name: "esp32c3",
+                chip: "RV32IMC",
+                target: "riscv32imc-unknown-none-elf",
+                emulator: Emulator::None,
+                flash: 0x3c00_0000,
+                flashing: Some(Flashing::Esp),
+            },
         }
     }
 
@@ -237,9 +262,10 @@ impl Board {
         matches!(self, Board::MicrobitV1 | Board::MicrobitV2 | Board::Nrf52840Dk | Board::NucleoG071rb)
     }
 
-    /// Whether it has flash enough for the firmware that runs any model.
+    /// Whether there is a firmware that runs any model: the Blue Pill has no flash for it, and of the ESP32-C3's, the boot loader shows
+    /// a program what belongs to it.
     pub const fn takes_any_model(self) -> bool {
-        !matches!(self, Board::BluePill)
+        !matches!(self, Board::BluePill | Board::Esp32c3)
     }
 
     /// Where flash, or what stands in for it, begins.

@@ -96,6 +96,51 @@ fn is_without_room(said: &str) -> bool {
         .any(|words| said.contains(words))
 }
 
+/// The boards whose pins the firmware in `firmware/obey` knows.
+const BOARDS_THAT_OBEY: [Board; 3] = [Board::Mps2An386, Board::Mps2An385M0, Board::Pico];
+
+/// Builds the firmware that answers with a line of the file `answers` and drives pins with it, for `board` and `model`; returns the
+/// image.
+pub fn build_obeying(toolchain: &Toolchain, board: Board, model: &Path, answers: &Path) -> Result<PathBuf> {
+    if !BOARDS_THAT_OBEY.contains(&board) {
+        let names = BOARDS_THAT_OBEY.map(Board::name).join(", ");
+        bail!(
+            "{} has no pins that obey; take one of {names}, or add a file to firmware/obey/src/obey/pins.",
+            board.name()
+        );
+    }
+    let whole = |file: &Path| {
+        file.canonicalize().with_context(|| format!("The file {} can't be read", file.display()))
+    };
+    let (model, answers) = (whole(model)?, whole(answers)?);
+    let mut hasher = hasher_of(&model)?;
+    hasher.write(&fs::read(&answers)?);
+    let name = format!("obey-{}-{:016x}.elf", board.name(), hasher.finish());
+    let image = paths::target().join("firmware-images").join(name);
+    let _lock = lock()?;
+    let mut command = obeying_cargo(toolchain, "build", board, &model, &answers);
+    command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
+    process::run(command.args(["--bin", "obey"]))?;
+    fs::create_dir_all(image.parent().unwrap_or(&image))?;
+    let built = target_dir().join(board.target()).join("release").join("obey");
+    fs::copy(&built, &image).with_context(|| format!("The image {} can't be written", image.display()))?;
+    Ok(image)
+}
+
+/// cargo for the firmware that obeys.
+pub fn obeying_cargo(
+    toolchain: &Toolchain,
+    subcommand: &str,
+    board: Board,
+    model: &Path,
+    answers: &Path,
+) -> Command {
+    let mut command = bare_cargo(toolchain, subcommand, board, "");
+    command.current_dir(paths::obey()).arg("--target-dir").arg(target_dir());
+    command.env("PIPSQUEAK_MODEL", model).env("PIPSQUEAK_ANSWERS", answers);
+    command
+}
+
 /// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.
 pub fn build_counter(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
     build_without_model(toolchain, board, "instructions", "instructions")
@@ -113,10 +158,7 @@ pub fn build_checks(board: Board) -> Result<PathBuf> {
 /// Builds the general firmware for `board`, which runs whatever model is put beside it; returns the image.
 pub fn build_any_model(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
     if !board.takes_any_model() {
-        bail!(
-            "{} has no flash for the firmware that runs any model; name one with --model FILE.",
-            board.name()
-        );
+        bail!("There is no firmware for {} that runs any model; name one with --model FILE.", board.name());
     }
     build_without_model(toolchain, board, "any_model", "think")
 }
@@ -177,15 +219,21 @@ pub fn target_dir() -> PathBuf {
 }
 
 fn image_name(board: Board, model: &Path, options: Options) -> Result<String> {
-    let bytes = fs::read(model).with_context(|| format!("The model {} can't be read", model.display()))?;
-    check(&bytes).map_err(|error| anyhow!("{} can't be built in: {error}.", model.display()))?;
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&bytes);
+    let hasher = hasher_of(model)?;
     let log = if options.log { "-log" } else { "" };
     let self_test = if options.self_test { "-self-test" } else { "" };
     let think = if options.think { "-think" } else { "" };
     let small = if options.blue_pill_memory { "-blue-pill" } else { "" };
     Ok(format!("{}{log}{self_test}{think}{small}-{:016x}.elf", board.name(), hasher.finish()))
+}
+
+/// A hash that has read the file `model`, which is refused if it is none.
+fn hasher_of(model: &Path) -> Result<DefaultHasher> {
+    let bytes = fs::read(model).with_context(|| format!("The model {} can't be read", model.display()))?;
+    check(&bytes).map_err(|error| anyhow!("{} can't be built in: {error}.", model.display()))?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    Ok(hasher)
 }
 
 /// Refuses a model that the firmware's build would refuse, sooner and with no other output.

@@ -14,8 +14,10 @@ const WORD: u32 = 4;
 /// The places of an image and its model in a board's flash and RAM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Flash that the image takes, gaps and all.
+    /// Where the image lies in flash, gaps and all.
     pub program: Range<u32>,
+    /// Flash that it takes, in bytes.
+    pub program_bytes: u32,
     /// RAM of the image's statics, in bytes.
     pub static_bytes: u32,
     /// RAM beside the statics, in bytes: the stack's, where there is one model in the image.
@@ -42,10 +44,12 @@ impl Layout {
         };
         let (statics, free, top) = (symbol("__sdata")?, symbol("__sheap")?, symbol("_stack_start")?);
         let free_bytes = top.saturating_sub(free);
-        let program = contents_of(&bytes, image)?;
+        let program = parts_of(&bytes, image)?;
+        let (first, last) = (&program[0], &program[program.len() - 1]);
         let reserve = symbol("_stack_reserve")?;
         Ok(Layout {
-            program: program.address..program.address + program.bytes.len() as u32,
+            program: first.address..last.address + last.bytes.len() as u32,
+            program_bytes: program.iter().map(|part| part.bytes.len() as u32).sum(),
             static_bytes: free.saturating_sub(statics),
             free_bytes,
             model_ram_bytes: free_bytes.saturating_sub(reserve) / WORD * WORD,
@@ -59,7 +63,20 @@ impl Layout {
 /// # Errors
 /// A file that can't be read or is no ELF file.
 pub fn contents(image: &Path) -> Result<Part> {
-    contents_of(&read(image)?, image)
+    let mut parts = parts_of(&read(image)?, image)?.into_iter();
+    match (parts.next(), parts.next()) {
+        (Some(part), None) => Ok(part),
+        _ => bail!("{} has parts far from each other", image.display()),
+    }
+}
+
+/// The bytes that an ELF file puts in flash, in parts that lie far from each other, and the address where the program begins.
+///
+/// # Errors
+/// As [`contents`].
+pub(crate) fn parts(image: &Path) -> Result<(Vec<Part>, u32)> {
+    let bytes = read(image)?;
+    Ok((parts_of(&bytes, image)?, parse(&bytes, image)?.entry() as u32))
 }
 
 fn read(image: &Path) -> Result<Vec<u8>> {
@@ -70,11 +87,14 @@ fn parse<'b>(bytes: &'b [u8], image: &Path) -> Result<object::File<'b>> {
     object::File::parse(bytes).with_context(|| format!("{} is no ELF file", image.display()))
 }
 
-fn contents_of(bytes: &[u8], image: &Path) -> Result<Part> {
+/// A chip that sees flash at two addresses has them farther from each other than this.
+const FAR_BYTES: u32 = 16 << 20;
+
+fn parts_of(bytes: &[u8], image: &Path) -> Result<Vec<Part>> {
     let file = parse(bytes, image)?;
     let object::File::Elf32(elf) = &file else { bail!("{} is no ELF file for a chip", image.display()) };
     let endian = elf.endian();
-    let mut parts = Vec::new();
+    let mut segments = Vec::new();
     // A chip's flash has what the file has, at the physical addresses; the start-up code copies from there.
     for (header, segment) in elf
         .elf_program_headers()
@@ -84,15 +104,22 @@ fn contents_of(bytes: &[u8], image: &Path) -> Result<Part> {
     {
         let data = segment.data()?;
         if !data.is_empty() {
-            parts.push((header.p_paddr.get(endian), data));
+            segments.push((header.p_paddr.get(endian), data));
         }
     }
-    parts.sort();
-    let Some(&(start, _)) = parts.first() else { bail!("{} has nothing for flash", image.display()) };
-    let mut all = Vec::new();
-    for (address, data) in parts {
-        all.resize((address - start) as usize, 0xff);
-        all.extend(data);
+    segments.sort();
+    let mut parts: Vec<Part> = Vec::new();
+    for (address, data) in segments {
+        match parts.last_mut().filter(|part| address - part.address < FAR_BYTES) {
+            Some(part) => {
+                part.bytes.resize((address - part.address) as usize, 0xff);
+                part.bytes.extend(data);
+            }
+            None => parts.push(Part { what: "firmware", address, bytes: data.to_vec() }),
+        }
     }
-    Ok(Part { what: "firmware", address: start, bytes: all })
+    if parts.is_empty() {
+        bail!("{} has nothing for flash", image.display());
+    }
+    Ok(parts)
 }

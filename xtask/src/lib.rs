@@ -6,6 +6,7 @@ pub mod board;
 pub mod chips;
 pub mod commands;
 pub mod compare;
+mod esp;
 pub mod firmware;
 pub mod image;
 mod linux_arm;

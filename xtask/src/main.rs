@@ -12,6 +12,7 @@ use xtask::commands::demo::Source;
 use xtask::commands::fuzz::Target;
 use xtask::firmware::Options;
 use xtask::packages::Consent;
+use xtask::qemu::Port;
 
 /// Installs what is missing, then demonstrates, runs and tests Pipsqueak.
 #[derive(Parser)]
@@ -66,12 +67,16 @@ enum Task {
     ///
     /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
+        cargo xtask run --model models/lamp.pip --answers answers.txt\n  \
         cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run\n  \
         cargo xtask run --model pretrained/blue-pill.pip --board mps2-an385 --blue-pill-memory")]
     Run {
         /// The model file; without it, the demo's last one.
         #[arg(long, value_name = "FILE")]
         model: Option<PathBuf>,
+        /// Answer every prompt with a line of this file, and do at the board's pins what it says: docs/obey.md.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["log", "self_test", "think", "blue_pill_memory"])]
+        answers: Option<PathBuf>,
         /// Print the firmware's log to stderr.
         #[arg(long)]
         log: bool,
@@ -87,12 +92,16 @@ enum Task {
         /// Give the board a serial port of its own, for `pipsqueak chat --port`, in place of this terminal.
         #[arg(long, conflicts_with = "log")]
         pty: bool,
+        /// Talk to a Pico's USB socket, in place of its UART.
+        #[arg(long, conflicts_with = "pty")]
+        usb: bool,
         #[command(flatten)]
         board: BoardOption,
     },
     /// Builds the firmware for a board, as the file that the board takes; prints what it takes, and what a model may.
     #[command(after_help = "Examples:\n  cargo xtask build --board mps2-an386\n  \
-        cargo xtask build --board mps2-an386 --model models/mine.pip --out mine.elf")]
+        cargo xtask build --board mps2-an386 --model models/mine.pip --out mine.elf\n  \
+        cargo xtask build --board mps2-an386 --model models/lamp.pip --answers answers.txt")]
     Build {
         /// The board.
         #[arg(long, value_enum)]
@@ -100,6 +109,9 @@ enum Task {
         /// A model to build in; without it, the firmware runs any model that is flashed beside it.
         #[arg(long, value_name = "FILE")]
         model: Option<PathBuf>,
+        /// Answer every prompt with a line of this file, and do at the board's pins what it says: docs/obey.md.
+        #[arg(long, value_name = "FILE", requires = "model")]
+        answers: Option<PathBuf>,
         /// The file to write; without it, one in target/boards.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -210,9 +222,10 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, log, self_test, think, blue_pill_memory, pty, board } => {
+        Task::Run { model, answers, log, self_test, think, blue_pill_memory, pty, usb, board } => {
             let options = Options { log, self_test, think, blue_pill_memory };
-            commands::run::run(board.board, model, options, pty)
+            let port = (!pty).then_some(if usb { Port::Usb } else { Port::Uart });
+            commands::run::run(board.board, model, answers.as_deref(), options, port)
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())
@@ -227,7 +240,9 @@ fn main() -> ExitCode {
             };
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
-        Task::Build { board, model, out } => commands::build::build(board, model.as_deref(), out),
+        Task::Build { board, model, answers, out } => {
+            commands::build::build(board, model.as_deref(), answers.as_deref(), out)
+        }
         Task::Dist { yes } => commands::dist::dist(Consent::new(yes)),
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
         Task::Page { out, open, yes } => commands::page::page(out, open, Consent::new(yes)),

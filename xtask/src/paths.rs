@@ -30,6 +30,11 @@ pub fn embassy() -> PathBuf {
     firmware().join("embassy")
 }
 
+/// The firmware whose answers drive pins, a workspace of its own too.
+pub fn obey() -> PathBuf {
+    firmware().join("obey")
+}
+
 /// The folder of the Raspberry Pi Pico's emulator.
 pub fn rp2040js() -> PathBuf {
     root().join("xtask").join("rp2040js")

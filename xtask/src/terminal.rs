@@ -8,13 +8,13 @@ use pipsqueak_talk::terminal::{AtEnd, Left, Link, Terminal};
 use crate::board::Board;
 use crate::log::Log;
 use crate::paths;
-use crate::qemu::{Boot, Emulator};
+use crate::qemu::{Boot, Emulator, Port};
 
 /// Boots `image` and lets this terminal talk to it until `:quit`, Ctrl-D or the end of a pipe. With `log`, prints the
 /// image's defmt log to stderr.
-pub(crate) fn interact(board: Board, image: &Path, log: bool) -> Result<()> {
+pub(crate) fn interact(board: Board, image: &Path, log: bool, port: Port) -> Result<()> {
     let (log, address) = if log { listen(image)? } else { (None, None) };
-    let mut emulator = Emulator::start(&Boot { log: address, apart: true, ..Boot::new(board, image) })?;
+    let mut emulator = Emulator::start(&Boot { log: address, port, apart: true, ..Boot::new(board, image) })?;
     let link = Link { output: Box::new(emulator.serial()?), input: Box::new(emulator.serial()?) };
     // A real board's image has nothing to quit to.
     let at_end = if board.flashing().is_none() { AtEnd::Quit } else { AtEnd::Leave };

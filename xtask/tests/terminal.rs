@@ -1,136 +1,28 @@
 //! `cargo xtask run` as a person meets it, at a pseudo-terminal, and as a script does, through a pipe.
 #![cfg(unix)]
 
+mod common;
+
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use nix::sys::termios::{Termios, tcgetattr};
-use pipsqueak::Precision;
-use pipsqueak_tests::{SMALL, random_model};
-use pty_process::blocking::{Pts, Pty};
+use self::common::{Person, arguments, child_of, is_running, program, signal, tokens};
 
-/// A program that has not answered by then is stuck; no test passes or fails by a shorter time.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// More than the serial port and the board keep of what is typed ahead.
 const AHEAD_BYTES: usize = 3000;
 /// More than the board prints behind a setting before a text begins.
 const BEGUN_BYTES: usize = 200;
 
-/// xtask, which cargo builds beside the tests. Not by its path at compile time, because the checkout may have moved.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("xtask")
-}
-
-/// `xtask run` with a model of random weights, whose texts never end by themselves.
-fn arguments() -> [String; 3] {
-    static FILE: LazyLock<String> = LazyLock::new(|| {
-        let path = program().with_file_name("endless.pip");
-        std::fs::write(&path, random_model(&SMALL, Precision::Int8).bytes()).unwrap();
-        path.display().to_string()
-    });
-    ["run".into(), "--model".into(), FILE.clone()]
-}
-
-/// A person in front of a terminal, in which `xtask run` has been started.
-struct Person {
-    keyboard: Arc<Pty>,
-    screen: Receiver<Vec<u8>>,
-    /// The part of the screen that no test has looked at yet.
-    unseen: String,
-    program: Child,
-    terminal: Pts,
-    as_found: Termios,
-}
-
-impl Person {
-    fn sits_down() -> Person {
-        let (pty, terminal) = pty_process::blocking::open().unwrap();
-        let as_found = tcgetattr(&terminal).unwrap();
-        let mut command = pty_process::blocking::Command::new(program()).args(arguments());
-        let program = command.spawn_borrowed(&terminal).unwrap();
-        let keyboard = Arc::new(pty);
-        let screen = watch(keyboard.clone());
-        Person { keyboard, screen, unseen: String::new(), program, terminal, as_found }
-    }
-
-    fn types(&self, keys: &[u8]) {
-        (&*self.keyboard).write_all(keys).unwrap();
-    }
-
-    /// Waits until `wanted` is on the screen; returns all that has come up to it.
-    fn sees(&mut self, wanted: &str) -> String {
-        self.waits(wanted, |unseen| unseen.contains(wanted));
-        let end = self.unseen.find(wanted).unwrap() + wanted.len();
-        self.unseen.drain(..end).collect()
-    }
-
-    /// Waits until so many bytes more are on the screen, and leaves them unseen.
-    fn sees_bytes(&mut self, count: usize) {
-        self.waits(&format!("{count} bytes"), |unseen| unseen.len() >= count);
-    }
-
-    fn waits(&mut self, wanted: &str, are_there: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !are_there(&self.unseen) {
-            match self.screen.recv_timeout(Duration::from_secs(1)) {
-                Ok(more) => self.unseen += &String::from_utf8_lossy(&more),
-                Err(_) if Instant::now() < deadline && self.program.try_wait().unwrap().is_none() => {}
-                Err(_) => panic!("{wanted:?} does not come: {:?}", self.unseen),
-            }
-        }
-    }
-
-    /// Waits for the program's end, which must leave the terminal as it was; returns what is left on the screen.
-    fn leaves(mut self) -> (ExitStatus, String) {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline && self.program.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let status = self.program.try_wait().unwrap().expect("the program ends");
-        assert_eq!(tcgetattr(&self.terminal).unwrap(), self.as_found, "the terminal is not as it was found");
-        while let Ok(more) = self.screen.recv_timeout(Duration::from_millis(200)) {
-            self.unseen += &String::from_utf8_lossy(&more);
-        }
-        (status, std::mem::take(&mut self.unseen))
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        // Has ended, unless the test has failed.
-        let _ = self.program.kill();
-    }
-}
-
-/// All that comes to the screen.
-fn watch(pty: Arc<Pty>) -> Receiver<Vec<u8>> {
-    let (sender, screen) = channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = (&*pty).read(&mut buffer) {
-            if sender.send(buffer[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    screen
-}
-
-/// The number of tokens in the line that ends a text.
-fn tokens(text: &str) -> u32 {
-    let (_, numbers) = text.rsplit_once('[').unwrap();
-    numbers.split(' ').next().unwrap().parse().unwrap()
+/// A person who has started `xtask run`.
+fn sits_down() -> Person {
+    Person::sits_down_at(pty_process::blocking::Command::new(program()).args(arguments()))
 }
 
 #[test]
 fn every_line_typed_is_taken() {
-    let mut person = Person::sits_down();
+    let mut person = sits_down();
     person.sees("or :help");
     person.types(b":length 5\r");
     person.sees("length 5 tokens");
@@ -144,7 +36,7 @@ fn every_line_typed_is_taken() {
 
 #[test]
 fn lines_typed_ahead_are_taken_in_their_turn() {
-    let mut person = Person::sits_down();
+    let mut person = sits_down();
     person.types(b":length 6\rOnce\r:length 7\rOnce\r:stats\r");
     person.sees("length 6 tokens");
     assert_eq!(tokens(&person.sees("tokens, ")), 6);
@@ -157,7 +49,7 @@ fn lines_typed_ahead_are_taken_in_their_turn() {
 
 #[test]
 fn ctrl_c_stops_the_text_and_the_session_goes_on() {
-    let mut person = Person::sits_down();
+    let mut person = sits_down();
     person.sees("or :help");
     person.types(b":length 20000\r");
     person.sees("length 20000 tokens");
@@ -185,7 +77,7 @@ fn ctrl_c_stops_the_text_and_the_session_goes_on() {
 
 #[test]
 fn arrow_keys_edit_the_line_and_fetch_earlier_ones() {
-    let mut person = Person::sits_down();
+    let mut person = sits_down();
     person.sees("or :help");
     person.types(b":seed 14\x1b[D\x1b[D2\r");
     person.sees("tokens, seed 214");
@@ -199,7 +91,7 @@ fn arrow_keys_edit_the_line_and_fetch_earlier_ones() {
 
 #[test]
 fn keys_that_are_no_text_and_bytes_that_are_none_leave_the_session_as_it_is() {
-    let mut person = Person::sits_down();
+    let mut person = sits_down();
     person.sees("or :help");
     // Home, Delete, End, F1, F5, Page Up, Insert, and the marks around what is pasted.
     person.types(b"\x1b[200~x:seed 3\x1b[201~\x1b[H\x1b[3~\x1b[F\x1bOP\x1b[15~\x1b[5~\x1b[2~1\r");
@@ -222,7 +114,7 @@ fn keys_that_are_no_text_and_bytes_that_are_none_leave_the_session_as_it_is() {
 
 #[test]
 fn a_signal_ends_all_of_it() {
-    let mut person = Person::sits_down();
+    let mut person = sits_down();
     person.sees("> ");
     let qemu = child_of(person.program.id());
     signal("TERM", person.program.id());
@@ -234,7 +126,7 @@ fn a_signal_ends_all_of_it() {
 #[test]
 fn a_board_that_dies_gets_a_sentence() {
     for typed in ["", "half a line"] {
-        let mut person = Person::sits_down();
+        let mut person = sits_down();
         person.sees("> ");
         person.types(typed.as_bytes());
         person.sees(typed);
@@ -244,26 +136,6 @@ fn a_board_that_dies_gets_a_sentence() {
         let sentence = "\nerror: QEMU has ended (signal: 9 (SIGKILL)), and the board with it.";
         assert!(seen.contains(sentence), "{seen}");
     }
-}
-
-fn signal(name: &str, process: u32) {
-    let kill = Command::new("kill").args(["-s", name, &process.to_string()]).status();
-    assert!(kill.unwrap().success());
-}
-
-fn is_running(process: u32) -> bool {
-    let ps = Command::new("ps").args(["-p", &process.to_string()]).stdout(Stdio::null()).status();
-    ps.unwrap().success()
-}
-
-/// The only process that a process has started.
-fn child_of(process: u32) -> u32 {
-    let ps = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap();
-    let table = String::from_utf8(ps.stdout).unwrap();
-    let numbers = |line: &str| line.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u32>>();
-    let children = table.lines().map(numbers).filter(|row| row[1] == process).map(|row| row[0]);
-    let [child] = children.collect::<Vec<_>>()[..] else { panic!("{process} has not one child: {table}") };
-    child
 }
 
 /// The output of `xtask run` when `first` is piped to it and, as soon as the output is as `far` wants it, `then`.

@@ -2,7 +2,7 @@
 //! (Su et al. 2021; channel pairs interleaved, as in Llama's own code).
 
 use crate::math::Float;
-use crate::slices::rows_mut;
+use crate::slices::{rows_mut, split_mut};
 
 /// Writes the cosine and sine of every pair's angle at `position`, interleaved, to `rotations` `[head]`.
 pub fn rotations<F: Float>(rotations: &mut [F], position: usize, base: F) {
@@ -32,6 +32,15 @@ pub fn rotate<F: Float>(vector: &mut [F], rotations: &[F]) {
     }
 }
 
+/// As [`rotate`], of the last channels of every head of `vector` `[heads, head]`; the others stay.
+#[inline(always)]
+pub fn rotate_last<F: Float>(vector: &mut [F], rotations: &[F], head: usize) {
+    for head in rows_mut(vector, head) {
+        let others = head.len().saturating_sub(rotations.len());
+        rotate(split_mut(head, others).1, rotations);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +59,12 @@ mod tests {
         };
         assert!((product(3, 5) - product(103, 105)).abs() < 1e-12);
         assert!((product(3, 5) - product(3, 6)).abs() > 1e-3);
+    }
+
+    #[test]
+    fn the_last_channels_turn_and_the_others_stay() {
+        let mut vector = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        rotate_last(&mut vector, &[0.0, 1.0], 3);
+        assert_eq!(vector, [1.0, -3.0, 2.0, 4.0, -6.0, 5.0]);
     }
 }

@@ -1,17 +1,21 @@
 //! The step in f32, for f32 models.
 
+use core::slice::from_ref;
+
 use crate::config::{Config, Norm, Position};
 use crate::decoder::{Forward, rows_of_slice};
 use crate::float::activation::activate;
 use crate::float::attention::{Past, attention};
 use crate::float::norm::{layer_norm, rms_norm};
-use crate::float::rotary::{rotate, rotations};
+use crate::float::rotary::{rotate, rotate_last, rotations};
 use crate::float::sinusoid::add_sinusoid;
+use crate::known;
 use crate::math::add;
 use crate::matrix::Matrix;
-use crate::memory::{Buffers, block_width, quantized_columns, rotations_len};
+use crate::memory::{Buffers, block_width, caches, kept_len, quantized_columns, rotations_len};
 use crate::model::{Block, Linear, Model, NormWeights};
-use crate::router::route;
+use crate::observer::{Observer, Values, Vector, View};
+use crate::router::{route, route_two};
 use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
@@ -20,20 +24,22 @@ pub(crate) struct FloatStep<'m> {
     position: usize,
     /// The residual stream, `[width]`.
     residual: &'m mut [f32],
-    /// A matrix's input, `[max(width, hidden)]`, of which the first `input_len` values are in use.
+    /// A matrix's input, `[max(width, hidden, attended_width)]`, of which the first `input_len` values are in use.
     input: &'m mut [f32],
     input_len: usize,
+    /// What the second of two experts reads, `[width]`; empty where there is one.
+    kept: &'m mut [f32],
     /// The output of half a layer, added to the residual stream, `[width]`.
     result: &'m mut [f32],
     /// Query, key and value, or the MLP's hidden units: `[max(qkv_width, up_width)]`.
     hidden: &'m mut [f32],
-    /// Rotary angles' cosines and sines at this position, `[head]`.
+    /// Rotary angles' cosines and sines at this position, `[rotary_size]`.
     rotations: &'m mut [f32],
     /// `[vocab]`.
     logits: &'m mut [f32],
     /// `[depth, context, kv_heads * head]`.
     keys: &'m mut [f32],
-    /// As `keys`.
+    /// As `keys`; empty where the first channels of the keys are the values.
     values: &'m mut [f32],
     /// `[context]`.
     scores: &'m mut [f32],
@@ -47,12 +53,13 @@ impl<'m> FloatStep<'m> {
             residual: buffers.take(config.width),
             input: buffers.take(quantized_columns(config)),
             input_len: config.width,
+            kept: buffers.take(kept_len(config)),
             result: buffers.take(config.width),
             hidden: buffers.take(block_width(config)),
             rotations: buffers.take(rotations_len(config)),
             logits: buffers.take(config.vocab),
             keys: buffers.take(cached),
-            values: buffers.take(cached),
+            values: buffers.take(cached * (caches(config) - 1)),
             scores: buffers.take(config.context),
         }
     }
@@ -94,25 +101,33 @@ impl Forward for FloatStep<'_> {
 
     fn store_kv(&mut self, config: &Config, layer: usize) {
         let kv_width = config.kv_width();
-        let (query, key_value) = split_mut(first_mut(self.hidden, config.qkv_width()), config.width);
+        let (query, key_value) = split_mut(first_mut(self.hidden, config.qkv_width()), config.query_width());
         let (key, value) = split_mut(key_value, kv_width);
         if config.position == Position::Rotary {
-            rotate(query, self.rotations);
-            rotate(key, self.rotations);
+            if known::may_have_latent() && config.latent > 0 {
+                rotate_last(query, self.rotations, config.head_size());
+                rotate_last(key, self.rotations, config.head_size());
+            } else {
+                rotate(query, self.rotations);
+                rotate(key, self.rotations);
+            }
         }
         let now = (layer * config.context + self.position) * kv_width;
         copy(part_mut(self.keys, now, kv_width), key);
         copy(part_mut(self.values, now, kv_width), value);
     }
 
-    fn attend(&mut self, config: &Config, layer: usize) {
+    fn attend(&mut self, config: &Config, layer: usize, observer: &mut impl Observer) {
         let (kv_width, positions) = (config.kv_width(), self.position + 1);
         let (start, seen) = (layer * config.context * kv_width, positions * kv_width);
-        let (keys, values) = (part(self.keys, start, seen), part(self.values, start, seen));
-        let past = Past { keys, values, kv_width };
-        let (out, query) = (first_mut(self.input, config.width), first(self.hidden, config.width));
+        let is_latent = known::may_have_latent() && config.latent > 0;
+        let values = if is_latent { &*self.keys } else { &*self.values };
+        let past = Past { keys: part(self.keys, start, seen), values: part(values, start, seen), kv_width };
+        self.input_len = config.attended_width();
+        let (out, query) = (first_mut(self.input, self.input_len), first(self.hidden, config.query_width()));
         let scores = first_mut(self.scores, positions);
-        attention(out, query, past, config.head_size(), config.group(), scores);
+        let mut view = View { observer, position: self.position, layer };
+        attention(out, query, past, config.head_size(), config.group(), scores, &mut view);
     }
 
     fn activate(&mut self, config: &Config) {
@@ -129,19 +144,53 @@ impl Forward for FloatStep<'_> {
         }
     }
 
-    fn experts(&mut self, config: &Config, block: &Block<'_, '_>) {
+    fn experts(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        layer: usize,
+        observer: &mut impl Observer,
+    ) {
         self.project(block.router());
-        let (expert, probability) = route(first(self.hidden, config.experts), |a, b| a - b);
-        self.project(block.up(expert));
-        self.activate(config);
-        self.multiply(block.down(expert));
-        self.result.iter_mut().for_each(|x| *x *= probability);
-        self.join(config);
+        self.show(config, layer, Vector::Router, observer);
+        let scores = first(self.hidden, config.experts);
+        if known::may_have_two_active() && config.active_experts > 1 {
+            let [one, two] = route_two(scores, |a, b| a - b);
+            copy(self.kept, self.input);
+            self.expert(config, block, one, layer, observer);
+            self.join(config);
+            self.input_len = config.width;
+            copy(self.input, self.kept);
+            self.expert(config, block, two, layer, observer);
+            add(self.residual, self.result);
+        } else {
+            let one = route(scores, |a, b| a - b);
+            self.expert(config, block, one, layer, observer);
+            self.join(config);
+        }
     }
 
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
         self.multiply(linear);
         self.join(config);
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn vector(&mut self, config: &Config, vector: Vector) -> Values<'_> {
+        Values::floats(match vector {
+            Vector::Embedding | Vector::AttentionResidual | Vector::MlpResidual => self.residual,
+            Vector::AttentionInput | Vector::MlpInput | Vector::Final => first(self.input, config.width),
+            Vector::Heads => first(self.input, config.attended_width()),
+            Vector::Router => first(self.hidden, config.experts),
+            Vector::Units => first(self.hidden, config.up_width()),
+            Vector::Activated => first(self.input, config.hidden),
+            Vector::AttentionOutput | Vector::MlpOutput => self.result,
+            Vector::Logits => self.logits,
+            _ => &[],
+        })
     }
 
     fn logits_from(&mut self, head: Matrix<'_>, _token: usize, row: usize) -> usize {
@@ -161,6 +210,26 @@ impl FloatStep<'_> {
     fn multiply(&mut self, linear: Linear<'_>) {
         linear.matrix.matvec_f32(self.result, first(self.input, self.input_len));
         add(self.result, linear.bias);
+    }
+
+    /// `result = p expert(input)`, of an expert and its `p`.
+    fn expert(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        (expert, probability): (usize, f32),
+        layer: usize,
+        observer: &mut impl Observer,
+    ) {
+        View { observer, position: self.position, layer }
+            .show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
+        self.project(block.up(expert));
+        self.show(config, layer, Vector::Units, observer);
+        self.activate(config);
+        self.show(config, layer, Vector::Activated, observer);
+        self.multiply(block.down(expert));
+        self.result.iter_mut().for_each(|x| *x *= probability);
+        self.show(config, layer, Vector::MlpOutput, observer);
     }
 
     /// `residual += result`; in a model without residuals, `=`.

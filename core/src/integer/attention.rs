@@ -24,7 +24,9 @@
 //! A loop over positions has no float in it and no division.
 
 use super::quantize::quantize;
-use crate::numbers::{ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
+use crate::float::attention::value_size;
+use crate::numbers::{FRACTION_BITS, ScoreScale, excess_bits, max_u32, min_u32, power_of_two};
+use crate::observer::{Observer, Values, Vector, View};
 use crate::slices::{first, first_mut, from, part, part_mut, rows, rows_mut};
 use crate::{kernels, math};
 
@@ -36,7 +38,7 @@ pub const HEADS_AT_ONCE: usize = 2;
 pub struct Past<'a> {
     /// `[positions, stride]`, of which the first `kv_heads * head` channels are keys.
     pub keys: &'a [i8],
-    /// `[positions, stride]`.
+    /// `[positions, stride]`. With latent attention, these are the keys, of which the first channels are the values.
     pub values: &'a [i8],
     /// Length of a stored position.
     pub stride: usize,
@@ -70,9 +72,10 @@ struct Units {
     values: i32,
 }
 
-/// One position's attention: `query` and `out` are `[heads, head]`; `group` query heads share a key and value head.
-/// The numbers in `query` count `query_scale` each; returns what those in `out` count.
-pub fn attention(
+/// One position's attention: `query` is `[heads, head]`, `out` `[heads, value]`, with as many channels a head as values have;
+/// `group` query heads share a key and value head. The numbers in `query` count `query_scale` each; returns what those in `out` count.
+#[allow(clippy::too_many_arguments)] // a struct of these would be made for this call alone
+pub(crate) fn attention<O: Observer>(
     out: &mut [i32],
     query: &[i32],
     query_scale: f32,
@@ -80,26 +83,31 @@ pub fn attention(
     head: usize,
     group: usize,
     scratch: &mut Scratch<'_>,
+    view: &mut View<'_, O>,
 ) -> f32 {
     let [keys, values] = align_scales(scratch.scales, past, head);
     let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
     let units = Units { query: query_scale, to_log2, keys, values };
-    let at_once = HEADS_AT_ONCE * head;
-    let (mut start, mut kv_start) = (0, 0);
+    let value = value_size(out, query, head);
+    if O::WATCHES {
+        show_now(past, [head, value], query.len() / (head * group).max(1), view);
+    }
+    let (mut start, mut out_start, mut key_start, mut value_start) = (0, 0, 0, 0);
     // No division, which takes a chip long, and no branch to a number of heads that the model does not have.
     while start < query.len() && group * head > 0 {
-        let past = Past { keys: from(past.keys, kv_start), values: from(past.values, kv_start), ..past };
+        let past = Past { keys: from(past.keys, key_start), values: from(past.values, value_start), ..past };
         for _ in 0..group / HEADS_AT_ONCE {
-            let (out, query) = (part_mut(out, start, at_once), part(query, start, at_once));
-            heads::<HEADS_AT_ONCE>(out, query, past, units, scratch);
-            start += at_once;
+            let (length, out_length) = (HEADS_AT_ONCE * head, HEADS_AT_ONCE * value);
+            let (out, query) = (part_mut(out, out_start, out_length), part(query, start, length));
+            heads::<HEADS_AT_ONCE, O>(out, query, past, units, scratch, start, view);
+            (start, out_start) = (start + length, out_start + out_length);
         }
         if !group.is_multiple_of(HEADS_AT_ONCE) {
-            let (out, query) = (part_mut(out, start, head), part(query, start, head));
-            heads::<1>(out, query, past, units, scratch);
-            start += head;
+            let (out, query) = (part_mut(out, out_start, value), part(query, start, head));
+            heads::<1, O>(out, query, past, units, scratch, start, view);
+            (start, out_start) = (start + head, out_start + value);
         }
-        kv_start += head;
+        (key_start, value_start) = (key_start + head, value_start + value);
     }
     power_of_two(units.values + 1)
 }
@@ -121,15 +129,30 @@ fn align_scales(scales: &mut [i32], past: Past<'_>, head: usize) -> [i32; 2] {
     [keys - 134 - key_shift as i32, values - 134 - 7]
 }
 
-/// `N` heads that share a key head.
-fn heads<const N: usize>(
+/// Shows the present position's keys and values, of the sizes `head` and `value`.
+fn show_now(past: Past<'_>, [head, value]: [usize; 2], kv_heads: usize, view: &mut View<'_, impl Observer>) {
+    let now = past.key_scales.len().saturating_sub(1) * past.stride;
+    let unit = |scales: &[u16]| f32::from_bits(u32::from(*scales.last().unwrap_or(&0)) << 16);
+    let (key_unit, value_unit) = (unit(past.key_scales), unit(past.value_scales));
+    for kv_head in 0..kv_heads {
+        let (key, value) =
+            (part(past.keys, now + kv_head * head, head), part(past.values, now + kv_head * value, value));
+        view.show(Vector::Key { head: kv_head }, || Values::bytes(key, key_unit));
+        view.show(Vector::Value { head: kv_head }, || Values::bytes(value, value_unit));
+    }
+}
+
+/// `N` heads that share a key head; the first one's queries are at `start` of all.
+fn heads<const N: usize, O: Observer>(
     out: &mut [i32],
     query: &[i32],
     past: Past<'_>,
     units: Units,
     scratch: &mut Scratch<'_>,
+    start: usize,
+    view: &mut View<'_, O>,
 ) {
-    let head = query.len() / N;
+    let (head, value) = (query.len() / N, out.len() / N);
     let positions = scratch.scales.len();
     let queries = first_mut(scratch.queries, N * head);
     let mut query_scales = [0.0; N];
@@ -140,10 +163,20 @@ fn heads<const N: usize>(
     let (scores, _) = scratch.scores.as_chunks_mut::<N>();
     let scores = first_mut(scores, positions);
     let largest = kernels::scores(scores, queries, past.keys, past.stride, scratch.scales, score_scale);
+    if O::WATCHES {
+        let unit = core::f32::consts::LN_2 / (1 << FRACTION_BITS) as f32;
+        let each = queries.chunks(head).zip(query_scales).zip(largest);
+        for (n, ((query, scale), largest)) in each.enumerate() {
+            let (head, scores) = (start / head + n, from(scores.as_flattened(), n));
+            view.show(Vector::Query { head }, || Values::bytes(query, scale));
+            view.show(Vector::Scores { head }, || Values::scores(scores, N, unit));
+            view.show(Vector::Weights { head }, || Values::weights(scores, N, largest));
+        }
+    }
     let headroom = headroom(positions);
     let totals = kernels::weights(scores, scratch.scales, largest, headroom);
     kernels::accumulate(out, first(scores, positions.div_ceil(2)), past.values, past.stride, positions);
-    for (out, total) in rows_mut(out, head).zip(totals) {
+    for (out, total) in rows_mut(out, value).zip(totals) {
         normalise(out, total, headroom);
     }
 }
@@ -166,6 +199,7 @@ mod tests {
     use super::*;
     use crate::float::attention as float;
     use crate::integer::quantize::quantize_bf16;
+    use crate::observer::Unobserved;
     use crate::random::SplitMix64;
     use rand_core::Rng;
     use std::vec;
@@ -186,7 +220,8 @@ mod tests {
         );
         let mut expected = vec![0.0; heads * head];
         let past = float::Past { keys: &keys, values: &values, kv_width };
-        float::attention(&mut expected, &query, past, head, group, &mut vec![0.0; positions]);
+        let view = &mut View { observer: &mut Unobserved, position: positions - 1, layer: 0 };
+        float::attention(&mut expected, &query, past, head, group, &mut vec![0.0; positions], view);
 
         let (mut k8, mut v8) = (vec![0i8; keys.len()], vec![0i8; values.len()]);
         let integers = |x: &[f32], size: f32| -> (Vec<i32>, f32) {
@@ -216,7 +251,8 @@ mod tests {
             scales: &mut vec![0; positions],
         };
         let (query, unit) = integers(&query, size);
-        let scale = attention(&mut out, &query, unit, past, head, group, &mut scratch);
+        let view = &mut View { observer: &mut Unobserved, position: positions - 1, layer: 0 };
+        let scale = attention(&mut out, &query, unit, past, head, group, &mut scratch, view);
         let out: Vec<f32> = out.iter().map(|&out| out as f32 * scale).collect();
         out.iter().zip(&expected).map(|(a, b)| (a - b).abs() / 3.0).fold(0.0, f32::max)
     }

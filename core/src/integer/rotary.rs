@@ -8,7 +8,7 @@
 use crate::float::rotary::rotation;
 use crate::known;
 use crate::math::ROUNDER;
-use crate::slices::rows_mut;
+use crate::slices::{rows_mut, split_mut};
 
 /// Fractional bits of [`rotations`].
 pub const ROTATION_BITS: u32 = 14;
@@ -37,6 +37,16 @@ pub fn rotate(vector: &mut [i32], rotations: &[i32]) {
     }
 }
 
+/// As [`rotate`], of the last channels of every head of `vector` `[heads, head]`; the others only are in its units then.
+pub fn rotate_last(vector: &mut [i32], rotations: &[i32], head: usize) {
+    for head in rows_mut(vector, head) {
+        let others = head.len().saturating_sub(rotations.len());
+        let (others, last) = split_mut(head, others);
+        others.iter_mut().for_each(|value| *value <<= ROTATION_BITS);
+        rotate(last, rotations);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +65,12 @@ mod tests {
         let mut vector = [32_767, -32_767, 0, 100, 32_767, 32_767, -5, 7];
         rotate(&mut vector, &[16_384, 0, 0, 16_384]);
         assert_eq!(vector[..4], [32_767 << 14, -32_767 << 14, -100 << 14, 0]);
+    }
+
+    #[test]
+    fn the_last_channels_turn_and_the_others_are_in_their_units() {
+        let mut vector = [1, 2, 3, -4, 5, 6];
+        rotate_last(&mut vector, &[0, 1 << ROTATION_BITS], 3);
+        assert_eq!(vector, [1, -3, 2, -4, -6, 5].map(|value| value << ROTATION_BITS));
     }
 }

@@ -371,7 +371,7 @@ pub(super) const fn exp2_table() -> [u16; 256] {
 
 /// `2^(15 - distance / 256)`: the fraction of the exponent by the table, its whole octaves by a shift.
 #[inline(always)]
-fn power(distance: u32) -> u32 {
+pub(crate) fn power(distance: u32) -> u32 {
     let octaves = min_u32(distance >> FRACTION_BITS, 31);
     u32::from(EXP2[(distance & 0xff) as usize]) >> octaves
 }

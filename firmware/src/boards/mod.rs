@@ -11,6 +11,21 @@ use core::sync::atomic::{AtomicBool, Ordering};
 mod black_pill;
 #[cfg(feature = "blue-pill")]
 mod blue_pill;
+#[cfg(feature = "esp32c3")]
+mod esp32c3;
+#[cfg(target_arch = "riscv32")]
+mod exception;
+#[cfg_attr(emulator, path = "emulated_flash.rs")]
+#[cfg_attr(family = "esp", path = "no_flash.rs")]
+#[cfg_attr(family = "nrf", path = "nrf_flash.rs")]
+#[cfg_attr(family = "rp", path = "no_flash.rs")]
+#[cfg_attr(family = "stm32", path = "stm32_flash.rs")]
+mod flash;
+#[cfg(family = "stm32")]
+#[cfg_attr(feature = "blue-pill", path = "stm32f1_flash.rs")]
+#[cfg_attr(any(feature = "stm32f405", feature = "black-pill"), path = "stm32f4_flash.rs")]
+#[cfg_attr(feature = "nucleo-g071rb", path = "stm32g0_flash.rs")]
+mod flash_unit;
 #[cfg(target_arch = "arm")]
 mod hard_fault;
 mod last_words;
@@ -41,6 +56,10 @@ mod nrf_pins;
 mod nucleo_g071rb;
 #[cfg(feature = "pico")]
 mod pico;
+#[cfg(feature = "pico2")]
+mod pico2;
+#[cfg(family = "rp")]
+mod rp;
 mod stack;
 #[cfg(family = "stm32")]
 mod stm32;
@@ -48,6 +67,8 @@ mod stm32;
 mod stm32f4;
 #[cfg(feature = "stm32f405")]
 mod stm32f405;
+#[cfg(family = "rp")]
+mod usb_serial;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
@@ -72,6 +93,10 @@ use mps2_an505::An505 as ThisMachine;
 use nrf52840_dk::Nrf52840Dk as ThisMachine;
 #[cfg(feature = "nucleo-g071rb")]
 use nucleo_g071rb::NucleoG071rb as ThisMachine;
+#[cfg(feature = "pico")]
+use pico::Pico as ThisMachine;
+#[cfg(feature = "pico2")]
+use pico2::Pico2 as ThisMachine;
 #[cfg(feature = "stm32f405")]
 use stm32f405::Stm32f405 as ThisMachine;
 
@@ -84,8 +109,11 @@ pub type ThisBoard = nrf::Nrf<ThisMachine>;
 /// The board that the image is for.
 #[cfg(family = "stm32")]
 pub type ThisBoard = stm32::Stm32<ThisMachine>;
-#[cfg(feature = "pico")]
-pub use pico::Pico as ThisBoard;
+/// The board that the image is for.
+#[cfg(family = "rp")]
+pub type ThisBoard = rp::Rp<ThisMachine>;
+#[cfg(feature = "esp32c3")]
+pub use esp32c3::Esp32c3 as ThisBoard;
 #[cfg(feature = "virt-rv32")]
 pub use virt_rv32::VirtRv32 as ThisBoard;
 
@@ -104,8 +132,8 @@ use defmt_rtt as _;
 #[cfg(emulator)]
 const EMULATOR_SEED: u64 = 42;
 
-/// Whether the loader can write the flash for models. On real boards it can't yet: a drive, a probe or the chip's own loader does.
-pub const CAN_LOAD: bool = cfg!(emulator);
+/// Whether the loader can write the flash for models; where it can't, a drive or a probe does.
+pub const CAN_LOAD: bool = flash::CAN_WRITE;
 
 /// The flash for models; none for every call but the first.
 pub fn model_flash() -> Option<model_region::ModelRegion> {
@@ -133,8 +161,10 @@ fn sleep(received: &crate::Received) {
 pub fn restart() -> ! {
     #[cfg(target_arch = "arm")]
     cortex_m::peripheral::SCB::sys_reset();
-    #[cfg(target_arch = "riscv32")]
+    #[cfg(feature = "virt-rv32")]
     virt_rv32::reset();
+    #[cfg(feature = "esp32c3")]
+    esp32c3::reset();
 }
 
 /// Ends QEMU.
@@ -146,9 +176,10 @@ pub fn exit(succeeded: bool) -> ! {
 /// A chip has nothing to end in: it stands still until it is reset, by a hand or by the watchdog.
 #[cfg(not(emulator))]
 pub fn exit(_succeeded: bool) -> ! {
+    #[cfg(target_arch = "arm")]
     cortex_m::interrupt::disable();
     loop {
-        cortex_m::asm::nop();
+        core::hint::spin_loop();
     }
 }
 

@@ -1,5 +1,8 @@
 //! Flash beyond the program, where a model lies that is not linked in.
 
+use core::sync::atomic::{Ordering, compiler_fence};
+
+use super::flash;
 use crate::{FlashFailed, ModelFlash};
 
 // The linker script of each board defines these; only their addresses mean something.
@@ -17,7 +20,7 @@ pub fn model_region() -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(start, length) }
 }
 
-/// The same region as the loader has it: to be written on emulators, where RAM stands in for flash.
+/// The same region as the loader has it, to be written.
 pub struct ModelRegion(());
 
 impl ModelRegion {
@@ -30,44 +33,33 @@ impl ModelRegion {
         ModelRegion(())
     }
 
-    #[cfg(emulator)]
-    fn place(&mut self, offset: usize, bytes: usize) -> Result<&mut [u8], FlashFailed> {
-        let region = model_region();
-        // SAFETY: the memory is RAM, and by the promise at `new` nothing else refers to it than what borrows this value.
-        let region = unsafe { core::slice::from_raw_parts_mut(region.as_ptr().cast_mut(), region.len()) };
-        region.get_mut(offset..).and_then(|rest| rest.get_mut(..bytes)).ok_or(FlashFailed)
+    /// The address of so many bytes at `offset`, if they are the region's and lie on a boundary of `unit` bytes.
+    fn place(&mut self, offset: usize, bytes: usize, unit: usize) -> Result<*mut u8, FlashFailed> {
+        let is_inside = offset.checked_add(bytes).is_some_and(|end| end <= model_region().len());
+        let place = (&raw const _model_start).cast_mut().wrapping_add(offset);
+        if is_inside && place.addr().is_multiple_of(unit) { Ok(place) } else { Err(FlashFailed) }
     }
 }
 
 impl ModelFlash for ModelRegion {
-    const ERASE_BYTES: usize = 4096;
-    const WRITE_BYTES: usize = 4;
+    const ERASE_BYTES: usize = flash::ERASE_BYTES;
+    const WRITE_BYTES: usize = flash::WRITE_BYTES;
 
     fn bytes(&self) -> &[u8] {
+        // What was read before a change is not what is there.
+        compiler_fence(Ordering::SeqCst);
         model_region()
     }
 
-    #[cfg(emulator)]
     fn erase(&mut self, offset: usize) -> Result<(), FlashFailed> {
-        self.place(offset, Self::ERASE_BYTES)?.fill(0xff);
-        Ok(())
+        let place = self.place(offset, Self::ERASE_BYTES, Self::ERASE_BYTES)?;
+        // SAFETY: the unit lies in the region, and by the promise at `new` nothing refers to it but what borrows this value.
+        unsafe { flash::erase(place) }
     }
 
-    #[cfg(emulator)]
     fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), FlashFailed> {
-        let place = self.place(offset, bytes.len())?;
-        // As flash does: a bit that is 0 stays so until it is erased.
-        place.iter_mut().zip(bytes).for_each(|(held, byte)| *held &= byte);
-        Ok(())
-    }
-
-    #[cfg(not(emulator))]
-    fn erase(&mut self, _offset: usize) -> Result<(), FlashFailed> {
-        Err(FlashFailed)
-    }
-
-    #[cfg(not(emulator))]
-    fn write(&mut self, _offset: usize, _bytes: &[u8]) -> Result<(), FlashFailed> {
-        Err(FlashFailed)
+        let place = self.place(offset, bytes.len(), Self::WRITE_BYTES)?;
+        // SAFETY: as above; that the place is erased is `ModelFlash`'s to ask of the caller.
+        unsafe { flash::write(place, bytes) }
     }
 }

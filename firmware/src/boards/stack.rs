@@ -14,7 +14,7 @@ const STACK_PAINT_VALUE: u32 = 0xcccc_cccc;
 // The linker scripts of cortex-m-rt and riscv-rt define these; only their addresses mean something.
 unsafe extern "C" {
     #[cfg_attr(target_arch = "arm", link_name = "__vector_table")]
-    #[cfg_attr(target_arch = "riscv32", link_name = "_stext")]
+    #[cfg_attr(target_arch = "riscv32", link_name = "_flash_start")]
     static __flash_start: u32;
     static __sidata: u32;
     static __sdata: u32;

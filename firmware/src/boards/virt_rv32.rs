@@ -7,10 +7,9 @@
 use core::convert::Infallible;
 use core::sync::atomic::AtomicU8;
 
-use crate::{Board, Clock, MemoryUse, Put, Received, Serial, Show};
+use crate::{Board, Clock, MemoryUse, Received, Serial};
 use embedded_io::{ErrorType, Write};
 
-use super::last_words::stop;
 use super::stack;
 
 const UART: usize = 0x1000_0000;
@@ -109,22 +108,6 @@ fn receive() {
         status = read(UART_LINE_STATUS);
     }
     write_word(PLIC_CLAIM, interrupt);
-}
-
-/// Reports an exception of the chip, and ends.
-#[unsafe(no_mangle)]
-extern "C" fn ExceptionHandler(frame: &riscv_rt::TrapFrame) -> ! {
-    let cause = riscv::register::mcause::read().code();
-    stop(Exception(cause), riscv::register::mepc::read() as u32, frame.ra as u32)
-}
-
-/// An exception's code.
-struct Exception(usize);
-
-impl Show for Exception {
-    fn show(&self, out: &mut impl Put) {
-        out.put("exception ").put(self.0);
-    }
 }
 
 impl Board for VirtRv32 {

@@ -15,7 +15,7 @@ use crate::received::Taken;
 use crate::{Board, Clock, Console, Put, Serial};
 
 /// The protocol's version, which the board's first line names.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Nothing is waited for longer, in seconds.
 const SILENCE_S: u64 = 10;
 
@@ -43,6 +43,7 @@ pub fn load<S: Serial, B: Board>(
     console.send()?;
     let mut silence = Silence::new(board);
     loop {
+        board.feed_watchdog();
         match console.take() {
             Taken::Nothing if silence.is_over(board) => {
                 return leave(console, "nothing came for ten seconds");

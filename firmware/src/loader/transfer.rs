@@ -18,6 +18,8 @@ pub(super) const END: u8 = b'E';
 
 /// The part of a file that is written last.
 const HEADER_BYTES: usize = PAYLOAD_BYTES;
+/// The file's own checksum, at its end. The one that is announced leaves it out: with it, the CRC-32 of any whole model is the same.
+const CHECKSUM_BYTES: usize = 4;
 const ERASED: u8 = 0xff;
 
 /// Why a frame is not obeyed.
@@ -107,7 +109,12 @@ impl<F: ModelFlash> Transfer<F> {
         }
         let in_use = stored_model(&self.flash).ok().map(|(slot, _)| slot);
         if let Some(old) = in_use.filter(|old| old.bytes == bytes)
-            && self.flash.bytes().get(old.start..).and_then(|file| file.get(..bytes)).map(checksum)
+            && self
+                .flash
+                .bytes()
+                .get(old.start..)
+                .and_then(|file| file.get(..bytes - CHECKSUM_BYTES))
+                .map(checksum)
                 == Some(crc)
         {
             return Ok(bytes);
@@ -181,7 +188,8 @@ impl<F: ModelFlash> Transfer<F> {
         if file.next != bytes || header.len() != HEADER_BYTES {
             return Err(Refusal::OutOfOrder);
         }
-        let body = self.flash.bytes().get(start..).and_then(|slot| slot.get(HEADER_BYTES..bytes));
+        let body =
+            self.flash.bytes().get(start..).and_then(|slot| slot.get(HEADER_BYTES..bytes - CHECKSUM_BYTES));
         let mut crc = CRC.digest();
         crc.update(header);
         crc.update(body.unwrap_or_default());

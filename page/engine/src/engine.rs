@@ -1,8 +1,10 @@
 //! Requests and their answers.
 
 use anyhow::{Context, Result, bail, ensure};
-use pipsqueak::{Generator, Precision, Sampling};
+use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_talk::flash::manifest::{Entry, Manifest};
+use pipsqueak_trainer::explain::candidates::candidates;
+use pipsqueak_trainer::explain::{Part, Sampled, explain};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::ModelFile;
 use pipsqueak_trainer::export::passes::{Passes, Task};
@@ -10,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::run::{Kind, Run};
-use crate::{board, view};
+use crate::{board, shape, view};
 
 /// The longest text that a tab learns from: its tokens and their counts stay well below a tab's memory.
 const TEXT_MAX: usize = 16 << 20;
@@ -55,6 +57,13 @@ pub enum Request {
         name: String,
         /// Seed of the first weights and of the order of the text.
         seed: u64,
+        /// The shape of a model for one's own text, if it is not the usual one.
+        shape: Option<Box<Config>>,
+    },
+    /// What a shape takes, in parameters, flash, RAM and instructions.
+    Shape {
+        /// The shape.
+        config: Box<Config>,
     },
     /// Train this many steps.
     Step {
@@ -86,6 +95,15 @@ pub enum Request {
         passes: u16,
         /// Whether each is written behind the one before, which the model then sees.
         feeds_back: bool,
+    },
+    /// Every number behind a token.
+    Explain {
+        /// The text that the token is in.
+        writing: Writing,
+        /// The tokens that are written before it.
+        after: u32,
+        /// One layer, or all.
+        layer: Option<usize>,
     },
     /// Compare this machine's kernels with the portable ones, and the golden run of the model that is held with its file's.
     SelfTest,
@@ -147,11 +165,12 @@ impl Engine {
     /// One sentence: a text or a file that can't be used, or a request before its time.
     pub fn answer(&mut self, request: Request, bytes: &[u8]) -> Result<Answer> {
         Ok(Answer::of_json(match request {
-            Request::Start { kind, name, seed } => {
+            Request::Start { kind, name, seed, shape } => {
                 let text = text_of(bytes, &name)?;
-                let run = self.run.insert(Run::start(kind, text, &name, seed)?);
+                let run = self.run.insert(Run::start(kind, shape.as_deref(), text, &name, seed)?);
                 run.describe()
             }
+            Request::Shape { config } => shape::describe(&config)?,
             Request::Step { count } => self.run()?.step(count)?,
             Request::Validate => self.run()?.validate()?,
             Request::Checkpoint => return Ok(Answer { json: Value::Null, bytes: self.run()?.checkpoint()? }),
@@ -171,6 +190,7 @@ impl Engine {
             Request::Think { writing, passes, feeds_back } => {
                 self.think(&writing, Passes { count: passes, feeds_back })?
             }
+            Request::Explain { writing, after, layer } => self.explain(&writing, after, layer)?,
             Request::SelfTest => self.self_test()?,
             Request::Boards { firmware } => board::list(self.model()?, &firmware)?,
             Request::FlashFile { board } => return board::file_for(&board, bytes, self.model()?),
@@ -216,20 +236,37 @@ impl Engine {
         })
     }
 
+    fn explain(&self, writing: &Writing, after: u32, layer: Option<usize>) -> Result<Value> {
+        with_generator(self.model()?, writing, |generator| explained(generator, writing, after, layer))
+    }
+
     fn trace(&self, writing: &Writing) -> Result<Value> {
         with_generator(self.model()?, writing, |generator| {
             let mut steps = Vec::new();
             while generator.tokens() < writing.tokens {
-                let logits = generator.logits().to_vec();
+                let (logits, window) = (generator.logits().to_vec(), generator.window().to_vec());
                 let Some(token) = generator.next_token() else { break };
-                steps.push(json!({
-                    "candidates": view::candidates(&logits, &writing.sampling()),
-                    "token": token,
-                }));
+                let tokenizer = generator.model().tokenizer();
+                let candidates = candidates(tokenizer, &logits, &window, &writing.sampling());
+                steps.push(json!({ "candidates": candidates, "token": token }));
             }
             Ok(json!({ "steps": steps, "fingerprint": format!("{:08x}", generator.fingerprint()) }))
         })
     }
+}
+
+/// The text goes on for `after` tokens, and the next is explained.
+fn explained(
+    generator: &mut Generator<'_, '_>,
+    writing: &Writing,
+    after: u32,
+    layer: Option<usize>,
+) -> Result<Value> {
+    while generator.tokens() < after {
+        ensure!(generator.next_token().is_some(), "the text ends before token {after}");
+    }
+    let sampled = Sampled::of(&writing.sampling(), writing.seed);
+    Ok(serde_json::to_value(explain(generator, sampled, Part { layer, head: None })?)?)
 }
 
 /// Goes on with the text that was started.

@@ -7,6 +7,7 @@
 mod board;
 mod engine;
 mod run;
+mod shape;
 mod view;
 
 use std::sync::Mutex;

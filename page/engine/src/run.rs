@@ -18,6 +18,8 @@ use pipsqueak_trainer::training::{HyperParameters, Training};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::shape;
+
 /// A model small enough to see every number of it.
 pub(crate) const TOY: Config = Config {
     context: 3,
@@ -41,6 +43,10 @@ const OWN: Config =
 const TOY_STEPS: u64 = 2000;
 /// Tokens of the vocabulary of one's own text.
 const OWN_VOCAB: usize = 512;
+/// Tokens from which on a vocabulary of one's own text is byte pairs; below, it is characters.
+const BPE_MIN: usize = 260;
+/// Width from which on Muon trains the matrices of a model for one's own text.
+const MUON_WIDTH_MIN: usize = 16;
 /// Sequences of a step.
 const BATCH: usize = 8;
 /// Share of one's own text that is kept back.
@@ -70,21 +76,24 @@ impl Kind {
         }
     }
 
-    fn tokens(self) -> (Tokens, usize) {
-        match self {
-            Kind::Toy => (Tokens::Characters, 0),
-            Kind::Own => (Tokens::Bpe, OWN_VOCAB),
+    fn tokens(self, shape: Option<&Config>) -> (Tokens, usize) {
+        match (self, shape) {
+            (Kind::Toy, _) => (Tokens::Characters, 0),
+            (Kind::Own, None) => (Tokens::Bpe, OWN_VOCAB),
+            (Kind::Own, Some(shape)) if shape.vocab < BPE_MIN => (Tokens::Characters, 0),
+            (Kind::Own, Some(shape)) => (Tokens::Bpe, shape.vocab),
         }
     }
 
-    fn hyper_parameters(self, tokens: usize, context: usize) -> HyperParameters {
-        let a_step = BATCH * context;
+    fn hyper_parameters(self, tokens: usize, config: &Config) -> HyperParameters {
+        let a_step = BATCH * config.context;
         let steps = if self == Kind::Toy { TOY_STEPS } else { amount::steps(tokens, a_step) };
         let passes = steps as f64 * a_step as f64 / tokens as f64;
         let suitable = amount::regularization(if self == Kind::Toy { 0.0 } else { passes });
         let adamw = AdamW { beta2: 0.99, weight_decay: suitable.weight_decay, ..AdamW::DEFAULT };
         let (optimizer, maximum) = match self {
             Kind::Toy => (Optimizer::AdamW(AdamW { weight_decay: 0.0, ..adamw }), 2e-2),
+            Kind::Own if config.width < MUON_WIDTH_MIN => (Optimizer::AdamW(adamw), 1e-2),
             Kind::Own => {
                 let muon = Muon { weight_decay: suitable.weight_decay, rest: adamw, ..Muon::NORMUON };
                 (Optimizer::Muon(muon), 1e-2)
@@ -112,19 +121,30 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn start(kind: Kind, text: String, name: &str, seed: u64) -> Result<Run> {
+    /// Of a text of one's own, a model of this `shape`, but for the vocabulary, which is the text's.
+    pub(crate) fn start(
+        kind: Kind,
+        shape: Option<&Config>,
+        text: String,
+        name: &str,
+        seed: u64,
+    ) -> Result<Run> {
+        if let Some(shape) = shape {
+            shape::check_trainable(shape)?;
+        }
         let reading = Reading {
             documents: Documents::Auto,
             joins_lines: kind == Kind::Own,
             leaves_out_library_text: true,
         };
         let corpus = Corpus::from_file(text, name, reading)?;
-        let (tokens, size) = kind.tokens();
+        let (tokens, size) = kind.tokens(shape);
         let vocabulary = OwnedVocabulary::of_corpus(&corpus, tokens, size, &())?;
         let crc = corpus.crc();
         let share = if kind == Kind::Own { VALIDATION_SHARE } else { 0.0 };
         let material = Material::of_text(corpus, share)?;
-        let config = Config { vocab: vocabulary.vocab(), ..kind.shape() };
+        let config = Config { vocab: vocabulary.vocab(), ..shape.cloned().unwrap_or(kind.shape()) };
+        config.check()?;
         let Encoded { training: split, validation, bytes_per_token } =
             material.encode(&vocabulary, config.context, &())?;
         let count = split.tokens.len();
@@ -134,7 +154,7 @@ impl Run {
             config.context
         );
         ensure!(validation.weight() > 0.0, "{name} is too short to keep a part back: give it a longer text");
-        let mut training = Training::new(&config, kind.hyper_parameters(count, config.context), seed)?;
+        let mut training = Training::new(&config, kind.hyper_parameters(count, &config), seed)?;
         training.threads = 1;
         let random = Batches::of(&split, BATCH, config.context, seed)
             .context("the text is shorter than the context")?

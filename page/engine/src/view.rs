@@ -2,15 +2,11 @@
 
 use anyhow::Result;
 use pipsqueak::internal::float::sinusoid::add_sinusoid;
-use pipsqueak::internal::sampler;
-use pipsqueak::{Position, Sampling, Tokenizer};
+use pipsqueak::{Position, Tokenizer};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use serde_json::{Value, json};
 
 use crate::run::Run;
-
-/// Candidates that are shown.
-const CANDIDATES: usize = 24;
 
 /// A model's shape and size.
 pub(crate) fn model(file: &ModelFile) -> Result<Value> {
@@ -27,40 +23,6 @@ pub(crate) fn model(file: &ModelFile) -> Result<Value> {
 /// The text of each token; one that stands for no text is empty.
 fn pieces(tokenizer: &Tokenizer<'_>, vocab: usize) -> Vec<String> {
     (0..vocab as u16).map(|token| String::from_utf8_lossy(&tokenizer.decode(token)).into_owned()).collect()
-}
-
-/// The likeliest tokens that `logits` leave to choose from, by the sampler's own weights: with the logit, the probability at
-/// this temperature, whether top-k and top-p keep the token, and the probability by which it is drawn.
-pub(crate) fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<Value> {
-    let all = shares(logits, &Sampling { top_k: 0, top_p: 1.0, ..*sampling });
-    let by_k = shares(logits, &Sampling { top_p: 1.0, ..*sampling });
-    let drawn = shares(logits, sampling);
-    let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
-    let candidate = |&token: &usize| {
-        json!({
-            "token": token,
-            "logit": logits[token],
-            "bits": format!("{:08x}", logits[token].to_bits()),
-            "probability": all[token],
-            "inTopK": by_k[token] > 0.0,
-            "inTopP": drawn[token] > 0.0,
-            "drawn": drawn[token],
-        })
-    };
-    order.iter().take(CANDIDATES).map(candidate).collect()
-}
-
-/// The probability of each token.
-fn shares(logits: &[f32], sampling: &Sampling) -> Vec<f64> {
-    let likeliest = sampler::argmax(logits);
-    let mut weights = logits.to_vec();
-    match sampler::weigh(&mut weights, likeliest, sampling) {
-        None | Some(0) => {
-            (0..logits.len()).map(|token| f64::from(u8::from(token == usize::from(likeliest)))).collect()
-        }
-        Some(total) => weights.iter().map(|weight| f64::from(weight.to_bits()) / f64::from(total)).collect(),
-    }
 }
 
 /// Vocabulary, how often each token occurs, embeddings `[vocab, width]`, positions `[context, width]`, and all weights.

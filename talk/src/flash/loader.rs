@@ -9,7 +9,9 @@ use super::frame::{Answer, Kind, PAYLOAD_BYTES, Sort, encode};
 
 /// Ends whatever the board is doing, and with it a line that was begun.
 const CTRL_C: u8 = 0x03;
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// A model file's own checksum, at its end. With it, the CRC-32 of any whole model is the same.
+const CHECKSUM_BYTES: usize = 4;
 /// How often a frame is sent before the board is given up.
 const TRIES: usize = 5;
 /// How often the board is asked what it holds, after it has lost its place.
@@ -75,6 +77,7 @@ impl<P: Read + Write> Loader<P> {
         for _ in 0..TRIES {
             self.write(&[CTRL_C])?;
             self.write(b":load\n")?;
+            let mut has_left = false;
             for _ in 0..LINES {
                 let Some(line) = self.read_line()? else { break };
                 match Answer::parse(&line) {
@@ -86,6 +89,9 @@ impl<P: Read + Write> Loader<P> {
                             "the board speaks version {version} of the protocol, and this program {VERSION}"
                         )
                     }
+                    // The board was in the midst of a transfer, starts again, and has not heard of the next.
+                    _ if line.contains("The transfer is over: ") => has_left = true,
+                    _ if has_left && line.contains("pipsqueak on ") => break,
                     _ if line.contains("There is no command :load") => {
                         bail!(
                             "the firmware on the board has no loader; flash firmware and model, without --model-only"
@@ -100,7 +106,7 @@ impl<P: Read + Write> Loader<P> {
 
     /// Announces the file; returns how many of its bytes the board holds already.
     fn find_place(&mut self, model: &[u8], erase_bytes: usize) -> Result<Outcome> {
-        let crc = checksum(model).to_le_bytes();
+        let crc = checksum(&model[..model.len().saturating_sub(CHECKSUM_BYTES)]).to_le_bytes();
         let begun = match self.ask(Kind::Begin, model.len(), &crc)? {
             Outcome::Done(offset) => offset,
             refused => return Ok(refused),

@@ -1,12 +1,13 @@
 //! `pipsqueak eval`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use pipsqueak::{Model, Precision};
 
+use super::eval_pairs::{PairsOptions, Questions};
 use super::options::whole;
 use super::progress::Passes;
 use super::shape::PrecisionName;
@@ -23,7 +24,8 @@ use crate::export::{decoding, dequantize};
 use crate::files;
 use crate::human;
 
-/// Measure how well a model predicts a text, with the code and the numbers that the board runs.
+/// Measure how well a model predicts a text, or how many prompts it answers as it should, with the code and the numbers that the
+/// board runs.
 ///
 /// Characters that the model never saw are read as their variants (curly quotes as straight ones, é as e) or left out, and
 /// listed.
@@ -33,16 +35,20 @@ use crate::human;
 Examples:
   pipsqueak eval --model stories.pip --text other.txt
   pipsqueak eval --model stories.pip --text other.txt --tokens 5000
+  pipsqueak eval --model obey.pip --pairs orders.tsv --answers answers.txt
+  pipsqueak eval --model obey.pip --pairs orders.tsv --validation 0.1   (of a model that train --validation 0.1 made)
   pipsqueak eval --model stories-f32.pip --text other.txt --precision all   (of a file that train --f32-out wrote)")]
 pub struct Eval {
     /// The model file
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// The text
-    #[arg(long, value_name = "FILE")]
-    text: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "pairs", conflicts_with = "pairs")]
+    text: Option<PathBuf>,
+    #[command(flatten)]
+    pairs: PairsOptions,
     /// Measure only this many tokens from its beginning [default: all]
-    #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(2..=u64::from(u32::MAX)))]
+    #[arg(long, value_name = "COUNT", conflicts_with = "pairs", value_parser = whole::<usize>(2..=u64::from(u32::MAX)))]
     tokens: Option<usize>,
     #[command(flatten)]
     reading: ReadingOptions,
@@ -73,10 +79,37 @@ impl Eval {
     pub(super) fn run(self) -> Result<()> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
-        let corpus = source::read_text(&self.text, &self.reading)?;
+        if self.precision == Precisions::All {
+            refuse_integers(&model)?;
+        }
+        match (&self.text, self.pairs.read(&model, self.strict)?) {
+            (_, Some(questions)) => self.ask(&model, &questions),
+            (Some(text), None) => self.predict(&model, text),
+            (None, None) => bail!("name what to measure with --text or --pairs"),
+        }
+    }
+
+    /// Measures how well `model` answers.
+    fn ask(&self, model: &Model<'_>, questions: &Questions) -> Result<()> {
+        match self.precision {
+            Precisions::Own => questions.print(model, &questions.ask(model)?),
+            Precisions::All => {
+                questions.print_head();
+                each_precision(model, |model| {
+                    questions.print_row(model, &questions.ask(model)?);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Measures how well `model` predicts the text of the file `path`.
+    fn predict(&self, model: &Model<'_>, path: &Path) -> Result<()> {
+        let corpus = source::read_text(path, &self.reading)?;
         let Read { mut tokens, bytes, unseen } =
             vocabulary::read(model.tokenizer(), &corpus, &Passes::default())?;
-        self.report(corpus.name(), unseen)?;
+        self.report(path, corpus.name(), unseen)?;
         let bytes_per_token = bytes as f64 / tokens.len() as f64;
         tokens.truncate(self.tokens.unwrap_or(usize::MAX));
         ensure!(
@@ -87,22 +120,20 @@ impl Eval {
         );
         let split = Split::of_text(tokens);
         match self.precision {
-            Precisions::Own => print_one(&model, &measure(&model, &split)?, split.weight(), bytes_per_token),
-            Precisions::All => print_all(&model, &split, bytes_per_token)?,
+            Precisions::Own => print_one(model, &measure(model, &split)?, split.weight(), bytes_per_token),
+            Precisions::All => print_all(model, &split, bytes_per_token)?,
         }
         Ok(())
     }
-}
 
-impl Eval {
     /// Says which characters the model never saw, or refuses them.
-    fn report(&self, name: &str, mut unseen: Vec<Unseen>) -> Result<()> {
+    fn report(&self, path: &Path, name: &str, mut unseen: Vec<Unseen>) -> Result<()> {
         if unseen.is_empty() {
             return Ok(());
         }
         // Not of a pipe, which cannot be read twice.
-        if !files::is_special(&self.text) {
-            unseen::place(&mut unseen, &clean::plain(text::read_text(&self.text)?));
+        if !files::is_special(path) {
+            unseen::place(&mut unseen, &clean::plain(text::read_text(path)?));
         }
         let listed = words::list(&unseen);
         ensure!(
@@ -136,31 +167,43 @@ fn print_one(model: &Model<'_>, measured: &Measured, tokens: f64, bytes_per_toke
 
 /// A line for each number format, and how much larger its loss is than that of f32.
 fn print_all(model: &Model<'_>, split: &Split, bytes_per_token: f64) -> Result<()> {
+    let f32 = measure(model, split)?.loss;
+    say!("tokens         {}\n", human::count(split.weight() as u64));
+    say!("precision   nats a token   bits per byte   perplexity   against f32     tokens/s");
+    each_precision(model, |model| {
+        let Measured { loss, tokens_a_second } = measure(model, split)?;
+        say!(
+            "{:<9} {loss:>14.4} {:>15.4} {:>12.3} {:>+12.2} % {:>12}",
+            model.precision().name(),
+            loss / bytes_per_token / std::f64::consts::LN_2,
+            loss.exp(),
+            100.0 * (loss / f32 - 1.0),
+            human::count(tokens_a_second as u64)
+        );
+        Ok(())
+    })
+}
+
+fn refuse_integers(model: &Model<'_>) -> Result<()> {
     let name = model.precision().name();
     ensure!(
         model.precision() == Precision::F32,
         "the model is {name}, and only an f32 model can be given every precision: \
          `pipsqueak train --f32-out` writes one"
     );
+    Ok(())
+}
+
+/// Calls `measure` with the f32 `model` in every number format.
+fn each_precision(model: &Model<'_>, mut measure: impl FnMut(&Model<'_>) -> Result<()>) -> Result<()> {
     let parameters = dequantize::parameters(model);
     let vocabulary = OwnedVocabulary::of_model(model);
-    say!("tokens         {}\n", human::count(split.weight() as u64));
-    say!("precision   nats a token   bits per byte   perplexity   against f32     tokens/s");
-    let f32 = measure(model, split)?;
     for &name in PrecisionName::value_variants() {
         let precision = Precision::from(name);
         let provenance = *model.provenance();
         let file =
             model_file::build(model.config(), precision, &vocabulary, provenance, |p| parameters.get(p))?;
-        let Measured { loss, tokens_a_second } = measure(&file.model()?, split)?;
-        say!(
-            "{:<9} {loss:>14.4} {:>15.4} {:>12.3} {:>+12.2} % {:>12}",
-            precision.name(),
-            loss / bytes_per_token / std::f64::consts::LN_2,
-            loss.exp(),
-            100.0 * (loss / f32.loss - 1.0),
-            human::count(tokens_a_second as u64)
-        );
+        measure(&file.model()?)?;
     }
     Ok(())
 }

@@ -1,21 +1,25 @@
 //! `pipsqueak generate`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use clap::Args;
-use pipsqueak::{Error, Generator, Sampling, Tokenizer};
+use pipsqueak::Generator;
+use pipsqueak::internal::Decoder;
 
-use super::options::{number, share, whole};
-use super::words;
+use super::beginning::Beginning;
+use super::options::whole;
 use crate::cli::output::{self, remark};
-use crate::data::encoder::Encoder;
+use crate::export::answers::{self, Answers, shares};
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 use crate::export::passes::{Passes, Task};
 use crate::human;
+
+/// The most answers that are printed with how likely they are.
+const LIKELIEST: usize = 3;
 
 /// Write a text with a model, with the code and the numbers that the board runs.
 ///
@@ -29,6 +33,7 @@ Examples:
   pipsqueak generate --model stories.pip --temperature 0 --length 50
   pipsqueak generate --model stories.pip --top-k 0 --top-p 0.9 --seed 7
   pipsqueak generate --model stories.pip --prompt 'Once upon a time' --best-of 4 --show-passes
+  pipsqueak generate --model obey.pip --answers answers.txt --prompt 'turn on the lamp'
 
 --think and --best-of keep the text whose tokens were chosen with the highest mean log-probability (docs/thinking.md). Pass N has
 the seed --seed + N - 1.")]
@@ -36,64 +41,45 @@ pub struct Generate {
     /// The model file
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The beginning of the text
-    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
-    prompt: String,
     /// The most tokens to write
     #[arg(long, value_name = "TOKENS", default_value_t = 200, value_parser = whole::<u32>(0..=u64::from(u32::MAX)))]
     length: u32,
-    /// Refuse a prompt with a character that the model never saw
-    #[arg(long)]
-    strict: bool,
     #[command(flatten)]
-    sampling: SamplingOptions,
+    beginning: Beginning,
     /// Write so many texts, each behind the one before, and keep the likeliest
     #[arg(long, value_name = "PASSES", value_parser = whole::<u16>(1..=1000), conflicts_with = "best_of")]
     think: Option<u16>,
     /// Write so many texts that know nothing of each other, and keep the likeliest
     #[arg(long, value_name = "PASSES", value_parser = whole::<u16>(1..=1000))]
     best_of: Option<u16>,
+    /// Answer the prompt with one of the lines of this file, the likeliest, and with nothing else; for a model that `train --pairs`
+    /// made
+    #[arg(long, value_name = "FILE.txt", requires = "prompt", conflicts_with_all = [
+        "length", "temperature", "top_k", "top_p", "penalty", "seed", "think", "best_of",
+    ])]
+    answers: Option<PathBuf>,
     /// Also print every text that --think or --best-of tries, on the error stream
     #[arg(long)]
     show_passes: bool,
-    /// Random seed: the same seed writes the same text
-    #[arg(long, default_value_t = 42, value_parser = whole::<u64>(0..=u64::MAX))]
-    seed: u64,
-}
-
-/// How tokens are chosen.
-#[derive(Debug, Clone, Copy, Args)]
-struct SamplingOptions {
-    /// 0 always takes the likeliest token; higher values are bolder
-    #[arg(long, default_value_t = Sampling::default().temperature, value_parser = number::<f32>(0.0..=100.0))]
-    temperature: f32,
-    /// Choose among this many of the likeliest tokens; 0 among all
-    #[arg(long, value_name = "COUNT", default_value_t = Sampling::default().top_k, value_parser = whole::<u16>(0..=256))]
-    top_k: u16,
-    /// Choose among the likeliest tokens that make up this share of the probability
-    #[arg(long, value_name = "SHARE", default_value_t = Sampling::default().top_p, value_parser = share::<f32>)]
-    top_p: f32,
-    /// Repetition penalty: values above 1 discourage repeating recent tokens
-    #[arg(long, default_value_t = Sampling::default().repetition_penalty, value_parser = number::<f32>(0.1..=10.0))]
-    penalty: f32,
-}
-
-impl From<SamplingOptions> for Sampling {
-    fn from(options: SamplingOptions) -> Self {
-        let SamplingOptions { temperature, top_k, top_p, penalty } = options;
-        Sampling { temperature, top_k, top_p, repetition_penalty: penalty }
-    }
 }
 
 impl Generate {
     pub(super) fn run(self) -> Result<()> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
-        let prompt = self.readable(model.tokenizer())?;
+        let prompt = self.beginning.readable(model.tokenizer())?;
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model, memory.buffers())?;
+        if let Some(path) = &self.answers {
+            return answer(&mut generator, path, prompt);
+        }
         let passes = self.passes();
-        let task = Task { prompt, sampling: self.sampling.into(), seed: self.seed, length: self.length };
+        let task = Task {
+            prompt,
+            sampling: self.beginning.sampling(),
+            seed: self.beginning.seed,
+            length: self.length,
+        };
         if passes.count > 1 {
             self.keep_best(passes, &mut generator, &task)?;
         } else {
@@ -134,31 +120,23 @@ impl Generate {
         remark!("[pass {} is kept]", best + 1);
         Ok(())
     }
-
-    /// The prompt without the spaces at its end. Prints which of its characters are left out, or refuses it.
-    fn readable(&self, tokenizer: &Tokenizer<'_>) -> Result<&str> {
-        if self.strict {
-            self.refuse_unknown(tokenizer)?;
-        }
-        let left_out: Vec<String> = tokenizer.unreadable(&self.prompt).map(shown).collect();
-        if !left_out.is_empty() {
-            remark!("[left out: {}, which the model never saw]", left_out.join(", "));
-        }
-        Ok(tokenizer.trimmed(&self.prompt))
-    }
-
-    /// Refuses a prompt with a character that the model has no token for, and says where it stands.
-    fn refuse_unknown(&self, tokenizer: &Tokenizer<'_>) -> Result<()> {
-        let encoded = Encoder::new(*tokenizer.vocabulary()).encode(&self.prompt, &mut Vec::new(), |_| ());
-        let Err(Error::UnknownCharacter(unknown)) = encoded else { return Ok(()) };
-        let place = self.prompt.chars().take_while(|&c| c != unknown).count() + 1;
-        bail!(
-            "--prompt: the model never saw {}, which is character {place}; without --strict it is replaced or left out",
-            shown(unknown)
-        )
-    }
 }
 
-fn shown(character: char) -> String {
-    words::shown(character.encode_utf8(&mut [0; 4]))
+/// Prints the answer to `prompt`, and how likely the answers of the file `path` are.
+fn answer(generator: &mut Generator<'_, '_>, path: &Path, prompt: &str) -> Result<()> {
+    ensure!(!prompt.is_empty(), "--prompt: nothing is left of it to answer");
+    let model = generator.model().clone();
+    let answers = Answers::new(answers::read(path)?, model.tokenizer())?;
+    let mut memory = OwnedMemory::of(&model);
+    let (mut decoder, _) = Decoder::new(model.clone(), memory.buffers())?;
+    let shares = shares(&answers.log_probabilities(&mut decoder, prompt)?);
+    let chosen = answers.choose(generator, prompt)?;
+    output::write(|out| writeln!(out, "{prompt}\n{}", answers.texts[chosen]))?;
+    let mut likeliest: Vec<usize> = (0..shares.len()).collect();
+    likeliest.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+    let named = likeliest.iter().take(LIKELIEST);
+    let named: Vec<String> =
+        named.map(|&place| format!("{} {:.1} %", answers.texts[place], 100.0 * shares[place])).collect();
+    remark!("[{}; fingerprint {:08x}]", named.join(", "), generator.fingerprint());
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! The commands of `pipsqueak`, a file each, and what they share.
 #![deny(clippy::print_stdout, clippy::print_stderr)] // See `output`.
 
+mod beginning;
 pub mod chart;
 mod chat;
 mod corpus;
 mod eval;
+mod eval_pairs;
+mod explain;
 mod export;
 mod flash;
 mod generate;
@@ -38,6 +41,8 @@ pub enum Command {
     Generate(generate::Generate),
     /// Measure how well a model predicts a text
     Eval(eval::Eval),
+    /// Show how a model comes to its next token, number by number
+    Explain(explain::Explain),
     /// Show a model's shape, its flash and RAM to the byte, and the boards it fits
     Inspect(inspect::Inspect),
     /// Write the built-in corpus of children's stories
@@ -65,6 +70,7 @@ impl Command {
             Command::Sweep(command) => command.run(),
             Command::Generate(command) => command.run(),
             Command::Eval(command) => command.run(),
+            Command::Explain(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Corpus(command) => command.run(),
             Command::StoriesCheck(command) => command.run(),

@@ -27,9 +27,12 @@ pub(super) struct Shape {
     /// Go through the layers this often, with the same weights: more RAM and time, no more flash
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=256))]
     loops: usize,
-    /// Give each layer this many MLPs, of which a router chooses one for each token: more flash, hardly more RAM and time
+    /// Give each layer this many MLPs, of which a router chooses one or two for each token: more flash, hardly more RAM and time
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=64))]
     experts: usize,
+    /// Experts that a token goes through: 1, or 2 whose results are weighted
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "experts", value_parser = whole::<usize>(1..=2))]
+    active_experts: usize,
     /// Add to each token's embedding one for the pair of the token before and it, from a table of this many rows (0 for none): more
     /// flash, hardly more RAM and time
     #[arg(long, value_name = "ROWS", default_value_t = 0, value_parser = whole::<usize>(0..=65_535))]
@@ -37,6 +40,12 @@ pub(super) struct Shape {
     /// Give each layer embeddings of its own: more flash, hardly more RAM and time
     #[arg(long)]
     per_layer_embeddings: bool,
+    /// Cache a latent of this many values in place of all heads' keys and values (0 for these themselves): less RAM, more flash
+    #[arg(long, value_name = "RANK", default_value_t = 0, value_parser = whole::<usize>(0..=256))]
+    latent: usize,
+    /// Values that are cached beside a latent for rotary positions [default: about half of width / heads]
+    #[arg(long, value_name = "CHANNELS", requires = "latent", value_parser = whole::<usize>(2..=254))]
+    latent_rotary: Option<usize>,
     /// Number of attention heads [default: about one for every 16 of the width]
     #[arg(long, value_name = "COUNT", value_parser = whole::<usize>(1..=65_535))]
     heads: Option<usize>,
@@ -195,8 +204,10 @@ impl Shape {
             tied: !self.untied,
             loops: self.loops,
             experts: self.experts,
+            active_experts: self.active_experts,
             bigrams: self.bigrams,
             per_layer_embeddings: self.per_layer_embeddings,
+            latent: self.latent,
             ..STORIES_260K
         };
         PartialConfig {
@@ -207,6 +218,7 @@ impl Shape {
             heads: self.heads,
             kv_heads: self.kv_heads,
             hidden: self.hidden,
+            latent_rotary: self.latent_rotary,
         }
     }
 }

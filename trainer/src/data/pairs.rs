@@ -134,8 +134,13 @@ pub fn encode(
         split.tokens.extend(vocabulary.begin);
         split.weights.push(1.0); // as the end of the answer before
         let separator = f32::from(u8::from(purpose == Purpose::Learn));
-        for (text, weight) in [(prompt.as_str(), 0.0), (SEPARATOR, separator), (answer, 1.0)] {
-            for token in tokenizer.encode(text) {
+        for token in tokenizer.encode(prompt) {
+            split.tokens.push(token?);
+        }
+        split.weights.resize(split.tokens.len(), 0.0);
+        // The text goes on, so that a vocabulary that puts a space before a text puts none here.
+        for (text, weight) in [(SEPARATOR, separator), (answer, 1.0)] {
+            for token in tokenizer.continuation(text) {
                 split.tokens.push(token?);
             }
             split.weights.resize(split.tokens.len(), weight);

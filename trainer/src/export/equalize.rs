@@ -8,7 +8,8 @@
 //! `s = sqrt(a / b)`, both become `a / s = b s = sqrt(a b)`. So no channel is small where its column is large.
 //!
 //! Three places of attention have such pairs: a norm's gain and the columns that read it, values and the output's columns,
-//! keys and queries, which are multiplied with each other.
+//! keys and queries, which are multiplied with each other. With latent attention, the last are but the channels for positions,
+//! since the latent is key and value at once.
 
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter;
@@ -57,6 +58,9 @@ impl Attention<'_> {
 
     /// A channel of the values, and the columns of the output that read it: one for each head of the group.
     fn values(&mut self) {
+        if self.config.latent > 0 {
+            return;
+        }
         let (width, head, group) = (self.config.width, self.config.head_size(), self.config.group());
         for channel in 0..self.config.kv_width() {
             let columns = (0..group).map(|i| (channel / head * group + i) * head + channel % head);
@@ -72,10 +76,13 @@ impl Attention<'_> {
     /// A pair of channels of the keys, and of the queries that multiply it. A rotary position mixes the two channels of a pair,
     /// so both get the same factor.
     fn keys(&mut self) {
-        let (width, head, group) = (self.config.width, self.config.head_size(), self.config.group());
-        for channel in (0..self.config.kv_width()).filter(|channel| channel % head % 2 == 0) {
+        let latent = self.config.latent;
+        let (queries, head, group) =
+            (self.config.query_width(), self.config.head_size(), self.config.group());
+        let is_first = |channel: usize| channel >= latent && (channel % head - latent).is_multiple_of(2);
+        for channel in (0..self.config.kv_width()).filter(|&channel| is_first(channel)) {
             let pair = if channel % head + 1 < head { 2 } else { 1 };
-            let keys = width + channel..width + channel + pair;
+            let keys = queries + channel..queries + channel + pair;
             let first = |i: usize| (channel / head * group + i) * head + channel % head;
             let queries = (0..group).flat_map(|i| first(i)..first(i) + pair);
             let key = keys.clone().map(|row| self.row_square(row)).sum::<f32>();

@@ -109,6 +109,7 @@ impl Family {
             (config.experts > 1, "--experts"),
             (config.bigrams > 0, "--bigrams"),
             (config.per_layer_embeddings, "--per-layer-embeddings"),
+            (config.latent > 0, "--latent"),
         ];
         if let Some((_, option)) = parts.into_iter().find(|(is_there, _)| *is_there) {
             bail!("a model that was trained with {option} is none of GPT-2's or Llama's architecture");

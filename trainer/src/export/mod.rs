@@ -1,5 +1,6 @@
 //! From weights to a model file and back: quantisation, writing the file, and evaluation with the core's own decoder.
 
+pub mod answers;
 pub mod decoding;
 pub mod dequantize;
 pub mod equalize;

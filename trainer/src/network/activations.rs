@@ -17,11 +17,11 @@ pub struct Layer<F> {
     pub attention_normed: Aligned<F>,
     /// `[rows, 2]`: mean and inverse deviation.
     pub attention_norm: Aligned<F>,
-    /// `[rows, width + 2 kv_width]`, rotated where positions are rotary.
+    /// `[rows, qkv_width]`, rotated where positions are rotary.
     pub qkv: Aligned<F>,
     /// `[sequences, heads, length, 2]` values: maximum and inverse sum of each query's scores.
     pub softmax: Aligned<F>,
-    /// `[rows, width]`: the heads' results.
+    /// `[rows, attended_width]`: the heads' results.
     pub attended: Aligned<F>,
     /// `[rows, width]`: the residual stream before the MLP.
     pub middle: Aligned<F>,
@@ -29,18 +29,18 @@ pub struct Layer<F> {
     pub mlp_normed: Aligned<F>,
     /// `[rows, 2]`.
     pub mlp_norm: Aligned<F>,
-    /// `[rows, hidden or 2 hidden]`; the activation function leaves its slopes here, and the backward pass the gradient.
+    /// `[rows, hidden or 2 hidden]`, with two active experts twice as many rows; the activation function leaves its slopes here, and the backward pass the gradient.
     pub up: Aligned<F>,
-    /// `[rows, hidden]`: after the activation function.
+    /// `[rows, hidden]`, or twice as many rows: after the activation function.
     pub active: Aligned<F>,
     /// `[rows, experts]`: what the router gives each expert; the backward pass leaves the gradient of its scores. Without experts,
     /// this and the next are empty.
     pub probabilities: Aligned<F>,
-    /// `[rows, width]`: `mlp_normed`, sorted by experts, as `up` and `active` then are, too.
+    /// `[rows, width]`, or twice as many rows: `mlp_normed`, sorted by experts, as `up` and `active` then are, too.
     pub expert_input: Aligned<F>,
-    /// `[rows, width]`: the experts' results, sorted likewise.
+    /// `[rows, width]`, or twice as many rows: the experts' results, sorted likewise.
     pub expert_output: Aligned<F>,
-    /// Which expert each row goes to.
+    /// Which experts each row goes to.
     pub routes: Routes,
 }
 
@@ -61,9 +61,9 @@ pub struct Activations<F> {
     pub logits: Aligned<F>,
     /// `[rows, width]`: gradient of the residual stream.
     pub dstream: Aligned<F>,
-    /// `[rows, width]`: gradient of the heads' results of one layer.
+    /// `[rows, attended_width]`: gradient of the heads' results of one layer.
     pub dattended: Aligned<F>,
-    /// `[rows, width]`: the heads' results of one layer as the next matrix reads them, where these are rounded.
+    /// `[rows, attended_width]`: the heads' results of one layer as the next matrix reads them, where these are rounded.
     pub rounded: Aligned<F>,
     /// Working memory of attention.
     pub scratch: Aligned<F>,
@@ -110,8 +110,8 @@ impl<F: Float> Activations<F> {
             (&mut self.final_norm, 2),
             (&mut self.logits, config.vocab),
             (&mut self.dstream, config.width),
-            (&mut self.dattended, config.width),
-            (&mut self.rounded, config.width),
+            (&mut self.dattended, config.attended_width()),
+            (&mut self.rounded, config.attended_width()),
         ]
     }
 }
@@ -123,19 +123,21 @@ fn capacity<F: Copy>((buffer, _): (&mut Aligned<F>, usize)) -> usize {
 
 impl<F> Layer<F> {
     fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 14] {
-        let (experts, routed) = if config.experts > 1 { (config.experts, config.width) } else { (0, 0) };
+        let active = config.active_experts;
+        let (experts, routed) =
+            if config.experts > 1 { (config.experts, active * config.width) } else { (0, 0) };
         [
             (&mut self.input, config.width),
             (&mut self.attention_normed, config.width),
             (&mut self.attention_norm, 2),
             (&mut self.qkv, config.qkv_width()),
             (&mut self.softmax, 2 * config.heads),
-            (&mut self.attended, config.width),
+            (&mut self.attended, config.attended_width()),
             (&mut self.middle, config.width),
             (&mut self.mlp_normed, config.width),
             (&mut self.mlp_norm, 2),
-            (&mut self.up, config.up_width()),
-            (&mut self.active, config.hidden),
+            (&mut self.up, active * config.up_width()),
+            (&mut self.active, active * config.hidden),
             (&mut self.probabilities, experts),
             (&mut self.expert_input, routed),
             (&mut self.expert_output, routed),

@@ -142,14 +142,14 @@ impl<'a, F: Float> Block<'a, F> {
             return attended;
         }
         copy.copy_from_slice(attended);
-        self.rounding.round_rows(copy, self.config.width);
+        self.rounding.round_rows(copy, self.config.attended_width());
         self.dropout.drop(copy, Place::Attended(self.depth));
         copy
     }
 
     /// Attention, sequence by sequence.
     fn attend(&self, a: &mut Layer<F>, scratch: &mut [F], length: usize) {
-        let outs = a.attended.chunks_exact_mut(length * self.config.width);
+        let outs = a.attended.chunks_exact_mut(length * self.config.attended_width());
         let qkvs = a.qkv.chunks_exact_mut(length * self.config.qkv_width());
         let statistics = a.softmax.chunks_exact_mut(length * 2 * self.config.heads);
         for ((out, qkv), statistics) in outs.zip(qkvs).zip(statistics) {
@@ -161,7 +161,7 @@ impl<'a, F: Float> Block<'a, F> {
 
     /// Puts the gradient in place of `qkv`.
     fn backward_attend(&self, a: &mut Layer<F>, dout: &[F], scratch: &mut [F], length: usize) {
-        let width = length * self.config.width;
+        let width = length * self.config.attended_width();
         let statistics = a.softmax.chunks_exact(length * 2 * self.config.heads);
         let outs = dout.chunks_exact(width).zip(a.attended.chunks_exact(width));
         let qkvs = a.qkv.chunks_exact_mut(length * self.config.qkv_width());

@@ -1,16 +1,16 @@
-//! Rotary positions over the query and key rows of `[length, width + 2 kv_width]`. A rotation's transpose is the rotation
+//! Rotary positions over the query and key rows of `[length, qkv_width]`. A rotation's transpose is the rotation
 //! by the opposite angle, so the backward pass rotates the gradient back.
 
-use pipsqueak::internal::float::rotary::{rotate, rotations};
+use pipsqueak::Config;
+use pipsqueak::internal::float::rotary::{rotate_last, rotations};
 use pipsqueak::internal::math::Float;
-use pipsqueak::{Config, Position};
 
 use crate::vector::vectorised;
 
 /// The rotations of every position; without effect where positions are not rotary.
 #[derive(Debug, Clone)]
 pub struct Rotations<F> {
-    /// `[context, head]`: cosine and sine for each pair of channels; empty where positions are not rotary.
+    /// `[context, rotary_size]`: cosine and sine for each pair of channels; empty where positions are not rotary.
     forward: Vec<F>,
     /// The same with every sine's sign changed.
     backward: Vec<F>,
@@ -19,10 +19,9 @@ pub struct Rotations<F> {
 impl<F: Float> Rotations<F> {
     /// The rotations of a model.
     pub fn new(config: &Config) -> Rotations<F> {
-        let (head, base) = (config.head_size(), F::of(f64::from(config.rotary_base)));
-        let positions = if config.position == Position::Rotary { config.context } else { 0 };
-        let mut forward = vec![F::ZERO; positions * head];
-        for (position, row) in forward.chunks_exact_mut(head).enumerate() {
+        let (rotated, base) = (config.rotary_size(), F::of(f64::from(config.rotary_base)));
+        let mut forward = vec![F::ZERO; config.context * rotated];
+        for (position, row) in forward.chunks_exact_mut(rotated.max(1)).enumerate() {
             rotations(row, position, base);
         }
         let mut backward = forward.clone();
@@ -43,9 +42,10 @@ impl<F: Float> Rotations<F> {
 
 vectorised! {
     fn rotate_rows<F>(qkv: &mut [F], rotations: &[F], config: &Config) {
-        let (head, rotated) = (config.head_size(), config.width + config.kv_width());
-        for (row, rotations) in qkv.chunks_exact_mut(config.qkv_width()).zip(rotations.chunks_exact(head)) {
-            rotate(&mut row[..rotated], rotations);
+        let queries_and_keys = config.query_width() + config.kv_width();
+        let rotations = rotations.chunks_exact(config.rotary_size().max(1));
+        for (row, rotations) in qkv.chunks_exact_mut(config.qkv_width()).zip(rotations) {
+            rotate_last(&mut row[..queries_and_keys], rotations, config.head_size());
         }
     }
 }

@@ -28,8 +28,9 @@ impl Rounding {
         }
     }
 
-    /// Rounds `qkv` `[rows, width + 2 kv_width]` as attention reads it: each head's query with a scale of its own; the keys
-    /// of a position with one, and its values with another, both rounded up to bfloat16 as the cache holds them.
+    /// Rounds `qkv` `[rows, qkv_width]` as attention reads it: each head's query with a scale of its own; the keys of a position
+    /// with one, and its values, where they are not a part of the keys, with another, both rounded up to bfloat16 as the cache
+    /// holds them.
     pub fn round_qkv<F: Float>(self, qkv: &mut [F], config: &Config) {
         match self {
             Rounding::None => {}
@@ -47,7 +48,7 @@ vectorised! {
 vectorised! {
     fn round_qkv<F>(qkv: &mut [F], config: &Config) {
         for row in qkv.chunks_exact_mut(config.qkv_width()) {
-            let (query, key_value) = row.split_at_mut(config.width);
+            let (query, key_value) = row.split_at_mut(config.query_width());
             round_each(query, config.head_size());
             for cached in key_value.chunks_exact_mut(config.kv_width()) {
                 let scale = round_up_bf16(scale(cached));

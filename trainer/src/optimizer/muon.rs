@@ -97,6 +97,10 @@ impl Muon {
 /// Rows of each matrix that one layer of a parameter consists of; empty where [`AdamW`] updates the parameter.
 fn matrix_rows(parameter: Parameter, config: &Config) -> Vec<usize> {
     match parameter {
+        Parameter::Qkv if config.latent > 0 => {
+            let rows = [config.query_width(), config.latent, config.latent_rotary];
+            rows.into_iter().filter(|&rows| rows > 0).collect()
+        }
         Parameter::Qkv => vec![config.width, config.kv_width(), config.kv_width()],
         Parameter::Up if config.mlp == Mlp::Gated => vec![config.hidden; 2],
         Parameter::Up => vec![config.hidden],

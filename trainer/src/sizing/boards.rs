@@ -32,7 +32,8 @@ pub const BOARDS: [Board; 16] = [
     board("Arduino Nano 33 BLE", "nRF52840, Cortex-M4F", 1024, 256),
     board("Raspberry Pi Pico", "RP2040, Cortex-M0+", 2048, 256),
     board("Raspberry Pi Pico 2", "RP2350, Cortex-M33 or RV32IMAC", 4096, 512),
-    board("ESP32-C3-DevKitM", "ESP32-C3, RV32IMC", 4096, 400),
+    // Of its 400 KB, the cache and the chip's ROM have 80.
+    board("ESP32-C3-DevKitM", "ESP32-C3, RV32IMC", 4096, 320),
     board("Teensy 4.1", "i.MX RT1062, Cortex-M7", 7936, 512),
     board("Nucleo-H743ZI", "STM32H743ZI, Cortex-M7", 2048, 512),
     board("mps2-an386 (QEMU)", "Cortex-M4F", 4096, 4096),

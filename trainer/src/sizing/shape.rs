@@ -22,6 +22,8 @@ pub struct PartialConfig {
     pub kv_heads: Option<usize>,
     /// Hidden units of the MLP.
     pub hidden: Option<usize>,
+    /// Channels beside a latent for rotary positions; read only where [`PartialConfig::choices`] have a latent.
+    pub latent_rotary: Option<usize>,
 }
 
 /// Defaults for sizes that are not given.
@@ -67,7 +69,7 @@ impl PartialConfig {
         let width = self.width.unwrap_or(defaults.width);
         let heads = self.heads.unwrap_or_else(|| default_heads(width, self.choices.position));
         let kv_heads = match heads {
-            _ if defaults.one_kv_head => 1,
+            _ if defaults.one_kv_head || self.choices.latent > 0 => 1,
             heads if heads.is_multiple_of(2) => heads / 2,
             heads => heads,
         };
@@ -79,6 +81,7 @@ impl PartialConfig {
             heads,
             kv_heads: self.kv_heads.unwrap_or(kv_heads),
             hidden: self.hidden.unwrap_or(default_hidden(width, self.choices.mlp)),
+            latent_rotary: self.latent_rotary.unwrap_or(default_latent_rotary(width, heads, &self.choices)),
             ..self.choices.clone()
         };
         config.check()?;
@@ -96,6 +99,12 @@ pub fn weights(config: &Config) -> usize {
 fn default_heads(width: usize, position: Position) -> usize {
     let channels = if position == Position::Rotary { 2 } else { 1 };
     (1..=width / 16).rev().find(|&heads| width.is_multiple_of(heads * channels)).unwrap_or(1)
+}
+
+/// About half the channels that a head has without a latent, as in DeepSeek-V2: whole words of a row.
+fn default_latent_rotary(width: usize, heads: usize, choices: &Config) -> usize {
+    let is_rotary = choices.latent > 0 && choices.position == Position::Rotary;
+    if is_rotary { (width / heads.max(1) / 2).clamp(1, 128).next_multiple_of(4) } else { 0 }
 }
 
 /// `4 width`; for a gated MLP, which has three matrices instead of two, about 2/3 of it, rounded up to whole words of a row.
@@ -121,6 +130,7 @@ pub(crate) mod tests {
         heads: None,
         kv_heads: None,
         hidden: None,
+        latent_rotary: None,
     };
 
     #[test]
@@ -131,6 +141,18 @@ pub(crate) mod tests {
         let partial = PartialConfig { width: Some(64), kv_heads: Some(4), hidden: Some(100), ..NONE };
         let config = partial.config(300, Sizes { one_kv_head: true, ..DEFAULTS[0] }).unwrap();
         assert_eq!((config.width, config.heads, config.kv_heads, config.hidden), (64, 4, 4, 100));
+    }
+
+    #[test]
+    fn a_latent_has_rotary_channels_beside_it_and_one_key_head() {
+        let latent =
+            |position| PartialConfig { choices: Config { latent: 24, position, ..STORIES_260K }, ..NONE };
+        let config = latent(Position::Rotary).config(300, DEFAULTS[0]).unwrap();
+        assert_eq!((config.kv_heads, config.latent, config.latent_rotary), (1, 24, 8));
+        let config = latent(Position::Learned).config(300, DEFAULTS[0]).unwrap();
+        assert_eq!((config.kv_heads, config.latent_rotary), (1, 0));
+        let wrong = PartialConfig { latent_rotary: Some(3), ..latent(Position::Rotary) };
+        assert!(wrong.config(300, DEFAULTS[0]).is_err());
     }
 
     #[test]

@@ -22,13 +22,18 @@ BALANCE = 0.01
 GPT2 = dict(vocab=13, context=8, width=12, layers=2, heads=3, kv_heads=3, hidden=20, llama=False)
 LLAMA = dict(vocab=13, context=8, width=16, layers=2, heads=4, kv_heads=2, hidden=12, llama=True)
 EXPERTS = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, experts=3)
+TWO_EXPERTS = dict(EXPERTS, experts=4, active=2)
+TABLES = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, bigrams=7, per_layer=True)
+LATENT = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, latent=5, latent_rotary=4)
 
 
 def shapes(c):
     """Our parameters' names, in our order, with all layers stacked."""
     width, layers = c["width"], c["layers"]
     mlps = layers * c.get("experts", 1)
-    qkv = width + 2 * c["kv_heads"] * width // c["heads"]
+    attended, qkv = width, width + 2 * c["kv_heads"] * width // c["heads"]
+    if "latent" in c:
+        attended, qkv = c["heads"] * c["latent"], (c["heads"] + 1) * (c["latent"] + c["latent_rotary"])
     up = c["hidden"] * (2 if c["llama"] else 1)
     gpt2 = {
         "embedding": (c["vocab"], width),
@@ -37,7 +42,7 @@ def shapes(c):
         "attention_norm.bias": (layers, width),
         "attention.qkv": (layers, qkv, width),
         "attention.qkv_bias": (layers, qkv),
-        "attention.output": (layers, width, width),
+        "attention.output": (layers, width, attended),
         "attention.output_bias": (layers, width),
         "mlp_norm.gain": (layers, width),
         "mlp_norm.bias": (layers, width),
@@ -54,6 +59,10 @@ def shapes(c):
         gpt2 = {k: v for k, v in gpt2.items() if "bias" not in k and k not in left_out}
     if "experts" in c:
         gpt2["router"] = (layers, c["experts"], width)
+    if "bigrams" in c:
+        gpt2["bigrams"] = (c["bigrams"], width)
+    if "per_layer" in c:
+        gpt2["per_layer_embeddings"] = (layers, c["vocab"], width)
     return gpt2
 
 
@@ -88,7 +97,23 @@ def linear(c, p, name, x, layer):
     return F.linear(rounded(c, x), p[name][layer], None if bias is None else bias[layer])
 
 
+def latent_attention(c, p, x, layer):
+    """DeepSeek-V2's equations 9 to 19 with the up-projections absorbed: all heads attend to one latent and its rotary key."""
+    heads, latent, rotary = c["heads"], c["latent"], c["latent_rotary"]
+    both = latent + rotary
+    q, k = linear(c, p, "attention.qkv", x, layer).split([heads * both, both], -1)
+    q, k = (t.unflatten(-1, (-1, both)).transpose(1, 2) for t in (q, k))
+    q, k = (torch.cat([t[..., :latent], rotate(t[..., latent:].contiguous())], -1) for t in (q, k))
+    q, k = rounded(c, q), rounded(c, k, True)
+    scores = torch.einsum("bhqd,bkd->bhqk", q, k[:, 0]) / math.sqrt(both)
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    out = torch.einsum("bhqk,bkd->bqhd", scores.masked_fill(future, -math.inf).softmax(-1), k[:, 0, :, :latent])
+    return linear(c, p, "attention.output", out.flatten(-2), layer)
+
+
 def attention(c, p, x, layer):
+    if "latent" in c:
+        return latent_attention(c, p, x, layer)
     head, kv = c["width"] // c["heads"], c["kv_heads"]
     q, k, v = linear(c, p, "attention.qkv", x, layer).split([c["width"], kv * head, kv * head], -1)
     q, k, v = (t.unflatten(-1, (-1, head)).transpose(1, 2) for t in (q, k, v))
@@ -113,22 +138,39 @@ def mlp(c, p, x, layer):
 
 
 def experts(c, p, x, layer):
-    """Each token's result is that of its likeliest expert, times the probability; and the balance of the layer's experts."""
-    count = c["experts"]
-    probabilities = F.linear(rounded(c, x), p["router"][layer]).softmax(-1)
-    chosen = F.one_hot(probabilities.argmax(-1), count)
+    """Each token's result is that of its likeliest expert, times the probability, or that of its likeliest two, weighted by the
+    softmax of their scores (Mixtral); and the balance of the layer's experts: over all tokens, or, as in a step that takes each
+    sequence by itself, the mean of the sequences'."""
+    count, active = c["experts"], c.get("active", 1)
+    scores = F.linear(rounded(c, x), p["router"][layer])
+    probabilities = scores.softmax(-1)
+    chosen = F.one_hot(scores.topk(active).indices, count).sum(-2)
+    weights = chosen * probabilities if active == 1 else scores.masked_fill(chosen == 0, -math.inf).softmax(-1)
     all_results = torch.stack([mlp(c, p, x, layer * count + expert) for expert in range(count)], -1)
-    shares, means = chosen.to(x.dtype).flatten(0, 1).mean(0), probabilities.flatten(0, 1).mean(0)
-    return (all_results * (chosen * probabilities).unsqueeze(-2)).sum(-1), BALANCE * count * (shares * means).sum()
+    over = 1 if c.get("by_sequence") else (0, 1)
+    shares, means = (chosen.to(x.dtype) / active).mean(over, keepdim=True), probabilities.mean(over, keepdim=True)
+    balance = BALANCE * count * (shares * means).sum(-1).mean()
+    return (all_results * weights.unsqueeze(-2)).sum(-1), balance
+
+
+def pair_rows(c, tokens):
+    """The row for each token but the first and the one before it, by the hash that docs/model-format.md names."""
+    factor, word = 0x9E3779B1, 0xFFFFFFFF
+    mixed = ((tokens[:, :-1] << 16 | tokens[:, 1:]) * factor) & word
+    return (((mixed ^ (mixed >> 15)) * factor & word) >> 16) * c["bigrams"] >> 16
 
 
 def forward(c, p, tokens):
     """The logits, and what is added to the loss that is followed."""
     added = 0.0
     x = p["embedding"][tokens]
+    if "bigrams" in c:
+        x = x + F.pad(p["bigrams"][pair_rows(c, tokens)], (0, 0, 1, 0))
     if not c["llama"]:
         x = x + p["positions"][: tokens.shape[1]]
     for layer in range(c["layers"]):
+        if "per_layer" in c:
+            x = x + p["per_layer_embeddings"][layer][tokens]
         x = x + attention(c, p, norm(c, p, "attention_norm", x, layer), layer)
         normed = norm(c, p, "mlp_norm", x, layer)
         result, balance = experts(c, p, normed, layer) if "experts" in c else (mlp(c, p, normed, layer), 0.0)
@@ -178,7 +220,8 @@ def write_rounded(write, c, p, tokens):
 
 def train(c, p, tokens):
     """Ten steps of AdamW on one batch, with clipping, and decay of everything that has rows and columns."""
-    decays = lambda k: k in ("embedding", "positions", "head") or (p[k].dim() == 3)
+    c = dict(c, by_sequence=True)
+    decays = lambda k: k in ("embedding", "positions", "head", "bigrams") or (p[k].dim() == 3)
     groups = [
         {"params": [v for k, v in p.items() if decays(k)], "weight_decay": 0.1},
         {"params": [v for k, v in p.items() if not decays(k)], "weight_decay": 0.0},
@@ -202,3 +245,6 @@ def train(c, p, tokens):
 make("gpt2", GPT2)
 make("llama", LLAMA)
 make("experts", EXPERTS)
+make("two_experts", TWO_EXPERTS)
+make("tables", TABLES)
+make("latent", LATENT)

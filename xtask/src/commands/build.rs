@@ -10,26 +10,27 @@ use crate::board::{Board, Flashing};
 use crate::firmware::{self, Options};
 use crate::image::{self, Layout};
 use crate::packages::Consent;
-use crate::paths;
 use crate::toolchain::Toolchain;
+use crate::{esp, paths};
 
-/// Builds the image of `board`: the general one, or the one for `model`. Writes it to `out`, or where builds go, and prints what it
-/// takes.
-pub fn build(board: Board, model: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
+/// Builds the image of `board`: the general one, or the one for `model`, or with `answers` the one that obeys. Writes it to `out`, or
+/// where builds go, and prints what it takes.
+pub fn build(board: Board, model: Option<&Path>, answers: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
     if let Some(out) = &out {
         check_out(out)?;
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
-    let elf = match model {
-        Some(model) => firmware::build_with(&toolchain, board, model, Options::default())?,
-        None => firmware::build_any_model(&toolchain, board)?,
+    let elf = match (model, answers) {
+        (Some(model), Some(answers)) => firmware::build_obeying(&toolchain, board, model, answers)?,
+        (Some(model), None) => firmware::build_with(&toolchain, board, model, Options::default())?,
+        (None, _) => firmware::build_any_model(&toolchain, board)?,
     };
     let layout = Layout::read(&elf)?;
     let extension = extension(board);
     let out = out.unwrap_or_else(|| default_path(board, model, extension));
     write(board, &elf, &out)?;
     println!("{}", out.display());
-    println!("flash: {} bytes from {:#010x} on", layout.program.len(), layout.program.start);
+    println!("flash: {} bytes from {:#010x} on", layout.program_bytes, layout.program.start);
     match model {
         Some(_) => {
             println!("RAM: {} bytes of statics, {} for the stack", layout.static_bytes, layout.free_bytes)
@@ -48,8 +49,8 @@ pub fn build(board: Board, model: Option<&Path>, out: Option<PathBuf>) -> Result
 
 /// Refuses to write over anything but an image.
 fn check_out(out: &Path) -> Result<()> {
-    /// How ELF, UF2 and Intel HEX files of images begin.
-    const MARKS: [&[u8]; 3] = [b"\x7fELF", b"UF2\n", b":02000004"];
+    /// How ELF, UF2, Intel HEX and Espressif's files of images begin.
+    const MARKS: [&[u8]; 4] = [b"\x7fELF", b"UF2\n", b":02000004", &esp::BEGINNING];
     let found = fs::read(out).unwrap_or_default();
     let is_image = MARKS.iter().any(|mark| found.starts_with(mark));
     if out.exists() && !is_image {
@@ -68,6 +69,7 @@ pub(crate) fn extension(board: Board) -> &'static str {
     match board.flashing() {
         Some(Flashing::Uf2 { .. }) => "uf2",
         Some(Flashing::Hex { .. }) => "hex",
+        Some(Flashing::Esp) => "bin",
         None => "elf",
     }
 }
@@ -77,6 +79,10 @@ pub(crate) fn write(board: Board, elf: &Path, out: &Path) -> Result<()> {
     let bytes = match board.flashing() {
         Some(Flashing::Uf2 { family, .. }) => uf2::encode(&[image::contents(elf)?], family),
         Some(Flashing::Hex { .. }) => hex::encode(&[image::contents(elf)?])?.into_bytes(),
+        Some(Flashing::Esp) => {
+            let (parts, entry) = image::parts(elf)?;
+            esp::encode(&parts, entry)?
+        }
         None => fs::read(elf)?,
     };
     if let Some(folder) = out.parent() {

@@ -59,7 +59,7 @@ fn entry(board: Board, layout: &Layout) -> Entry {
     let (uf2, probe_chip) = match board.flashing() {
         Some(Flashing::Uf2 { family, board_id }) => (Some(Uf2 { family, board_id: board_id.into() }), None),
         Some(Flashing::Hex { chip }) => (None, Some(chip.into())),
-        None => (None, None),
+        Some(Flashing::Esp) | None => (None, None),
     };
     Entry {
         name: board.name().into(),

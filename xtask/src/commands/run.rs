@@ -1,14 +1,15 @@
 //! `cargo xtask run`: a model on an emulated board, at this terminal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use crate::board::Board;
 use crate::firmware::Options;
 use crate::packages::Consent;
+use crate::qemu::{self, Port};
 use crate::toolchain::{Toolchain, own_cargo};
-use crate::{firmware, paths, process, qemu, terminal};
+use crate::{firmware, paths, process, terminal};
 
 /// Runs the same command again, with an xtask that can decode the log.
 fn run_with_log_decoder() -> Result<()> {
@@ -19,12 +20,18 @@ fn run_with_log_decoder() -> Result<()> {
     process::replace_by(&mut cargo)
 }
 
-/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `pty`, its serial port is not this terminal but one of
-/// its own.
-pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) -> Result<()> {
+/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `answers`, the one that obeys. Its serial port
+/// `port` is at this terminal; without, the UART is a pseudo-terminal.
+pub fn run(
+    board: Board,
+    model: Option<PathBuf>,
+    answers: Option<&Path>,
+    options: Options,
+    port: Option<Port>,
+) -> Result<()> {
     let model = model.unwrap_or_else(paths::demo_model);
     let Options { log, .. } = options;
-    if pty && cfg!(windows) {
+    if port.is_none() && cfg!(windows) {
         bail!("Windows has no pseudo-terminals; leave --pty out.");
     }
     if log && !board.has_log() {
@@ -32,6 +39,9 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) ->
     }
     if options.blue_pill_memory && board != Board::Mps2An385 {
         bail!("--blue-pill-memory is for --board mps2-an385, and this is {}.", board.name());
+    }
+    if port == Some(Port::Usb) && board != Board::Pico {
+        bail!("--usb is for --board pico, whose USB socket is emulated, and this is {}.", board.name());
     }
     if log && !cfg!(feature = "log") {
         return run_with_log_decoder();
@@ -44,9 +54,12 @@ pub fn run(board: Board, model: Option<PathBuf>, options: Options, pty: bool) ->
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     qemu::find_or_install(board, Consent::new(false))?;
-    let image = firmware::build_with(&toolchain, board, &model, options)?;
-    if !pty {
-        return terminal::interact(board, &image, log);
+    let image = match answers {
+        Some(answers) => firmware::build_obeying(&toolchain, board, &model, answers)?,
+        None => firmware::build_with(&toolchain, board, &model, options)?,
+    };
+    if let Some(port) = port {
+        return terminal::interact(board, &image, log, port);
     }
     eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
     let status = qemu::serve(board, &image)?;

@@ -26,7 +26,8 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     let toolchain = setup(board, consent)?;
     // The end-to-end tests boot every board.
     Board::COUNTED.into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
-    setup(Board::Pico, consent)?;
+    // They build these, too, of whose targets no other is.
+    [Board::Pico, Board::Esp32c3].into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
     let model = paths::pretrained_model();
     let mut steps = pc_steps()?;
     steps.extend(board_steps(&toolchain, board, &model, consent));
@@ -71,6 +72,7 @@ fn pc_steps() -> Result<Vec<Step>> {
         step("format", &paths::root(), &["fmt", "--all", "--check"]),
         step("the firmware's format", &paths::firmware(), &["fmt", "--check"]),
         step("the format of embassy's example", &paths::embassy(), &["fmt", "--check"]),
+        step("the format of the firmware that obeys", &paths::obey(), &["fmt", "--check"]),
         step("the format of the fuzz targets", &paths::fuzz(), &["fmt", "--check"]),
         step(
             "clippy",
@@ -85,6 +87,16 @@ fn pc_steps() -> Result<Vec<Step>> {
         docs(),
         step("tests", &paths::root(), &["test", "--workspace", "--profile", "tests"]),
         in_target_dir(step("the firmware's tests on the PC", &paths::firmware(), &firmware_tests)),
+        in_target_dir(step(
+            "the tests of the firmware that obeys, with mocks",
+            &paths::obey(),
+            &["test", "--quiet", "--target", &host],
+        )),
+        in_target_dir(step(
+            "clippy of the same",
+            &paths::obey(),
+            &[&["clippy", "--lib", "--tests", "--quiet", "--target", &host], &deny[..]].concat(),
+        )),
     ])
 }
 
@@ -129,7 +141,16 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
             Some((format!("the core's clippy for {} and {whose}", board.chip()), command))
         })
     });
-    logs(board).map(clippy).chain(core.flatten()).chain([embassy_clippy(toolchain)]).collect()
+    let others = [embassy_clippy(toolchain), obey_clippy(toolchain)];
+    logs(board).map(clippy).chain(core.flatten()).chain(others).collect()
+}
+
+fn obey_clippy(toolchain: &Toolchain) -> Step {
+    let file = |name| paths::obey().join("lamp").join(name);
+    let (model, answers) = (file("lamp.pip"), file("answers.txt"));
+    let mut command = firmware::obeying_cargo(toolchain, "clippy", Board::Mps2An386, &model, &answers);
+    command.args(["--features", "mathematics", "--bins", "--", "-D", "warnings"]);
+    ("clippy of the firmware that obeys".into(), command)
 }
 
 fn embassy_clippy(toolchain: &Toolchain) -> Step {

@@ -72,13 +72,37 @@ pub(crate) struct Boot<'b> {
     pub(crate) model: Option<&'b Path>,
     /// Where the second serial port is listened to.
     pub(crate) log: Option<SocketAddr>,
+    /// Which of a Pico's serial ports is at this end.
+    pub(crate) port: Port,
     /// Whether QEMU is kept out of the reach of the terminal's Ctrl-C.
     pub(crate) apart: bool,
 }
 
+/// A serial port of a board in rp2040js.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// UART0.
+    Uart,
+    /// The USB socket.
+    Usb,
+    /// UART0, while a program at the USB socket has the port open and reads nothing.
+    UartBesideUsb,
+}
+
+impl Port {
+    /// As the emulator's script spells it.
+    const fn name(self) -> &'static str {
+        match self {
+            Port::Uart => "uart",
+            Port::Usb => "usb",
+            Port::UartBesideUsb => "uart-beside-usb",
+        }
+    }
+}
+
 impl<'b> Boot<'b> {
     pub(crate) fn new(board: Board, image: &'b Path) -> Boot<'b> {
-        Boot { board, image, model: None, log: None, apart: false }
+        Boot { board, image, model: None, log: None, port: Port::Uart, apart: false }
     }
 
     /// The emulator, whose serial port is a connection to `address`.
@@ -87,7 +111,7 @@ impl<'b> Boot<'b> {
             return self.command(&connection(address));
         }
         let mut command = node::script(&paths::rp2040js(), "emulator.cjs");
-        command.arg(std::path::absolute(self.image)?).arg(address.port().to_string());
+        command.arg(std::path::absolute(self.image)?).args([self.port.name(), &address.port().to_string()]);
         if let Some(model) = self.model {
             let place = Layout::read(self.image)?.model.start;
             command.arg(std::path::absolute(model)?).arg(place.to_string());

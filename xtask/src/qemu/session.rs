@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Boot, Emulator};
+use super::{Boot, Emulator, Port};
 use crate::board::Board;
 
 /// How long a read of the port waits, at most.
@@ -32,6 +32,11 @@ impl Session {
     /// Boots `image` with the file `model` in flash, where the image looks for it.
     pub fn boot_with_model(board: Board, image: &Path, model: &Path) -> Result<Session> {
         Session::start(&Boot { model: Some(model), ..Boot::new(board, image) })
+    }
+
+    /// Boots `image` in rp2040js with this one of the board's ports at this end.
+    pub fn boot_at(board: Board, image: &Path, port: Port) -> Result<Session> {
+        Session::start(&Boot { port, ..Boot::new(board, image) })
     }
 
     fn start(boot: &Boot) -> Result<Session> {

@@ -28,7 +28,7 @@ pub struct Saved<'a, F> {
     pub statistics: &'a [F],
 }
 
-/// The keys and values of one head, `[head, length]` each, and their gradients.
+/// The keys `[head, length]` and values `[value, length]` of one head, and their gradients.
 struct Transposed<'a, F> {
     length: usize,
     key: &'a mut [F],
@@ -62,12 +62,13 @@ struct Scratch<'a, F> {
     dq: &'a mut [F],
 }
 
-/// Puts the gradient in place of `qkv` `[length, width + 2 kv_width]`; keys and values get the sum of their group's.
+/// Puts the gradient in place of `qkv` `[length, qkv_width]`; keys and values get the sum of their group's, and keys that values are
+/// a part of the sum of both.
 pub fn backward_attention<F: Float>(qkv: &mut [F], saved: Saved<'_, F>, heads: Heads, scratch: &mut [F]) {
     let (group, stride) = (heads.group(), heads.qkv_width());
     let length = qkv.len() / stride;
-    let (transposed, scratch) = scratch.split_at_mut(4 * heads.head * length);
-    let mut transposed = Transposed::new(transposed, length);
+    let (transposed, scratch) = scratch.split_at_mut(2 * (heads.head + heads.value) * length);
+    let mut transposed = Transposed::new(transposed, heads, length);
     let mut rest = saved.statistics;
     for kv_head in 0..heads.kv_heads {
         transposed.read(qkv, heads, kv_head);
@@ -87,32 +88,37 @@ pub fn backward_attention<F: Float>(qkv: &mut [F], saved: Saved<'_, F>, heads: H
 }
 
 impl<'a, F: Float> Transposed<'a, F> {
-    fn new(buffer: &'a mut [F], length: usize) -> Transposed<'a, F> {
-        let mut parts = buffer.chunks_exact_mut(buffer.len() / 4);
-        let mut part = || parts.next().expect("four parts");
-        Transposed { length, key: part(), value: part(), dkey: part(), dvalue: part() }
+    fn new(buffer: &'a mut [F], heads: Heads, length: usize) -> Transposed<'a, F> {
+        let (keys, values) = buffer.split_at_mut(2 * heads.head * length);
+        let (key, dkey) = keys.split_at_mut(heads.head * length);
+        let (value, dvalue) = values.split_at_mut(heads.value * length);
+        Transposed { length, key, value, dkey, dvalue }
     }
 
     /// Takes a key head's keys and values; zeroes their gradients.
     fn read(&mut self, qkv: &[F], heads: Heads, kv_head: usize) {
-        let read = |to: &mut [F], start: usize| {
-            let to = ViewMut::new(to, heads.head, self.length, self.length);
-            transpose(to, View::new(&qkv[start..], self.length, heads.head, heads.qkv_width()));
+        let read = |to: &mut [F], start: usize, channels: usize| {
+            let to = ViewMut::new(to, channels, self.length, self.length);
+            transpose(to, View::new(&qkv[start..], self.length, channels, heads.qkv_width()));
         };
-        read(self.key, heads.key_start(kv_head));
-        read(self.value, heads.value_start(kv_head));
+        read(self.key, heads.key_start(kv_head), heads.head);
+        read(self.value, heads.value_start(kv_head), heads.value);
         self.dkey.fill(F::ZERO);
         self.dvalue.fill(F::ZERO);
     }
 
     /// Puts the gradients in place of the head's keys and values.
-    fn write(&self, qkv: &mut [F], heads: Heads, kv_head: usize) {
-        let mut write = |from: &[F], start: usize| {
-            let to = ViewMut::new(&mut qkv[start..], self.length, heads.head, heads.qkv_width());
-            transpose(to, View::new(from, heads.head, self.length, self.length));
+    fn write(&mut self, qkv: &mut [F], heads: Heads, kv_head: usize) {
+        let mut write = |from: &[F], start: usize, channels: usize| {
+            let to = ViewMut::new(&mut qkv[start..], self.length, channels, heads.qkv_width());
+            transpose(to, View::new(from, channels, self.length, self.length));
         };
-        write(self.dkey, heads.key_start(kv_head));
-        write(self.dvalue, heads.value_start(kv_head));
+        if heads.in_keys {
+            math::add(self.dkey, self.dvalue);
+        } else {
+            write(self.dvalue, heads.value_start(kv_head), heads.value);
+        }
+        write(self.dkey, heads.key_start(kv_head), heads.head);
     }
 }
 
@@ -126,32 +132,32 @@ impl<F: Float> Tile<'_, F> {
         scratch: &mut [F],
     ) {
         let (heads, keys, queries) = (self.heads, self.queries.end, self.queries.len());
-        let (head, stride) = (heads.head, heads.qkv_width());
+        let (head, value, stride) = (heads.head, heads.value, heads.qkv_width());
         let Scratch { p, ds, dq } = self.scratch(scratch);
-        let of_keys = |values| View::new(values, head, keys, transposed.length);
-        let q = View::new(&qkv[self.start(stride)..], queries, head, stride);
-        let dout = View::new(&saved.dout[self.start(heads.width())..], queries, head, heads.width());
-        multiply(ViewMut::new(p, queries, keys, keys), q, of_keys(transposed.key), heads.scale());
-        multiply(ViewMut::new(ds, queries, keys, keys), dout, of_keys(transposed.value), F::ONE);
+        let of_keys = |values, channels| View::new(values, channels, keys, transposed.length);
+        let q = View::new(&qkv[self.query_start()..], queries, head, stride);
+        let dout = View::new(&saved.dout[self.out_start()..], queries, value, heads.width());
+        multiply(ViewMut::new(p, queries, keys, keys), q, of_keys(transposed.key, head), heads.scale());
+        multiply(ViewMut::new(ds, queries, keys, keys), dout, of_keys(transposed.value, value), F::ONE);
         let Statistics { maxima, inverse_sums } = self.statistics;
         backward_softmax(p, ds, maxima, inverse_sums, &self.means(saved)[..queries], self.queries.start);
 
         let [p, ds] = [p, ds].map(|scores| View::new(scores, queries, keys, keys));
-        let of_keys = |values| ViewMut::new(values, head, keys, transposed.length);
-        multiply_add(of_keys(transposed.dvalue), dout.transposed(), p, F::ONE);
-        multiply_add(of_keys(transposed.dkey), q.transposed(), ds, heads.scale());
+        let of_keys = |values, channels| ViewMut::new(values, channels, keys, transposed.length);
+        multiply_add(of_keys(transposed.dvalue, value), dout.transposed(), p, F::ONE);
+        multiply_add(of_keys(transposed.dkey, head), q.transposed(), ds, heads.scale());
 
         if head < VECTOR {
             // The library makes a result narrower than a vector much faster the other way about.
             let key = View::new(transposed.key, head, keys, transposed.length);
             multiply(ViewMut::new(dq, head, queries, queries), key, ds.transposed(), heads.scale());
-            let to = ViewMut::new(&mut qkv[self.start(stride)..], queries, head, stride);
+            let to = ViewMut::new(&mut qkv[self.query_start()..], queries, head, stride);
             transpose(to, View::new(dq, head, queries, queries));
         } else {
             let key = heads.key_start(self.head / heads.group());
             let key = View::new(&qkv[key..], keys, head, stride);
             multiply(ViewMut::new(dq, queries, head, head), ds, key, heads.scale());
-            let to = qkv[self.start(stride)..].chunks_mut(stride);
+            let to = qkv[self.query_start()..].chunks_mut(stride);
             to.zip(dq.chunks_exact(head)).for_each(|(to, dq)| to[..head].copy_from_slice(dq));
         }
     }
@@ -163,18 +169,23 @@ impl<F: Float> Tile<'_, F> {
         Scratch { p, ds, dq: &mut rest[..self.heads.head * self.queries.len()] }
     }
 
-    /// Where the first query lies in rows of `stride`.
-    fn start(&self, stride: usize) -> usize {
-        self.queries.start * stride + self.head * self.heads.head
+    /// Where the first query lies in `qkv`.
+    fn query_start(&self) -> usize {
+        self.queries.start * self.heads.qkv_width() + self.head * self.heads.head
+    }
+
+    /// Where the first query's result lies in `out`.
+    fn out_start(&self) -> usize {
+        self.queries.start * self.heads.width() + self.head * self.heads.value
     }
 
     /// `do · o` of each query, which is the mean of `dp` weighted by `p`.
     fn means(&self, saved: Saved<'_, F>) -> [F; BLOCK] {
-        let (width, head) = (self.heads.width(), self.heads.head);
-        let [dout, out] = [saved.dout, saved.out].map(|x| x[self.start(width)..].chunks(width));
+        let (width, value) = (self.heads.width(), self.heads.value);
+        let [dout, out] = [saved.dout, saved.out].map(|x| x[self.out_start()..].chunks(width));
         let mut means = [F::ZERO; BLOCK];
         for ((mean, dout), out) in means[..self.queries.len()].iter_mut().zip(dout).zip(out) {
-            *mean = math::dot(&dout[..head], &out[..head]);
+            *mean = math::dot(&dout[..value], &out[..value]);
         }
         means
     }

@@ -17,7 +17,7 @@ struct Tile {
     queries: Range<usize>,
 }
 
-/// Writes `out` `[length, width]` from `qkv` `[length, width + 2 kv_width]`, and each tile's maxima and inverse sums,
+/// Writes `out` `[length, width]`, the heads' results, from `qkv` `[length, qkv_width]`, and each tile's maxima and inverse sums,
 /// `[2, columns]`, to `statistics`.
 pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads: Heads, scratch: &mut [F]) {
     let length = qkv.len() / heads.qkv_width();
@@ -30,12 +30,13 @@ pub fn attention<F: Float>(out: &mut [F], statistics: &mut [F], qkv: &[F], heads
         let (statistics, after) = rest.split_at_mut(2 * columns);
         rest = after;
         let (scores, vectors) = scratch.split_at_mut(tile.queries.end * columns);
-        let (query, result) = vectors[..2 * heads.head * columns].split_at_mut(heads.head * columns);
+        let (query, result) =
+            vectors[..(heads.head + heads.value) * columns].split_at_mut(heads.head * columns);
         tile.gather(query, qkv, heads.qkv_width());
-        tile.score(scores, tile.keys(qkv, heads.key_start(tile.kv_head)), query);
+        tile.score(scores, tile.keys(qkv, heads.key_start(tile.kv_head), heads.head), query);
         let (maxima, sums) = statistics.split_at_mut(columns);
         exponentials(scores, &tile, maxima, sums);
-        tile.mix(result, tile.keys(qkv, heads.value_start(tile.kv_head)), scores);
+        tile.mix(result, tile.keys(qkv, heads.value_start(tile.kv_head), heads.value), scores);
         divide(result, sums);
         tile.scatter(out, result, heads.width());
     }
@@ -47,14 +48,13 @@ impl Tile {
         self.heads.group() * self.queries.len()
     }
 
-    /// The keys, or values, `[keys, head]`, whose channels start at `offset` in `qkv`.
-    fn keys<'a, F>(&self, qkv: &'a [F], offset: usize) -> View<'a, F> {
-        View::new(&qkv[offset..], self.queries.end, self.heads.head, self.heads.qkv_width())
+    /// The keys, or values, `[keys, channels]`, which start at `offset` in `qkv`.
+    fn keys<'a, F>(&self, qkv: &'a [F], offset: usize, channels: usize) -> View<'a, F> {
+        View::new(&qkv[offset..], self.queries.end, channels, self.heads.qkv_width())
     }
 
-    /// For each head of the group: its first column, and where its first query lies in rows of `stride`.
-    fn heads(&self, stride: usize) -> impl Iterator<Item = (usize, usize)> {
-        let Heads { head, .. } = self.heads;
+    /// For each head of the group, of `head` channels: its first column, and where its first query lies in rows of `stride`.
+    fn heads(&self, head: usize, stride: usize) -> impl Iterator<Item = (usize, usize)> {
         let (group, queries) = (self.heads.group(), self.queries.clone());
         let first = queries.start * stride + self.kv_head * group * head;
         (0..group).map(move |h| (h * queries.len(), first + h * head))
@@ -63,18 +63,18 @@ impl Tile {
     /// Copies the tile's queries from rows of `stride` into columns: `to` is `[head, columns]`.
     fn gather<F: Float>(&self, to: &mut [F], x: &[F], stride: usize) {
         let (head, columns, queries) = (self.heads.head, self.columns(), self.queries.len());
-        for (column, start) in self.heads(stride) {
+        for (column, start) in self.heads(head, stride) {
             let to = ViewMut::new(&mut to[column..], head, queries, columns);
             transpose(to, View::new(&x[start..], queries, head, stride));
         }
     }
 
-    /// Copies `from` `[head, columns]` back into rows of `stride`.
+    /// Copies `from` `[value, columns]` back into rows of `stride`.
     fn scatter<F: Float>(&self, x: &mut [F], from: &[F], stride: usize) {
-        let (head, columns, queries) = (self.heads.head, self.columns(), self.queries.len());
-        for (column, start) in self.heads(stride) {
-            let x = ViewMut::new(&mut x[start..], queries, head, stride);
-            transpose(x, View::new(&from[column..], head, queries, columns));
+        let (value, columns, queries) = (self.heads.value, self.columns(), self.queries.len());
+        for (column, start) in self.heads(value, stride) {
+            let x = ViewMut::new(&mut x[start..], queries, value, stride);
+            transpose(x, View::new(&from[column..], value, queries, columns));
         }
     }
 
@@ -85,10 +85,10 @@ impl Tile {
         multiply(ViewMut::new(out, self.queries.end, columns, columns), keys, query, self.heads.scale());
     }
 
-    /// `out = xᵀ y`, `[head, columns]`, of `x` `[keys, head]` and `y` `[keys, columns]`.
+    /// `out = xᵀ y`, `[value, columns]`, of `x` `[keys, value]` and `y` `[keys, columns]`.
     fn mix<F: Float>(&self, out: &mut [F], x: View<'_, F>, y: &[F]) {
         let (keys, columns) = (self.queries.end, self.columns());
-        let out = ViewMut::new(out, self.heads.head, columns, columns);
+        let out = ViewMut::new(out, self.heads.value, columns, columns);
         multiply(out, x.transposed(), View::new(y, keys, columns, columns), F::ONE);
     }
 

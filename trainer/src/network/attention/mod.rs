@@ -1,7 +1,8 @@
 //! Causal attention over one sequence. **The only operation that looks at another position.**
 //!
 //! For each head, with `q`, `k`, `v` `[length, head]` out of `qkv`: `p = softmax(q kᵀ / sqrt(head))` over the positions
-//! up to one's own, `out = p v`. Consecutive groups of `heads / kv_heads` query heads share a key and value head.
+//! up to one's own, `out = p v`. Consecutive groups of `heads / kv_heads` query heads share a key and value head. With latent
+//! attention, the values of the one head are the first channels of its keys.
 //!
 //! The work is cut into tiles: [`BLOCK`] queries with the keys up to the last of them, so that little of the upper triangle
 //! is computed. Probabilities are not kept: the backward pass recomputes them from each query's maximum and sum (Dao et al.
@@ -29,31 +30,48 @@ pub const BLOCK: usize = 32;
 /// Columns that the softmax's loops take at a time: as many f32 as the widest vector register holds.
 const VECTOR: usize = 16;
 
-/// Where the heads lie in a row of `qkv` `[length, width + 2 kv_width]`: queries, then keys, then values.
+/// Where the heads lie in a row of `qkv` `[length, qkv_width]`: queries, then keys, then values, where these are not a part of the
+/// keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Heads {
     heads: usize,
     kv_heads: usize,
-    /// Channels of one.
+    /// Channels of a query and of a key.
     head: usize,
+    /// Channels of a value, and of a head's result.
+    value: usize,
+    /// Whether a value is the first channels of its key.
+    in_keys: bool,
 }
 
 impl Heads {
     /// The heads of a model.
     pub fn new(config: &Config) -> Heads {
-        Heads { heads: config.heads, kv_heads: config.kv_heads, head: config.head_size() }
+        Heads {
+            heads: config.heads,
+            kv_heads: config.kv_heads,
+            head: config.head_size(),
+            value: config.value_size(),
+            in_keys: config.latent > 0,
+        }
     }
 
     fn group(&self) -> usize {
         self.heads / self.kv_heads
     }
 
-    fn width(&self) -> usize {
+    /// Of all heads' queries.
+    fn query_width(&self) -> usize {
         self.heads * self.head
     }
 
+    /// Of all heads' results.
+    fn width(&self) -> usize {
+        self.heads * self.value
+    }
+
     fn qkv_width(&self) -> usize {
-        self.width() + 2 * self.kv_heads * self.head
+        self.query_width() + self.kv_heads * (self.head + if self.in_keys { 0 } else { self.value })
     }
 
     /// `1 / sqrt(head)`, which scores are multiplied by.
@@ -63,12 +81,13 @@ impl Heads {
 
     /// First channel of a key head's keys.
     fn key_start(&self, kv_head: usize) -> usize {
-        self.width() + kv_head * self.head
+        self.query_width() + kv_head * self.head
     }
 
     /// First channel of its values.
     fn value_start(&self, kv_head: usize) -> usize {
-        self.key_start(kv_head) + self.kv_heads * self.head
+        let first = if self.in_keys { 0 } else { self.kv_heads };
+        self.key_start(first) + kv_head * self.value
     }
 }
 
@@ -83,9 +102,9 @@ pub fn scratch_len(config: &Config, length: usize) -> usize {
 }
 
 fn scratch_of(heads: Heads, length: usize) -> usize {
-    let Heads { head, .. } = heads;
-    let forward = (length + 2 * head) * heads.group() * BLOCK;
-    let backward = 4 * head * length + 2 * BLOCK * length + head * BLOCK;
+    let Heads { head, value, .. } = heads;
+    let forward = (length + head + value) * heads.group() * BLOCK;
+    let backward = 2 * (head + value) * length + 2 * BLOCK * length + head * BLOCK;
     forward.max(backward)
 }
 
@@ -95,8 +114,11 @@ mod tests {
     use crate::network::differences::{check, values, weighted};
 
     /// Narrower than a vector, and as wide as one.
-    const NARROW: Heads = Heads { heads: 4, kv_heads: 2, head: 6 };
-    const WIDE: Heads = Heads { heads: 2, kv_heads: 1, head: VECTOR };
+    const NARROW: Heads = Heads { heads: 4, kv_heads: 2, head: 6, value: 6, in_keys: false };
+    const WIDE: Heads = Heads { heads: 2, kv_heads: 1, head: VECTOR, value: VECTOR, in_keys: false };
+    /// Values that are the first channels of the keys.
+    const LATENT: Heads = Heads { heads: 3, kv_heads: 1, head: 7, value: 5, in_keys: true };
+    const WIDE_LATENT: Heads = Heads { heads: 2, head: VECTOR + 2, ..LATENT };
     const LENGTH: usize = 37; // more than one tile
 
     fn scratch(heads: Heads) -> Vec<f64> {
@@ -112,7 +134,7 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_differences() {
-        for heads in [NARROW, WIDE] {
+        for heads in [NARROW, WIDE, LATENT, WIDE_LATENT] {
             let qkv = values(LENGTH * heads.qkv_width(), 1);
             let dout = values(LENGTH * heads.width(), 2);
             let (out, statistics) = forward(&qkv, heads);

@@ -1,0 +1,11 @@
+//! The boards' pins, one file each; a feature chooses which is built. Each has a lamp, a fan, an LED that breathes, and a clock for it.
+
+#[cfg(any(feature = "mps2-an386", feature = "mps2-an385-m0"))]
+mod mps2;
+#[cfg(feature = "pico")]
+mod pico;
+
+#[cfg(any(feature = "mps2-an386", feature = "mps2-an385-m0"))]
+pub(crate) use mps2::{CLOCK_HZ, Led, clock, start};
+#[cfg(feature = "pico")]
+pub(crate) use pico::{CLOCK_HZ, Led, clock, start};

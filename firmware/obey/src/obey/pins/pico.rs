@@ -1,0 +1,108 @@
+//! A Raspberry Pi Pico's pins: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14. Registers: RP2040
+//! Datasheet, "PWM", "SIO", "GPIO" and "Timer".
+
+use core::convert::Infallible;
+
+use cortex_m::Peripherals;
+use embedded_hal::digital::OutputPin;
+use embedded_hal::pwm::SetDutyCycle;
+use pipsqueak_obey::{Dimmer, Switch};
+use rp_pac as pac;
+
+const LAMP: usize = 15;
+const FAN: usize = 14;
+const LED: usize = 25;
+/// The functions of a pin.
+const PWM_FUNCTION: u8 = 4;
+const SIO_FUNCTION: u8 = 5;
+/// Steps from dark to bright, less one: 125 MHz / (4 * 32,768) = 954 Hz.
+const TOP: u16 = 32_767;
+const DIVISOR: u8 = 4;
+
+/// Far longer than a reset takes.
+const LOOKS: u32 = 10_000;
+
+/// Of [`clock`], in a second.
+pub(crate) const CLOCK_HZ: u32 = 1_000_000;
+
+/// A pin that a PWM slice drives.
+pub(crate) struct Led(usize);
+
+/// A pin of its own.
+pub(crate) struct Fan(());
+
+/// What the board has.
+pub(crate) struct Pins {
+    pub(crate) lamp: Dimmer<Led>,
+    pub(crate) fan: Switch<Fan>,
+    pub(crate) breath: Led,
+}
+
+/// Starts PWM and pins; the firmware has started clocks and the pins' bank.
+pub(crate) fn start(_: Peripherals) -> Pins {
+    pac::RESETS.reset().modify(|w| w.set_pwm(true));
+    pac::RESETS.reset().modify(|w| w.set_pwm(false));
+    // A few clocks; some emulators never say so.
+    _ = (0..LOOKS).any(|_| pac::RESETS.reset_done().read().pwm());
+    pac::SIO.gpio_out(0).value_clr().write_value(1 << FAN);
+    pac::SIO.gpio_oe(0).value_set().write_value(1 << FAN);
+    pac::IO_BANK0.gpio(FAN).ctrl().write(|w| w.set_funcsel(SIO_FUNCTION));
+    Pins { lamp: Dimmer(Led::start(LAMP)), fan: Switch(Fan(())), breath: Led::start(LED) }
+}
+
+/// Microseconds since the start, on a clock that wraps.
+pub(crate) fn clock() -> u32 {
+    pac::TIMER.timerawl().read()
+}
+
+impl Led {
+    /// The pin goes dark, whatever it was. Two pins are a slice, and 16 are all slices.
+    fn start(pin: usize) -> Led {
+        let slice = pac::PWM.ch(pin / 2 % 8);
+        slice.div().write(|w| w.set_int(DIVISOR));
+        slice.top().write(|w| w.set_top(TOP));
+        let mut led = Led(pin);
+        led.set(0);
+        slice.csr().write(|w| w.set_en(true));
+        pac::IO_BANK0.gpio(pin).ctrl().write(|w| w.set_funcsel(PWM_FUNCTION));
+        led
+    }
+
+    fn set(&mut self, duty: u16) {
+        pac::PWM.ch(self.0 / 2 % 8).cc().modify(|w| match self.0 % 2 {
+            0 => w.set_a(duty),
+            _ => w.set_b(duty),
+        });
+    }
+}
+
+impl embedded_hal::pwm::ErrorType for Led {
+    type Error = Infallible;
+}
+
+impl SetDutyCycle for Led {
+    fn max_duty_cycle(&self) -> u16 {
+        TOP + 1
+    }
+
+    fn set_duty_cycle(&mut self, duty: u16) -> Result<(), Infallible> {
+        self.set(duty);
+        Ok(())
+    }
+}
+
+impl embedded_hal::digital::ErrorType for Fan {
+    type Error = Infallible;
+}
+
+impl OutputPin for Fan {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        pac::SIO.gpio_out(0).value_clr().write_value(1 << FAN);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        pac::SIO.gpio_out(0).value_set().write_value(1 << FAN);
+        Ok(())
+    }
+}

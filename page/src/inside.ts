@@ -1,0 +1,28 @@
+// Every number behind a token of the text that was written.
+
+import { inside } from "../../trainer/src/explain/inside.js";
+import { ask } from "./engine";
+import type { Writing } from "./engine";
+import type { Host } from "./host";
+
+const get = (id: string) => document.getElementById(id)!;
+
+/** Shows the token that comes after `after` tokens of the text that `settings` write; with `file`, of that model. */
+let shown: (() => Promise<void>) | null = null;
+
+export function setUp({ tell, alone }: Host) {
+  (get("numbers-shown") as HTMLDetailsElement).ontoggle = () => tell(() => alone(refresh));
+}
+
+/** Has `explained` be called whenever the token that is looked at changes, or its numbers come into view. */
+export function follow(settings: Writing, after: () => number, hold: () => Promise<unknown>) {
+  shown = async () => {
+    await hold();
+    inside(get("inside"), await ask({ do: "explain", writing: settings, after: after() }));
+  };
+}
+
+/** Shows the numbers again, if anybody sees them. */
+export async function refresh() {
+  if ((get("numbers-shown") as HTMLDetailsElement).open) await shown?.();
+}
