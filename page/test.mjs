@@ -211,10 +211,15 @@ async function aPicoWritesTheSame(model, prompt, tokens) {
   await set("tokens", tokens);
   await press("pico");
   await until("pico-terminal", "type the beginning of a text");
+  await page.$eval("#led", led => {
+    window.litTimes = 0;
+    new MutationObserver(() => { if (led.classList.contains("lit")) window.litTimes++; }).observe(led, { attributes: true });
+  });
   await press("pico-write");
   await until("pico-compared", "the same|differ");
   const [, ours, theirs] = (await text("pico-compared")).match(/fingerprint ([0-9a-f]{8}).*fingerprint ([0-9a-f]{8})/);
   assert.equal(theirs, ours, "the virtual Pico's fingerprint is the page's");
+  assert.ok(await page.evaluate(() => window.litTimes > 0 && !document.querySelector(".lit")), "the LED is lit while it writes, and only then");
   const printed = cli(model, prompt, tokens);
   assert.ok(printed.includes(`fingerprint ${theirs}`), `${theirs} on the virtual Pico, and the program says: ${printed}`);
 }
