@@ -55,6 +55,9 @@ fn an_empty_board_takes_a_model_over_its_serial_port_and_writes_what_the_pc_writ
         assert!(sizes[0] + STACK_SPARE <= sizes[1], "{stats}");
         // Sent again, the model is there already.
         assert_eq!(Loader::new(&mut chip.0).send(file.bytes(), |_| ()).unwrap(), file.bytes().len());
+        // The board does not wait for more.
+        chip.0.read_until("The transfer is over: ", PATIENCE).unwrap();
+        assert!(greeting(&mut chip.0).contains("model: int8, "));
     }
 }
 
@@ -88,7 +91,6 @@ fn a_microbit_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn
         "the board refuses the model: the model computes in f32, and this program has no room for that: export it in int8, int4 or \
          ternary"
     );
-    session.send(b"\x03").unwrap();
     session.read_until("The transfer is over: ", PATIENCE).unwrap();
     assert_model(session, &new);
 }

@@ -23,11 +23,19 @@ const ENQ: u8 = 5;
 /// Plugs in a board, whose port is then the link `port`. It repeats lines, writes at `endless` until Ctrl-C, and its cable is pulled
 /// at `unplug`.
 fn plug_in(port: &Path) -> JoinHandle<()> {
-    let (pty, pts) = open().unwrap();
+    plug_in_starting(port, 0)
+}
+
+/// As [`plug_in`], a board that is starting and does not hear the first `deaf_bytes`.
+fn plug_in_starting(port: &Path, deaf_bytes: usize) -> JoinHandle<()> {
+    let (mut pty, pts) = open().unwrap();
     let name = fs::read_link(format!("/proc/self/fd/{}", pts.as_raw_fd())).unwrap();
     let _ = fs::remove_file(port);
     symlink(name, port).unwrap();
-    std::thread::spawn(move || run_board(pty, &pts))
+    std::thread::spawn(move || {
+        pty.read_exact(&mut vec![0; deaf_bytes]).unwrap();
+        run_board(pty, &pts);
+    })
 }
 
 /// `_port` keeps the port open, whether somebody talks to it or not.
@@ -164,6 +172,19 @@ fn a_pipe_is_taken_line_by_line_to_its_end() {
     let output = chat.wait_with_output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "said: one\n> said: two\n> ");
+}
+
+#[test]
+fn a_board_that_has_not_heard_the_greeting_is_greeted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = folder.path().join("port");
+    let _board = plug_in_starting(&port, b"\x03:echo off\n\x05".len());
+    let mut person = Person::sits_down(&port);
+    person.types(b"hello\r");
+    let seen = person.sees("said: hello");
+    assert!(!seen.contains("settings"), "{seen}");
+    person.types(&[CTRL_D]);
+    assert!(person.program.wait().unwrap().success());
 }
 
 #[test]

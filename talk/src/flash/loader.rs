@@ -44,7 +44,17 @@ impl<P: Read + Write> Loader<P> {
     ///
     /// # Errors
     /// If the board does not answer, has no room, or refuses the file; in its own words.
-    pub fn send(&mut self, model: &[u8], mut progress: impl FnMut(usize)) -> Result<usize> {
+    pub fn send(&mut self, model: &[u8], progress: impl FnMut(usize)) -> Result<usize> {
+        let sent = self.try_to_send(model, progress);
+        // A board that has not taken a model waits for the rest of one.
+        if !matches!(sent, Ok(held) if held < model.len()) {
+            // If the port is gone, the board finds that out by itself.
+            let _ = self.write(&[CTRL_C]);
+        }
+        sent
+    }
+
+    fn try_to_send(&mut self, model: &[u8], mut progress: impl FnMut(usize)) -> Result<usize> {
         let mut reason = String::new();
         for _ in 0..STARTS {
             let (room, erase_bytes) = self.start()?;
@@ -86,7 +96,7 @@ impl<P: Read + Write> Loader<P> {
                     }
                     Some(Answer::Ready { version, .. }) => {
                         bail!(
-                            "the board speaks version {version} of the protocol, and this program {VERSION}"
+                            "the board speaks version {version} of the protocol, and this program {VERSION}; flash firmware and model of this release"
                         )
                     }
                     // The board was in the midst of a transfer, starts again, and has not heard of the next.

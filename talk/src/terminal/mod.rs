@@ -30,6 +30,8 @@ const CTRL_C: u8 = 0x03;
 /// Asks the board to answer with ACK when it waits for a line.
 const ENQ: u8 = 0x05;
 
+/// A board that has not answered a greeting by then has not heard it: it was starting, or was reset.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How often a port that is gone is looked for.
 const GLANCE: Duration = Duration::from_millis(500);
 
@@ -170,6 +172,8 @@ struct Conversation {
     ready: bool,
     /// Whether the person has been asked for a line and has not typed it yet.
     asked: bool,
+    /// What the board is greeted with until it answers.
+    greeting: Vec<u8>,
     /// Whether no line will follow those waiting.
     input_ended: bool,
 }
@@ -185,6 +189,7 @@ impl Conversation {
             waiting,
             ready: false,
             asked: false,
+            greeting: Vec::new(),
             input_ended: false,
         }
     }
@@ -192,12 +197,19 @@ impl Conversation {
     fn begin(&mut self, serial: Box<dyn Write + Send>, greeting: &[u8]) {
         self.serial = Some(serial);
         self.ready = false;
+        self.greeting = greeting.into();
         self.send(&[greeting, &[ENQ]].concat());
     }
 
     fn run(&mut self, events: &Receiver<Event>) -> Result<Left> {
         loop {
-            let event = events.recv().context("Nothing can be typed or printed any more")?;
+            let event = match events.recv_timeout(ANSWER) {
+                Err(RecvTimeoutError::Timeout) => {
+                    self.greet_again();
+                    continue;
+                }
+                event => event.context("Nothing can be typed or printed any more")?,
+            };
             let left = match self.note(event) {
                 None if self.ready => self.go_on(),
                 left => left,
@@ -211,12 +223,22 @@ impl Conversation {
         }
     }
 
+    /// Repeats a greeting that has not been answered. It begins with Ctrl-C, by which a board forgets the one before.
+    fn greet_again(&mut self) {
+        if !self.greeting.is_empty() {
+            self.send(&[&self.greeting[..], &[ENQ]].concat());
+        }
+    }
+
     /// Takes note of an event; returns what it ends.
     fn note(&mut self, event: Event) -> Option<Left> {
         match event {
             Event::Line(line) => self.take(line),
             Event::EndOfInput => self.input_ended = true,
-            Event::Ready => self.ready = true,
+            Event::Ready => {
+                self.greeting.clear();
+                self.ready = true;
+            }
             Event::Stop => self.stop(),
             Event::Ended => return Some(Left::Ended),
             Event::Unread => return Some(Left::Person),
