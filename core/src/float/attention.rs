@@ -34,8 +34,9 @@ pub fn attention(
     let value = value_size(out, query, head);
     let heads = rows_mut(out, value).zip(rows(query, head));
     for (h, (out, query)) in heads.enumerate() {
-        let kv_head = h / group.max(1);
-        let (keys, values) = (from(past.keys, kv_head * head), from(past.values, kv_head * value));
+        // Where values are shorter than keys, there is one key head.
+        let offset = h / group.max(1) * head;
+        let (keys, values) = (from(past.keys, offset), from(past.values, offset));
         one_head(out, query, Past { keys, values, ..past }, scores);
     }
 }

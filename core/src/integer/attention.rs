@@ -86,22 +86,22 @@ pub fn attention(
     let to_log2 = core::f32::consts::LOG2_E / math::sqrt(head as f32);
     let units = Units { query: query_scale, to_log2, keys, values };
     let value = value_size(out, query, head);
-    let (mut start, mut out_start, mut key_start, mut value_start) = (0, 0, 0, 0);
+    let (mut h, mut kv_start) = (0, 0);
     // No division, which takes a chip long, and no branch to a number of heads that the model does not have.
-    while start < query.len() && group * head > 0 {
-        let past = Past { keys: from(past.keys, key_start), values: from(past.values, value_start), ..past };
+    while h * head < query.len() && group * head > 0 {
+        // Where values are shorter than keys, there is one key head.
+        let past = Past { keys: from(past.keys, kv_start), values: from(past.values, kv_start), ..past };
         for _ in 0..group / HEADS_AT_ONCE {
-            let (length, out_length) = (HEADS_AT_ONCE * head, HEADS_AT_ONCE * value);
-            let (out, query) = (part_mut(out, out_start, out_length), part(query, start, length));
+            let out = part_mut(out, h * value, HEADS_AT_ONCE * value);
+            let query = part(query, h * head, HEADS_AT_ONCE * head);
             heads::<HEADS_AT_ONCE>(out, query, past, units, scratch);
-            (start, out_start) = (start + length, out_start + out_length);
+            h += HEADS_AT_ONCE;
         }
         if !group.is_multiple_of(HEADS_AT_ONCE) {
-            let (out, query) = (part_mut(out, out_start, value), part(query, start, head));
-            heads::<1>(out, query, past, units, scratch);
-            (start, out_start) = (start + head, out_start + value);
+            heads::<1>(part_mut(out, h * value, value), part(query, h * head, head), past, units, scratch);
+            h += 1;
         }
-        (key_start, value_start) = (key_start + head, value_start + value);
+        kv_start += head;
     }
     power_of_two(units.values + 1)
 }
