@@ -395,7 +395,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "with rotary positions an even number, at least",
+                rule: "an even number, with rotary positions at least",
                 other: 2,
             });
         }

@@ -255,7 +255,10 @@ fn a_latent_that_makes_no_sense_is_refused() {
         |latent: u8, rotary: u8| refusal(&file, |bytes| bytes[at..at + 2].copy_from_slice(&[latent, rotary]));
     assert!(refused(0, 8).contains("its features do not fit its shape"));
     assert!(refused(24, 0).contains("its features do not fit its shape"));
-    assert!(refused(24, 7).contains("latent_rotary is 7; it must be with rotary positions an even number"));
+    assert!(
+        refused(24, 7)
+            .contains("latent_rotary is 7; it must be an even number, with rotary positions at least (2)")
+    );
     assert!(refused(25, 8).contains("a tensor's length does not fit the shape"));
     // 127 + 127 channels fit; two bytes hold more.
     let many = refusal(&file, |bytes| _ = bytes.splice(at..=at, [0x81, 0x02]));
