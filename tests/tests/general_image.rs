@@ -93,6 +93,19 @@ fn a_microbit_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn
     assert_model(session, &new);
 }
 
+/// By the functions of the chip's ROM, which the emulator has in their place, and which it refuses where a real chip would hang.
+#[test]
+fn a_pico_takes_a_model_into_its_flash() {
+    let shape = Config { width: 16, heads: 2, kv_heads: 1, hidden: 20, layers: 1, ..SMALL };
+    let file = random_model(&shape, Precision::Int8);
+    let mut session = Session::boot(Board::Pico, &image(Board::Pico)).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+    let words = tear(&mut session, file.bytes());
+    assert!(words.contains("no model: "), "{words}");
+    Loader::new(&mut session).send(file.bytes(), |_| ()).unwrap();
+    assert_model(session, &file);
+}
+
 /// QEMU's STM32F405 has flash that can't be written.
 #[test]
 fn a_board_whose_flash_does_not_answer_says_so() {

@@ -1,9 +1,11 @@
 // A Raspberry Pi Pico, its UART0 a pair of functions: what the emulator on a PC and the page have in common.
 //
-// The chip's boot ROM is not needed: what it does is done here, up to the program's vectors.
+// The chip's boot ROM is not needed: what it does at the start is done here, up to the program's vectors, and its functions are in
+// rom.cjs.
 
 const { ConsoleLogger, LogLevel, Simulator } = require("rp2040js");
 const { decodeBlock } = require("uf2");
+const { putRom } = require("./rom.cjs");
 
 const FLASH = 0x10000000;
 /** The second stage of the boot lies before the vectors. */
@@ -11,6 +13,8 @@ const VECTORS = 0x100;
 /** Nanoseconds of a cycle at 125 MHz, and of a byte at 115,200 baud. */
 const [CYCLE, BYTE] = [8, 10e9 / 115200];
 const [UF2_BLOCK, LED] = [512, 25];
+/** The place of the watchdog among the peripherals. */
+const WATCHDOG = 0x40058;
 
 /** The emulator leaves the bit that says "Thumb" in the address of an interrupt's handler, which shifts the handler's tables of branches. */
 function clearThumbBit(core) {
@@ -24,6 +28,7 @@ function clearThumbBit(core) {
 class Pico {
   #typed = [];
   #next;
+  #restarts = false;
 
   /** `onByte` hears of each byte that the chip sends. */
   constructor(onByte) {
@@ -32,6 +37,8 @@ class Pico {
     chip.logger = new ConsoleLogger(LogLevel.Error, false);
     chip.uart[0].onByte = onByte;
     clearThumbBit(chip.core);
+    putRom(chip);
+    chip.peripherals[WATCHDOG].onWatchdogTrigger = () => { this.#restarts = true; };
     this.#next = clock.createAlarm(() => {
       chip.uart[0].feedByte(this.#typed.shift());
       if (this.#typed.length) this.#next.schedule(BYTE);
@@ -54,6 +61,8 @@ class Pico {
   /** Starts the program in flash. */
   boot() {
     const { core, flashView } = this.chip;
+    this.#restarts = false;
+    core.PM = false;
     core.VTOR = FLASH + VECTORS;
     core.SP = flashView.getUint32(VECTORS, true);
     core.PC = flashView.getUint32(VECTORS + 4, true) & ~1;
@@ -80,6 +89,7 @@ class Pico {
   run(instructions) {
     const { clock, chip: { core } } = this;
     for (let i = 0; i < instructions; i++) {
+      if (this.#restarts) this.boot();
       if (!core.waiting) clock.tick(core.executeInstruction() * CYCLE);
       else if (clock.nanosToNextAlarm) clock.tick(clock.nanosToNextAlarm);
       else return false;

@@ -4,7 +4,7 @@
 #![no_main]
 
 use pipsqueak_firmware::boards::{self, ThisBoard};
-use pipsqueak_firmware::loader::load;
+use pipsqueak_firmware::loader::{let_answers_go, load};
 use pipsqueak_firmware::{Board, Ended, Found, Session, log_info};
 
 #[boards::entry]
@@ -21,6 +21,7 @@ fn main() -> ! {
             let (board, mut console) = session.into_parts();
             // Whether there is a new model or not, and whether the port still works: what comes next begins anew.
             _ = load(&board, &mut console, &mut flash);
+            let_answers_go(&board);
             boards::restart()
         }
         ended => boards::exit(ended.is_ok()),

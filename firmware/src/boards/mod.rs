@@ -18,7 +18,7 @@ mod exception;
 #[cfg_attr(emulator, path = "emulated_flash.rs")]
 #[cfg_attr(family = "esp", path = "no_flash.rs")]
 #[cfg_attr(family = "nrf", path = "nrf_flash.rs")]
-#[cfg_attr(family = "rp", path = "no_flash.rs")]
+#[cfg_attr(family = "rp", path = "rp_flash.rs")]
 #[cfg_attr(family = "stm32", path = "stm32_flash.rs")]
 mod flash;
 #[cfg(family = "stm32")]
@@ -159,7 +159,9 @@ fn sleep(received: &crate::Received) {
 
 /// Starts the board again, as its reset button does.
 pub fn restart() -> ! {
-    #[cfg(target_arch = "arm")]
+    #[cfg(family = "rp")]
+    rp::reset();
+    #[cfg(all(target_arch = "arm", not(family = "rp")))]
     cortex_m::peripheral::SCB::sys_reset();
     #[cfg(feature = "virt-rv32")]
     virt_rv32::reset();

@@ -119,6 +119,14 @@ impl<M: Machine> Rp<M> {
     }
 }
 
+/// Starts the chip again, with all of its parts: the processor's own reset would leave them as they are.
+pub(super) fn reset() -> ! {
+    pac::WATCHDOG.ctrl().write(|w| w.set_trigger(true));
+    loop {
+        cortex_m::asm::nop();
+    }
+}
+
 /// The crystal, and what the PLLs make of it.
 fn start_clocks<M: Machine>() {
     // After a reset that leaves the clocks alone, nothing may run from the PLL that is about to stop.

@@ -65,6 +65,12 @@ pub fn load<S: Serial, B: Board>(
     }
 }
 
+/// Lets the port send what it still holds, a fiftieth of a second long: a board that starts again would cut it off.
+pub fn let_answers_go<B: Board>(board: &B) {
+    let start = board.ticks();
+    while board.ticks().wrapping_sub(start) < ticks_per_second(B::CLOCK) / 50 {}
+}
+
 /// The loader without a port: bytes in, answers out.
 pub struct Loader<F> {
     transfer: Transfer<F>,
