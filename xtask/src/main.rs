@@ -131,6 +131,22 @@ enum Task {
         #[arg(long)]
         yes: bool,
     },
+    /// Puts a board's firmware and a model onto the board: builds what `pipsqueak flash` then flashes.
+    #[command(after_help = "Examples:\n  cargo xtask flash --board pico pretrained/stories.pip\n  \
+        cargo xtask flash --board microbit-v2 pretrained/microbit.pip -- --dry-run   (after --: options of `pipsqueak flash`)")]
+    Flash {
+        /// The board.
+        #[arg(long, value_enum)]
+        board: Board,
+        /// The model file.
+        model: PathBuf,
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+        /// Options of `pipsqueak flash`.
+        #[arg(last = true, value_name = "OPTIONS")]
+        options: Vec<OsString>,
+    },
     /// Checks format, lints, tests and firmware, on this PC and for the board.
     #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --yes")]
     Test {
@@ -255,6 +271,9 @@ fn main() -> ExitCode {
             commands::build::build(board, model.as_deref(), pins(answers.as_deref(), display), out)
         }
         Task::Dist { yes } => commands::dist::dist(Consent::new(yes)),
+        Task::Flash { board, model, yes, options } => {
+            commands::flash::flash(board, &model, &options, Consent::new(yes))
+        }
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),
         Task::Page { out, open, yes } => commands::page::page(out, open, Consent::new(yes)),
         Task::Package => xtask::published::check(),

@@ -99,6 +99,14 @@ pub(crate) fn generate(model: &Path, generation: &Generation) -> Result<Generate
     })
 }
 
+/// Puts the firmware of the folder `firmware` and a model onto a board.
+pub(crate) fn flash(board: &str, firmware: &Path, model: &Path, options: &[OsString]) -> Result<()> {
+    let mut command = trainer(Profile::Release, "flash");
+    // Files that the options name are where the person is.
+    command.current_dir(".");
+    process::run(command.args(["--board", board, "--firmware"]).arg(firmware).arg(model).args(options))
+}
+
 fn trainer(profile: Profile, subcommand: &str) -> Command {
     let folder = match profile {
         Profile::Release => "release",

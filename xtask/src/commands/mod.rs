@@ -6,6 +6,7 @@ pub mod bench_train;
 pub mod build;
 pub mod demo;
 pub mod dist;
+pub mod flash;
 pub mod fuzz;
 pub mod page;
 pub mod run;
