@@ -16,8 +16,8 @@ NORMS = ["none", "layer", "rms"]
 ACTIVATIONS = ["relu", "gelu", "silu"]
 MLPS = ["plain", "gated"]
 PRECISIONS = ["f32", "int8", "int4", "ternary"]
-LOOPS, EXPERTS, BIGRAMS, PER_LAYER_EMBEDDINGS, LATENT, LATENT_ROTARY = 1, 2, 4, 8, 16, 32
-FEATURES = LOOPS | EXPERTS | BIGRAMS | PER_LAYER_EMBEDDINGS | LATENT | LATENT_ROTARY
+LOOPS, EXPERTS, BIGRAMS, PER_LAYER_EMBEDDINGS, LATENT, LATENT_ROTARY, ACTIVE = 1, 2, 4, 8, 16, 32, 64
+FEATURES = LOOPS | EXPERTS | BIGRAMS | PER_LAYER_EMBEDDINGS | LATENT | LATENT_ROTARY | ACTIVE
 WEIGHTS_OF_WORD = {"int8": 4, "int4": 8, "ternary": 16}
 
 
@@ -117,6 +117,10 @@ def read_config(reader, features):
         config["latent_rotary"] = reader.varint(32)
         if not 2 <= config["latent_rotary"] <= 256 - config.get("latent", 256) or config["latent_rotary"] % 2:
             raise Damaged(f"{config['latent_rotary']} rotary channels do not go with the latent")
+    if features & ACTIVE:
+        config["active_experts"] = reader.varint(32)
+        if config["active_experts"] != 2 or "experts" not in config:
+            raise Damaged(f"{config['active_experts']} active experts do not go with the experts")
     return config
 
 

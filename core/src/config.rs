@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::file::{
-    FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT, FEATURE_LATENT_ROTARY, FEATURE_LOOPS,
-    FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
+    FEATURE_ACTIVE_EXPERTS, FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT, FEATURE_LATENT_ROTARY,
+    FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
 };
 
 /// How the model knows the order of tokens.
@@ -138,7 +138,7 @@ pub struct Config {
     /// models.
     #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
     pub loops: usize,
-    /// MLPs of a layer, of which each token takes the one that the layer's router chooses (Fedus et al. 2022); 1 without router.
+    /// MLPs of a layer, of which each token goes through those that the layer's router chooses (Fedus et al. 2022); 1 without router.
     #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
     pub experts: usize,
     /// Rows of a table that is looked up by a hash of the token before and the token, and added to its embedding; 0 without.
@@ -154,6 +154,9 @@ pub struct Config {
     /// Channels beside the latent that queries and keys have for rotary positions.
     #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "extension::<0, _>")]
     pub latent_rotary: usize,
+    /// Experts of a layer that a token goes through: 1, or 2 (Jiang et al. 2024, Mixtral).
+    #[serde(default = "one", skip_serializing_if = "is_one", deserialize_with = "extension::<1, _>")]
+    pub active_experts: usize,
 }
 
 const fn one() -> usize {
@@ -182,6 +185,8 @@ pub const DIMENSION_MAX: usize = 65_535;
 pub const LAYERS_MAX: usize = 256;
 /// The largest number of experts of a layer.
 pub const EXPERTS_MAX: usize = 64;
+/// The largest number of experts of a layer that a token goes through.
+pub const ACTIVE_EXPERTS_MAX: usize = 2;
 /// The largest number of channels of a head: the integer score of one key then fits 32 bits.
 pub const HEAD_MAX: usize = 256;
 
@@ -210,6 +215,7 @@ impl Config {
         per_layer_embeddings: false,
         latent: 0,
         latent_rotary: 0,
+        active_experts: 1,
     };
 
     /// The choices of Llama (Touvron et al. 2023), at a small size: as [`GPT2`](Self::GPT2), a base.
@@ -243,7 +249,8 @@ impl Config {
         let per_layer = if self.per_layer_embeddings { FEATURE_PER_LAYER_EMBEDDINGS } else { 0 };
         let latent = if self.latent == 0 { 0 } else { FEATURE_LATENT };
         let latent_rotary = if self.latent_rotary == 0 { 0 } else { FEATURE_LATENT_ROTARY };
-        loops | experts | bigrams | per_layer | latent | latent_rotary
+        let active_experts = if self.active_experts == 1 { 0 } else { FEATURE_ACTIVE_EXPERTS };
+        loops | experts | bigrams | per_layer | latent | latent_rotary | active_experts
     }
 
     /// Channels of one head's query, and of a key; 0 without heads, which [`check`](Self::check) refuses.
@@ -329,6 +336,7 @@ impl Config {
             ("hidden", self.hidden, DIMENSION_MAX / 2),
             ("loops", self.loops, LAYERS_MAX),
             ("experts", self.experts, EXPERTS_MAX),
+            ("active_experts", self.active_experts, ACTIVE_EXPERTS_MAX),
         ];
         let mut i = 0;
         while i < dimensions.len() {
@@ -344,6 +352,14 @@ impl Config {
                 value: self.depth(),
                 rule: "at most",
                 other: LAYERS_MAX,
+            });
+        }
+        if self.active_experts > self.experts {
+            return Err(Error::Shape {
+                name: "active_experts",
+                value: self.active_experts,
+                rule: "at most experts",
+                other: self.experts,
             });
         }
         if self.bigrams > DIMENSION_MAX {
@@ -379,7 +395,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "with rotary positions an even number, at least",
+                rule: "an even number, with rotary positions at least",
                 other: 2,
             });
         }

@@ -323,8 +323,8 @@ pub(crate) trait Forward {
             self.activate(config);
             self.show(config, layer, Vector::Activated, observer);
             self.add_to_residual(config, block.down(0));
+            self.show(config, layer, Vector::MlpOutput, observer);
         }
-        self.show(config, layer, Vector::MlpOutput, observer);
         self.show(config, layer, Vector::MlpResidual, observer);
     }
 
@@ -344,8 +344,8 @@ pub(crate) trait Forward {
 
     /// `residual += matrix[row(position)]`, where there is a row.
     fn add_rows(&mut self, matrix: Matrix<'_>, row: impl Fn(usize) -> Option<usize>);
-    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`; in a model
-    /// without residuals, `=`.
+    /// `residual += p expert(input)` with the expert that the router chooses for a token, and its probability `p`, or with the sum of
+    /// two; in a model without residuals, `=`. Shows what each expert adds.
     fn experts(&mut self, config: &Config, block: &Block<'_, '_>, layer: usize, observer: &mut impl Observer);
 
     /// Each residual stream begins as a token's embedding, the first of which stands at `position`. Returns how many

@@ -41,13 +41,16 @@ pub const FEATURE_PER_LAYER_EMBEDDINGS: u32 = 8;
 pub const FEATURE_LATENT: u32 = 16;
 /// The feature bit of latent attention with rotary positions: [`Config::latent_rotary`] follows the config.
 pub const FEATURE_LATENT_ROTARY: u32 = 32;
+/// The feature bit of mixtures of which a token goes through several experts: [`Config::active_experts`] follows the config.
+pub const FEATURE_ACTIVE_EXPERTS: u32 = 64;
 /// The feature bits this crate knows.
 pub const FEATURES: u32 = FEATURE_LOOPS
     | FEATURE_EXPERTS
     | FEATURE_BIGRAMS
     | FEATURE_PER_LAYER_EMBEDDINGS
     | FEATURE_LATENT
-    | FEATURE_LATENT_ROTARY;
+    | FEATURE_LATENT_ROTARY
+    | FEATURE_ACTIVE_EXPERTS;
 /// A model file's tensors start on multiples of this, and so must the file in memory.
 pub const ALIGNMENT: usize = 16;
 
@@ -61,13 +64,19 @@ const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 #[doc(hidden)]
 pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
+/// The same, 16 bytes at a time, by tables that are too large for a chip.
+#[cfg(not(target_os = "none"))]
+static FAST_CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+#[cfg(target_os = "none")]
+const FAST_CRC: crc::Crc<u32> = CRC;
+
 /// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
 ///
 /// ```
 /// assert_eq!(pipsqueak::internal::file::checksum(b"123456789"), 0xcbf4_3926);
 /// ```
 pub const fn checksum(bytes: &[u8]) -> u32 {
-    CRC.checksum(bytes)
+    FAST_CRC.checksum(bytes)
 }
 
 /// The whole message. The CRC-32 of its bytes follows it.

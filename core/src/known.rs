@@ -121,6 +121,14 @@ pub(crate) const fn may_have_experts() -> bool {
     true
 }
 
+/// Whether a token may go through two experts of a layer.
+pub(crate) const fn may_have_two_active() -> bool {
+    #[cfg(one_model)]
+    return CONTENTS.0.config.active_experts > 1;
+    #[cfg(not(one_model))]
+    true
+}
+
 /// Whether the model may have embeddings of pairs of tokens.
 pub(crate) const fn may_have_bigrams() -> bool {
     #[cfg(one_model)]

@@ -33,7 +33,8 @@ pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lane
     let (words, halves, kv_bytes) = match precision {
         Precision::F32 => {
             let vectors = 2 * config.width + block_width(config) + rotations_len(config);
-            let words = vectors + quantized_columns(config) + config.vocab + config.context;
+            let words =
+                vectors + quantized_columns(config) + kept_len(config) + config.vocab + config.context;
             (words, config.context + history_len(config), 4 * config.kv_width())
         }
         Precision::Int8 | Precision::Int4 | Precision::Ternary => {
@@ -58,9 +59,15 @@ pub(crate) const fn caches(config: &Config) -> usize {
     if config.latent > 0 { 1 } else { 2 }
 }
 
-/// Length of the buffer for what is quantised next: the residual stream, or the heads' results.
+/// Length of the buffer for what is quantised next, the residual stream or the heads' results; and for what two experts read.
 pub(crate) const fn values_len(config: &Config) -> usize {
-    max(config.width, config.attended_width())
+    let input = if config.active_experts > 1 { prepared_len(config.width) } else { 0 };
+    max(max(config.width, config.attended_width()), input)
+}
+
+/// Values of an input that is kept in f32 for the second of two experts.
+pub(crate) const fn kept_len(config: &Config) -> usize {
+    if config.active_experts > 1 { config.width } else { 0 }
 }
 
 const fn max(a: usize, b: usize) -> usize {
@@ -99,7 +106,7 @@ pub(crate) const fn history_len(config: &Config) -> usize {
 /// The longest vector that enters a matrix, or that some heads' queries make.
 pub(crate) const fn quantized_columns(config: &Config) -> usize {
     let queries = if config.latent > 0 { HEADS_AT_ONCE * config.head_size() } else { 0 };
-    max(max(values_len(config), config.hidden), queries)
+    max(max(config.width, config.attended_width()), max(config.hidden, queries))
 }
 
 /// Memory for any model that needs at most `BYTES`, the number that `pipsqueak inspect` prints and that
@@ -202,11 +209,12 @@ mod tests {
     const LATENT: Config = Config { kv_heads: 1, latent: 10, latent_rotary: 0, ..TINY };
 
     /// [`TINY`] and one whose cache has an odd number of scales and keys that do not fill their words.
-    const SHAPES: [Config; 5] = [
+    const SHAPES: [Config; 6] = [
         TINY,
         Config { context: 7, layers: 1, width: 15, heads: 3, kv_heads: 1, ..TINY },
         Config { context: 7, bigrams: 5, ..TINY },
         LATENT,
+        Config { experts: 3, active_experts: 2, ..TINY },
         Config { context: 7, width: 9, heads: 1, latent: 3, latent_rotary: 0, hidden: 2, ..LATENT },
     ];
 

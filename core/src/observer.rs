@@ -98,7 +98,8 @@ pub enum Vector {
     MlpInput,
     /// The router's score of each expert, `[experts]`.
     Router,
-    /// The probability of the expert that was chosen, `[1]`; the units that follow are that expert's.
+    /// The probability of an expert that was chosen, `[1]`; the units that follow, and what the MLP adds, are that expert's. Where two
+    /// are active, the second one's come behind all of the first one's.
     Expert {
         /// From 0.
         index: usize,

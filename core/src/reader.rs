@@ -6,9 +6,9 @@ use core::str;
 use crate::Error;
 use crate::config::{Activation, Config, Mlp, Norm, Position, Precision};
 use crate::file::{
-    self, ALIGNMENT, FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT, FEATURE_LATENT_ROTARY, FEATURE_LOOPS,
-    FEATURE_PER_LAYER_EMBEDDINGS, FEATURES, File, Golden, Header, Pieces, Provenance, Tensor, Vocabulary,
-    Words,
+    self, ALIGNMENT, FEATURE_ACTIVE_EXPERTS, FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT,
+    FEATURE_LATENT_ROTARY, FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, FEATURES, File, Golden, Header,
+    Pieces, Provenance, Tensor, Vocabulary, Words,
 };
 use crate::parameter::{PARAMETERS, Parameter};
 
@@ -141,6 +141,7 @@ impl<'f> Reader<'f> {
             per_layer_embeddings: features & FEATURE_PER_LAYER_EMBEDDINGS != 0 && self.flag(),
             latent: if features & FEATURE_LATENT != 0 { self.size() } else { 0 },
             latent_rotary: if features & FEATURE_LATENT_ROTARY != 0 { self.size() } else { 0 },
+            active_experts: if features & FEATURE_ACTIVE_EXPERTS != 0 { self.size() } else { 1 },
         };
         if config.features() != features & FEATURES {
             self.fail(Error::Damaged("its features do not fit its shape"));

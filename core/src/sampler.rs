@@ -140,17 +140,18 @@ fn top_k_threshold(logits: &[f32], k: usize) -> i32 {
     if k == 0 || k >= logits.len() {
         return i32::MIN;
     }
-    for &logit in logits {
-        let key = Reverse(ordered(logit));
-        if heap.len() < k.min(TOP_K_MAX) {
-            _ = heap.push(key);
-        } else if let Some(mut smallest) = heap.peek_mut()
-            && key < *smallest
-        {
-            *smallest = key;
+    let (first, rest) = logits.split_at_checked(k.min(TOP_K_MAX)).unwrap_or((logits, &[]));
+    first.iter().for_each(|&logit| _ = heap.push(Reverse(ordered(logit))));
+    let mut threshold = heap.peek().map_or(i32::MIN, |&Reverse(key)| key);
+    for key in rest.iter().map(|&logit| ordered(logit)) {
+        if key > threshold {
+            if let Some(mut smallest) = heap.peek_mut() {
+                *smallest = Reverse(key);
+            }
+            threshold = heap.peek().map_or(i32::MIN, |&Reverse(key)| key);
         }
     }
-    heap.peek().map_or(i32::MIN, |&Reverse(key)| key)
+    threshold
 }
 
 /// Weights are whole numbers up to this, so that their sums have no order. They lie in the logits' place as they are,

@@ -145,6 +145,7 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
         let mut first_ticks = u64::from(self.board.ticks().wrapping_sub(started));
         first_ticks += self.write_text(1)?;
         let later_ticks = self.write_text(self.settings.length)?;
+        self.source.rest();
         let (tokens, fingerprint) = (self.source.tokens(), self.source.fingerprint());
         let answer = Answer { tokens, first_ticks, later_ticks, fingerprint, clock: B::CLOCK };
         self.last = Some(answer);

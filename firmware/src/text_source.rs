@@ -32,6 +32,9 @@ pub trait TextSource {
     /// As `advance`; counts in `score` how likely a token was.
     fn advance_scored(&mut self, score: &mut Score) -> Progress<'_>;
 
+    /// No more of the text is wanted, whether it has ended or not.
+    fn rest(&mut self) {}
+
     /// Generates the model's golden run; the error is what differs.
     fn self_test(&mut self) -> Result<(), impl Show>;
 

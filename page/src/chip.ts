@@ -43,6 +43,11 @@ async function flashFile(name: string): Promise<[Uint8Array<ArrayBuffer>, string
 }
 
 export function setUp(host: Host) {
+  get("self-test").onclick = () => host.tell(() => host.alone(async () => {
+    await host.ready();
+    const said = await ask<string>({ do: "self-test" });
+    get("tested").textContent = said === "ok" ? "ok: as the portable code defines it, and as the model's file was written" : `Not ok: ${said}.`;
+  }));
   get("boards").onclick = () => host.tell(() => host.alone(() => listBoards(host)));
   get("pico").onclick = () => host.tell(() => host.alone(() => startPico(host)));
   setUpSerial(host);

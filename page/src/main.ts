@@ -22,7 +22,7 @@ const FILE_MAX = 64 * 2 ** 20;
 const SLICE = 60;
 const [KEEP_EVERY, LOOK_EVERY, VALIDATE_EVERY] = [3000, 400, 2500];
 /** Buttons that need a model, trained or opened. */
-const USES = ["write", "think", "boards", "pico"];
+const USES = ["write", "think", "self-test", "boards", "pico"];
 const FORMATS = ["f32", "int8", "int4", "ternary"];
 
 interface Run {

@@ -43,10 +43,11 @@ pub fn shapes() -> [(&'static str, Config); 3] {
 }
 
 /// Architectures by which larger models save, each in a small shape: tested where they differ from [`shapes`].
-pub fn architectures() -> [(&'static str, Config); 5] {
+pub fn architectures() -> [(&'static str, Config); 6] {
     [
         ("loops", Config { loops: 3, ..SMALL }),
         ("experts", Config { experts: 3, bias: true, ..SMALL }),
+        ("two experts", Config { experts: 3, active_experts: 2, ..SMALL }),
         ("embeddings of pairs", Config { bigrams: 300, ..SMALL }),
         ("per-layer embeddings", Config { bigrams: 7, per_layer_embeddings: true, loops: 2, ..SMALL }),
         ("latent", Config { kv_heads: 1, latent: 16, latent_rotary: 8, position: Position::Rotary, ..SMALL }),

@@ -42,16 +42,11 @@ fn a_looped_model_computes_what_a_deep_one_with_the_same_weights_does() {
     }
 }
 
-/// The experts of a layer are alike, so that it does not matter which is chosen; and the router's scores are all 0, so that each
-/// has the same probability, by which the last matrix of the other model is scaled.
-#[test]
-fn experts_that_are_alike_compute_what_one_mlp_does() {
-    let one = Config { residual: true, ..SMALL };
-    let many = Config { experts: 4, ..one };
-    let mut parameters = random_parameters(&one);
-    let mut copies = Parameters::zeros(&many);
+/// The weights of `one` with its MLP for each of the experts of `many`, and a router that scores them alike.
+fn experts_alike(one: &Config, many: &Config, parameters: &Parameters<f32>) -> Parameters<f32> {
+    let mut copies = Parameters::zeros(many);
     for (parameter, values) in copies.walk_mut().filter(|(parameter, _)| *parameter != Parameter::Router) {
-        let layers = Parameter::shape(parameter, &one).layers;
+        let layers = Parameter::shape(parameter, one).layers;
         let one = parameters.get(parameter);
         let length = one.len() / layers;
         let copied = values.len() / one.len();
@@ -59,6 +54,17 @@ fn experts_that_are_alike_compute_what_one_mlp_does() {
             copy.chunks_exact_mut(length).for_each(|copy| copy.copy_from_slice(layer));
         }
     }
+    copies
+}
+
+/// The experts of a layer are alike, so that it does not matter which is chosen; and the router's scores are all 0, so that each
+/// has the same probability, by which the last matrix of the other model is scaled.
+#[test]
+fn experts_that_are_alike_compute_what_one_mlp_does() {
+    let one = Config { residual: true, ..SMALL };
+    let many = Config { experts: 4, ..one };
+    let mut parameters = random_parameters(&one);
+    let copies = experts_alike(&one, &many, &parameters);
     // A quarter is exact, also of scales.
     parameters.get_mut(Parameter::Down).iter_mut().for_each(|x| *x *= 0.25);
     for precision in PRECISIONS {
@@ -119,6 +125,41 @@ fn experts_that_make_no_sense_are_refused() {
     }
 }
 
+/// Experts that are alike, of which a token goes through two: the weights are 1 together.
+#[test]
+fn two_experts_that_are_alike_compute_what_one_mlp_does() {
+    let one = Config { position: Position::Learned, ..SMALL };
+    let many = Config { experts: 4, active_experts: 2, ..one.clone() };
+    let parameters = random_parameters(&one);
+    let mut copies = experts_alike(&one, &many, &parameters);
+    // Different scores: weights that are not equal.
+    copies.get_mut(Parameter::Router).iter_mut().enumerate().for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);
+    for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Int8, 0.05)] {
+        let [a, b] = [(&one, &parameters), (&many, &copies)]
+            .map(|(config, parameters)| last_logits(&build(config, precision, parameters)));
+        let largest = a.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() < tolerance * largest, "{precision:?}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn two_active_experts_that_make_no_sense_are_refused() {
+    let config = Config { experts: 5, active_experts: 2, ..SMALL };
+    let file = random_model(&config, Precision::Int8);
+    let at = place_of(5, &file) + 1;
+    let refused = |active: u8| refusal(&file, |bytes| bytes[at] = active);
+    assert!(refused(0).contains("active_experts is 0; it must be from 1 to 2"));
+    assert!(refused(1).contains("its features do not fit its shape"));
+    assert!(refused(3).contains("active_experts is 3; it must be from 1 to 2"));
+    let one = Config { active_experts: 2, ..SMALL }.check().unwrap_err().to_string();
+    assert_eq!(one, "active_experts is 2; it must be at most experts (1)");
+    let memory = |config: &Config| config.memory_bytes(Precision::Int8);
+    let words = (memory(&config) - memory(&Config { active_experts: 1, ..config.clone() })) / 4;
+    assert_eq!(words, 4, "the input of the second is kept where the next vector is quantised");
+}
+
 /// Scales and weights that are no numbers, in an f32 and in an integer file.
 #[test]
 fn a_router_without_numbers_still_chooses_an_expert() {
@@ -172,11 +213,13 @@ fn a_latent_of_all_keys_and_values_computes_what_these_do() {
             }
         }
     }
-    let [separate, one] = [(&plain, &parameters), (&latent, &merged)]
-        .map(|(config, parameters)| last_logits(&build(config, Precision::F32, parameters)));
-    let largest = separate.iter().fold(0f32, |largest, x| largest.max(x.abs()));
-    for (a, b) in separate.iter().zip(&one) {
-        assert!((a - b).abs() < 1e-5 * largest, "{a} {b}");
+    for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Int8, 0.05)] {
+        let [separate, one] = [(&plain, &parameters), (&latent, &merged)]
+            .map(|(config, parameters)| last_logits(&build(config, precision, parameters)));
+        let largest = separate.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+        for (a, b) in separate.iter().zip(&one) {
+            assert!((a - b).abs() < tolerance * largest, "{precision:?}: {a} {b}, largest {largest}");
+        }
     }
 }
 
@@ -212,7 +255,10 @@ fn a_latent_that_makes_no_sense_is_refused() {
         |latent: u8, rotary: u8| refusal(&file, |bytes| bytes[at..at + 2].copy_from_slice(&[latent, rotary]));
     assert!(refused(0, 8).contains("its features do not fit its shape"));
     assert!(refused(24, 0).contains("its features do not fit its shape"));
-    assert!(refused(24, 7).contains("latent_rotary is 7; it must be with rotary positions an even number"));
+    assert!(
+        refused(24, 7)
+            .contains("latent_rotary is 7; it must be an even number, with rotary positions at least (2)")
+    );
     assert!(refused(25, 8).contains("a tensor's length does not fit the shape"));
     // 127 + 127 channels fit; two bytes hold more.
     let many = refusal(&file, |bytes| _ = bytes.splice(at..=at, [0x81, 0x02]));

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use pipsqueak::internal::file::Provenance;
 use pipsqueak::internal::{Decoder, Parameter, SplitMix64};
 use pipsqueak::{Activation, Config, Precision, Sampling};
-use pipsqueak_tests::{SMALL, generate, random_model, random_parameters, reference, shapes, temporary};
+use pipsqueak_tests::{
+    SMALL, architectures, generate, random_model, random_parameters, reference, shapes, temporary,
+};
 use pipsqueak_trainer::data::encoder::Encoder;
 use pipsqueak_trainer::data::text::Corpus;
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary, Tokens};
@@ -422,6 +424,24 @@ fn a_shape_that_transformers_has_not_is_not_exported() {
         error.starts_with("Sinusoidal positions, None norm and Plain MLP with 3 heads (1 for keys)"),
         "{error}"
     );
+}
+
+#[test]
+fn a_part_that_transformers_has_not_is_named() {
+    let options = ["--loops", "--experts", "--experts", "--bigrams", "--loops", "--latent"];
+    let architectures = architectures();
+    assert_eq!(architectures.len(), options.len());
+    for ((name, config), option) in architectures.into_iter().zip(options) {
+        let model = random_model(&config, Precision::F32);
+        let vocabulary = OwnedVocabulary::of_model(&model.model().unwrap());
+        let folder = new_folder("exported-part");
+        let error = hf_export::write(&folder, &config, &random_parameters(&config), &vocabulary);
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("a model that was trained with {option} is none of")),
+            "{name}: {error}"
+        );
+    }
 }
 
 /// Tokenizers of every kind, exported and read by the crate `tokenizers`: the same ids, which are those of the model file.

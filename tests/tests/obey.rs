@@ -8,15 +8,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pipsqueak::internal::Decoder;
-use pipsqueak::{Generator, Model};
+use pipsqueak::{Generator, Model, Sampling};
+use pipsqueak_tests::generate;
 use pipsqueak_trainer::data::pairs::{self, Pair};
 use pipsqueak_trainer::export::answers::{self, Answers};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::ModelFile;
 use xtask::board::Board;
+use xtask::firmware::{self, Pins};
+use xtask::paths;
 use xtask::qemu::Session;
 use xtask::toolchain::Toolchain;
-use xtask::{firmware, paths};
 
 /// An emulator that says nothing for so long is stuck; no test passes or fails by a shorter time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -194,7 +196,7 @@ const CONTROLLER_LEDS: u32 = 0x4002_f004;
 
 fn obeying(board: Board, answers: &Path) -> PathBuf {
     let toolchain = Toolchain::find(board.target()).expect("cargo xtask setup has been run");
-    firmware::build_obeying(&toolchain, board, &file("lamp.pip"), answers).unwrap()
+    firmware::build_with_pins(&toolchain, board, &file("lamp.pip"), Pins::Obey(answers)).unwrap()
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn orders_reach_the_pins_of_an_emulated_board_and_are_the_pc_s() {
             let said = emulated.ask(prompt);
             let place = answers.choose(&mut generator, prompt).unwrap();
             let (answer, fingerprint) = (&answers.texts[place], generator.fingerprint());
-            assert!(said.starts_with(&format!("\n{answer}\n")), "{said:?} is not {answer}");
+            assert!(said.starts_with(&format!("{answer}\n")), "{said:?} is not {answer}");
             assert!(
                 said.ends_with(&format!("fingerprint {fingerprint:08x}]")),
                 "{said:?}, {fingerprint:08x}"
@@ -259,10 +261,27 @@ fn the_pico_s_image_obeys_as_the_pc() {
         answers.choose(&mut generator, prompt).unwrap();
         let end = format!("fingerprint {:08x}]\n> ", generator.fingerprint());
         assert!(
-            said.starts_with(&format!("\n{answer}\n")) && said.ends_with(&end),
+            said.starts_with(&format!("{answer}\n")) && said.ends_with(&end),
             "{prompt}: {said:?}, {end:?}"
         );
     }
+}
+
+/// The emulator has no display, so that the program goes on without.
+#[test]
+fn a_pico_that_lacks_its_display_tells_the_pc_s_story() {
+    let toolchain = Toolchain::find(Board::Pico.target()).expect("cargo xtask setup has been run");
+    let model = paths::root().join("pretrained/microbit.pip");
+    let image = firmware::build_with_pins(&toolchain, Board::Pico, &model, Pins::Display).unwrap();
+    let told = generate(&ModelFile::read(&model).unwrap(), "Once upon a time", Sampling::default(), 42, 20);
+    let mut pico = Session::boot(Board::Pico, &image).unwrap();
+    for line in [":echo off", ":seed 42", ":length 20"] {
+        pico.send_line(line).unwrap();
+    }
+    pico.read_until("length 20 tokens", PATIENCE).unwrap();
+    pico.send_line("Once upon a time").unwrap();
+    let said = pico.read_until(&format!("fingerprint {:08x}]", told.fingerprint), PATIENCE).unwrap();
+    assert!(said.contains(told.text.trim()), "{said:?} has not {:?}", told.text);
 }
 
 #[test]

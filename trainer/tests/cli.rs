@@ -139,9 +139,11 @@ fn a_run_goes_on_from_another_model() {
     fs::write(folder.join("odd.tsv"), "Zo\u{eb}\tcame\nhome\twent\n").unwrap();
     let said = succeed(&folder, "train --pairs odd.tsv --from m.pip --out odd.pip --steps 2");
     assert!(said.contains("'\u{eb}' (read as 'e')"), "{said}");
-    let both = pipsqueak(&folder, &format!("train {few} --from m.pip --width 64"));
-    let message = String::from_utf8(both.stderr).unwrap();
-    assert!(message.contains("'--from <MODEL>' cannot be used with '--width <CHANNELS>'"), "{message}");
+    for (option, shown) in [("--width 64", "--width <CHANNELS>"), ("--latent 16", "--latent <RANK>")] {
+        let both = pipsqueak(&folder, &format!("train {few} --from m.pip {option}"));
+        let message = String::from_utf8_lossy(&both.stderr);
+        assert!(message.contains(&format!("'--from <MODEL>' cannot be used with '{shown}'")), "{message}");
+    }
     let message = fail(&folder, "train --text more.txt --from m.pip --out m.pip");
     assert!(message.contains("--out would write over m.pip, which --from reads"), "{message}");
     let message = fail(&folder, "train --text more.txt --from stories.txt --out n.pip");
@@ -176,6 +178,7 @@ fn pairs_teach_it_to_answer() {
         let answer = succeed(&folder, &format!("generate --model m.pip --prompt {thing}? --temperature 0"));
         assert_eq!(answer, format!("{thing}?\nit is {colour}\n"));
     }
+    answers_come_from_a_list(&folder);
     fs::write(folder.join("wrong.tsv"), "a\tb\nc\td\te\n").unwrap();
     let message = fail(&folder, "train --pairs wrong.tsv --out n.pip");
     assert!(message.contains("wrong.tsv, line 2: it has 2 tabs"), "{message}");
@@ -184,6 +187,69 @@ fn pairs_teach_it_to_answer() {
         &format!("train --pairs p.tsv --out n.pip {}", shape.replace("context 32", "context 8")),
     );
     assert!(message.contains("p.tsv: line 1: prompt and answer take"), "{message}");
+}
+
+/// With the model of five things and their colours.
+fn answers_come_from_a_list(folder: &Path) {
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    // What it would say is not in the list: the answer is another.
+    write("a.txt", "it is blue\n\nit is white\n");
+    let answer = succeed(folder, "generate --model m.pip --prompt sky? --answers a.txt");
+    assert_eq!(answer, "sky?\nit is blue\n");
+    let answer = succeed(folder, "generate --model m.pip --prompt coal? --answers a.txt");
+    assert!(["coal?\nit is blue\n", "coal?\nit is white\n"].contains(&&*answer), "{answer}");
+
+    let said = succeed(folder, "eval --model m.pip --pairs p.tsv");
+    for line in [
+        "pairs          60",
+        "answers        5",
+        "right          60, 100.00 %",
+        "as a whole     60, 100.00 %",
+    ] {
+        assert!(said.contains(line), "no «{line}» in {said}");
+    }
+    assert!(!said.contains("mistaken"), "{said}");
+    let kept = succeed(folder, "eval --model m.pip --pairs p.tsv --validation 0.1 --seed 3");
+    assert!(kept.contains("pairs          6\n"), "{kept}");
+    write("q.tsv", "sky?\tit is white\nsnow?\tit is white\n");
+    let said = succeed(folder, "eval --model m.pip --pairs q.tsv --answers a.txt");
+    assert!(said.contains("right          1, 50.00 %"), "{said}");
+    assert!(said.contains("mistaken           1   «it is white» for «it is blue»"), "{said}");
+
+    for (arguments, reason) in [
+        (
+            "eval --model m.pip --pairs p.tsv --answers a.txt",
+            "p.tsv, line 2: «it is green» is none of the --answers",
+        ),
+        ("eval --model m.pip --pairs p.tsv --precision all", "the model is int8"),
+        ("generate --model m.pip --prompt sky? --answers none.txt", "none.txt"),
+    ] {
+        let message = fail(folder, arguments);
+        assert!(message.contains(reason), "{arguments}: {message}");
+    }
+    for (arguments, reason) in [
+        ("eval --model m.pip", "--text <FILE>"),
+        ("eval --model m.pip --text p.tsv --pairs p.tsv", "cannot be used with"),
+        ("generate --model m.pip --answers a.txt", "--prompt <TEXT>"),
+        ("generate --model m.pip --prompt sky? --answers a.txt --seed 2", "cannot be used with"),
+    ] {
+        let output = pipsqueak(folder, arguments);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && message.contains(reason), "{arguments}: {message}");
+    }
+    for (list, reason) in [
+        ("it is blue\nit is blue\n", "b.txt, line 2: «it is blue» comes twice"),
+        ("\n", "b.txt has no answers in it"),
+        ("it is \u{1f42d}\n", "the answer «it is \u{1f42d}»"),
+    ] {
+        write("b.txt", list);
+        let message = fail(folder, "generate --model m.pip --prompt sky? --answers b.txt");
+        assert!(message.contains(reason), "{message}");
+    }
+    let long = "sky? ".repeat(20);
+    write("l.tsv", &format!("{}\tit is blue\n", long.trim()));
+    let message = fail(folder, "eval --model m.pip --pairs l.tsv");
+    assert!(message.contains("line 1: «sky? sky?") && message.contains("and the context is 32"), "{message}");
 }
 
 #[test]

@@ -91,6 +91,9 @@ fn loops() {
 #[test]
 fn experts() {
     check("experts", &Config { experts: 5, ..BASE });
+    let two = Config { experts: 5, active_experts: 2, ..BASE };
+    check("two of five experts", &two);
+    check("two of two without residuals", &Config { experts: 2, residual: false, ..two });
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn every_architecture_shows_all_its_vectors() {
         ("learned positions, layer norm and biases", gpt2),
         ("loops", Config { loops: 3, ..LLAMA }),
         ("experts", Config { experts: 3, ..LLAMA }),
+        ("two active experts", Config { experts: 3, active_experts: 2, ..LLAMA }),
         ("tables", Config { bigrams: 20, per_layer_embeddings: true, ..LLAMA }),
         ("a latent", Config { latent: 6, latent_rotary: 2, ..LLAMA }),
     ];
@@ -198,20 +199,37 @@ fn every_architecture_shows_all_its_vectors() {
             assert_eq!(explanation.layers.len(), config.depth(), "{name}");
             for layer in &explanation.layers {
                 let up = config.up_width();
-                for (table, width) in [
-                    (&layer.attention_input, config.width),
-                    (&layer.attended, config.attended_width()),
-                    (&layer.attention_output, config.width),
-                    (&layer.attention_residual, config.width),
-                    (&layer.mlp_input, config.width),
-                    (&layer.units, up),
-                    (&layer.activated, config.hidden),
-                    (&layer.mlp_output, config.width),
-                    (&layer.mlp_residual, config.width),
+                let active = 4 * config.active_experts;
+                for (table, rows, width) in [
+                    (&layer.attention_input, 4, config.width),
+                    (&layer.attended, 4, config.attended_width()),
+                    (&layer.attention_output, 4, config.width),
+                    (&layer.attention_residual, 4, config.width),
+                    (&layer.mlp_input, 4, config.width),
+                    (&layer.units, active, up),
+                    (&layer.activated, active, config.hidden),
+                    (&layer.mlp_output, active, config.width),
+                    (&layer.mlp_residual, 4, config.width),
                 ] {
-                    assert!(table.len() == 4 && table.iter().all(|row| row.values.len() == width), "{name}");
+                    assert!(
+                        table.len() == rows && table.iter().all(|row| row.values.len() == width),
+                        "{name}"
+                    );
                 }
-                assert_eq!(layer.experts.len(), if config.experts > 1 { 4 } else { 0 }, "{name}");
+                assert_eq!(layer.experts.len(), if config.experts > 1 { active } else { 0 }, "{name}");
+                // What the MLP adds is what the stream gains.
+                for (position, after) in layer.mlp_residual.iter().enumerate() {
+                    let outputs =
+                        &layer.mlp_output[config.active_experts * position..][..config.active_experts];
+                    for (channel, after) in after.values.iter().enumerate() {
+                        let added: f32 = outputs.iter().map(|row| row.values[channel]).sum();
+                        let before = layer.attention_residual[position].values[channel];
+                        assert!(
+                            (before + added - after).abs() < 1e-4,
+                            "{name}: {before} + {added} = {after}"
+                        );
+                    }
+                }
                 for head in &layer.heads {
                     assert_eq!(head.keys[3].values.len(), config.head_size(), "{name}");
                     for (position, (weights, scores)) in head.weights.iter().zip(&head.scores).enumerate() {

@@ -169,6 +169,18 @@ fn experts() {
 }
 
 #[test]
+fn two_active_experts() {
+    let two = Config { experts: 3, active_experts: 2, ..BASE };
+    check("two of three experts", &two);
+    check(
+        "two of two gated experts without residuals",
+        &Config { experts: 2, mlp: Mlp::Gated, residual: false, ..two },
+    );
+    let dropout = Dropout::new(0.3, [1, 2, 3, 4]);
+    check_with("looped, with dropout", &Config { loops: 2, layers: 1, ..two }, dropout);
+}
+
+#[test]
 fn tables() {
     check("embeddings of pairs", &Config { bigrams: 5, ..BASE });
     check("per-layer embeddings", &Config { per_layer_embeddings: true, ..BASE });

@@ -52,6 +52,8 @@ const LLAMA: Config = Config { vocab: 13, context: 8, width: 16, layers: 2, hidd
 
 const EXPERTS: Config = Config { width: 8, heads: 2, kv_heads: 1, hidden: 6, experts: 3, ..LLAMA };
 
+const TWO_EXPERTS: Config = Config { experts: 4, active_experts: 2, ..EXPERTS };
+
 const TABLES: Config = Config { experts: 1, bigrams: 7, per_layer_embeddings: true, ..EXPERTS };
 
 const LATENT: Config = Config { experts: 1, latent: 5, latent_rotary: 4, ..EXPERTS };
@@ -182,6 +184,14 @@ fn experts() {
     one_pass::<f32>(&EXPERTS, &vectors, &EXACT);
     one_pass::<f64>(&EXPERTS, &vectors, &ROUNDED);
     ten_steps(&EXPERTS, &vectors, tolerance::ROUTED_NORMS);
+}
+
+#[test]
+fn two_active_experts() {
+    let vectors = Vectors::read(include_str!("pytorch/two_experts.txt"));
+    one_pass::<f32>(&TWO_EXPERTS, &vectors, &EXACT);
+    one_pass::<f64>(&TWO_EXPERTS, &vectors, &ROUNDED);
+    ten_steps(&TWO_EXPERTS, &vectors, tolerance::ROUTED_NORMS);
 }
 
 #[test]

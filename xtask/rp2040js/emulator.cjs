@@ -22,7 +22,8 @@ function loadElf(elf) {
 }
 
 const say = bytes => connection.write(bytes);
-const pico = new Pico(byte => { if (serial !== "usb") say(Uint8Array.of(byte)); });
+const isUsb = serial === "usb";
+const pico = new Pico(byte => isUsb || say(Uint8Array.of(byte)));
 const file = readFileSync(image);
 try {
   if (file.toString("latin1", 1, 4) === "ELF") loadElf(file);
@@ -35,17 +36,29 @@ if (model) pico.write(Number(address), readFileSync(model));
 pico.boot();
 
 let idle = false;
+let rest = () => {};
 
 /** Runs a slice; a chip that waits for nothing but input is left alone until some comes. */
 function run() {
   if (pico.run(SLICE)) setImmediate(run);
-  else idle = true;
+  else {
+    idle = true;
+    rest();
+  }
 }
+
+/** Waits until the chip waits. */
+const settled = () => new Promise(resolve => (idle ? resolve() : (rest = resolve)));
 
 function wake() {
   if (!idle) return;
   idle = false;
   setImmediate(run);
+}
+
+function typeAtUart(bytes) {
+  pico.type(bytes);
+  wake();
 }
 
 function refuse(error) {
@@ -57,13 +70,7 @@ const connection = connect(Number(port), "127.0.0.1", run);
 connection.setNoDelay(true);
 connection.on("close", hadError => process.exit(hadError ? 1 : 0));
 connection.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));
-const socket = serial === "uart" ? undefined : plugIn(pico.chip, wake, serial === "usb" ? say : undefined);
+const socket = serial === "uart" ? undefined : plugIn(pico.chip, wake, settled, isUsb ? say : undefined);
 socket?.catch(refuse);
-if (serial === "usb") {
-  socket.then(({ type }) => connection.on("data", type));
-} else {
-  connection.on("data", bytes => {
-    pico.type(bytes);
-    wake();
-  });
-}
+if (isUsb) socket.then(({ type }) => connection.on("data", type));
+else connection.on("data", typeAtUart);

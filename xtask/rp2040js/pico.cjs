@@ -16,6 +16,15 @@ const [UF2_BLOCK, LED] = [512, 25];
 /** The place of the watchdog among the peripherals. */
 const WATCHDOG = 0x40058;
 
+/** The emulator leaves the bit that says "Thumb" in the address of an interrupt's handler, which shifts the handler's tables of branches. */
+function clearThumbBit(core) {
+  const enter = core.exceptionEntry.bind(core);
+  core.exceptionEntry = exception => {
+    enter(exception);
+    core.PC &= ~1;
+  };
+}
+
 class Pico {
   #typed = [];
   #next;
@@ -27,14 +36,9 @@ class Pico {
     Object.assign(this, { clock, chip });
     chip.logger = new ConsoleLogger(LogLevel.Error, false);
     chip.uart[0].onByte = onByte;
+    clearThumbBit(chip.core);
     putRom(chip);
     chip.peripherals[WATCHDOG].onWatchdogTrigger = () => { this.#restarts = true; };
-    // The emulator leaves the bit that says "Thumb" in the handler's address, which shifts the handler's tables of branches.
-    const enter = chip.core.exceptionEntry.bind(chip.core);
-    chip.core.exceptionEntry = exception => {
-      enter(exception);
-      chip.core.PC &= ~1;
-    };
     this.#next = clock.createAlarm(() => {
       chip.uart[0].feedByte(this.#typed.shift());
       if (this.#typed.length) this.#next.schedule(BYTE);

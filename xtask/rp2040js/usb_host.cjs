@@ -1,7 +1,7 @@
 // A PC at the chip's USB socket, on which a program has the serial port open.
 //
-// It asks what PCs ask: USB 2.0, chapter 9, and the class "communications", ACM. The emulator's own host skips most of that,
-// and answers for the host where nothing has been typed.
+// Its requests are those of PCs: USB 2.0, chapter 9, and the class "communications", ACM. The emulator's own host skips most
+// of that, and sends empty packets where nothing has been typed.
 
 /** In an endpoint's buffer control. */
 const [LENGTH, AVAILABLE, STALL] = [0x3ff, 1 << 10, 1 << 11];
@@ -177,10 +177,9 @@ function endpoints(configuration) {
   return [bulk.find(address => address & IN) & 0xf, bulk.find(address => !(address & IN))];
 }
 
-/** Finds out what is plugged in. */
+/** Finds out what is plugged in, after the reset that comes with it. */
 async function enumerate(bus) {
   const descriptor = (kind, length, number = 0) => bus.ask(STANDARD, GET_DESCRIPTOR, (kind << 8) | number, 0, length);
-  await new Promise(resolve => (bus.onReset = resolve));
   await descriptor(DEVICE, PACKET);
   await bus.reset();
   await bus.tell(STANDARD, SET_ADDRESS, 7, 0);
@@ -193,7 +192,7 @@ async function enumerate(bus) {
   return { name, vendor: device.readUInt16LE(8), product: device.readUInt16LE(10), input, output };
 }
 
-/** What a system does when a program opens the port. */
+/** As a system does when a program opens the port. */
 async function openPort(bus) {
   await bus.tell(CLASS_INTERFACE, SET_LINE_CODING, 0, 0, LINE_CODING);
   const coding = await bus.ask(CLASS_INTERFACE, GET_LINE_CODING, 0, 0, LINE_CODING.length);
@@ -201,12 +200,22 @@ async function openPort(bus) {
   await bus.tell(CLASS_INTERFACE, SET_CONTROL_LINE_STATE, TERMINAL_READY, 0);
 }
 
-/** Plugs the chip in, and opens its port; `onData` gets what it says. Without that, the program there reads nothing. */
-exports.plugIn = async (chip, wake, onData) => {
+/**
+ * Plugs the chip in, and opens its port; `onData` gets what it says. Then pulls the cable out when `settled` says that the chip rests, and
+ * plugs it in again. Without `onData`, the program there reads nothing, and the cable stays.
+ */
+exports.plugIn = async (chip, wake, settled, onData) => {
   const bus = new Bus(chip, wake, onData);
+  await new Promise(resolve => (bus.onReset = resolve));
   const device = await enumerate(bus);
   if (!onData) bus.stopReading(device.input);
   await openPort(bus);
+  if (onData) {
+    await settled();
+    await bus.reset();
+    await enumerate(bus);
+    await openPort(bus);
+  }
   const type = bytes => {
     for (let at = 0; at < bytes.length; at += PACKET) void bus.send(device.output, bytes.subarray(at, at + PACKET));
   };

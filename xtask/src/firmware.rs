@@ -96,48 +96,76 @@ fn is_without_room(said: &str) -> bool {
         .any(|words| said.contains(words))
 }
 
-/// The boards whose pins the firmware in `firmware/obey` knows.
-const BOARDS_THAT_OBEY: [Board; 3] = [Board::Mps2An386, Board::Mps2An385M0, Board::Pico];
+/// What the firmware in `firmware/obey` does with a board's pins.
+#[derive(Clone, Copy, Debug)]
+pub enum Pins<'p> {
+    /// Answers with a line of this file, and does what it says.
+    Obey(&'p Path),
+    /// Shows texts on a display.
+    Display,
+}
 
-/// Builds the firmware that answers with a line of the file `answers` and drives pins with it, for `board` and `model`; returns the
-/// image.
-pub fn build_obeying(toolchain: &Toolchain, board: Board, model: &Path, answers: &Path) -> Result<PathBuf> {
-    if !BOARDS_THAT_OBEY.contains(&board) {
-        let names = BOARDS_THAT_OBEY.map(Board::name).join(", ");
-        bail!(
-            "{} has no pins that obey; take one of {names}, or add a file to firmware/obey/src/obey/pins.",
-            board.name()
-        );
+impl Pins<'_> {
+    /// The boards that have what it takes.
+    fn boards(self) -> &'static [Board] {
+        match self {
+            Pins::Obey(_) => &[Board::Mps2An386, Board::Mps2An385M0, Board::Pico],
+            Pins::Display => &[Board::Pico],
+        }
     }
+
+    /// Refuses a board that firmware/obey/src/pins does not know.
+    fn check(self, board: Board) -> Result<()> {
+        let (what, boards) = match self {
+            Pins::Obey(_) => ("--answers", self.boards()),
+            Pins::Display => ("--display", self.boards()),
+        };
+        if boards.contains(&board) {
+            return Ok(());
+        }
+        let names: Vec<_> = boards.iter().map(|board| board.name()).collect();
+        bail!(
+            "{what} is for {}, and not yet for {}; docs/obey.md says how to add a board.",
+            names.join(", "),
+            board.name()
+        )
+    }
+}
+
+/// Builds the firmware that uses a board's pins, for `board` and `model`; returns the image.
+pub fn build_with_pins(toolchain: &Toolchain, board: Board, model: &Path, pins: Pins<'_>) -> Result<PathBuf> {
+    pins.check(board)?;
     let whole = |file: &Path| {
         file.canonicalize().with_context(|| format!("The file {} can't be read", file.display()))
     };
-    let (model, answers) = (whole(model)?, whole(answers)?);
+    let model = whole(model)?;
     let mut hasher = hasher_of(&model)?;
-    hasher.write(&fs::read(&answers)?);
-    let name = format!("obey-{}-{:016x}.elf", board.name(), hasher.finish());
+    let mut command = pins_cargo(toolchain, "build", board, &model);
+    let program = match pins {
+        Pins::Obey(answers) => {
+            let answers = whole(answers)?;
+            hasher.write(&fs::read(&answers)?);
+            command.env("PIPSQUEAK_ANSWERS", answers);
+            "obey"
+        }
+        Pins::Display => "display",
+    };
+    let name = format!("{program}-{}-{:016x}.elf", board.name(), hasher.finish());
     let image = paths::target().join("firmware-images").join(name);
     let _lock = lock()?;
-    let mut command = obeying_cargo(toolchain, "build", board, &model, &answers);
     command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
-    process::run(command.args(["--bin", "obey"]))?;
+    process::run(command.args(["--bin", program]))?;
     fs::create_dir_all(image.parent().unwrap_or(&image))?;
-    let built = target_dir().join(board.target()).join("release").join("obey");
+    let built = target_dir().join(board.target()).join("release").join(program);
     fs::copy(&built, &image).with_context(|| format!("The image {} can't be written", image.display()))?;
     Ok(image)
 }
 
-/// cargo for the firmware that obeys.
-pub fn obeying_cargo(
-    toolchain: &Toolchain,
-    subcommand: &str,
-    board: Board,
-    model: &Path,
-    answers: &Path,
-) -> Command {
+/// cargo for the firmware that uses a board's pins; the answers are the caller's to name.
+pub fn pins_cargo(toolchain: &Toolchain, subcommand: &str, board: Board, model: &Path) -> Command {
     let mut command = bare_cargo(toolchain, subcommand, board, "");
     command.current_dir(paths::obey()).arg("--target-dir").arg(target_dir());
-    command.env("PIPSQUEAK_MODEL", model).env("PIPSQUEAK_ANSWERS", answers);
+    command.env("PIPSQUEAK_MODEL", model);
     command
 }
 

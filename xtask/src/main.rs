@@ -1,7 +1,7 @@
 //! `cargo xtask`: the project's tasks.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -10,7 +10,7 @@ use xtask::commands;
 use xtask::commands::bench::Outcome;
 use xtask::commands::demo::Source;
 use xtask::commands::fuzz::Target;
-use xtask::firmware::Options;
+use xtask::firmware::{Options, Pins};
 use xtask::packages::Consent;
 use xtask::qemu::Port;
 
@@ -77,6 +77,9 @@ enum Task {
         /// Answer every prompt with a line of this file, and do at the board's pins what it says: docs/obey.md.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["log", "self_test", "think", "blue_pill_memory"])]
         answers: Option<PathBuf>,
+        /// Show texts on an SSD1306 at the board's I2C, too: docs/obey.md.
+        #[arg(long, conflicts_with_all = ["answers", "log", "self_test", "think", "blue_pill_memory"])]
+        display: bool,
         /// Print the firmware's log to stderr.
         #[arg(long)]
         log: bool,
@@ -112,6 +115,9 @@ enum Task {
         /// Answer every prompt with a line of this file, and do at the board's pins what it says: docs/obey.md.
         #[arg(long, value_name = "FILE", requires = "model")]
         answers: Option<PathBuf>,
+        /// Show texts on an SSD1306 at the board's I2C, too: docs/obey.md.
+        #[arg(long, requires = "model", conflicts_with = "answers")]
+        display: bool,
         /// The file to write; without it, one in target/boards.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -214,6 +220,11 @@ struct BoardOption {
     board: Board,
 }
 
+/// What a program does with the board's pins, if anything.
+fn pins(answers: Option<&Path>, display: bool) -> Option<Pins<'_>> {
+    answers.map(Pins::Obey).or(display.then_some(Pins::Display))
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup { yes, board } => commands::setup::setup(board.board, Consent::new(yes)).map(drop),
@@ -222,10 +233,10 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, answers, log, self_test, think, blue_pill_memory, pty, usb, board } => {
+        Task::Run { model, answers, display, log, self_test, think, blue_pill_memory, pty, usb, board } => {
             let options = Options { log, self_test, think, blue_pill_memory };
             let port = (!pty).then_some(if usb { Port::Usb } else { Port::Uart });
-            commands::run::run(board.board, model, answers.as_deref(), options, port)
+            commands::run::run(board.board, model, pins(answers.as_deref(), display), options, port)
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())
@@ -240,8 +251,8 @@ fn main() -> ExitCode {
             };
             commands::bench::chips(&boards, outcome, Consent::new(yes))
         }
-        Task::Build { board, model, answers, out } => {
-            commands::build::build(board, model.as_deref(), answers.as_deref(), out)
+        Task::Build { board, model, answers, display, out } => {
+            commands::build::build(board, model.as_deref(), pins(answers.as_deref(), display), out)
         }
         Task::Dist { yes } => commands::dist::dist(Consent::new(yes)),
         Task::Fuzz { targets, seconds, yes } => commands::fuzz::fuzz(&targets, seconds, Consent::new(yes)),

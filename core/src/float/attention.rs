@@ -40,8 +40,9 @@ pub(crate) fn attention<O: Observer>(
     }
     let heads = rows_mut(out, value).zip(rows(query, head));
     for (h, (out, query)) in heads.enumerate() {
-        let kv_head = h / group.max(1);
-        let (keys, values) = (from(past.keys, kv_head * head), from(past.values, kv_head * value));
+        // Where values are shorter than keys, there is one key head.
+        let offset = h / group.max(1) * head;
+        let (keys, values) = (from(past.keys, offset), from(past.values, offset));
         view.show(Vector::Query { head: h }, || Values::floats(query));
         one_head(out, query, Past { keys, values, ..past }, scores, |scores| {
             view.show(Vector::Scores { head: h }, || Values::floats(scores));
@@ -58,10 +59,9 @@ fn show_now(
     position: usize,
     view: &mut View<'_, impl Observer>,
 ) {
-    let now = position * past.kv_width;
     for kv_head in 0..kv_heads {
-        let (key, value) =
-            (part(past.keys, now + kv_head * head, head), part(past.values, now + kv_head * value, value));
+        let start = position * past.kv_width + kv_head * head;
+        let (key, value) = (part(past.keys, start, head), part(past.values, start, value));
         view.show(Vector::Key { head: kv_head }, || Values::floats(key));
         view.show(Vector::Value { head: kv_head }, || Values::floats(value));
     }

@@ -12,10 +12,10 @@ use crate::float::sinusoid::add_sinusoid;
 use crate::known;
 use crate::math::add;
 use crate::matrix::Matrix;
-use crate::memory::{Buffers, block_width, caches, quantized_columns, rotations_len};
+use crate::memory::{Buffers, block_width, caches, kept_len, quantized_columns, rotations_len};
 use crate::model::{Block, Linear, Model, NormWeights};
 use crate::observer::{Observer, Values, Vector, View};
-use crate::router::route;
+use crate::router::{route, route_two};
 use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
@@ -27,6 +27,8 @@ pub(crate) struct FloatStep<'m> {
     /// A matrix's input, `[max(width, hidden, attended_width)]`, of which the first `input_len` values are in use.
     input: &'m mut [f32],
     input_len: usize,
+    /// What the second of two experts reads, `[width]`; empty where there is one.
+    kept: &'m mut [f32],
     /// The output of half a layer, added to the residual stream, `[width]`.
     result: &'m mut [f32],
     /// Query, key and value, or the MLP's hidden units: `[max(qkv_width, up_width)]`.
@@ -51,6 +53,7 @@ impl<'m> FloatStep<'m> {
             residual: buffers.take(config.width),
             input: buffers.take(quantized_columns(config)),
             input_len: config.width,
+            kept: buffers.take(kept_len(config)),
             result: buffers.take(config.width),
             hidden: buffers.take(block_width(config)),
             rotations: buffers.take(rotations_len(config)),
@@ -150,16 +153,21 @@ impl Forward for FloatStep<'_> {
     ) {
         self.project(block.router());
         self.show(config, layer, Vector::Router, observer);
-        let (expert, probability) = route(first(self.hidden, config.experts), |a, b| a - b);
-        View { observer, position: self.position, layer }
-            .show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
-        self.project(block.up(expert));
-        self.show(config, layer, Vector::Units, observer);
-        self.activate(config);
-        self.show(config, layer, Vector::Activated, observer);
-        self.multiply(block.down(expert));
-        self.result.iter_mut().for_each(|x| *x *= probability);
-        self.join(config);
+        let scores = first(self.hidden, config.experts);
+        if known::may_have_two_active() && config.active_experts > 1 {
+            let [one, two] = route_two(scores, |a, b| a - b);
+            copy(self.kept, self.input);
+            self.expert(config, block, one, layer, observer);
+            self.join(config);
+            self.input_len = config.width;
+            copy(self.input, self.kept);
+            self.expert(config, block, two, layer, observer);
+            add(self.residual, self.result);
+        } else {
+            let one = route(scores, |a, b| a - b);
+            self.expert(config, block, one, layer, observer);
+            self.join(config);
+        }
     }
 
     fn add_to_residual(&mut self, config: &Config, linear: Linear<'_>) {
@@ -202,6 +210,26 @@ impl FloatStep<'_> {
     fn multiply(&mut self, linear: Linear<'_>) {
         linear.matrix.matvec_f32(self.result, first(self.input, self.input_len));
         add(self.result, linear.bias);
+    }
+
+    /// `result = p expert(input)`, of an expert and its `p`.
+    fn expert(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        (expert, probability): (usize, f32),
+        layer: usize,
+        observer: &mut impl Observer,
+    ) {
+        View { observer, position: self.position, layer }
+            .show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
+        self.project(block.up(expert));
+        self.show(config, layer, Vector::Units, observer);
+        self.activate(config);
+        self.show(config, layer, Vector::Activated, observer);
+        self.multiply(block.down(expert));
+        self.result.iter_mut().for_each(|x| *x *= probability);
+        self.show(config, layer, Vector::MlpOutput, observer);
     }
 
     /// `residual += result`; in a model without residuals, `=`.

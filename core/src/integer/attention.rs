@@ -92,22 +92,23 @@ pub(crate) fn attention<O: Observer>(
     if O::WATCHES {
         show_now(past, [head, value], query.len() / (head * group).max(1), view);
     }
-    let (mut start, mut out_start, mut key_start, mut value_start) = (0, 0, 0, 0);
+    let (mut h, mut kv_start) = (0, 0);
     // No division, which takes a chip long, and no branch to a number of heads that the model does not have.
-    while start < query.len() && group * head > 0 {
-        let past = Past { keys: from(past.keys, key_start), values: from(past.values, value_start), ..past };
+    while h * head < query.len() && group * head > 0 {
+        // Where values are shorter than keys, there is one key head.
+        let past = Past { keys: from(past.keys, kv_start), values: from(past.values, kv_start), ..past };
         for _ in 0..group / HEADS_AT_ONCE {
-            let (length, out_length) = (HEADS_AT_ONCE * head, HEADS_AT_ONCE * value);
-            let (out, query) = (part_mut(out, out_start, out_length), part(query, start, length));
-            heads::<HEADS_AT_ONCE, O>(out, query, past, units, scratch, start, view);
-            (start, out_start) = (start + length, out_start + out_length);
+            let out = part_mut(out, h * value, HEADS_AT_ONCE * value);
+            let query = part(query, h * head, HEADS_AT_ONCE * head);
+            heads::<HEADS_AT_ONCE, O>(out, query, past, units, scratch, h, view);
+            h += HEADS_AT_ONCE;
         }
         if !group.is_multiple_of(HEADS_AT_ONCE) {
-            let (out, query) = (part_mut(out, out_start, value), part(query, start, head));
-            heads::<1, O>(out, query, past, units, scratch, start, view);
-            (start, out_start) = (start + head, out_start + value);
+            let (out, query) = (part_mut(out, h * value, value), part(query, h * head, head));
+            heads::<1, O>(out, query, past, units, scratch, h, view);
+            h += 1;
         }
-        (key_start, value_start) = (key_start + head, value_start + value);
+        kv_start += head;
     }
     power_of_two(units.values + 1)
 }
@@ -135,21 +136,21 @@ fn show_now(past: Past<'_>, [head, value]: [usize; 2], kv_heads: usize, view: &m
     let unit = |scales: &[u16]| f32::from_bits(u32::from(*scales.last().unwrap_or(&0)) << 16);
     let (key_unit, value_unit) = (unit(past.key_scales), unit(past.value_scales));
     for kv_head in 0..kv_heads {
-        let (key, value) =
-            (part(past.keys, now + kv_head * head, head), part(past.values, now + kv_head * value, value));
+        let start = now + kv_head * head;
+        let (key, value) = (part(past.keys, start, head), part(past.values, start, value));
         view.show(Vector::Key { head: kv_head }, || Values::bytes(key, key_unit));
         view.show(Vector::Value { head: kv_head }, || Values::bytes(value, value_unit));
     }
 }
 
-/// `N` heads that share a key head; the first one's queries are at `start` of all.
+/// `N` heads from `first_head` on, which share a key head.
 fn heads<const N: usize, O: Observer>(
     out: &mut [i32],
     query: &[i32],
     past: Past<'_>,
     units: Units,
     scratch: &mut Scratch<'_>,
-    start: usize,
+    first_head: usize,
     view: &mut View<'_, O>,
 ) {
     let (head, value) = (query.len() / N, out.len() / N);
@@ -167,7 +168,7 @@ fn heads<const N: usize, O: Observer>(
         let unit = core::f32::consts::LN_2 / (1 << FRACTION_BITS) as f32;
         let each = queries.chunks(head).zip(query_scales).zip(largest);
         for (n, ((query, scale), largest)) in each.enumerate() {
-            let (head, scores) = (start / head + n, from(scores.as_flattened(), n));
+            let (head, scores) = (first_head + n, from(scores.as_flattened(), n));
             view.show(Vector::Query { head }, || Values::bytes(query, scale));
             view.show(Vector::Scores { head }, || Values::scores(scores, N, unit));
             view.show(Vector::Weights { head }, || Values::weights(scores, N, largest));

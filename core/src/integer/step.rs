@@ -24,8 +24,8 @@ use crate::model::{Block, Linear, Model, NormWeights};
 use crate::numbers::{Alignment, bits, power_of_two};
 use crate::observer::{Observer, Values, Vector, View};
 use crate::packing::Format;
-use crate::router::route;
-use crate::slices::{first, first_mut, part, part_mut, split_mut};
+use crate::router::{route, route_two};
+use crate::slices::{copy, first, first_mut, part, part_mut, split_mut};
 
 /// The vectors of a step, and the cache.
 pub(crate) struct IntegerStep<'m> {
@@ -38,7 +38,7 @@ pub(crate) struct IntegerStep<'m> {
     tokens: usize,
     /// Where the first of them stands.
     position: usize,
-    /// The vector that is quantised next, `[max(width, attended_width)]`.
+    /// The vector that is quantised next, `[max(width, attended_width)]`; or the input of two experts, prepared.
     values: &'m mut [i32],
     /// Room for an int8 vector, `[max(width, hidden, attended_width)]`, padded.
     quantized: &'m mut [i8],
@@ -230,16 +230,23 @@ impl Forward for IntegerStep<'_> {
             let mut view = View { observer: &mut *observer, position: self.position + i, layer };
             v.hidden.product(block.router(), &v.input);
             let (scores, scale) = (first(v.hidden.values, config.experts), v.hidden.scale);
-            let (expert, probability) = route(scores, |a, b| a.wrapping_sub(b) as f32 * scale);
             view.show(Vector::Router, || Values::words(scores, scale));
-            view.show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
-            v.hidden.product(block.up(expert), &v.input);
-            view.show(Vector::Units, || v.hidden.shown(config.up_width()));
-            v.activate(config, self.format, self.quantized);
-            view.show(Vector::Activated, || v.activated(config, self.quantized));
-            v.hidden.product(block.down(expert), &v.input);
-            v.hidden.scale *= probability;
-            v.join(config);
+            let difference = |a: i32, b: i32| a.wrapping_sub(b) as f32 * scale;
+            if known::may_have_two_active() && config.active_experts > 1 {
+                let [one, two] = route_two(scores, difference);
+                let input_scale = v.input.scale;
+                copy(self.values, v.input.prepared);
+                v.expert(config, block, one, self.format, self.quantized, &mut view);
+                v.join(config);
+                copy(v.input.prepared, self.values);
+                v.input.scale = input_scale;
+                v.expert(config, block, two, self.format, self.quantized, &mut view);
+                v.residual.add(first(v.hidden.values, config.width), v.hidden.scale);
+            } else {
+                let one = route(scores, difference);
+                v.expert(config, block, one, self.format, self.quantized, &mut view);
+                v.join(config);
+            }
         }
     }
 
@@ -294,10 +301,11 @@ fn requantized<'v>(room: &'v mut [i8], values: &[i32], scale: f32) -> Values<'v>
     Values::bytes(first(room, values.len()), scale)
 }
 
-/// The first `length` of values that are as many where heads' results are no longer than the residual stream.
+/// The first `length` of values that are as many where nothing else that they have room for is longer.
 #[inline(always)]
 fn cut(values: &mut [i32], length: usize) -> &mut [i32] {
-    if known::may_have_latent() { first_mut(values, length) } else { values }
+    let may_be_longer = known::may_have_latent() || known::may_have_two_active();
+    if may_be_longer { first_mut(values, length) } else { values }
 }
 
 impl Vectors<'_> {
@@ -332,6 +340,28 @@ impl Vectors<'_> {
     /// The input that [`activate`](Self::activate) has made; `room` is scratch.
     fn activated<'v>(&self, config: &Config, room: &'v mut [i8]) -> Values<'v> {
         requantized(room, first(self.hidden.values, config.hidden), self.input.scale)
+    }
+
+    /// `hidden = p expert(input)`, of an expert and its `p`; `room` is scratch.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // a struct of these would be made for this call alone
+    fn expert(
+        &mut self,
+        config: &Config,
+        block: &Block<'_, '_>,
+        (expert, probability): (usize, f32),
+        format: Format,
+        room: &mut [i8],
+        view: &mut View<'_, impl Observer>,
+    ) {
+        view.show(Vector::Expert { index: expert }, || Values::floats(from_ref(&probability)));
+        self.hidden.product(block.up(expert), &self.input);
+        view.show(Vector::Units, || self.hidden.shown(config.up_width()));
+        self.activate(config, format, room);
+        view.show(Vector::Activated, || self.activated(config, room));
+        self.hidden.product(block.down(expert), &self.input);
+        self.hidden.scale *= probability;
+        view.show(Vector::MlpOutput, || self.hidden.shown(config.width));
     }
 
     /// `residual += hidden`; in a model without residuals, `=`.

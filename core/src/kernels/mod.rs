@@ -45,6 +45,16 @@ pub use chip::{
     scores_f32, to_f32, weights,
 };
 
+/// Whether channels can be taken eight at a time from `positions` rows, for one or two heads.
+#[cfg(any(chip = "wasm", chip = "x86"))]
+fn in_eights<const N: usize>(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
+    (N == 1 || N == 2)
+        && positions > 0
+        && head > 0
+        && head.is_multiple_of(8)
+        && rows.len() >= (positions - 1) * stride + head
+}
+
 /// Words that [`prepare`] needs for a vector of `columns`.
 pub const fn prepared_len(columns: usize) -> usize {
     columns.next_multiple_of(16) + 4

@@ -5,13 +5,17 @@
 //! for each field, and a sum of a row stays in its lane. The vector is [prepared](prepare) to match: the word that field
 //! `f` of word `w` is multiplied by holds the numbers of columns `2 fields w + f` and, in its upper half,
 //! `2 fields w + fields + f`.
+//!
+//! In int8 a half is `256 odd + even` of two weights, and is multiplied whole by the even column's number, which takes `odd` 256
+//! times too often: so the odd column's number is `x[odd] - 256 x[even]`, which has 16 bits. Sums wrap on the way, and are exact at
+//! the end, where they have 31 bits.
 
 use core::arch::wasm32::*;
 
-use super::portable;
+use super::{in_eights, portable};
 use crate::numbers::{Quantizer, ScoreScale, scale_row};
 use crate::packing::{Format, INT4_SIGNS, Packed, ROWS};
-use crate::slices::rows;
+use crate::slices::{from, part};
 
 pub use super::portable::{
     accumulate_f32, activate, add_aligned, add_f32, align_scales, gain, gate, largest, largest_exponent,
@@ -59,6 +63,11 @@ fn pair<const FIELDS: usize>(pairs: &mut [i32], x: &[i8]) {
     for (pairs, [low, high]) in pairs.as_chunks_mut::<FIELDS>().0.iter_mut().zip(halves) {
         for ((pair, &low), &high) in pairs.iter_mut().zip(low).zip(high) {
             *pair = i32::from(low) & 0xffff | i32::from(high) << 16;
+        }
+        if FIELDS == fields(Format::Int8) {
+            // Both halves of a word at once.
+            let [even, odd] = [0, 1].map(|field| i32x4_splat(pairs[field]));
+            pairs[1] = i32x4_extract_lane::<0>(i16x8_sub(odd, i16x8_shl(even, 8)));
         }
     }
 }
@@ -108,14 +117,13 @@ fn sums<const FIELDS: usize>(first: &[u32], second: &[u32], pairs: &[[i32; FIELD
     sums
 }
 
-/// The fields of each half: in int8 the weights, else the weights and the format's offset.
+/// The fields of each half: in int8 the half itself and the odd weight, else the weights and the format's offset.
 #[inline(always)]
 fn unpack<const FIELDS: usize>(words: v128) -> [v128; FIELDS] {
     if FIELDS == fields(Format::Int8) {
-        let even = i16x8_shr(i16x8_shl(words, 8), 8);
         // A half is 256 odd + even: 128 more, and the even byte carries nothing into the odd one.
         let odd = i16x8_shr(i16x8_add(words, i16x8_splat(0x80)), 8);
-        return core::array::from_fn(|field| if field == 0 { even } else { odd });
+        return core::array::from_fn(|field| if field == 0 { words } else { odd });
     }
     let bits = 16 / FIELDS as u32;
     let is_int4 = FIELDS == fields(Format::Int4);
@@ -124,9 +132,11 @@ fn unpack<const FIELDS: usize>(words: v128) -> [v128; FIELDS] {
     core::array::from_fn(|field| v128_and(u16x8_shr(words, bits * field as u32), mask))
 }
 
+/// Four words. The safe way, `u32x4`, is compiled to four loads of a lane, and takes the product twice as long.
 #[inline(always)]
 fn load(words: &[u32; ROWS]) -> v128 {
-    u32x4(words[0], words[1], words[2], words[3])
+    // SAFETY: the array has 16 bytes, and WebAssembly loads from any address.
+    unsafe { v128_load(words.as_ptr().cast()) }
 }
 
 #[inline(always)]
@@ -145,7 +155,7 @@ fn load_eight(x: &[i8; 8]) -> v128 {
     u64x2(u64::from_le_bytes(x.map(i8::cast_unsigned)), 0)
 }
 
-/// See [`portable::scores`].
+/// See [`portable::scores`]. Four at a time; those beyond the last position repeat the last one's.
 pub fn scores<const N: usize>(
     out: &mut [[i32; N]],
     queries: &[i8],
@@ -154,28 +164,42 @@ pub fn scores<const N: usize>(
     scales: &[i32],
     scale: ScoreScale<N>,
 ) -> [i32; N] {
-    let head = queries.len() / N;
-    if head.is_multiple_of(8) && head > 0 {
-        dots(out, queries, keys, stride);
-    } else {
-        portable::dots(out, queries, keys, stride);
+    let (head, positions) = (queries.len() / N, out.len());
+    if !in_eights::<N>(keys, head, stride, positions) || scales.len() < positions {
+        return portable::scores(out, queries, keys, stride, scales, scale);
     }
-    portable::scale_products(out, scales, scale)
-}
-
-/// See [`portable::dots`]; heads are multiples of eight.
-fn dots<const N: usize>(out: &mut [[i32; N]], queries: &[i8], keys: &[i8], stride: usize) {
-    let head = queries.len() / N;
-    for (out, key) in out.iter_mut().zip(keys.chunks(stride.max(1))) {
-        for (out, query) in out.iter_mut().zip(rows(queries, head)) {
-            let mut sums = i32x4_splat(0);
+    let mantissas = by_lanes(|lane| scale.mantissas[lane % N]);
+    let mut largest = i32x4_splat(i32::MIN);
+    for (four, out) in out.as_flattened_mut().chunks_mut(4).enumerate() {
+        let position = |lane: usize| ((4 * four + lane) / N).min(positions - 1);
+        let mut sums = [i32x4_splat(0); 4];
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            let (query, key) = (part(queries, lane % N * head, head), from(keys, position(lane) * stride));
             for (query, key) in query.as_chunks::<8>().0.iter().zip(key.as_chunks::<8>().0) {
                 let [query, key] = [query, key].map(|x| i16x8_extend_low_i8x16(load_eight(x)));
-                sums = i32x4_add(sums, i32x4_dot_i16x8(query, key));
+                *sum = i32x4_add(*sum, i32x4_dot_i16x8(query, key));
             }
-            *out = lanes(sums).into_iter().sum();
         }
+        let factors = by_lanes(|lane| scales[position(lane)] & 0xffff);
+        let products = i32x4_shr(i32x4_mul(add_lanes(sums), factors), 12);
+        let scores = i32x4_shr(i32x4_mul(products, mantissas), scale.shift);
+        largest = i32x4_max(largest, scores);
+        out.iter_mut().zip(lanes(scores)).for_each(|(out, score)| *out = score);
     }
+    let largest = lanes(largest);
+    core::array::from_fn(|head| largest.into_iter().skip(head).step_by(N).fold(i32::MIN, i32::max))
+}
+
+#[inline(always)]
+fn by_lanes(number: impl Fn(usize) -> i32) -> v128 {
+    i32x4(number(0), number(1), number(2), number(3))
+}
+
+/// The sum of each register's lanes.
+#[inline(always)]
+fn add_lanes([a, b, c, d]: [v128; 4]) -> v128 {
+    let halves = |a, b| i32x4_add(i32x4_shuffle::<0, 2, 4, 6>(a, b), i32x4_shuffle::<1, 3, 5, 7>(a, b));
+    halves(halves(a, b), halves(c, d))
 }
 
 /// See [`portable::accumulate`]. Two positions at a time, whose values alternate as their weights do.
@@ -187,15 +211,15 @@ pub fn accumulate<const N: usize>(
     positions: usize,
 ) {
     let head = sums.len() / N;
-    if !head.is_multiple_of(8) || head == 0 {
+    if !in_eights::<N>(values, head, stride, positions) || weights.len() < positions.div_ceil(2) {
         return portable::accumulate(sums, weights, values, stride, positions);
     }
     for eight in 0..head / 8 {
         let mut totals = [[i32x4_splat(0); 2]; N];
         for (t, weights) in (0..positions).step_by(2).zip(weights) {
             let at = |t: usize| {
-                let channels = values.get(t * stride + 8 * eight..).filter(|_| t < positions);
-                load_eight(channels.and_then(|channels| channels.first_chunk()).unwrap_or(&[0; 8]))
+                let channels = from(values, t * stride + 8 * eight).first_chunk();
+                load_eight(channels.filter(|_| t < positions).unwrap_or(&[0; 8]))
             };
             let pairs =
                 i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(at(t), at(t + 1));

@@ -68,9 +68,13 @@ extern crate std;
 mod answers;
 mod breath;
 mod dithered;
+#[cfg(all(target_os = "none", feature = "board"))]
+mod lit;
 mod order;
 mod output;
 mod panel;
+#[cfg(all(target_os = "none", feature = "board"))]
+pub mod pins;
 mod refusal;
 mod screen;
 mod servant;
@@ -79,6 +83,8 @@ mod text_grid;
 pub use answers::Answers;
 pub use breath::Breath;
 pub use dithered::Dithered;
+#[cfg(all(target_os = "none", feature = "board"))]
+pub use lit::{Lit, Surface};
 pub use order::Order;
 pub use output::{Dimmer, Output, PinFailed, Switch};
 pub use panel::{Panel, Wire};

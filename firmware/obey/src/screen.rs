@@ -1,29 +1,33 @@
 //! Text on a display of 128 x 64 pixels, as it comes from the model.
 
-use display_interface::DisplayError;
+use core::convert::Infallible;
+
+use display_interface::{DataFormat, DisplayError, WriteOnlyDataCommand};
 use embedded_graphics::mono_font::MonoTextStyleBuilder;
 use embedded_graphics::mono_font::iso_8859_1::FONT_5X8;
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_graphics::text::{Baseline, Text};
-use embedded_hal::i2c::I2c;
-use ssd1306::mode::{BufferedGraphicsMode, DisplayConfig};
-use ssd1306::prelude::I2CInterface;
+use embedded_hal::i2c::{I2c, Operation};
+use ssd1306::Ssd1306;
+use ssd1306::command::AddrMode;
+use ssd1306::mode::BasicMode;
 use ssd1306::rotation::DisplayRotation;
 use ssd1306::size::DisplaySize128x64;
-use ssd1306::{I2CDisplayInterface, Ssd1306};
 
-use crate::{Changed, TextGrid};
+use crate::TextGrid;
 
 /// Characters in a row.
 const COLUMNS: usize = 25;
-/// Rows.
+/// Rows, each a page of the chip: a byte for 8 pixels below each other.
 const ROWS: usize = 8;
-/// Pixels from one row to the next.
-const ROW_PIXELS: i32 = 8;
+/// Pixels, and so bytes, of a row.
+const WIDTH: usize = 128;
+/// Of most such displays.
+const ADDRESS: u8 = 0x3c;
 
-/// An SSD1306 on an I2C bus, with text that streams over it: words go to the next row whole, and a full screen moves up a row. It takes
-/// 1.3 KB of RAM, nearly all of it a copy of the pixels.
+/// An SSD1306 on an I2C bus, with text that streams over it: words go to the next row whole, and a full screen moves up a row. It takes a
+/// quarter of a KB of RAM: a row is drawn when it is sent, and no copy of the pixels is kept.
 ///
 /// ```no_run
 /// # fn run(i2c: impl embedded_hal::i2c::I2c) -> Result<(), display_interface::DisplayError> {
@@ -35,10 +39,10 @@ const ROW_PIXELS: i32 = 8;
 /// # }
 /// ```
 pub struct Screen<I> {
-    display: Ssd1306<I2CInterface<I>, DisplaySize128x64, BufferedGraphicsMode<DisplaySize128x64>>,
+    display: Ssd1306<Wires<I>, DisplaySize128x64, BasicMode>,
     grid: TextGrid<COLUMNS, ROWS>,
-    /// Whether all pixels that were to cross the bus have.
-    is_shown: bool,
+    /// Whether a row has changed since it was sent.
+    stale: [bool; ROWS],
 }
 
 impl<I: I2c> Screen<I> {
@@ -47,27 +51,23 @@ impl<I: I2c> Screen<I> {
     /// # Errors
     /// If the bus fails, or no display answers on it.
     pub fn start(i2c: I) -> Result<Self, DisplayError> {
-        let interface = I2CDisplayInterface::new(i2c);
-        let mut display = Ssd1306::new(interface, DisplaySize128x64, DisplayRotation::Rotate0)
-            .into_buffered_graphics_mode();
-        display.init()?;
-        display.flush()?;
-        Ok(Screen { display, grid: TextGrid::new(), is_shown: true })
+        let mut display = Ssd1306::new(Wires(i2c), DisplaySize128x64, DisplayRotation::Rotate0);
+        display.init_with_addr_mode(AddrMode::Horizontal)?;
+        let mut screen = Screen { display, grid: TextGrid::new(), stale: [true; ROWS] };
+        screen.send()?;
+        Ok(screen)
     }
 
-    /// Adds a piece of text, and shows it; only pixels that may have changed cross the bus.
+    /// Adds a piece of text, and shows it; only rows that have changed cross the bus.
     ///
     /// # Errors
     /// If the bus fails. The text is kept, and shown with the next piece.
     pub fn write(&mut self, text: &str) -> Result<(), DisplayError> {
         for character in text.chars() {
-            match self.grid.push(character) {
-                Changed::Nothing => {}
-                Changed::From(row) => self.draw(row, row + 2),
-                Changed::All => self.draw(0, ROWS),
-            }
+            let changed = self.grid.push(character);
+            self.stale.iter_mut().enumerate().for_each(|(row, stale)| *stale |= changed.contains(row));
         }
-        self.show()
+        self.send()
     }
 
     /// Empties the screen.
@@ -75,32 +75,80 @@ impl<I: I2c> Screen<I> {
     /// # Errors
     /// If the bus fails.
     pub fn clear(&mut self) -> Result<(), DisplayError> {
-        self.grid = TextGrid::new();
-        self.draw(0, ROWS);
-        self.show()
+        (self.grid, self.stale) = (TextGrid::new(), [true; ROWS]);
+        self.send()
     }
 
-    fn show(&mut self) -> Result<(), DisplayError> {
-        if !self.is_shown {
-            self.draw(0, ROWS);
+    /// Sends the rows that have changed.
+    fn send(&mut self) -> Result<(), DisplayError> {
+        for (row, stale) in self.stale.iter_mut().enumerate().filter(|(_, stale)| **stale) {
+            let mut page = Page([0; WIDTH]);
+            page.draw(self.grid.row(row));
+            let top = 8 * (row % ROWS) as u8;
+            self.display.set_draw_area((0, top), (WIDTH as u8, top + 8))?;
+            self.display.draw(&page.0)?;
+            *stale = false;
         }
-        let shown = self.display.flush();
-        self.is_shown = shown.is_ok();
-        shown
+        Ok(())
+    }
+}
+
+/// The pixels of a row, as the chip has them.
+struct Page([u8; WIDTH]);
+
+impl Page {
+    /// Draws characters of Latin-1.
+    fn draw(&mut self, characters: &[u8]) {
+        let style = MonoTextStyleBuilder::new().font(&FONT_5X8).text_color(BinaryColor::On).build();
+        let mut utf8 = [0; 2 * COLUMNS];
+        // Drawing into memory can't fail.
+        _ = Text::with_baseline(latin_1(characters, &mut utf8), Point::zero(), style, Baseline::Top)
+            .draw(self);
+    }
+}
+
+impl OriginDimensions for Page {
+    fn size(&self) -> Size {
+        Size::new(WIDTH as u32, 8)
+    }
+}
+
+impl DrawTarget for Page {
+    type Color = BinaryColor;
+    type Error = Infallible;
+
+    fn draw_iter<P: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: P) -> Result<(), Infallible> {
+        for Pixel(Point { x, y }, color) in pixels {
+            let byte = usize::try_from(x).ok().and_then(|x| self.0.get_mut(x));
+            if let (Some(byte), 0..8, BinaryColor::On) = (byte, y, color) {
+                *byte |= 1 << y;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bus, with the byte before commands or pixels that says which they are. `display-interface-i2c` would do, but for paths to a panic.
+struct Wires<I>(I);
+
+const COMMANDS: u8 = 0x00;
+const PIXELS: u8 = 0x40;
+
+impl<I: I2c> Wires<I> {
+    fn send(&mut self, what: u8, data: DataFormat<'_>) -> Result<(), DisplayError> {
+        let DataFormat::U8(bytes) = data else { return Err(DisplayError::DataFormatNotImplemented) };
+        let mut parts = [Operation::Write(&[what]), Operation::Write(bytes)];
+        self.0.transaction(ADDRESS, &mut parts).map_err(|_| DisplayError::BusWriteError)
+    }
+}
+
+impl<I: I2c> WriteOnlyDataCommand for Wires<I> {
+    fn send_commands(&mut self, commands: DataFormat<'_>) -> Result<(), DisplayError> {
+        self.send(COMMANDS, commands)
     }
 
-    /// Draws the rows from `first` to below `end` into the copy of the pixels.
-    fn draw(&mut self, first: usize, end: usize) {
-        // The background wipes out what stood there.
-        let style = MonoTextStyleBuilder::new().font(&FONT_5X8).text_color(BinaryColor::On);
-        let style = style.background_color(BinaryColor::Off).build();
-        for row in first..end.min(ROWS) {
-            let mut bytes = [0; 2 * COLUMNS];
-            let text = latin_1(self.grid.row(row), &mut bytes);
-            let place = Point::new(0, row as i32 * ROW_PIXELS);
-            // Drawing into memory can't fail.
-            _ = Text::with_baseline(text, place, style, Baseline::Top).draw(&mut self.display);
-        }
+    fn send_data(&mut self, pixels: DataFormat<'_>) -> Result<(), DisplayError> {
+        self.send(PIXELS, pixels)
     }
 }
 
@@ -128,8 +176,6 @@ mod tests {
     use std::rc::Rc;
     use std::string::String;
     use std::vec::Vec;
-
-    const ADDRESS: u8 = 0x3c;
 
     /// The chip as its data sheet has it (Solomon Systech, SSD1306, "Command table" and "Addressing mode"): 128 x 64 bits, a byte for
     /// 8 pixels below each other, and a window that data goes round in.

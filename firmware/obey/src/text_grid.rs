@@ -20,6 +20,17 @@ pub enum Changed {
     All,
 }
 
+impl Changed {
+    /// Whether a row may have changed.
+    pub fn contains(self, row: usize) -> bool {
+        match self {
+            Changed::Nothing => false,
+            Changed::From(first) => row == first || row == first + 1,
+            Changed::All => true,
+        }
+    }
+}
+
 const BLANK: u8 = b' ';
 
 impl<const COLUMNS: usize, const ROWS: usize> TextGrid<COLUMNS, ROWS> {

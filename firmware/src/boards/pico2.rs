@@ -3,10 +3,10 @@
 
 use rp_pac as pac;
 
-use super::rp::{Machine, PllRate, SelectedClocks, ring_oscillator_bits};
+use super::rp::{LED, Machine, PllRate, SelectedClocks, ring_oscillator_bits};
 use super::wait_until;
 
-/// What makes flash an image for the chip's ROM: for Arm's processors, in secure state, entered by the vector table at its beginning.
+/// By this the chip's ROM knows an image: for Arm's processors, in secure state, entered by the vector table at its beginning.
 // SAFETY: the board's linker script puts the section where the ROM looks.
 #[unsafe(link_section = ".start_block")]
 #[used]
@@ -69,6 +69,7 @@ impl Machine for Pico2 {
         });
         pac::PADS_BANK0.gpio(0).modify(|w| w.set_iso(false));
         pac::PADS_BANK0.gpio(1).modify(|w| w.set_iso(false));
+        pac::PADS_BANK0.gpio(LED).modify(|w| w.set_iso(false));
     }
 
     /// Bits of the chip's source of random numbers, and of the ring oscillator, should that not answer.

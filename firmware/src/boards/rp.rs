@@ -1,5 +1,5 @@
-//! The part that boards with an RP2040 or RP2350 have in common: clocks, UART0 on GP0 (sends) and GP1, the USB socket, the watchdog. What
-//! is printed goes to both ports, and what is typed may come from either. Registers and start-up: RP2040 Datasheet and RP2350 Datasheet,
+//! The part that boards with an RP2040 or RP2350 have in common: clocks, UART0 on GP0 (sends) and GP1, the USB socket, the watchdog, and the
+//! LED on GP25, which is lit while a text is written. What is printed goes to both ports, and what is typed may come from either. Registers and start-up: RP2040 Datasheet and RP2350 Datasheet,
 //! "Resets", "XOSC", "ROSC", "PLL", "Clocks", "UART" and "Watchdog". The second core sleeps.
 
 use core::convert::Infallible;
@@ -27,7 +27,7 @@ pub trait Machine {
     const NAME: &'static str;
     /// The rate of the processor's clock.
     const PROCESSOR: PllRate;
-    /// What the watchdog counts down from: seconds, whatever a step is.
+    /// The start of the watchdog's count to zero, which takes seconds.
     const WATCHDOG_COUNT: u32;
     /// Every part of the chip that the power-on state machine starts.
     const PSM_ALL: u32;
@@ -41,7 +41,7 @@ pub trait Machine {
     /// Microseconds since the start.
     fn now_us() -> u32;
 
-    /// Connects the pads of GP0 and GP1 to the UART.
+    /// Connects the pads of GP0 and GP1 to the UART, and that of the LED.
     fn connect_pads();
 
     /// As in [`Board::seed`].
@@ -74,6 +74,10 @@ const USB_IRQ: pac::Interrupt = pac::Interrupt::USBCTRL_IRQ;
 const WORD_LENGTH: u8 = 0b11;
 /// The function of GP0 and GP1 that is UART0.
 const UART_FUNCTION: u8 = 2;
+/// The function of a pin that the program drives.
+const SIO_FUNCTION: u8 = 5;
+/// The pin of the LED.
+pub(super) const LED: usize = 25;
 const BAUD: u32 = 115_200;
 /// The processor's rate / (16 * baud), in 64ths.
 const BAUD_DIVISOR: u32 = (ThisMachine::PROCESSOR.hz() * 4 + BAUD / 2) / BAUD;
@@ -100,6 +104,7 @@ impl<M: Machine> Rp<M> {
         start_clocks::<M>();
         choose_what_the_watchdog_resets::<M>();
         start_uart::<M>();
+        start_led();
         usb_serial::start();
         for interrupt in [UART_IRQ, USB_IRQ] {
             // SAFETY: it breaks no critical section that masks by priority, as there is none, and its handler is below.
@@ -189,6 +194,17 @@ fn choose_what_the_watchdog_resets<M: Machine>() {
         w.set_rosc(false);
         w.set_xosc(false);
     });
+}
+
+fn start_led() {
+    pac::IO_BANK0.gpio(LED).ctrl().write(|w| w.set_funcsel(SIO_FUNCTION));
+    pac::SIO.gpio_oe(0).value_set().write_value(1 << LED);
+}
+
+fn light(lit: bool) {
+    let pins = pac::SIO.gpio_out(0);
+    let change = if lit { pins.value_set() } else { pins.value_clr() };
+    change.write_value(1 << LED);
 }
 
 /// 115,200 baud, 8 bits, no parity, no flow control; an interrupt when some bytes have come, or one and then a pause.
@@ -283,11 +299,13 @@ impl<M: Machine> Board for Rp<M> {
     }
 
     fn feed_watchdog(&self) {
+        light(true);
         pac::WATCHDOG.load().write(|w| w.set_load(M::WATCHDOG_COUNT));
         pac::WATCHDOG.ctrl().write(|w| w.set_enable(true));
     }
 
     fn stop_watchdog(&self) {
+        light(false);
         pac::WATCHDOG.ctrl().write(|w| w.set_enable(false));
     }
 

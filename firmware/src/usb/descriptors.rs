@@ -1,4 +1,4 @@
-//! What the device says of itself. (USB 2.0, 9.6; CDC 1.2, 5.2.)
+//! The device's account of itself. (USB 2.0, 9.6; CDC 1.2, 5.2.)
 
 use super::PACKET_BYTES;
 

@@ -27,9 +27,9 @@ const TERMINAL_READY: u16 = 1;
 #[derive(Debug)]
 pub struct UsbSerial {
     stage: Stage,
-    /// What is left of the answer to a request.
+    /// The answer to a request.
     answer: Vec<u8, ANSWER_BYTES>,
-    /// The bytes of it that have been sent.
+    /// Its bytes that have been sent.
     answered: usize,
     line_coding: [u8; LINE_CODING_BYTES],
     is_configured: bool,
@@ -43,7 +43,7 @@ pub struct UsbSerial {
     out_pipe: Pipe,
 }
 
-/// What is to come next at the control endpoint.
+/// The packet that comes next at the control endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// A request, or the host's thanks for an answer.
@@ -292,7 +292,7 @@ impl UsbSerial {
         }
     }
 
-    /// What nobody has read is for nobody. Before the first program has opened the port, all stays for it.
+    /// Drops all that nobody has read. Before the first program has opened the port, all stays for it.
     fn close(&mut self) {
         if self.port == Port::Open {
             self.port = Port::Closed;

@@ -105,6 +105,8 @@ pub enum Request {
         /// One layer, or all.
         layer: Option<usize>,
     },
+    /// Compare this machine's kernels with the portable ones, and the golden run of the model that is held with its file's.
+    SelfTest,
     /// The numbers that the run has learned so far: vocabulary, embeddings, positions.
     Learned,
     /// The boards that the model fits.
@@ -189,6 +191,7 @@ impl Engine {
                 self.think(&writing, Passes { count: passes, feeds_back })?
             }
             Request::Explain { writing, after, layer } => self.explain(&writing, after, layer)?,
+            Request::SelfTest => self.self_test()?,
             Request::Boards { firmware } => board::list(self.model()?, &firmware)?,
             Request::FlashFile { board } => return board::file_for(&board, bytes, self.model()?),
             Request::Learned => view::learned(self.run()?)?,
@@ -205,6 +208,14 @@ impl Engine {
 
     fn write(&self, writing: &Writing) -> Result<Value> {
         with_generator(self.model()?, writing, |generator| Ok(written(generator, writing)))
+    }
+
+    /// `ok`, or the first difference.
+    fn self_test(&self) -> Result<Value> {
+        let model = self.model()?.model()?;
+        let mut memory = OwnedMemory::of(&model);
+        let tested = Generator::new(model, memory.buffers())?.self_test();
+        Ok(tested.map_or_else(|difference| difference.to_string(), |()| "ok".into()).into())
     }
 
     fn think(&self, writing: &Writing, passes: Passes) -> Result<Value> {

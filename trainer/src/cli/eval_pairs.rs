@@ -125,14 +125,15 @@ impl Questions {
     /// A pair that does not fit into the context.
     pub(super) fn ask(&self, model: &Model<'_>) -> Result<Score> {
         let bar = progress::prompts(self.pairs.len() as u64);
-        let mut parts: Vec<(&[(Pair, usize)], Result<Vec<Answered>>)> =
-            self.pairs.chunks(AT_ONCE).map(|pairs| (pairs, Ok(Vec::new()))).collect();
-        parallel::for_each(parallel::available(), parts.iter_mut(), |(pairs, answered)| {
+        let mut answered: Vec<Result<Vec<Answered>>> = Vec::new();
+        answered.resize_with(self.pairs.len().div_ceil(AT_ONCE), || Ok(Vec::new()));
+        let work = self.pairs.chunks(AT_ONCE).zip(&mut answered);
+        parallel::for_each(parallel::available(), work, |(pairs, answered)| {
             *answered = self.ask_some(model, pairs);
             bar.inc(pairs.len() as u64);
         });
         bar.finish_and_clear();
-        let answered = parts.into_iter().map(|(_, answered)| answered).collect::<Result<Vec<_>>>()?;
+        let answered = answered.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(Score { answered: answered.concat() })
     }
 

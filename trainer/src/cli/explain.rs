@@ -172,9 +172,11 @@ fn print_whole(explanation: &Explanation) {
         say!("\nLAYER {}: MLP", layer.index);
         table("input", &layer.mlp_input);
         table("router", &layer.router);
-        table("units", &layer.units);
-        table("after the activation function", &layer.activated);
-        table("what it adds", &layer.mlp_output);
+        let names = if layer.experts.is_empty() { names.clone() } else { expert_names(explanation, layer) };
+        let experts = |title: &str, rows: &[Row]| print_table(title, &names, &[], rows);
+        experts("units", &layer.units);
+        experts("after the activation function", &layer.activated);
+        experts("what it adds", &layer.mlp_output);
         table("the stream", &layer.mlp_residual);
     }
     table("output, which the logits are computed from", &explanation.final_input);
@@ -208,12 +210,16 @@ fn print_position(explanation: &Explanation, position: usize) {
         say!("\nLAYER {}: MLP", layer.index);
         vector("input", &layer.mlp_input);
         vector("router", &layer.router);
-        if let Some(expert) = layer.experts.get(position) {
-            say!("\nexpert {}, with probability {:.3}", expert.index, expert.probability);
+        // With several active experts, each position has a row for each.
+        let active = if layer.experts.is_empty() { 1 } else { explanation.config.active_experts };
+        for row in active * position..active * (position + 1) {
+            if let Some(expert) = layer.experts.get(row) {
+                say!("\nexpert {}, with probability {:.3}", expert.index, expert.probability);
+            }
+            print_vector("units", &layer.units[row]);
+            print_vector("after the activation function", &layer.activated[row]);
+            print_vector("what it adds", &layer.mlp_output[row]);
         }
-        vector("units", &layer.units);
-        vector("after the activation function", &layer.activated);
-        vector("what it adds", &layer.mlp_output);
         vector("the stream", &layer.mlp_residual);
     }
     vector("output, which the logits are computed from", &explanation.final_input);
@@ -314,6 +320,16 @@ fn names(explanation: &Explanation) -> Vec<String> {
     let width = explanation.pieces.len().saturating_sub(1).to_string().len();
     let pieces = explanation.pieces.iter().enumerate();
     pieces.map(|(position, piece)| format!("{position:>width$} {}", shown(piece))).collect()
+}
+
+/// Each position with its token, for each of its experts.
+fn expert_names(explanation: &Explanation, layer: &Layer) -> Vec<String> {
+    let names = names(explanation);
+    let rows = layer.experts.iter().enumerate();
+    rows.map(|(row, expert)| {
+        format!("{}, expert {}", names[row / explanation.config.active_experts], expert.index)
+    })
+    .collect()
 }
 
 fn margin(names: &[String]) -> usize {

@@ -89,11 +89,14 @@ pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes
         say!("               gone through {} times: as deep as {} layers", config.loops, config.depth());
     }
     if config.experts > 1 {
-        let token = weights(&Config { experts: 1, ..config.clone() }) + Parameter::Router.shape(config).len();
+        let of_token = Config { experts: config.active_experts, active_experts: 1, ..config.clone() };
+        let routers = [&of_token, config].map(|config| Parameter::Router.shape(config).len());
+        let token = weights(&of_token) - routers[0] + routers[1];
         let token = human::count(token as u64);
         say!(
-            "               {} experts a layer: of the parameters, a token goes through {token}",
-            config.experts
+            "               {} experts a layer, {} for a token, which goes through {token} parameters",
+            config.experts,
+            config.active_experts
         );
     }
     if config.bigrams > 0 {

@@ -27,9 +27,12 @@ pub(super) struct Shape {
     /// Go through the layers this often, with the same weights: more RAM and time, no more flash
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=256))]
     loops: usize,
-    /// Give each layer this many MLPs, of which a router chooses one for each token: more flash, hardly more RAM and time
+    /// Give each layer this many MLPs, of which a router chooses one or two for each token: more flash, hardly more RAM and time
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = whole::<usize>(1..=64))]
     experts: usize,
+    /// Experts that a token goes through: 1, or 2 whose results are weighted
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "experts", value_parser = whole::<usize>(1..=2))]
+    active_experts: usize,
     /// Add to each token's embedding one for the pair of the token before and it, from a table of this many rows (0 for none): more
     /// flash, hardly more RAM and time
     #[arg(long, value_name = "ROWS", default_value_t = 0, value_parser = whole::<usize>(0..=65_535))]
@@ -201,6 +204,7 @@ impl Shape {
             tied: !self.untied,
             loops: self.loops,
             experts: self.experts,
+            active_experts: self.active_experts,
             bigrams: self.bigrams,
             per_layer_embeddings: self.per_layer_embeddings,
             latent: self.latent,

@@ -284,7 +284,7 @@ impl Search<'_> {
     }
 
     fn begin(&self, candidate: &Candidate, steps: u64) -> Result<(Training, Batches<'_>)> {
-        let Recipe { batch, seed, .. } = self.command.recipe;
+        let Recipe { batch, seed, document_starts, .. } = self.command.recipe;
         let text = &self.texts[candidate.vocabulary];
         let context = candidate.config.context;
         let run = self.command.recipe.run_of(steps, text.amount(), context);
@@ -294,6 +294,7 @@ impl Search<'_> {
         let batches = Batches::of(&text.encoded.training, batch, context, seed).with_context(|| {
             format!("the text is shorter than the context of {context}; use a longer text")
         })?;
+        let batches = batches.with_document_starts(document_starts, text.vocabulary.begin)?;
         let mut training = Training::new(&candidate.config, hyper_parameters, seed)?;
         training.quantization = run.quantization(self.precision);
         Ok((training, batches))

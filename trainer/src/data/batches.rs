@@ -2,7 +2,9 @@
 
 use core::ops::Range;
 
-use crate::random::SplitMix64;
+use anyhow::ensure;
+
+use crate::random::{SplitMix64, uniform};
 
 /// Some windows of equal length, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +157,8 @@ pub struct Batches<'a> {
     tokens: &'a [u16],
     weights: &'a [f32],
     starts: &'a [usize],
+    /// Where documents begin, and the share of the windows that begin there.
+    documents: (Vec<usize>, f64),
     sequences: usize,
     length: usize,
     /// The state of the batches, which a checkpoint saves.
@@ -166,7 +170,8 @@ impl<'a> Batches<'a> {
     pub fn new(tokens: &'a [u16], sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
         let random = SplitMix64::new(seed);
         let whole = tokens.len() > length && length > 0;
-        whole.then_some(Batches { tokens, weights: &[], starts: &[], sequences, length, random })
+        let documents = (Vec::new(), 0.0);
+        whole.then_some(Batches { tokens, weights: &[], starts: &[], documents, sequences, length, random })
     }
 
     /// As [`Batches::new`]; at least `length` tokens must follow each of the split's starts.
@@ -176,7 +181,30 @@ impl<'a> Batches<'a> {
         fits.then_some(Batches { weights: &split.weights, starts: &split.starts, ..batches })
     }
 
+    /// Lets a `share` of the windows of a text begin where a document does, at the token `begin`. A model then learns more often
+    /// what follows a whole beginning, which is all that it will see when it writes.
+    ///
+    /// # Errors
+    /// If there is a share, and no document with a window behind its beginning.
+    pub fn with_document_starts(mut self, share: f64, begin: Option<u16>) -> anyhow::Result<Batches<'a>> {
+        if share > 0.0 {
+            let whole = &self.tokens[..self.tokens.len() - self.length];
+            let starts = whole.iter().enumerate().filter(|&(_, &token)| Some(token) == begin);
+            let documents: Vec<usize> = starts.map(|(at, _)| at).collect();
+            ensure!(
+                self.starts.is_empty() && !documents.is_empty(),
+                "--document-starts {share} needs a text of documents: divide them by lines that say <|endoftext|>, or see --documents"
+            );
+            self.documents = (documents, share);
+        }
+        Ok(self)
+    }
+
     fn start(&mut self) -> usize {
+        let (documents, share) = &self.documents;
+        if *share > 0.0 && uniform(&mut self.random) <= *share {
+            return documents[self.random.below(documents.len())];
+        }
         match self.starts {
             [] => self.random.below(self.tokens.len() - self.length),
             starts => starts[self.random.below(starts.len())],
@@ -238,6 +266,23 @@ mod tests {
         assert!(windows().all(|window| window.targets[3] == window.inputs[0] + 4));
         assert!((0..16).all(|first| windows().any(|window| window.inputs[0] == first)));
         assert!(Batches::new(&tokens, 1, 20, 1).is_none());
+    }
+
+    #[test]
+    fn a_share_of_the_windows_begins_with_documents() {
+        let tokens: Vec<u16> = (0..1000).map(|i| i % 50).collect();
+        let batches = || Batches::new(&tokens, 1, 40, 1).unwrap();
+        let begun = |share| {
+            let batches = batches().with_document_starts(share, Some(7)).unwrap();
+            batches.take(1000).filter(|batch| batch.tokens[0] == 7).count()
+        };
+        assert_eq!(begun(1.0), 1000);
+        assert!((450..570).contains(&begun(0.5)), "{}", begun(0.5)); // one in fifty of the others begins there, too
+        let plain = batches().with_document_starts(0.0, None).unwrap();
+        assert!(plain.take(50).eq(batches().take(50)));
+        for begin in [None, Some(60)] {
+            assert!(batches().with_document_starts(0.5, begin).is_err());
+        }
     }
 
     #[test]

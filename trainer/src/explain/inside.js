@@ -109,11 +109,16 @@ function formulas(e, layer) {
     return { text: `the pair (${n(x)}, ${n(y)}), turned by position ${r}'s angle of ${n(angle)}: ${sum}`, from: one.from };
   };
 
-  /** @param {Row[]} added @param {string} grid @param {Row[]} stream @param {string} before */
-  const joined = (added, grid, stream, before) => (/** @type {number} */ r, /** @type {number} */ c) => {
-    const [x, sum] = [added[r].values[c], stream[r].values[c]];
-    if (!config.residual) return { text: `no residual connection: ${n(x)} takes the place of what was there`, from: /** @type {Cell[]} */ ([[grid, r, c]]) };
-    return { text: `${n(sum - x)} that was there + ${n(x)}`, from: /** @type {Cell[]} */ ([[before, r, c], [grid, r, c]]) };
+  /** Rows that each position has of what its experts add. */
+  const active = layer.experts ? config.active_experts ?? 1 : 1;
+
+  /** @param {Row[]} added @param {string} grid @param {Row[]} stream @param {string} before @param {number} [each] Rows of a position. */
+  const joined = (added, grid, stream, before, each = 1) => (/** @type {number} */ r, /** @type {number} */ c) => {
+    const rows = Array.from({ length: each }, (_, i) => r * each + i);
+    const [parts, sum] = [rows.map(row => added[row].values[c]), stream[r].values[c]];
+    const [x, from] = [parts.map(n).join(" + "), rows.map(row => /** @type {Cell} */ ([grid, row, c]))];
+    if (!config.residual) return { text: `no residual connection: ${x} takes the place of what was there`, from };
+    return { text: `${n(parts.reduce((left, part) => left - part, sum))} that was there + ${x}`, from: [/** @type {Cell} */ ([before, r, c]), ...from] };
   };
 
   const activation = (/** @type {number} */ x) => ({
@@ -163,6 +168,9 @@ function formulas(e, layer) {
         { text: `${activation(x)} · ${n(layer.units[r].values[hidden + c])}`, from: [["units", r, c], ["units", r, hidden + c]] } :
         { text: activation(x), from: [["units", r, c]] };
     },
+    /** A row's input of the MLP: with several active experts, each position has a row for each. @param {number} r */
+    inputRow: r => Math.floor(r / active),
+    active,
     /** The place of a layer's MLP among all. @param {number} r */
     mlp: r => layer.experts ? layer.block * config.experts + layer.experts[r].index : layer.block,
   };
@@ -279,17 +287,18 @@ function drawLayer(body, said, e, layer, heads) {
   grid(row, "heads", "taken", layer.attended, f.attended);
   grid(row, "out", "through the output matrix", layer.attentionOutput, (r, c) => f.product("attention.output", layer.block, c, layer.attended[r], "heads", r));
   grid(row, "middle", "the stream", layer.attentionResidual, f.joined(layer.attentionOutput, "out", layer.attentionResidual, "stream"));
+  const labels = layer.experts?.map(({ index }, r) => `${names[f.inputRow(r)]}, expert ${index}`) ?? names;
   row = section(`Layer ${layer.index}: MLP`, "Each position on its own: a row of units, each of which lights up for one pattern and adds something when it does.");
   grid(row, "mlpin", config.norm === "None" ? "input" : "normalised input", layer.mlpInput, f.normed("mlp_norm", "middle", layer.attentionResidual, layer.block));
   grid(row, "router", "router", layer.router, (r, c) => f.product("router", layer.block, c, layer.mlpInput[r], "mlpin", r));
-  grid(row, "units", config.mlp === "Gated" ? "gates, then units" : "units", layer.units, (r, c) => f.product("mlp.up", f.mlp(r), c, layer.mlpInput[r], "mlpin", r));
-  grid(row, "active", `after ${config.activation}`, layer.activated, f.activated);
+  grid(row, "units", config.mlp === "Gated" ? "gates, then units" : "units", layer.units, (r, c) => f.product("mlp.up", f.mlp(r), c, layer.mlpInput[f.inputRow(r)], "mlpin", f.inputRow(r)), { labels });
+  grid(row, "active", `after ${config.activation}`, layer.activated, f.activated, { labels });
   grid(row, "mlpout", "what it adds", layer.mlpOutput, (r, c) => {
     const sum = f.product("mlp.down", f.mlp(r), c, layer.activated[r], "active", r);
     const expert = layer.experts?.[r];
     return expert ? { text: `expert ${expert.index}, ${n(expert.probability)} · (${sum.text})`, from: sum.from } : sum;
-  });
-  grid(row, "end", "the stream", layer.mlpResidual, f.joined(layer.mlpOutput, "mlpout", layer.mlpResidual, "middle"));
+  }, { labels });
+  grid(row, "end", "the stream", layer.mlpResidual, f.joined(layer.mlpOutput, "mlpout", layer.mlpResidual, "middle", f.active));
   if (isLast) {
     row = section("Logits", "The last position's vector is compared with one for each token of the vocabulary. A logit is the model's raw score for it.");
     const last = e.tokens.length - 1;

@@ -76,7 +76,8 @@ pub struct Expert {
     pub probability: f32,
 }
 
-/// A layer, at all positions. The tables are those of [`Vector`], by their names.
+/// A layer, at all positions. The tables are those of [`Vector`], by their names. Where two experts are active, these, and the units,
+/// activated units and outputs of the MLP, have two rows for each position.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]

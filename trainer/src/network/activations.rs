@@ -29,18 +29,18 @@ pub struct Layer<F> {
     pub mlp_normed: Aligned<F>,
     /// `[rows, 2]`.
     pub mlp_norm: Aligned<F>,
-    /// `[rows, hidden or 2 hidden]`; the activation function leaves its slopes here, and the backward pass the gradient.
+    /// `[rows, hidden or 2 hidden]`, with two active experts twice as many rows; the activation function leaves its slopes here, and the backward pass the gradient.
     pub up: Aligned<F>,
-    /// `[rows, hidden]`: after the activation function.
+    /// `[rows, hidden]`, or twice as many rows: after the activation function.
     pub active: Aligned<F>,
     /// `[rows, experts]`: what the router gives each expert; the backward pass leaves the gradient of its scores. Without experts,
     /// this and the next are empty.
     pub probabilities: Aligned<F>,
-    /// `[rows, width]`: `mlp_normed`, sorted by experts, as `up` and `active` then are, too.
+    /// `[rows, width]`, or twice as many rows: `mlp_normed`, sorted by experts, as `up` and `active` then are, too.
     pub expert_input: Aligned<F>,
-    /// `[rows, width]`: the experts' results, sorted likewise.
+    /// `[rows, width]`, or twice as many rows: the experts' results, sorted likewise.
     pub expert_output: Aligned<F>,
-    /// Which expert each row goes to.
+    /// Which experts each row goes to.
     pub routes: Routes,
 }
 
@@ -123,7 +123,9 @@ fn capacity<F: Copy>((buffer, _): (&mut Aligned<F>, usize)) -> usize {
 
 impl<F> Layer<F> {
     fn buffers(&mut self, config: &Config) -> [(&mut Aligned<F>, usize); 14] {
-        let (experts, routed) = if config.experts > 1 { (config.experts, config.width) } else { (0, 0) };
+        let active = config.active_experts;
+        let (experts, routed) =
+            if config.experts > 1 { (config.experts, active * config.width) } else { (0, 0) };
         [
             (&mut self.input, config.width),
             (&mut self.attention_normed, config.width),
@@ -134,8 +136,8 @@ impl<F> Layer<F> {
             (&mut self.middle, config.width),
             (&mut self.mlp_normed, config.width),
             (&mut self.mlp_norm, 2),
-            (&mut self.up, config.up_width()),
-            (&mut self.active, config.hidden),
+            (&mut self.up, active * config.up_width()),
+            (&mut self.active, active * config.hidden),
             (&mut self.probabilities, experts),
             (&mut self.expert_input, routed),
             (&mut self.expert_output, routed),

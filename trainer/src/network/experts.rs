@@ -4,8 +4,11 @@
 //! factor `p[e]` is how a gradient reaches the router. Rows are sorted by their expert, so that each expert is one matrix
 //! product over its rows.
 //!
-//! So that all experts are used, `BALANCE * experts * Σ_e f[e] P[e]` is added to the loss, where `f[e]` is the share of rows that
-//! went to `e`, a constant for the gradient, and `P[e]` the mean of `p[e]`. The sum is least, 1, where all shares are equal. Rows are
+//! With two active experts, `a` and `b` the largest two of `p`: `out = (p[a] expert_a(x) + p[b] expert_b(x)) / (p[a] + p[b])`
+//! (Jiang et al. 2024, "Mixtral of Experts"), where the shares are the softmax of the two scores alone.
+//!
+//! So that all experts are used, `BALANCE * experts * Σ_e f[e] P[e]` is added to the loss, where `f[e]` is the share of choices that
+//! fell on `e`, a constant for the gradient, and `P[e]` the mean of `p[e]`. The sum is least, 1, where all shares are equal. Rows are
 //! those of one pass: a step takes its batch in passes of about 256 positions, as the paper's takes it in one a device, and their
 //! number depends on the batch alone.
 
@@ -13,6 +16,7 @@ use std::ops::Range;
 
 use pipsqueak::Config;
 use pipsqueak::internal::Parameter::{self, Down, Router, Up};
+use pipsqueak::internal::config::ACTIVE_EXPERTS_MAX;
 use pipsqueak::internal::float::softmax::softmax;
 use pipsqueak::internal::math::{self, Float, add};
 
@@ -31,25 +35,35 @@ pub(super) struct Experts<'a, F> {
     layer: usize,
 }
 
-/// Which row goes to which expert.
+/// Which row goes to which experts.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
-    /// The rows, sorted by their expert.
+    /// The rows, sorted by their expert: each as often as it has experts.
     rows: Vec<usize>,
+    /// `[rows, active]`: the experts of each row, the likeliest first.
+    chosen: Vec<usize>,
+    /// `[rows, active]`: the place in `rows` of each choice.
+    places: Vec<usize>,
     /// Where each expert's rows begin in `rows`, and where the last one's end.
     starts: Vec<usize>,
+    /// Experts that a row goes to.
+    active: usize,
 }
 
 impl Routes {
-    /// By the largest of each row of `probabilities` `[rows, experts]`.
-    fn of<F: Float>(probabilities: &[F], experts: usize) -> Routes {
-        let chosen: Vec<usize> = probabilities.chunks_exact(experts).map(largest).collect();
+    /// By the largest `active` of each row of `probabilities` `[rows, experts]`.
+    fn of<F: Float>(probabilities: &[F], experts: usize, active: usize) -> Routes {
+        let choose = |row| largest(row, active).into_iter().take(active);
+        let chosen: Vec<usize> = probabilities.chunks_exact(experts).flat_map(choose).collect();
         let mut starts = vec![0; experts + 1];
         chosen.iter().for_each(|expert| starts[expert + 1] += 1);
         (0..experts).for_each(|expert| starts[expert + 1] += starts[expert]);
-        let mut rows: Vec<usize> = (0..chosen.len()).collect();
-        rows.sort_by_key(|&row| chosen[row]);
-        Routes { rows, starts }
+        let mut choices: Vec<usize> = (0..chosen.len()).collect();
+        choices.sort_by_key(|&choice| chosen[choice]);
+        let mut places = vec![0; chosen.len()];
+        choices.iter().enumerate().for_each(|(place, &choice)| places[choice] = place);
+        let rows = choices.iter().map(|choice| choice / active).collect();
+        Routes { rows, chosen, places, starts, active }
     }
 
     fn experts(&self) -> usize {
@@ -61,10 +75,9 @@ impl Routes {
         self.starts[expert] * columns..self.starts[expert + 1] * columns
     }
 
-    /// Each place in `rows`, with the row and its expert.
-    fn iter(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        (0..self.experts())
-            .flat_map(move |expert| self.part(expert, 1).map(move |place| (place, self.rows[place], expert)))
+    /// Each row's experts, and the places in `rows` of these choices.
+    fn choices(&self) -> impl Iterator<Item = (&[usize], &[usize])> {
+        self.chosen.chunks_exact(self.active).zip(self.places.chunks_exact(self.active))
     }
 
     /// The factor of an expert's mean probability in the balance.
@@ -85,9 +98,24 @@ impl Routes {
     }
 }
 
-/// The place of the largest value, the first of equal ones: as in the core's `route`.
-fn largest<F: Float>(values: &[F]) -> usize {
-    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+/// The places of the two largest values, the first of equal ones; where `active` is 1, only the first counts. As in the core's
+/// `route` and `route_two`.
+fn largest<F: Float>(values: &[F], active: usize) -> [usize; ACTIVE_EXPERTS_MAX] {
+    let but = |left_out: Option<usize>| {
+        let mut places = (0..values.len()).filter(|&i| Some(i) != left_out);
+        let first = places.next().unwrap_or(0);
+        places.fold(first, |best, i| if values[i] > values[best] { i } else { best })
+    };
+    let first = but(None);
+    [first, if active > 1 { but(Some(first)) } else { first }]
+}
+
+/// By how much each of the results of a row's `chosen` experts counts, with its probabilities `p`.
+fn shares<F: Float>(p: &[F], chosen: &[usize]) -> [F; ACTIVE_EXPERTS_MAX] {
+    match *chosen {
+        [a, b] => [p[a] / (p[a] + p[b]), p[b] / (p[a] + p[b])],
+        _ => [p[chosen[0]], F::ZERO],
+    }
 }
 
 impl<'a, F: Float> Experts<'a, F> {
@@ -108,9 +136,9 @@ impl<'a, F: Float> Experts<'a, F> {
         let (width, up_width) = (self.config.width, self.config.up_width());
         self.router().forward(&mut a.probabilities, &a.mlp_normed);
         a.probabilities.chunks_exact_mut(self.config.experts).for_each(|row| _ = softmax(row));
-        a.routes = Routes::of(&a.probabilities, self.config.experts);
-        for (place, row, _) in a.routes.iter() {
-            a.expert_input[place * width..][..width].copy_from_slice(&a.mlp_normed[row * width..][..width]);
+        a.routes = Routes::of(&a.probabilities, self.config.experts, self.config.active_experts);
+        for (x, &row) in a.expert_input.chunks_exact_mut(width).zip(&a.routes.rows) {
+            x.copy_from_slice(&a.mlp_normed[row * width..][..width]);
         }
         for expert in 0..self.config.experts {
             let (up, x) = (a.routes.part(expert, up_width), a.routes.part(expert, width));
@@ -121,7 +149,7 @@ impl<'a, F: Float> Experts<'a, F> {
         }
     }
 
-    /// Adds each row's `p down(active)` to `out`, which holds the residual stream, if there is one.
+    /// Adds each row's `Σ share down(active)` to `out`, which holds the residual stream, if there is one.
     pub(super) fn forward_down(&self, out: &mut [F], a: &mut Layer<F>) {
         let (width, hidden) = (self.config.width, self.config.hidden);
         for expert in 0..self.config.experts {
@@ -131,11 +159,14 @@ impl<'a, F: Float> Experts<'a, F> {
                 linear.forward(&mut a.expert_output[y], &a.active[x]);
             }
         }
-        for (place, row, expert) in a.routes.iter() {
-            let p = a.probabilities[row * self.config.experts + expert];
-            let out = &mut out[row * width..][..width];
-            let y = &a.expert_output[place * width..][..width];
-            out.iter_mut().zip(y).for_each(|(out, y)| *out += p * *y);
+        let probabilities = a.probabilities.chunks_exact(self.config.experts);
+        for ((out, p), (chosen, places)) in
+            out.chunks_exact_mut(width).zip(probabilities).zip(a.routes.choices())
+        {
+            for (&place, share) in places.iter().zip(shares(p, chosen)) {
+                let y = &a.expert_output[place * width..][..width];
+                out.iter_mut().zip(y).for_each(|(out, y)| *out += share * *y);
+            }
         }
     }
 
@@ -149,16 +180,24 @@ impl<'a, F: Float> Experts<'a, F> {
         scale: F,
     ) {
         let (width, hidden, experts) = (self.config.width, self.config.hidden, self.config.experts);
-        for (place, row, expert) in a.routes.iter() {
-            let p = &mut a.probabilities[row * experts..][..experts];
-            let y = &mut a.expert_output[place * width..][..width];
-            let dout = &dout[row * width..][..width];
-            let dp = math::dot(y, dout);
-            y.iter_mut().zip(dout).for_each(|(y, dout)| *y = p[expert] * *dout);
-            backward_softmax(p, |i| {
-                let balance = F::of(a.routes.pressure(i)) * scale;
-                if i == expert { dp + balance } else { balance }
-            });
+        let rows = a.probabilities.chunks_exact_mut(experts).zip(dout.chunks_exact(width));
+        for ((p, dout), (chosen, places)) in rows.zip(a.routes.choices()) {
+            let mut shares = shares(p, chosen);
+            let mut dshares = [F::ZERO; ACTIVE_EXPERTS_MAX];
+            for ((&place, &share), dshare) in places.iter().zip(&shares).zip(&mut dshares) {
+                let y = &mut a.expert_output[place * width..][..width];
+                *dshare = math::dot(y, dout);
+                y.iter_mut().zip(dout).for_each(|(y, dout)| *y = share * *dout);
+            }
+            let balance = |i| F::of(a.routes.pressure(i)) * scale;
+            if let [one, two] = *chosen {
+                backward_softmax(&mut shares, |i| dshares[i]);
+                backward_softmax(p, balance);
+                p[one] += shares[0];
+                p[two] += shares[1];
+            } else {
+                backward_softmax(p, |i| if i == chosen[0] { dshares[0] + balance(i) } else { balance(i) });
+            }
         }
         for expert in 0..experts {
             let (x, y) = (a.routes.part(expert, hidden), a.routes.part(expert, width));
@@ -174,8 +213,8 @@ impl<'a, F: Float> Experts<'a, F> {
             self.backward(gradients, Up, expert, &mut a.expert_input[x], &a.up[up]);
         }
         self.router().backward(&mut a.mlp_normed, gradients.linear(Router, self.layer), &a.probabilities);
-        for (place, row, _) in a.routes.iter() {
-            add(&mut a.mlp_normed[row * width..][..width], &a.expert_input[place * width..][..width]);
+        for (dx, &row) in a.expert_input.chunks_exact(width).zip(&a.routes.rows) {
+            add(&mut a.mlp_normed[row * width..][..width], dx);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! 1. The number format is int4 where that allows at least [`INT4_ADVANTAGE_MIN`] times the weights of int8, else int8.
 //! 2. The vocabulary follows from the number of weights that flash can hold, and from the text that there is to learn.
-//! 3. The weights fill the flash, up to [`PARAMETERS_MAX`], and up to what the text suffices for.
+//! 3. The weights fill the flash, up to [`PARAMETERS_MAX`], and up to what the text suffices for, tables not counted.
 //! 4. Of the shapes that fill it, the one is taken whose width over its layers is nearest to [`ASPECT`].
 //! 5. The context is the longest of [`CONTEXTS`] with which RAM still allows a share of [`WEIGHTS_KEPT_MIN`] of the weights
 //!    that flash could hold, in a shape with a width of at most [`ASPECT_MAX`] times its layers. Before the context is
@@ -17,7 +17,7 @@ use pipsqueak::{Config, Precision};
 use crate::human;
 use crate::sizing::amount;
 use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
-use crate::sizing::shape::{PartialConfig, Sizes, weights};
+use crate::sizing::shape::{PartialConfig, Sizes, weights, weights_without_tables};
 
 /// More weights than this take hours to train on a PC, and a chip a second per token: only explicit options exceed it.
 pub const PARAMETERS_MAX: usize = 1_000_000;
@@ -206,7 +206,7 @@ impl Budget {
     fn fits(&self, task: Task<'_>, config: &Config) -> bool {
         let chosen = task.partial.layers.is_some() && task.partial.width.is_some();
         let footprint = task.footprint(config);
-        (chosen || weights(config) <= self.parameters_max())
+        (chosen || weights_without_tables(config) <= self.parameters_max())
             && config.check().is_ok()
             && footprint.flash_bytes() <= self.flash_bytes
             && footprint.ram_bytes() <= self.ram_bytes

@@ -54,7 +54,9 @@ impl PartialConfig {
     pub fn config_for_text(&self, vocab: usize, text_bytes: u64) -> Result<Config, Error> {
         let configs = DEFAULTS.map(|defaults| self.config(vocab, defaults));
         let suits = |config: &Result<Config, Error>| {
-            config.as_ref().is_ok_and(|config| weights(config) <= amount::parameters(text_bytes))
+            config
+                .as_ref()
+                .is_ok_and(|config| weights_without_tables(config) <= amount::parameters(text_bytes))
         };
         let [.., smallest] = &configs;
         configs.iter().find(|config| suits(config)).unwrap_or(smallest).clone()
@@ -92,6 +94,12 @@ impl PartialConfig {
 /// Number of parameters of a model.
 pub fn weights(config: &Config) -> usize {
     Parameter::ALL.iter().map(|parameter| parameter.shape(config).len()).sum()
+}
+
+/// Number of parameters without the tables of `--bigrams` and `--per-layer-embeddings`: their rows are looked up, each by few
+/// tokens, so that they ask for neither more text nor more time.
+pub fn weights_without_tables(config: &Config) -> usize {
+    weights(&Config { bigrams: 0, per_layer_embeddings: false, ..config.clone() })
 }
 
 /// The largest number of heads with at least 16 channels each that divides the width; with rotary positions, into an even
@@ -165,6 +173,17 @@ pub(crate) mod tests {
         let wide = PartialConfig { width: Some(200), ..NONE };
         assert_eq!(width(&wide, 10_000), 200);
         assert!(PartialConfig { width: Some(3), ..NONE }.config_for_text(512, 10_000).is_err());
+    }
+
+    #[test]
+    fn tables_leave_the_default_of_a_short_text_as_it_is() {
+        let choices = Config { bigrams: 4096, per_layer_embeddings: true, ..STORIES_260K };
+        let tables = PartialConfig { choices, ..NONE };
+        for bytes in [150_000, 60_000, 20_000] {
+            let [with, without] =
+                [&tables, &NONE].map(|partial| partial.config_for_text(512, bytes).unwrap());
+            assert_eq!((with.width, with.layers), (without.width, without.layers), "{bytes} bytes of text");
+        }
     }
 
     #[test]

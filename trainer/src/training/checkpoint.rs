@@ -239,7 +239,9 @@ fn compare(saved: &Identity, run: &Identity) -> Result<()> {
         }
     }
     // Settings of the shape that most runs lack.
-    for name in ["loops", "experts", "bigrams", "per_layer_embeddings", "latent", "latent_rotary"] {
+    for name in
+        ["loops", "experts", "bigrams", "per_layer_embeddings", "latent", "latent_rotary", "active_experts"]
+    {
         if let (Some(was), None) = (saved.get(name), run.get(name)) {
             bail!("it is of another run: there {name} is {was}, and here it is not set");
         }

@@ -22,6 +22,7 @@ BALANCE = 0.01
 GPT2 = dict(vocab=13, context=8, width=12, layers=2, heads=3, kv_heads=3, hidden=20, llama=False)
 LLAMA = dict(vocab=13, context=8, width=16, layers=2, heads=4, kv_heads=2, hidden=12, llama=True)
 EXPERTS = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, experts=3)
+TWO_EXPERTS = dict(EXPERTS, experts=4, active=2)
 TABLES = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, bigrams=7, per_layer=True)
 LATENT = dict(vocab=13, context=8, width=8, layers=2, heads=2, kv_heads=1, hidden=6, llama=True, latent=5, latent_rotary=4)
 
@@ -137,16 +138,19 @@ def mlp(c, p, x, layer):
 
 
 def experts(c, p, x, layer):
-    """Each token's result is that of its likeliest expert, times the probability; and the balance of the layer's experts: over
-    all tokens, or, as in a step that takes each sequence by itself, the mean of the sequences'."""
-    count = c["experts"]
-    probabilities = F.linear(rounded(c, x), p["router"][layer]).softmax(-1)
-    chosen = F.one_hot(probabilities.argmax(-1), count)
+    """Each token's result is that of its likeliest expert, times the probability, or that of its likeliest two, weighted by the
+    softmax of their scores (Mixtral); and the balance of the layer's experts: over all tokens, or, as in a step that takes each
+    sequence by itself, the mean of the sequences'."""
+    count, active = c["experts"], c.get("active", 1)
+    scores = F.linear(rounded(c, x), p["router"][layer])
+    probabilities = scores.softmax(-1)
+    chosen = F.one_hot(scores.topk(active).indices, count).sum(-2)
+    weights = chosen * probabilities if active == 1 else scores.masked_fill(chosen == 0, -math.inf).softmax(-1)
     all_results = torch.stack([mlp(c, p, x, layer * count + expert) for expert in range(count)], -1)
     over = 1 if c.get("by_sequence") else (0, 1)
-    shares, means = chosen.to(x.dtype).mean(over, keepdim=True), probabilities.mean(over, keepdim=True)
+    shares, means = (chosen.to(x.dtype) / active).mean(over, keepdim=True), probabilities.mean(over, keepdim=True)
     balance = BALANCE * count * (shares * means).sum(-1).mean()
-    return (all_results * (chosen * probabilities).unsqueeze(-2)).sum(-1), balance
+    return (all_results * weights.unsqueeze(-2)).sum(-1), balance
 
 
 def pair_rows(c, tokens):
@@ -241,5 +245,6 @@ def train(c, p, tokens):
 make("gpt2", GPT2)
 make("llama", LLAMA)
 make("experts", EXPERTS)
+make("two_experts", TWO_EXPERTS)
 make("tables", TABLES)
 make("latent", LATENT)

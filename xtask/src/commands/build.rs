@@ -7,21 +7,21 @@ use anyhow::{Context, Result, bail};
 use pipsqueak_talk::flash::{hex, uf2};
 
 use crate::board::{Board, Flashing};
-use crate::firmware::{self, Options};
+use crate::firmware::{self, Options, Pins};
 use crate::image::{self, Layout};
 use crate::packages::Consent;
 use crate::toolchain::Toolchain;
 use crate::{esp, paths};
 
-/// Builds the image of `board`: the general one, or the one for `model`, or with `answers` the one that obeys. Writes it to `out`, or
+/// Builds the image of `board`: the general one, or the one for `model`, or with `pins` the one that uses them. Writes it to `out`, or
 /// where builds go, and prints what it takes.
-pub fn build(board: Board, model: Option<&Path>, answers: Option<&Path>, out: Option<PathBuf>) -> Result<()> {
+pub fn build(board: Board, model: Option<&Path>, pins: Option<Pins<'_>>, out: Option<PathBuf>) -> Result<()> {
     if let Some(out) = &out {
         check_out(out)?;
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
-    let elf = match (model, answers) {
-        (Some(model), Some(answers)) => firmware::build_obeying(&toolchain, board, model, answers)?,
+    let elf = match (model, pins) {
+        (Some(model), Some(pins)) => firmware::build_with_pins(&toolchain, board, model, pins)?,
         (Some(model), None) => firmware::build_with(&toolchain, board, model, Options::default())?,
         (None, _) => firmware::build_any_model(&toolchain, board)?,
     };

@@ -1,11 +1,11 @@
 //! `cargo xtask run`: a model on an emulated board, at this terminal.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
 use crate::board::Board;
-use crate::firmware::Options;
+use crate::firmware::{Options, Pins};
 use crate::packages::Consent;
 use crate::qemu::{self, Port};
 use crate::toolchain::{Toolchain, own_cargo};
@@ -20,12 +20,12 @@ fn run_with_log_decoder() -> Result<()> {
     process::replace_by(&mut cargo)
 }
 
-/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `answers`, the one that obeys. Its serial port
+/// Builds the firmware with `model`, or with the demo's last one, and boots it; with `pins`, the one that uses them. Its serial port
 /// `port` is at this terminal; without, the UART is a pseudo-terminal.
 pub fn run(
     board: Board,
     model: Option<PathBuf>,
-    answers: Option<&Path>,
+    pins: Option<Pins<'_>>,
     options: Options,
     port: Option<Port>,
 ) -> Result<()> {
@@ -54,8 +54,8 @@ pub fn run(
     }
     let toolchain = Toolchain::find_or_install(board.target(), Consent::new(false))?;
     qemu::find_or_install(board, Consent::new(false))?;
-    let image = match answers {
-        Some(answers) => firmware::build_obeying(&toolchain, board, &model, answers)?,
+    let image = match pins {
+        Some(pins) => firmware::build_with_pins(&toolchain, board, &model, pins)?,
         None => firmware::build_with(&toolchain, board, &model, options)?,
     };
     if let Some(port) = port {

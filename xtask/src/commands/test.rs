@@ -141,16 +141,20 @@ fn board_steps(toolchain: &Toolchain, board: Board, model: &Path, consent: Conse
             Some((format!("the core's clippy for {} and {whose}", board.chip()), command))
         })
     });
-    let others = [embassy_clippy(toolchain), obey_clippy(toolchain)];
+    let others = obey_clippy().chain([embassy_clippy(toolchain)]);
     logs(board).map(clippy).chain(core.flatten()).chain(others).collect()
 }
 
-fn obey_clippy(toolchain: &Toolchain) -> Step {
+/// For a board with PWM, I2C and a display, and one without.
+fn obey_clippy() -> impl Iterator<Item = Step> {
     let file = |name| paths::obey().join("lamp").join(name);
-    let (model, answers) = (file("lamp.pip"), file("answers.txt"));
-    let mut command = firmware::obeying_cargo(toolchain, "clippy", Board::Mps2An386, &model, &answers);
-    command.args(["--features", "mathematics", "--bins", "--", "-D", "warnings"]);
-    ("clippy of the firmware that obeys".into(), command)
+    [(Board::Pico, ""), (Board::Mps2An386, "mathematics")].into_iter().filter_map(move |(board, more)| {
+        let toolchain = Toolchain::find(board.target())?;
+        let mut command = firmware::pins_cargo(&toolchain, "clippy", board, &file("lamp.pip"));
+        command.env("PIPSQUEAK_ANSWERS", file("answers.txt"));
+        command.args(["--features", more, "--lib", "--bins", "--", "-D", "warnings"]);
+        Some((format!("clippy of the firmware that obeys, for {}", board.name()), command))
+    })
 }
 
 fn embassy_clippy(toolchain: &Toolchain) -> Step {

@@ -4,17 +4,8 @@ use core::arch::x86_64::*;
 
 use super::EXP2_WORDS;
 use super::avx2::store;
-use crate::kernels::portable;
+use crate::kernels::{in_eights, portable};
 use crate::numbers::{FRACTION_BITS, ScoreScale};
-
-/// Whether channels can be taken eight at a time from `positions` rows, for one or two heads.
-fn in_eights<const N: usize>(rows: &[i8], head: usize, stride: usize, positions: usize) -> bool {
-    (N == 1 || N == 2)
-        && positions > 0
-        && head > 0
-        && head.is_multiple_of(8)
-        && rows.len() >= (positions - 1) * stride + head
-}
 
 /// See [`portable::scores`]. Eight at a time, two of them in a register.
 #[target_feature(enable = "avx2")]

@@ -3,14 +3,13 @@
 #![no_std]
 #![no_main]
 
-mod pins;
 mod talk;
 
 use cortex_m::Peripherals;
 use pipsqueak::{Embedded, include_model};
 use pipsqueak_firmware::boards::{self, ThisBoard};
 use pipsqueak_firmware::{Session, refuse};
-use pipsqueak_obey::{Breath, Panel, Refusal, Servant, Wire};
+use pipsqueak_obey::{Breath, Lit, Panel, Refusal, Servant, Wire, pins};
 use static_cell::StaticCell;
 
 use crate::talk::{Sentence, Talk};
@@ -45,7 +44,8 @@ fn main() -> ! {
     let (memory_bytes, model_bytes) = (config.memory_bytes(model.precision()), model.file_bytes());
     let ended = match prepare(generator, &panel) {
         Ok(servant) => {
-            let talk = Talk::new(servant, panel, Breath::new(pins.breath, BREATH));
+            let led = Breath::new(pins.breath, BREATH);
+            let talk = Lit::new(Talk::new(servant, panel), led, pins::clock, ());
             Session::new(board, serial, talk, memory_bytes, model_bytes).run().map(drop)
         }
         Err(refusal) => refuse(&board, serial, Sentence(refusal)),

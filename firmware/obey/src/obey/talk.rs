@@ -1,13 +1,11 @@
-//! The prompt's end of a servant: it thinks in slices, the LED breathes in between, and the pin is set before the answer is shown.
+//! The prompt's end of a servant: it thinks in slices, and the pin is set before the answer is shown.
 
 use core::convert::Infallible;
 
 use heapless::String;
 use pipsqueak::{Progress, Sampling, Score};
 use pipsqueak_firmware::{Put, Show, TextSource};
-use pipsqueak_obey::{Breath, Panel, Refusal, Servant};
-
-use crate::pins::{self, Led};
+use pipsqueak_obey::{Panel, Refusal, Servant};
 
 /// A refusal at the prompt.
 pub(crate) struct Sentence<'a>(pub(crate) Refusal<'a>);
@@ -27,7 +25,6 @@ const ANSWER_BYTES: usize = 128;
 pub(crate) struct Talk<'p, const N: usize, const TOKENS: usize, const COUNT: usize> {
     servant: Servant<'static, 'static, 'static, 'static, 'static, TOKENS, COUNT>,
     panel: Panel<'p, N>,
-    breath: Breath<Led>,
     /// Whether the answer is out.
     is_done: bool,
     said: String<ANSWER_BYTES>,
@@ -37,9 +34,8 @@ impl<'p, const N: usize, const TOKENS: usize, const COUNT: usize> Talk<'p, N, TO
     pub(crate) fn new(
         servant: Servant<'static, 'static, 'static, 'static, 'static, TOKENS, COUNT>,
         panel: Panel<'p, N>,
-        breath: Breath<Led>,
     ) -> Self {
-        Talk { servant, panel, breath, is_done: false, said: String::new() }
+        Talk { servant, panel, is_done: false, said: String::new() }
     }
 
     /// Sets the pin, and keeps what there is to say.
@@ -49,7 +45,7 @@ impl<'p, const N: usize, const TOKENS: usize, const COUNT: usize> Talk<'p, N, TO
         let result = self.panel.obey(answer);
         let refusal = result.err().map(|refusal| refusal.parts());
         let lead = refusal.map(|_| "\nNot done: ");
-        for part in ["\n", answer].into_iter().chain(lead).chain(refusal.into_iter().flatten()) {
+        for part in [answer].into_iter().chain(lead).chain(refusal.into_iter().flatten()) {
             // What is too long is cut.
             _ = self.said.push_str(part);
         }
@@ -85,12 +81,7 @@ impl<const N: usize, const TOKENS: usize, const COUNT: usize> TextSource for Tal
         if self.is_done {
             return Progress::Ended;
         }
-        let Some(answer) = self.servant.think() else {
-            // Without its light it thinks all the same.
-            _ = self.breath.breathe(pins::clock());
-            return Progress::Working;
-        };
-        _ = self.breath.rest();
+        let Some(answer) = self.servant.think() else { return Progress::Working };
         self.obey(answer);
         Progress::Piece(&self.said)
     }

@@ -277,7 +277,7 @@ fn what_nobody_has_read_is_not_for_the_next_program() {
     assert_eq!(pair.write(b"third"), 5);
     pair.tell(OPEN).unwrap();
     assert_eq!(pair.write(b"fourth"), 6);
-    // What the controller had already stays with it.
+    // The controller keeps the packet that it had already.
     assert_eq!(pair.read(&mut turn), b"firstfourth");
 }
 

@@ -96,7 +96,8 @@ impl Train {
         let stopped = stop_on_ctrl_c();
         let Train { recipe, checkpoint_every, .. } = self;
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
-            .context("the text is shorter than the context")?;
+            .context("the text is shorter than the context")?
+            .with_document_starts(recipe.document_starts, data.vocabulary.begin)?;
         let run = self.identity(training, data)?;
         let mut curve = self.begin(&run, training, &mut batches)?;
         let mut checkpoints = Checkpoints {
@@ -212,6 +213,9 @@ impl Train {
         note("validation share", self.source.share().into());
         note("vocabulary", serde_json::to_value(data.vocabulary.borrow())?);
         note("warm-up", schedule.warmup.into());
+        if self.recipe.document_starts > 0.0 {
+            note("document starts", self.recipe.document_starts.into());
+        }
         if let serde_json::Value::Object(shape) = serde_json::to_value(&training.config)? {
             run.extend(shape);
         }

@@ -90,7 +90,7 @@ pub struct Train {
 }
 
 /// The options that a model to go on from has decided about.
-const FIXED_BY_A_MODEL: [&str; 17] = [
+const FIXED_BY_A_MODEL: [&str; 24] = [
     "tokens",
     "vocab",
     "board",
@@ -99,6 +99,13 @@ const FIXED_BY_A_MODEL: [&str; 17] = [
     "context",
     "width",
     "layers",
+    "loops",
+    "experts",
+    "active_experts",
+    "bigrams",
+    "per_layer_embeddings",
+    "latent",
+    "latent_rotary",
     "heads",
     "kv_heads",
     "hidden",

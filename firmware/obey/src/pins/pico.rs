@@ -1,13 +1,15 @@
-//! A Raspberry Pi Pico's pins: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14. Registers: RP2040
+//! A Raspberry Pi Pico's pins: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14; a display at GP4 (SDA) and GP5 (SCL). Registers: RP2040
 //! Datasheet, "PWM", "SIO", "GPIO" and "Timer".
 
 use core::convert::Infallible;
 
+use crate::{Dimmer, Switch};
 use cortex_m::Peripherals;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::pwm::SetDutyCycle;
-use pipsqueak_obey::{Dimmer, Switch};
 use rp_pac as pac;
+
+use super::pico_i2c::Bus;
 
 const LAMP: usize = 15;
 const FAN: usize = 14;
@@ -23,23 +25,28 @@ const DIVISOR: u8 = 4;
 const LOOKS: u32 = 10_000;
 
 /// Of [`clock`], in a second.
-pub(crate) const CLOCK_HZ: u32 = 1_000_000;
+pub const CLOCK_HZ: u32 = 1_000_000;
 
 /// A pin that a PWM slice drives.
-pub(crate) struct Led(usize);
+pub struct Led(usize);
 
 /// A pin of its own.
-pub(crate) struct Fan(());
+pub struct Fan(());
 
 /// What the board has.
-pub(crate) struct Pins {
-    pub(crate) lamp: Dimmer<Led>,
-    pub(crate) fan: Switch<Fan>,
-    pub(crate) breath: Led,
+pub struct Pins {
+    /// GP15.
+    pub lamp: Dimmer<Led>,
+    /// GP14.
+    pub fan: Switch<Fan>,
+    /// GP25.
+    pub breath: Led,
+    /// I2C0, at GP4 and GP5.
+    pub i2c: Bus,
 }
 
 /// Starts PWM and pins; the firmware has started clocks and the pins' bank.
-pub(crate) fn start(_: Peripherals) -> Pins {
+pub fn start(_: Peripherals) -> Pins {
     pac::RESETS.reset().modify(|w| w.set_pwm(true));
     pac::RESETS.reset().modify(|w| w.set_pwm(false));
     // A few clocks; some emulators never say so.
@@ -47,11 +54,11 @@ pub(crate) fn start(_: Peripherals) -> Pins {
     pac::SIO.gpio_out(0).value_clr().write_value(1 << FAN);
     pac::SIO.gpio_oe(0).value_set().write_value(1 << FAN);
     pac::IO_BANK0.gpio(FAN).ctrl().write(|w| w.set_funcsel(SIO_FUNCTION));
-    Pins { lamp: Dimmer(Led::start(LAMP)), fan: Switch(Fan(())), breath: Led::start(LED) }
+    Pins { lamp: Dimmer(Led::start(LAMP)), fan: Switch(Fan(())), breath: Led::start(LED), i2c: Bus::start() }
 }
 
 /// Microseconds since the start, on a clock that wraps.
-pub(crate) fn clock() -> u32 {
+pub fn clock() -> u32 {
     pac::TIMER.timerawl().read()
 }
 

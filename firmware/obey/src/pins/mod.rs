@@ -4,8 +4,10 @@
 mod mps2;
 #[cfg(feature = "pico")]
 mod pico;
+#[cfg(feature = "pico")]
+mod pico_i2c;
 
 #[cfg(any(feature = "mps2-an386", feature = "mps2-an385-m0"))]
-pub(crate) use mps2::{CLOCK_HZ, Led, clock, start};
+pub use mps2::{CLOCK_HZ, Led, Pins, clock, start};
 #[cfg(feature = "pico")]
-pub(crate) use pico::{CLOCK_HZ, Led, clock, start};
+pub use pico::{CLOCK_HZ, Led, Pins, clock, start};

@@ -6,11 +6,11 @@
 use core::convert::Infallible;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use crate::{Dimmer, Dithered, Switch};
 use cortex_m::Peripherals;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::exception;
 use embedded_hal::digital::{ErrorType, OutputPin};
-use pipsqueak_obey::{Dimmer, Dithered, Switch};
 
 /// A bit for each user LED.
 const LEDS: usize = 0x4002_8000;
@@ -18,23 +18,26 @@ const LEDS: usize = 0x4002_8000;
 const CONTROLLER_LEDS: usize = 0x4002_f004;
 const PROCESSOR_HZ: u32 = 25_000_000;
 /// Of [`clock`], in a second.
-pub(crate) const CLOCK_HZ: u32 = 10_000;
+pub const CLOCK_HZ: u32 = 10_000;
 
 static LAMP: Dithered = Dithered::new();
 static BREATH: Dithered = Dithered::new();
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
 /// What breathes.
-pub(crate) type Led = &'static Dithered;
+pub type Led = &'static Dithered;
 
 /// The controller's first LED.
-pub(crate) struct Fan(());
+pub struct Fan(());
 
 /// What the board has.
-pub(crate) struct Pins {
-    pub(crate) lamp: Dimmer<Led>,
-    pub(crate) fan: Switch<Fan>,
-    pub(crate) breath: Led,
+pub struct Pins {
+    /// The first user LED.
+    pub lamp: Dimmer<Led>,
+    /// The controller's first LED.
+    pub fan: Switch<Fan>,
+    /// The second user LED.
+    pub breath: Led,
 }
 
 fn write(register: usize, value: u32) {
@@ -43,7 +46,7 @@ fn write(register: usize, value: u32) {
 }
 
 /// Starts SysTick.
-pub(crate) fn start(peripherals: Peripherals) -> Pins {
+pub fn start(peripherals: Peripherals) -> Pins {
     let mut timer = peripherals.SYST;
     timer.set_clock_source(SystClkSource::Core);
     timer.set_reload(PROCESSOR_HZ / CLOCK_HZ - 1);
@@ -54,7 +57,7 @@ pub(crate) fn start(peripherals: Peripherals) -> Pins {
 }
 
 /// Ticks since the start, on a clock that wraps.
-pub(crate) fn clock() -> u32 {
+pub fn clock() -> u32 {
     TICKS.load(Ordering::Relaxed)
 }
 
