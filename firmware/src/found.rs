@@ -29,19 +29,20 @@ impl<'a, 'm, const LOADS: bool> Found<'a, 'm, LOADS> {
     #[inline(never)]
     pub fn look(flash: &'a impl ModelFlash, ram: &'m mut [u8]) -> Self {
         let ram_bytes = ram.len();
-        let (generator, file) = match stored_model(flash) {
+        // No variables between, since each would be another copy of the model on the stack.
+        match stored_model(flash) {
             Ok((slot, model)) => {
                 let file = flash.bytes().get(slot.start..).and_then(|rest| rest.get(..slot.bytes));
-                (Self::laid_out(model, ram), file)
+                let checksum = file.and_then(|file| file.last_chunk()).copied().unwrap_or_default();
+                let checksum = u32::from_le_bytes(checksum);
+                Found { generator: Self::laid_out(model, ram), checksum, ram_bytes }
             }
             // Erased flash, and RAM that stands in for it.
             Err(_) if matches!(flash.bytes(), [0xff, 0xff, 0xff, 0xff, ..] | [0, 0, 0, 0, ..]) => {
-                (Err(NoModel::Empty), None)
+                Found { generator: Err(NoModel::Empty), checksum: 0, ram_bytes }
             }
-            Err(error) => (Err(NoModel::Refused(error)), None),
-        };
-        let checksum = file.and_then(|file| file.last_chunk()).copied().unwrap_or_default();
-        Found { generator, checksum: u32::from_le_bytes(checksum), ram_bytes }
+            Err(error) => Found { generator: Err(NoModel::Refused(error)), checksum: 0, ram_bytes },
+        }
     }
 
     // Not inlined: what it moves would lie under the reading of the file.

@@ -74,9 +74,18 @@ pub fn second_slot<F: ModelFlash>(region_bytes: usize) -> usize {
 #[inline(never)]
 pub fn stored_model<F: ModelFlash>(flash: &F) -> Result<(Slot, Model<'_>), Error> {
     let region = flash.bytes();
-    let model_at = |start: usize| {
-        let model = Model::load(region.get(start..).unwrap_or_default())?;
-        Ok((Slot { start, bytes: model.file_bytes() }, model))
-    };
-    model_at(0).or_else(|error| model_at(second_slot::<F>(region.len())).map_err(|_| error))
+    let mut found = model_at(region, 0);
+    if let Err(error) = found {
+        found = model_at(region, second_slot::<F>(region.len()));
+        // The first slot's reason is the one to tell.
+        if let Err(reason) = &mut found {
+            *reason = error;
+        }
+    }
+    found
+}
+
+fn model_at(region: &[u8], start: usize) -> Result<(Slot, Model<'_>), Error> {
+    let model = Model::load(region.get(start..).unwrap_or_default())?;
+    Ok((Slot { start, bytes: model.file_bytes() }, model))
 }
