@@ -109,8 +109,8 @@ impl Pins<'_> {
     /// The boards that have what it takes.
     fn boards(self) -> &'static [Board] {
         match self {
-            Pins::Obey(_) => &[Board::Mps2An386, Board::Mps2An385M0, Board::Pico],
-            Pins::Display => &[Board::Pico],
+            Pins::Obey(_) => &[Board::Mps2An386, Board::Mps2An385M0, Board::Pico, Board::Pico2],
+            Pins::Display => &[Board::Pico, Board::Pico2],
         }
     }
 

@@ -341,6 +341,21 @@ mod tests {
         assert_shows(&bus, &[]);
     }
 
+    #[test]
+    fn every_character_is_shown_at_once() {
+        let (bus, mut grid) = (bus(), TextGrid::<COLUMNS, ROWS>::new());
+        let mut screen = Screen::start(bus.clone()).unwrap();
+        // The last characters make a word move to the next row, and then all rows up.
+        let text = std::format!("Once upon a time, there was{}a time, there was no display", "\n".repeat(6));
+        for character in text.chars() {
+            screen.write(character.encode_utf8(&mut [0; 4])).unwrap();
+            grid.push(character);
+            let rows: Vec<String> =
+                (0..ROWS).map(|row| grid.row(row).iter().map(|&c| char::from(c)).collect()).collect();
+            assert_shows(&bus, &rows.iter().map(|row| row.trim_end()).collect::<Vec<_>>());
+        }
+    }
+
     /// Known pixels, so that the font is not only held against itself.
     #[test]
     fn a_letter_has_its_pixels() {

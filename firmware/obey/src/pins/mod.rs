@@ -2,12 +2,12 @@
 
 #[cfg(any(feature = "mps2-an386", feature = "mps2-an385-m0"))]
 mod mps2;
-#[cfg(feature = "pico")]
-mod pico;
-#[cfg(feature = "pico")]
-mod pico_i2c;
+#[cfg(any(feature = "pico", feature = "pico2"))]
+mod rp;
+#[cfg(any(feature = "pico", feature = "pico2"))]
+mod rp_i2c;
 
 #[cfg(any(feature = "mps2-an386", feature = "mps2-an385-m0"))]
 pub use mps2::{CLOCK_HZ, Led, Pins, clock, start};
-#[cfg(feature = "pico")]
-pub use pico::{CLOCK_HZ, Led, Pins, clock, start};
+#[cfg(any(feature = "pico", feature = "pico2"))]
+pub use rp::{CLOCK_HZ, Led, Pins, clock, start};

@@ -1,5 +1,5 @@
-//! A Raspberry Pi Pico's pins: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14; a display at GP4 (SDA) and GP5 (SCL). Registers: RP2040
-//! Datasheet, "PWM", "SIO", "GPIO" and "Timer".
+//! The pins of a Raspberry Pi Pico or Pico 2: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14; a display at GP4 (SDA) and GP5 (SCL). Registers: RP2040
+//! Datasheet and RP2350 Datasheet, "PWM", "SIO", "GPIO" and "Timer".
 
 use core::convert::Infallible;
 
@@ -9,7 +9,7 @@ use embedded_hal::digital::OutputPin;
 use embedded_hal::pwm::SetDutyCycle;
 use rp_pac as pac;
 
-use super::pico_i2c::Bus;
+use super::rp_i2c::Bus;
 
 const LAMP: usize = 15;
 const FAN: usize = 14;
@@ -17,7 +17,11 @@ const LED: usize = 25;
 /// The functions of a pin.
 const PWM_FUNCTION: u8 = 4;
 const SIO_FUNCTION: u8 = 5;
-/// Steps from dark to bright, less one: 125 MHz / (4 * 32,768) = 954 Hz.
+#[cfg(feature = "pico")]
+const TIMER: pac::timer::Timer = pac::TIMER;
+#[cfg(feature = "pico2")]
+const TIMER: pac::timer::Timer = pac::TIMER0;
+/// Steps from dark to bright, less one: 125 MHz / (4 * 32,768) = 954 Hz, and with 150 MHz 1,144 Hz.
 const TOP: u16 = 32_767;
 const DIVISOR: u8 = 4;
 
@@ -53,25 +57,37 @@ pub fn start(_: Peripherals) -> Pins {
     _ = (0..LOOKS).any(|_| pac::RESETS.reset_done().read().pwm());
     pac::SIO.gpio_out(0).value_clr().write_value(1 << FAN);
     pac::SIO.gpio_oe(0).value_set().write_value(1 << FAN);
-    pac::IO_BANK0.gpio(FAN).ctrl().write(|w| w.set_funcsel(SIO_FUNCTION));
-    Pins { lamp: Dimmer(Led::start(LAMP)), fan: Switch(Fan(())), breath: Led::start(LED), i2c: Bus::start() }
+    connect::<FAN>(SIO_FUNCTION);
+    Pins {
+        lamp: Dimmer(Led::start::<LAMP>()),
+        fan: Switch(Fan(())),
+        breath: Led::start::<LED>(),
+        i2c: Bus::start(),
+    }
+}
+
+/// Gives a pin to a part of the chip. The RP2350's pads are cut off from their pins as the chip starts.
+pub(super) fn connect<const PIN: usize>(function: u8) {
+    pac::IO_BANK0.gpio(PIN).ctrl().write(|w| w.set_funcsel(function));
+    #[cfg(feature = "pico2")]
+    pac::PADS_BANK0.gpio(PIN).modify(|w| w.set_iso(false));
 }
 
 /// Microseconds since the start, on a clock that wraps.
 pub fn clock() -> u32 {
-    pac::TIMER.timerawl().read()
+    TIMER.timerawl().read()
 }
 
 impl Led {
     /// The pin goes dark, whatever it was. Two pins are a slice, and 16 are all slices.
-    fn start(pin: usize) -> Led {
-        let slice = pac::PWM.ch(pin / 2 % 8);
+    fn start<const PIN: usize>() -> Led {
+        let slice = pac::PWM.ch(PIN / 2 % 8);
         slice.div().write(|w| w.set_int(DIVISOR));
         slice.top().write(|w| w.set_top(TOP));
-        let mut led = Led(pin);
+        let mut led = Led(PIN);
         led.set(0);
         slice.csr().write(|w| w.set_en(true));
-        pac::IO_BANK0.gpio(pin).ctrl().write(|w| w.set_funcsel(PWM_FUNCTION));
+        connect::<PIN>(PWM_FUNCTION);
         led
     }
 

@@ -1,17 +1,21 @@
-//! A Raspberry Pi Pico's I2C0, at GP4 (SDA) and GP5 (SCL), 400 kHz, for writing. Registers and timing: RP2040 Datasheet, "I2C" and
-//! "Configuration".
+//! I2C0 of a Raspberry Pi Pico or Pico 2, at GP4 (SDA) and GP5 (SCL), 400 kHz, for writing. Registers: RP2040 Datasheet and RP2350
+//! Datasheet, "I2C"; timing: NXP UM10204, "I2C-bus specification", fast mode.
 
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 use rp_pac as pac;
 
+use super::rp::connect;
+
 const SDA: usize = 4;
 const SCL: usize = 5;
 const I2C_FUNCTION: u8 = 3;
-/// Periods of 8 ns: 1.5 us low and 1 us high, spikes up to 88 ns are none, and data stays for 300 ns.
-const LOW: u16 = 187;
-const HIGH: u16 = 125;
-const SPIKE: u8 = 11;
-const HOLD: u16 = 38;
+/// The processor's clock, which is the bus's.
+const MHZ: u16 = if cfg!(feature = "pico2") { 150 } else { 125 };
+/// In periods of that: 1.5 us low and 1 us high; spikes up to a tenth of it are none, and data stays for 300 ns.
+const LOW: u16 = MHZ * 3 / 2;
+const HIGH: u16 = MHZ;
+const SPIKE: u8 = (LOW / 16) as u8;
+const HOLD: u16 = MHZ * 3 / 10 + 1;
 /// Longer than sixteen bytes take, at a few clocks a look.
 const LOOKS: u32 = 50_000;
 
@@ -50,8 +54,9 @@ fn give_to_i2c<const PIN: usize>() {
         w.set_pue(true);
         w.set_pde(false);
         w.set_schmitt(true);
+        w.set_ie(true);
     });
-    pac::IO_BANK0.gpio(PIN).ctrl().write(|w| w.set_funcsel(I2C_FUNCTION));
+    connect::<PIN>(I2C_FUNCTION);
 }
 
 fn wait_until(is_ready: impl Fn() -> bool) -> Result<(), ErrorKind> {
