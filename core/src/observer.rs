@@ -119,6 +119,29 @@ pub enum Vector {
 }
 
 /// A vector's numbers.
+///
+/// ```
+/// use pipsqueak::{Observer, Place, Sampling, Values, Vector};
+///
+/// /// Prints the first number that enters each MLP, and the integer that it is.
+/// struct FirstInputs;
+///
+/// impl Observer for FirstInputs {
+///     fn see(&mut self, place: Place, values: Values<'_>) {
+///         if let (Vector::MlpInput, Some(value), Some(integer)) = (place.vector, values.get(0), values.integer(0)) {
+///             println!("layer {}: {value} = {integer} times {}", place.layer, values.unit());
+///             assert_eq!(value, integer as f32 * values.unit());
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), pipsqueak::Error> {
+/// let generator = pipsqueak::include_model!("../models/tiny.pip").generator()?;
+/// generator.start("Once upon a time", Sampling::GREEDY, 0)?;
+/// generator.observe(&mut FirstInputs);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Values<'a> {
     numbers: Numbers<'a>,
