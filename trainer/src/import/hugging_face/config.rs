@@ -239,10 +239,15 @@ mod tests {
             (GPT2, "model_type", "missing".into(), "model_type is null, which is not supported"),
             (GPT2, "n_embd", "missing".into(), "it lacks the key n_embd"),
             (GPT2, "n_embd", json!(-1), "n_embd is -1; it must be a whole number"),
-            (GPT2, "n_head", json!(0), "heads is 0; it must be from 1 to 65535"),
+            (GPT2, "n_head", json!(0), "n_head is 0, which is not supported; it must be from 1 to 65535"),
             (GPT2, "n_head", json!(7), "width is 48; it must be a multiple of heads (7)"),
-            (GPT2, "n_embd", json!(1u64 << 62), "width is 4611686018427387904; it must be from 1 to 65535"),
-            (GPT2, "vocab_size", json!(128_256), "vocab is 128256; it must be from 1 to 65535"),
+            (GPT2, "n_embd", json!(1u64 << 62), "n_embd is 4611686018427387904, which"),
+            (
+                GPT2,
+                "vocab_size",
+                json!(128_256),
+                "vocab_size is 128256, which is not supported; it must be from 1 to 65535",
+            ),
             (
                 GPT2,
                 "activation_function",

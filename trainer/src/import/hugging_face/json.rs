@@ -1,6 +1,6 @@
 //! The values of a JSON object, with errors that name the key and the value.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Map, Value};
 
 /// A JSON object.
@@ -32,9 +32,15 @@ impl Json {
         self.0
     }
 
-    /// A whole number that must be there.
+    /// A whole number that must be there, of at most the 16 bits that a model file has for it.
     pub(super) fn size(&self, key: &str) -> Result<usize> {
-        self.size_or_none(key)?.with_context(|| format!("it lacks the key {key}"))
+        let size = self.size_or_none(key)?.with_context(|| format!("it lacks the key {key}"))?;
+        let most = usize::from(u16::MAX);
+        ensure!(
+            (1..=most).contains(&size),
+            "{key} is {size}, which is not supported; it must be from 1 to {most}"
+        );
+        Ok(size)
     }
 
     /// A whole number; `None` where the key is missing or `null`.

@@ -1,6 +1,6 @@
 //! The tensors of one or several safetensors files, read one at a time, so that no more than one is in memory twice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ const FILES_MAX: usize = 1000;
 pub struct Tensors {
     folder: PathBuf,
     places: HashMap<String, Place>,
+    /// Names and formats of those that are of other formats.
+    foreign: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -83,12 +85,31 @@ impl Tensors {
     /// # Errors
     /// If there is none, or one is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut tensors = Tensors { folder: folder.into(), places: HashMap::new() };
+        let mut tensors = Tensors { folder: folder.into(), places: HashMap::new(), foreign: BTreeMap::new() };
         for path in files(folder)? {
-            let read = read_header(&path, &mut tensors.places);
-            read.with_context(|| format!("cannot read {}", path.display()))?;
+            tensors.add(&path).with_context(|| format!("cannot read {}", path.display()))?;
         }
         Ok(tensors)
+    }
+
+    /// Adds the tensors of a file.
+    fn add(&mut self, path: &Path) -> Result<()> {
+        let (header, data) = read_header(path)?;
+        let mut places = HashMap::new();
+        for (name, value) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
+            let entry =
+                Entry::deserialize(&value).with_context(|| format!("its header is wrong about {name}"))?;
+            match Format::of(&entry.dtype) {
+                Some(format) => {
+                    let place = place(path, &name, format, entry, data)?;
+                    places.insert(name, place);
+                }
+                None => _ = self.foreign.insert(name, entry.dtype),
+            }
+        }
+        refuse_overlaps(places.iter())?;
+        self.places.extend(places);
+        Ok(())
     }
 
     /// Whether there is a tensor of this name.
@@ -101,7 +122,12 @@ impl Tensors {
         self.places.values().map(|place| place.bytes / place.format.bytes()).sum()
     }
 
-    /// Every name.
+    /// The names of tensors that cannot be read, each with its format.
+    pub fn foreign(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.foreign.iter().map(|(name, format)| (name.as_str(), format.as_str()))
+    }
+
+    /// The names of all that can be read.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.places.keys().map(String::as_str)
     }
@@ -163,40 +189,35 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     list().with_context(|| format!("cannot use {}", index.display()))
 }
 
-/// Adds the tensors of a file. Its first 8 bytes are the header's length; offsets count from the header's end.
-fn read_header(path: &Path, places: &mut HashMap<String, Place>) -> Result<()> {
+/// The header of a file, and where offsets count from: its end. The file's first 8 bytes are its length.
+fn read_header(path: &Path) -> Result<(Map<String, Value>, u64)> {
     let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
     let mut length = [0; 8];
-    file.read_exact(&mut length).context("it ends within its header")?;
+    file.read_exact(&mut length).ok().context("it ends within its header")?;
     let length = u64::from_le_bytes(length);
     ensure!(length <= HEADER_MAX, "it is no safetensors file: its header would be {length} bytes long");
     let mut header = Vec::new();
     file.take(length).read_to_end(&mut header)?;
     ensure!(header.len() as u64 == length, "it ends within its header");
-    let header: Map<String, Value> = serde_json::from_slice(&header).context("its header is no JSON")?;
-    let mut bytes = 0u64;
-    for (name, value) in header {
-        if name == "__metadata__" {
-            continue;
-        }
-        let entry =
-            Entry::deserialize(&value).with_context(|| format!("its header is wrong about {name}"))?;
-        let place = place(path, &name, entry, 8 + length, size)?;
-        bytes = bytes.saturating_add(place.bytes);
-        places.insert(name, place);
+    let header = serde_json::from_slice(&header).context("its header is no JSON")?;
+    Ok((header, 8 + length))
+}
+
+/// Refuses tensors of one file that share a byte.
+fn refuse_overlaps<'p>(places: impl Iterator<Item = (&'p String, &'p Place)>) -> Result<()> {
+    let mut sorted: Vec<_> =
+        places.map(|(name, place)| (place.start, place.start + place.bytes, name)).collect();
+    sorted.sort_unstable();
+    for pair in sorted.windows(2) {
+        let [(_, end, first), (start, _, second)] = pair else { continue };
+        ensure!(end <= start, "its tensors {first} and {second} overlap");
     }
-    ensure!(bytes <= size, "its tensors overlap");
     Ok(())
 }
 
-fn place(path: &Path, name: &str, entry: Entry, data: u64, size: u64) -> Result<Place> {
-    let Entry { dtype, shape, data_offsets: [start, end] } = entry;
-    let Some(format) = Format::of(&dtype) else {
-        // Masks and the like, which no model is made of, are never read.
-        let format = Format::F32;
-        return Ok(Place { path: path.into(), format, shape: vec![], start: 0, bytes: 0 });
-    };
+fn place(path: &Path, name: &str, format: Format, entry: Entry, data: u64) -> Result<Place> {
+    let Entry { shape, data_offsets: [start, end], .. } = entry;
+    let size = path.metadata()?.len();
     let count = shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n as u64));
     let bytes = count.and_then(|count| count.checked_mul(format.bytes()));
     let fits = end.checked_sub(start) == bytes && end.checked_add(data).is_some_and(|end| end <= size);
@@ -252,6 +273,7 @@ mod tests {
             "{error}"
         );
         assert!(tensors.read("mask", &[1]).is_err(), "no weight is of bits");
+        assert!(tensors.foreign().eq([("mask", "BOOL")]));
         assert!(tensors.read("none", &[1]).unwrap_err().to_string().ends_with("lacks the tensor none"));
     }
 
@@ -275,7 +297,9 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         }
         let twice = json!({"a": tensor("F32", &[40], [0, 160]), "b": tensor("F32", &[40], [0, 160])});
-        assert!(refusal(&twice.to_string(), &[0; 160]).ends_with("its tensors overlap"));
+        assert!(refusal(&twice.to_string(), &[0; 160]).ends_with("its tensors a and b overlap"));
+        let gap = json!({"a": tensor("F32", &[2], [0, 8]), "b": tensor("F32", &[2], [4, 12])});
+        assert!(refusal(&gap.to_string(), &[0; 40]).ends_with("its tensors a and b overlap"));
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(SINGLE), u64::MAX.to_le_bytes()).unwrap();
         let message = format!("{:#}", Tensors::open(folder.path()).unwrap_err());

@@ -241,6 +241,9 @@ impl Source<'_> {
                 }
             }
         }
+        if let Some((name, format)) = self.tensors.foreign().find(|(name, _)| !is_table(name)) {
+            bail!("the tensor {name} is of {format}, which is not supported; it must be F32, F16 or BF16");
+        }
         match self.tensors.names().filter(|name| !known.contains(*name) && !is_table(name)).min() {
             Some(name) => bail!(
                 "the weights hold {name}, which no model of this config.json has; it cannot be imported"
