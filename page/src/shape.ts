@@ -17,7 +17,7 @@ const SIZES = {
 /** From which part of the way on each choice is GPT-2's. */
 const CHOICES = [
   ["residual", "off", "on", 0.08], ["norm", "None", "Layer", 0.12], ["activation", "Relu", "Gelu", 0.2],
-  ["position", "Sinusoidal", "Learned", 0.3], ["bias", "off", "on", 0.4], ["tied", "off", "on", 0.4],
+  ["position", "Sinusoidal", "Learned", 0.3], ["tied", "off", "on", 0.4],
 ] as const;
 
 /** The whole number on the way from `least` to `most` that is a multiple of `step`; each step of the way multiplies. */
@@ -36,6 +36,7 @@ function go(way: number) {
   for (const [name, value] of Object.entries(values)) get(`shape-${name}`).value = String(value);
   for (const [name, first, second, from] of CHOICES) get(`shape-${name}`).value = way < from ? first : second;
   get("shape-mlp").value = "Plain";
+  get("shape-bias").value = "on";
 }
 
 /** The fields as a shape; whatever has none is as in most models. */

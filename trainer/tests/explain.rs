@@ -7,11 +7,12 @@ use std::fs;
 
 use common::{fail, folder, pipsqueak, succeed};
 use pipsqueak::internal::file::Provenance;
-use pipsqueak::{Activation, Config, Generator, Mlp, Norm, Position, Precision, Sampling};
+use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_trainer::data::vocabulary::{OwnedPieces, OwnedVocabulary};
 use pipsqueak_trainer::explain::{Explanation, Part, Sampled, explain};
 use pipsqueak_trainer::export::decoding::OwnedMemory;
 use pipsqueak_trainer::export::model_file::{ModelFile, build};
+use pipsqueak_trainer::sizing::presets;
 use pipsqueak_trainer::training::parameters::Parameters;
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,23 +20,6 @@ use serde_json::Value;
 /// By tests/explain/make_vectors.py.
 const VECTORS: &str = include_str!("explain/vectors.json");
 
-const TOY: Config = Config {
-    vocab: 7,
-    context: 3,
-    width: 4,
-    layers: 1,
-    heads: 2,
-    kv_heads: 2,
-    hidden: 8,
-    position: Position::Sinusoidal,
-    norm: Norm::None,
-    activation: Activation::Relu,
-    mlp: Mlp::Plain,
-    residual: false,
-    bias: false,
-    tied: false,
-    ..Config::GPT2
-};
 const LLAMA: Config = Config {
     vocab: 11,
     context: 6,
@@ -136,7 +120,7 @@ fn difference<'c>(case: &'c Case, explanation: &Explanation) -> (f32, &'c str) {
 
 #[test]
 fn every_number_is_as_the_papers_have_it() {
-    for (name, config) in [("toy", TOY), ("llama", LLAMA)] {
+    for (name, config) in [("toy", Config { vocab: 7, bias: false, ..presets::TOY }), ("llama", LLAMA)] {
         let case = case(name);
         let (f32, table) = difference(&case, &explained(&case, &model(&case, &config, Precision::F32)));
         assert!(f32 < 3e-6, "{name}: {f32} in {table}"); // measured 9e-7

@@ -1,7 +1,7 @@
 //! A model in training.
 
 use anyhow::{Context, Result, ensure};
-use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision, Provenance};
+use pipsqueak::{Config, Precision, Provenance};
 use pipsqueak_trainer::data::batches::{Batches, Split};
 use pipsqueak_trainer::data::material::{Encoded, Material};
 use pipsqueak_trainer::data::text::{Corpus, Documents, Reading};
@@ -12,6 +12,7 @@ use pipsqueak_trainer::optimizer::schedule::{Decay, Schedule};
 use pipsqueak_trainer::optimizer::{AdamW, Muon, Optimizer};
 use pipsqueak_trainer::random::SplitMix64;
 use pipsqueak_trainer::sizing::amount;
+use pipsqueak_trainer::sizing::presets::TOY;
 use pipsqueak_trainer::training::checkpoint::{self, Identity, Progress};
 use pipsqueak_trainer::training::curve::Curve;
 use pipsqueak_trainer::training::{HyperParameters, Training};
@@ -20,22 +21,6 @@ use serde_json::{Value, json};
 
 use crate::shape;
 
-/// A model small enough to see every number of it.
-pub(crate) const TOY: Config = Config {
-    context: 3,
-    width: 4,
-    layers: 1,
-    heads: 2,
-    kv_heads: 2,
-    hidden: 8,
-    position: Position::Sinusoidal,
-    norm: Norm::None,
-    activation: Activation::Relu,
-    mlp: Mlp::Plain,
-    residual: false,
-    tied: false,
-    ..Config::GPT2
-};
 /// A model that a tab trains in minutes.
 const OWN: Config =
     Config { context: 64, width: 64, layers: 2, heads: 4, kv_heads: 2, hidden: 172, ..Config::LLAMA };

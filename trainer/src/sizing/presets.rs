@@ -1,6 +1,6 @@
-//! Shapes that others have published figures for.
+//! Shapes that others have published figures for, and a toy.
 
-use pipsqueak::Config;
+use pipsqueak::{Activation, Config, Mlp, Norm, Position};
 
 /// The shape of nanoGPT's recipe for a CPU, which learns characters of Shakespeare.
 pub const GPT: Config = Config {
@@ -28,4 +28,21 @@ pub const STORIES_260K: Config = Config {
     kv_heads: 4,
     hidden: 172,
     ..Config::LLAMA
+};
+
+/// Small enough to see every number of it: no norm and no residual connection stand in the way.
+pub const TOY: Config = Config {
+    context: 3,
+    width: 4,
+    layers: 1,
+    heads: 2,
+    kv_heads: 2,
+    hidden: 8,
+    position: Position::Sinusoidal,
+    norm: Norm::None,
+    activation: Activation::Relu,
+    mlp: Mlp::Plain,
+    residual: false,
+    tied: false,
+    ..Config::GPT2
 };
