@@ -21,6 +21,22 @@ fn trained(name: &str) -> PathBuf {
 }
 
 #[test]
+fn people_of_stories_are_counted() {
+    let folder = trained("stories_check");
+    let check = |options: &str| {
+        let prompt = ["--prompt", "Dan met Tom, Ben and Max. Dan"];
+        let arguments = format!("stories-check --model m.pip --stories 6 {options}");
+        let mut command = Command::new(program());
+        command.current_dir(&folder).args(arguments.split_whitespace()).args(prompt).output().unwrap()
+    };
+    let said = String::from_utf8(check("--top-p 0.5").stdout).unwrap();
+    let model = said.lines().find(|line| line.starts_with("of the model")).unwrap();
+    assert!(model.ends_with(" 6 of 6"), "all name four people: {said}");
+    let refusal = String::from_utf8(check("--top-p 0").stderr).unwrap();
+    assert!(refusal.contains("above 0 and at most 1"), "{refusal}");
+}
+
+#[test]
 fn from_a_text_to_a_text() {
     let folder = trained("whole");
     let generate = "generate --model m.pip --prompt Once --length 40";

@@ -22,7 +22,7 @@ use crate::export::model_file::ModelFile;
 #[command(after_help = "\
 Examples:
   pipsqueak stories-check --model pretrained/stories.pip
-  pipsqueak stories-check --model mine.pip --stories 1000 --temperature 0.5")]
+  pipsqueak stories-check --model mine.pip --stories 1000 --top-p 0.8")]
 pub struct StoriesCheck {
     /// The model file
     #[arg(long, value_name = "FILE")]
@@ -36,6 +36,9 @@ pub struct StoriesCheck {
     /// How boldly tokens are chosen, as of `generate`
     #[arg(long, default_value_t = Sampling::default().temperature, value_parser = super::options::number::<f32>(0.0..=100.0))]
     temperature: f32,
+    /// Choose among the likeliest tokens that make up this share of the probability, as of `generate`
+    #[arg(long, value_name = "SHARE", default_value_t = Sampling::default().top_p, value_parser = super::options::share::<f32>)]
+    top_p: f32,
 }
 
 /// A story that has not ended by then is measured as it is.
@@ -55,7 +58,7 @@ impl StoriesCheck {
         let model = file.model()?;
         let prompt = model.tokenizer().trimmed(&self.prompt);
         let tokens = vocabulary::read_prompt(model.tokenizer(), prompt);
-        let sampling = Sampling { temperature: self.temperature, ..Sampling::default() };
+        let sampling = Sampling { temperature: self.temperature, top_p: self.top_p, ..Sampling::default() };
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model.clone(), memory.buffers())?;
         let mut found = Found::default();
