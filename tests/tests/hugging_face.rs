@@ -309,6 +309,35 @@ fn a_trained_gpt2_without_a_tokenizer_gives_the_logits_of_transformers() {
     assert!(worst < LOGIT_TOLERANCE, "{worst}");
 }
 
+/// The refusal of the committed GPT-2's weights with this one in the place of all.
+fn refusal_of_weight(name: &str, dtype: safetensors::Dtype) -> String {
+    let folder = new_folder(&format!("one-weight-{dtype:?}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let view = safetensors::tensor::TensorView::new(dtype, vec![1], &[0; 8][..dtype.bitsize() / 8]).unwrap();
+    safetensors::serialize_to_file([(name, view)], None, &folder.join("model.safetensors")).unwrap();
+    let Description { config, family, .. } = hugging_face::describe(&committed("gpt2")).unwrap();
+    let ids: Vec<usize> = (0..config.vocab).collect();
+    let read = weights::read(&Tensors::open(&folder).unwrap(), family, &config, &ids);
+    read.err().unwrap().to_string()
+}
+
+#[test]
+fn weights_of_another_kind_are_refused_by_name() {
+    let refusal = refusal_of_weight("transformer.wte.weight", safetensors::Dtype::F64);
+    assert_eq!(
+        refusal,
+        "the tensor transformer.wte.weight is of F64, which is not supported; it must be F32, F16 or BF16"
+    );
+    let refusal = refusal_of_weight("transformer.h.0.attn.q_norm.weight", safetensors::Dtype::F32);
+    assert!(
+        refusal.starts_with("the weights hold transformer.h.0.attn.q_norm.weight, which no"),
+        "{refusal}"
+    );
+    // A mask is no weight; what lacks is the rest.
+    let refusal = refusal_of_weight("transformer.h.0.attn.bias", safetensors::Dtype::BOOL);
+    assert!(refusal.starts_with("the weights have 0 bytes in f32"), "{refusal}");
+}
+
 #[test]
 fn a_folder_without_weights_is_refused() {
     let Some(folder) = reference("checkpoints/smollm2_135m") else { return };

@@ -112,15 +112,17 @@ impl Family {
             (config.latent > 0, "--latent"),
         ];
         if let Some((_, option)) = parts.into_iter().find(|(is_there, _)| *is_there) {
-            bail!("a model that was trained with {option} is none of GPT-2's or Llama's architecture");
+            bail!(
+                "a model that was trained with {option} is none of GPT-2's or Llama's architecture; train one without it"
+            );
         }
         match (position, norm, mlp) {
             (Position::Learned, Norm::Layer, Mlp::Plain) if heads == kv_heads => Ok(Family::Gpt2),
             (Position::Rotary, Norm::Rms, Mlp::Gated) => Ok(Family::Llama),
             _ => bail!(
                 "{position:?} positions, {norm:?} norm and {mlp:?} MLP with {heads} heads ({kv_heads} for keys) are no \
-                 architecture of transformers'; it has learned positions with layer norm, plain MLP and as many heads for keys \
-                 (GPT-2), and rotary positions with RMS norm and gated MLP (Llama)"
+                 architecture of transformers'; it has GPT-2's (--position learned --norm layer --mlp gelu and as many --kv-heads as \
+                 --heads) and Llama's (--position rotary --norm rms --mlp swiglu)"
             ),
         }
     }
