@@ -1,4 +1,5 @@
-// Uses the page as a person does, in a real browser: `node test.mjs FOLDER CHROMIUM PIPSQUEAK [PICTURES]`.
+// Uses the page as a person does, in a real browser: `node test.mjs FOLDER BROWSER PIPSQUEAK [PICTURES]`, where BROWSER is Chromium or
+// Firefox.
 //
 // Texts and fingerprints that the page shows of a model file are compared with those of the program PIPSQUEAK.
 
@@ -12,11 +13,13 @@ import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
 import { serve } from "./serve.mjs";
 
-const [folder, chromium, pipsqueak, pictures] = process.argv.slice(2);
+const [folder, executable, pipsqueak, pictures] = process.argv.slice(2);
 const scratch = await mkdtemp(join(tmpdir(), "pipsqueak-page-"));
 const server = await serve(folder);
 const address = `http://127.0.0.1:${server.address().port}/`;
-const browser = await puppeteer.launch({ executablePath: chromium, args: ["--no-sandbox"] });
+const browser = await puppeteer.launch(/firefox/i.test(executable)
+  ? { browser: "firefox", executablePath: executable }
+  : { executablePath: executable, args: ["--no-sandbox"] });
 const page = await browser.newPage();
 await page.setViewport({ width: 1280, height: 900 });
 
@@ -243,11 +246,31 @@ function fakeSerial() {
   Object.defineProperty(navigator, "serial", { value: { requestPort }, configurable: true });
 }
 
+/** A model that is trained here is the one that a PC trains with sums in the same order, bit for bit. */
+async function trainsAsThePc() {
+  const { sentence, runs } = JSON.parse(await readFile(new URL("engine/tests/one_order.json", import.meta.url)));
+  const train = run => page.evaluate(async (sentence, { kind, steps }) => {
+    const worker = new Worker("worker.js", { type: "module" });
+    const ask = (request, bytes = new Uint8Array()) => new Promise((done, failed) => {
+      worker.onmessage = ({ data: { answer, bytes, refused } }) => { if (refused) failed(new Error(answer)); else done(bytes); };
+      worker.postMessage({ id: 0, request, bytes });
+    });
+    await ask({ do: "start", kind, name: "text", seed: 1 }, new TextEncoder().encode(sentence.repeat(100)));
+    await ask({ do: "step", count: steps });
+    const model = await ask({ do: "model", precision: "F32" });
+    worker.terminate();
+    // FNV-1a.
+    return model.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5);
+  }, sentence, run);
+  for (const run of runs) assert.equal(await train(run), run.hash, `${run.kind}: another model than on a PC`);
+}
+
 try {
   await page.evaluateOnNewDocument(() => Object.defineProperty(Navigator.prototype, "serial", { get: () => undefined, configurable: true }));
   // The toy.
   await page.goto(address);
   assert.match(await text("serial-state"), /no Web Serial/);
+  await trainsAsThePc();
   const begun = Date.now();
   await press("toy");
   await until("numbers", "step 2000 of 2000");
@@ -267,7 +290,7 @@ try {
   assert.notEqual(await text("chosen"), before);
   await press("back");
   assert.equal(await text("chosen"), before);
-  await page.$eval("#candidates tbody tr", row => row.focus());
+  await page.hover("#candidates tbody tr");
   assert.match(await text("formula"), /e\^/);
   for (const precision of ["f32", "int8"]) {
     await agreesWithTheProgram(precision, "the", 40);

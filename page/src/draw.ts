@@ -92,12 +92,19 @@ export function waves(svg: SVGSVGElement, width: number) {
   );
 }
 
-/** Every matrix: digits of a small one, a picture of a large one. */
-export function matrices(place: HTMLElement, weights: Learned["weights"]) {
-  const views = Object.entries(weights).filter(([name]) => name !== "embedding").map(([name, { rows }]) =>
-    rows.length * rows[0].length <= 512 ? numbers(name, rows) : heat(name, rows));
+/** Every matrix: digits of a small one, a picture of a large one. The browser draws a frame between two if it wants to. */
+export async function matrices(place: HTMLElement, weights: Learned["weights"]) {
+  const views: HTMLElement[] = [];
+  for (const [name, { rows }] of Object.entries(weights)) {
+    if (name === "embedding") continue;
+    views.push(rows.length * rows[0].length <= 512 ? numbers(name, rows) : heat(name, rows));
+    await breath();
+  }
   place.replaceChildren(...views);
 }
+
+/** Lets the browser draw a frame, or take a click, before what follows. A hidden tab goes on too. */
+export const breath = () => new Promise<void>(done => setTimeout(done));
 
 function numbers(name: string, rows: number[][]): HTMLElement {
   const table = element("table");
@@ -112,10 +119,17 @@ function heat(name: string, rows: number[][]): HTMLElement {
   const largest = Math.max(...rows.map(row => Math.max(...row.map(Math.abs)))) || 1;
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(canvas.width, canvas.height);
-  rows.flat().forEach((value, i) => {
-    image.data.set(value < 0 ? [180, 64, 10] : [11, 98, 196], i * 4);
-    image.data[i * 4 + 3] = 255 * Math.abs(value) / largest;
-  });
+  const { data } = image;
+  let at = 0;
+  for (const row of rows) {
+    for (const value of row) {
+      const below = value < 0;
+      data[at++] = below ? 180 : 11;
+      data[at++] = below ? 64 : 98;
+      data[at++] = below ? 10 : 196;
+      data[at++] = 255 * Math.abs(value) / largest;
+    }
+  }
   context.putImageData(image, 0, 0);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", name);

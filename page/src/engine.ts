@@ -6,6 +6,8 @@ export interface Progress {
   loss: number | null;
   training: [number, number][];
   validation: [number, number][];
+  /** Steps and loss of the weights that a saved model has, once held-out text was looked at. */
+  best: [number, number] | null;
 }
 
 /** A model's shape, by the core's names. */

@@ -78,6 +78,7 @@ function shownNumbers(tokensASecond: number) {
     `${started.parameters.toLocaleString("en")} parameters`,
     losses === undefined ? "" : `loss ${losses.toFixed(3)}`,
     held === undefined ? "" : `never shown ${held.toFixed(3)}`,
+    progress.best && progress.best[0] < progress.step ? `kept: step ${progress.best[0]} (${progress.best[1].toFixed(3)})` : "",
     tokensASecond ? `${Math.round(tokensASecond).toLocaleString("en")} tokens/s` : "",
     tokensASecond && progress.step < progress.steps ? `${seconds(left)} left` : "",
   ].filter(Boolean).join(" · ");
@@ -171,13 +172,15 @@ async function keep() {
 async function look() {
   const learned = await ask<Learned>({ do: "learned" });
   draw.map(get<SVGSVGElement>("map"), learned, Number(get<HTMLSelectElement>("x").value), Number(get<HTMLSelectElement>("y").value));
+  await draw.breath();
   draw.vocabulary(get<HTMLTableElement>("vocabulary"), learned);
+  await draw.breath();
   get("where").hidden = learned.positions.length === 0;
   if (learned.positions.length) {
     draw.positions(get<HTMLTableElement>("positions"), learned.positions);
     draw.waves(get<SVGSVGElement>("waves"), learned.positions[0].length);
   }
-  draw.matrices(get("weights"), learned.weights);
+  await draw.matrices(get("weights"), learned.weights);
 }
 
 /** A short text by the present weights. */

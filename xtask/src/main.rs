@@ -174,7 +174,7 @@ enum Task {
     },
     /// Builds the page on which a model is trained in the browser: a folder for any file server.
     ///
-    /// Needs Node.js, and Rust's library for WebAssembly; both are installed if you agree. Tested in Chromium by `test`.
+    /// Needs Node.js, and Rust's library for WebAssembly; both are installed if you agree. Tested in Chromium, and in Firefox if that is there, by `test`.
     #[command(after_help = "Examples:\n  cargo xtask page --open\n  cargo xtask page --out public")]
     Page {
         /// The folder; without it, target/page.
@@ -189,12 +189,13 @@ enum Task {
     },
     /// Packs the crates as they would be published, and tests what was packed.
     Package,
-    /// Measures: instructions on emulated chips, tokens a second on this PC, or the time of training steps.
+    /// Measures: instructions on emulated chips, tokens a second on this PC, the time of training steps, or the page.
     #[command(after_help = "Examples:\n  cargo xtask bench chips\n  cargo xtask bench chips --check\n  \
         cargo xtask bench chips --board virt-rv32 --update\n  \
         cargo xtask bench pc\n  cargo xtask bench pc --check\n  \
         cargo xtask bench train\n  cargo xtask bench train --against-torch\n  \
-        cargo xtask bench train --against-torch --text tinyshakespeare.txt")]
+        cargo xtask bench train --against-torch --text tinyshakespeare.txt\n  \
+        cargo xtask bench page")]
     Bench {
         /// The measurement to take.
         what: Measurement,
@@ -227,6 +228,8 @@ enum Measurement {
     Pc,
     /// Milliseconds and steps a second of training, beside the rate of the matrix products.
     Train,
+    /// The page in a browser: training beside this PC and TensorFlow.js, writing, frames a second, and the first load.
+    Page,
 }
 
 #[derive(clap::Args)]
@@ -257,6 +260,7 @@ fn main() -> ExitCode {
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())
         }
+        Task::Bench { what: Measurement::Page, yes, .. } => commands::page::bench(Consent::new(yes)),
         Task::Bench { what: Measurement::Pc, check, .. } => commands::bench_pc::pc(check),
         Task::Bench { what: Measurement::Chips, board, check, update, yes, .. } => {
             let boards = board.map_or(Board::COUNTED.to_vec(), |board| vec![board]);

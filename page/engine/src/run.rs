@@ -185,7 +185,7 @@ impl Run {
         Ok(self.progress())
     }
 
-    /// Adds a point to the curve of the validation loss.
+    /// Adds a point to the curve of the validation loss, and keeps the weights if none predicted the held-out text better.
     pub(crate) fn validate(&mut self) -> Result<Value> {
         let glance = self.validation.spread(GLANCE_TOKENS, self.training.config.context);
         let loss = self.training.loss_over_split(&glance, Rounding::None)?;
@@ -197,6 +197,7 @@ impl Run {
             });
         }
         self.curve.validation.push((self.training.steps, loss));
+        self.training.note_validation(loss);
         Ok(self.progress())
     }
 
@@ -207,6 +208,7 @@ impl Run {
             "loss": self.curve.smoothed,
             "training": self.curve.training,
             "validation": self.curve.validation,
+            "best": self.training.best.as_ref().map(|best| (best.steps, best.loss)),
         })
     }
 
@@ -239,19 +241,22 @@ impl Run {
         Ok(self.progress())
     }
 
-    /// The present weights as a model file.
+    /// The weights that predicted the held-out text best, as a model file; the present ones, if it was never looked at.
     pub(crate) fn model(&self, precision: Precision) -> Result<ModelFile> {
-        let loss = self.curve.validation.last().map_or(f32::NAN, |&(_, loss)| loss as f32);
+        let Training { best, parameters, steps, .. } = &self.training;
+        let (steps, loss, weights) = match best {
+            Some(best) => (best.steps, best.loss as f32, &best.parameters),
+            None => (*steps, f32::NAN, parameters),
+        };
         let provenance = Provenance {
             corpus: &self.name,
             licence: "",
             corpus_crc: self.crc,
-            steps: self.training.steps as u32,
+            steps: steps as u32,
             loss_f32: loss,
             loss: f32::NAN,
             bytes_per_token: self.bytes_per_token as f32,
         };
-        let weights = self.training.weights();
         model_file::build(&self.training.config, precision, &self.vocabulary, provenance, |p| weights.get(p))
     }
 }

@@ -1,6 +1,10 @@
 //! Matrix products: the one place that calls the GEMM library, and the only `unsafe` of the trainer.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use pipsqueak::internal::math::Float;
+
+use super::product::product;
 
 /// A matrix in a slice: element `[row, column]` is at `row * row_stride + column * column_stride`.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +69,15 @@ pub fn copy_little() {
     gemm::set_lhs_packing_threshold_single_thread(ROWS);
 }
 
+/// Whether sums are in the order that is the same on every machine.
+static ONE_ORDER: AtomicBool = AtomicBool::new(false);
+
+/// Has every product sum in one order, the browser's, so that the same training gives the same bits on every machine. For the whole
+/// program.
+pub fn sum_in_one_order() {
+    ONE_ORDER.store(true, Ordering::Relaxed);
+}
+
 /// `out = scale * a b`.
 pub fn multiply<F: Float>(out: ViewMut<'_, F>, a: View<'_, F>, b: View<'_, F>, scale: F) {
     gemm(out, a, b, scale, false);
@@ -81,6 +94,10 @@ fn gemm<F: Float>(out: ViewMut<'_, F>, a: View<'_, F>, b: View<'_, F>, scale: F,
         out.rows == a.rows && out.columns == b.columns && a.columns == b.rows,
         "shapes do not go together"
     );
+    // The library's kernels for a browser are slower.
+    if cfg!(target_family = "wasm") || ONE_ORDER.load(Ordering::Relaxed) {
+        return product(out, a, b, scale, add);
+    }
     // SAFETY: the constructors of the views have checked that every element lies in its slice; transposing changes no
     // address. Elements of `out` are distinct and mutably borrowed, so nothing else points to them. The library knows
     // f32 and f64, and panics for another type.

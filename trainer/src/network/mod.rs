@@ -24,6 +24,7 @@ pub mod linear;
 pub mod loss;
 pub mod matmul;
 pub mod norm;
+mod product;
 pub mod rotary;
 pub mod rounding;
 mod tables;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::dist;
 use crate::board::{Board, Flashing};
 use crate::packages::{self, Consent, Manager};
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Toolchain, own_cargo};
 use crate::{node, paths, process};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -22,12 +22,32 @@ pub fn page(folder: Option<PathBuf>, open: bool, consent: Consent) -> Result<()>
     if open { serve(&folder) } else { Ok(()) }
 }
 
-/// Builds the page, and uses it in a browser; `pipsqueak` is the program to compare it with.
+/// Builds the page, and uses it in Chromium, and in Firefox where that is installed; `pipsqueak` is the program to compare it with.
 pub fn test(pipsqueak: &Path, consent: Consent) -> Result<()> {
     let folder = build(None, consent)?;
     let browser = find_or_install_browser(consent)?;
     process::run(node("node_modules/typescript/bin/tsc").args(["-p", "."]))?;
-    process::run(node("test.mjs").arg(folder).arg(browser).arg(pipsqueak))
+    let firefox = find_in_path(&["firefox-esr", "firefox"]);
+    if firefox.is_none() {
+        println!("The page is not tested in Firefox, which is not installed.");
+    }
+    for browser in [Some(browser), firefox].into_iter().flatten() {
+        process::run(node("test.mjs").arg(&folder).arg(browser).arg(pipsqueak))?;
+    }
+    Ok(())
+}
+
+/// Measures the page in a browser, beside this PC and TensorFlow.js, which is installed from npm.
+pub fn bench(consent: Consent) -> Result<()> {
+    let folder = build(None, consent)?;
+    let browser = find_or_install_browser(consent)?;
+    node::install_packages(&paths::page().join("bench"))?;
+    let mut cargo = own_cargo();
+    cargo.args(["build", "--release", "--package", "pipsqueak-page", "--bench", "steps"]);
+    let native = process::build(cargo.current_dir(paths::root()), "steps")?;
+    let text = paths::root().join("docs/training.md");
+    let mut bench = node("bench/bench.mjs");
+    process::run(bench.arg(folder).arg(browser).args([native, text, paths::pretrained_model()]))
 }
 
 fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
@@ -83,16 +103,18 @@ fn node(script: &str) -> Command {
 }
 
 fn find_or_install_browser(consent: Consent) -> Result<PathBuf> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = || {
-        let folders: Vec<PathBuf> =
-            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-        names.iter().find_map(|name| process::find_in(folders.clone(), name))
-    };
+    let found = || find_in_path(&["chromium", "chromium-browser", "google-chrome"]);
     if let Some(browser) = found() {
         return Ok(browser);
     }
     let Some(manager) = Manager::find() else { bail!("Chromium is missing, in which the page is tested") };
     packages::install("Chromium", manager, &["chromium"], consent)?;
     found().context("Chromium was installed, and is not in the PATH")
+}
+
+/// The first of the programs that is installed.
+fn find_in_path(names: &[&str]) -> Option<PathBuf> {
+    let folders: Vec<PathBuf> =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
+    names.iter().find_map(|name| process::find_in(folders.clone(), name))
 }
