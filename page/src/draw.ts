@@ -23,9 +23,16 @@ export const shown = (piece: string) => piece.replaceAll(" ", "␣").replaceAll(
 
 const digits = (x: number) => x.toFixed(3);
 
-/** Puts rows under the table's caption; the first one is its head. */
+/** Puts rows under the table's caption; the first one is its head. A table of that many cells stays, and gets other texts. */
 export function fill(table: HTMLTableElement, rows: (string | number)[][]) {
   const [head, ...body] = rows;
+  if (table.rows.length === rows.length && [...table.rows].every((line, i) => line.cells.length === rows[i].length)) {
+    rows.forEach((row, r) => row.forEach((value, c) => {
+      const [cell, text] = [table.rows[r].cells[c], String(value)];
+      if (cell.textContent !== text) cell.textContent = text;
+    }));
+    return;
+  }
   const caption = table.caption;
   table.replaceChildren(...(caption ? [caption] : []));
   const top = table.createTHead().insertRow();
@@ -106,17 +113,17 @@ export async function matrices(place: HTMLElement, weights: Learned["weights"]) 
 /** Lets the browser draw a frame, or take a click, before what follows. A hidden tab goes on too. */
 export const breath = () => new Promise<void>(done => setTimeout(done));
 
-function numbers(name: string, rows: number[][]): HTMLElement {
+function numbers(name: string, rows: Float32Array[]): HTMLElement {
   const table = element("table");
   table.createCaption().textContent = `${name} [${rows.length}, ${rows[0].length}]`;
-  fill(table, [["", ...rows[0].keys()], ...rows.map((row, i) => [i, ...row.map(digits)])]);
+  fill(table, [["", ...rows[0].keys()], ...rows.map((row, i) => [i, ...Array.from(row, digits)])]);
   return table;
 }
 
-function heat(name: string, rows: number[][]): HTMLElement {
+function heat(name: string, rows: Float32Array[]): HTMLElement {
   const [figure, canvas] = [element("figure"), element("canvas")];
   [canvas.width, canvas.height] = [rows[0].length, rows.length];
-  const largest = Math.max(...rows.map(row => Math.max(...row.map(Math.abs)))) || 1;
+  const largest = rows.reduce((most, row) => row.reduce((most, x) => Math.max(most, Math.abs(x)), most), 0) || 1;
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(canvas.width, canvas.height);
   const { data } = image;
@@ -139,7 +146,7 @@ function heat(name: string, rows: number[][]): HTMLElement {
 
 export function vocabulary(table: HTMLTableElement, { pieces, counts, weights }: Learned) {
   const width = Math.min(8, weights.embedding.rows[0].length);
-  const rows = pieces.map((piece, i) => [i, shown(piece), counts[i], ...weights.embedding.rows[i].slice(0, width).map(digits)]);
+  const rows = pieces.map((piece, i) => [i, shown(piece), counts[i], ...Array.from(weights.embedding.rows[i].subarray(0, width), digits)]);
   fill(table, [["index", "token", "count", ...Array.from({ length: width }, (_, i) => `e${i}`)], ...rows]);
 }
 

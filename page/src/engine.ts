@@ -36,7 +36,7 @@ export interface Learned {
   pieces: string[];
   counts: number[];
   positions: number[][];
-  weights: Record<string, { rows: number[][] }>;
+  weights: Record<string, { rows: Float32Array[] }>;
 }
 
 export interface Model { config: Config; precision: string; bytes: number; ramBytes: number; pieces: string[] }
@@ -85,4 +85,20 @@ export function call<Answer>(request: object, bytes = new Uint8Array()): Promise
 /** As `call`, without the bytes. */
 export async function ask<Answer>(request: object, bytes?: Uint8Array): Promise<Answer> {
   return (await call<Answer>(request, bytes as Uint8Array<ArrayBuffer>))[0];
+}
+
+interface Described { name: string; columns: number; count: number }
+
+/** What the run has learned so far: its weights come as bytes. */
+export async function learned(): Promise<Learned> {
+  const [{ weights: described, ...rest }, bytes] = await call<Omit<Learned, "weights"> & { weights: Described[] }>({ do: "learned" });
+  const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const weights: Learned["weights"] = {};
+  let at = 0;
+  for (const { name, columns, count } of described) {
+    const start = at;
+    weights[name] = { rows: Array.from({ length: count / columns }, (_, row) => all.subarray(start + row * columns, start + (row + 1) * columns)) };
+    at += count;
+  }
+  return { ...rest, weights };
 }

@@ -3,8 +3,9 @@
 import * as chip from "./chip";
 import { download } from "./download";
 import * as draw from "./draw";
+import * as engine from "./engine";
 import { ask, call, Refused } from "./engine";
-import type { Candidate, Config, Learned, Model, Progress, Started, Step, Trace, Writing, Written } from "./engine";
+import type { Candidate, Config, Model, Progress, Started, Step, Trace, Writing, Written } from "./engine";
 import * as inside from "./inside";
 import * as shapes from "./shape";
 import * as storage from "./storage";
@@ -170,7 +171,7 @@ async function keep() {
 
 /** Shows what the run has learned so far. */
 async function look() {
-  const learned = await ask<Learned>({ do: "learned" });
+  const learned = await engine.learned();
   draw.map(get<SVGSVGElement>("map"), learned, Number(get<HTMLSelectElement>("x").value), Number(get<HTMLSelectElement>("y").value));
   await draw.breath();
   draw.vocabulary(get<HTMLTableElement>("vocabulary"), learned);

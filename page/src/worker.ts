@@ -23,7 +23,8 @@ onmessage = async ({ data: { id, request, bytes } }: MessageEvent<{ id: number; 
     const output = new Uint8Array(engine.memory.buffer, engine.output(), engine.output_len()).slice();
     const split = engine.output_json_len();
     const answer = JSON.parse(new TextDecoder().decode(output.subarray(0, split)));
-    postMessage({ id, answer, bytes: output.slice(split), refused: refused !== 0 });
+    const rest = output.slice(split);
+    postMessage({ id, answer, bytes: rest, refused: refused !== 0 }, { transfer: [rest.buffer] });
   } catch (error) {
     postMessage({ id, answer: `the engine has stopped: reload the page (${error})`, bytes: new Uint8Array(), refused: true });
   }

@@ -194,7 +194,7 @@ impl Engine {
             Request::SelfTest => self.self_test()?,
             Request::Boards { firmware } => board::list(self.model()?, &firmware)?,
             Request::FlashFile { board } => return board::file_for(&board, bytes, self.model()?),
-            Request::Learned => view::learned(self.run()?)?,
+            Request::Learned => return view::learned(self.run()?),
         }))
     }
 
