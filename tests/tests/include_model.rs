@@ -92,7 +92,7 @@ fn a_model_runs_and_what_is_none_does_not_compile() {
             changed(bytes, |file| file.header.version = 1),
             "has format version 1, and this program reads version 2",
         ),
-        ("feature.pip", changed(bytes, |file| file.header.features = 16), "needs feature 4"),
+        ("feature.pip", changed(bytes, |file| file.header.features = 1 << 20), "needs feature 20"),
         (
             "shape.pip",
             changed(bytes, |file| file.config.width = 33),
