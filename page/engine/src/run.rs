@@ -13,6 +13,7 @@ use pipsqueak_trainer::optimizer::{AdamW, Muon, Optimizer};
 use pipsqueak_trainer::random::SplitMix64;
 use pipsqueak_trainer::sizing::amount;
 use pipsqueak_trainer::sizing::presets::TOY;
+use pipsqueak_trainer::sizing::shape::weights;
 use pipsqueak_trainer::training::checkpoint::{self, Identity, Progress};
 use pipsqueak_trainer::training::curve::Curve;
 use pipsqueak_trainer::training::{HyperParameters, Training};
@@ -74,7 +75,8 @@ impl Kind {
         let a_step = BATCH * config.context;
         let steps = if self == Kind::Toy { TOY_STEPS } else { amount::steps(tokens, a_step) };
         let passes = steps as f64 * a_step as f64 / tokens as f64;
-        let suitable = amount::regularization(if self == Kind::Toy { 0.0 } else { passes });
+        let tokens_a_weight = tokens as f64 / weights(config) as f64;
+        let suitable = amount::regularization(if self == Kind::Toy { 0.0 } else { passes }, tokens_a_weight);
         let adamw = AdamW { beta2: 0.99, weight_decay: suitable.weight_decay, ..AdamW::DEFAULT };
         let (optimizer, maximum) = match self {
             Kind::Toy => (Optimizer::AdamW(AdamW { weight_decay: 0.0, ..adamw }), 2e-2),

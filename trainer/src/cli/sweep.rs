@@ -287,7 +287,7 @@ impl Search<'_> {
         let Recipe { batch, seed, document_starts, .. } = self.command.recipe;
         let text = &self.texts[candidate.vocabulary];
         let context = candidate.config.context;
-        let run = self.command.recipe.run_of(steps, text.amount(), context);
+        let run = self.command.recipe.run_of(steps, text.amount(), &candidate.config);
         let warmup = run.hyper_parameters.schedule.warmup.min(steps / WARMUP_SHARE);
         let schedule = Schedule { warmup, ..run.hyper_parameters.schedule };
         let hyper_parameters = HyperParameters { schedule, ..run.hyper_parameters };
@@ -330,7 +330,7 @@ impl Search<'_> {
     /// Steps of a whole training.
     fn steps(&self, candidate: &Candidate) -> u64 {
         let text = &self.texts[candidate.vocabulary];
-        self.command.recipe.run(text.amount(), candidate.config.context).steps()
+        self.command.recipe.run(text.amount(), &candidate.config).steps()
     }
 
     fn is_stopped(&self) -> bool {

@@ -44,8 +44,13 @@ pub struct Regularization {
     pub weight_decay: f64,
 }
 
-/// The regularization for a run that goes through its text this many times.
-pub fn regularization(passes: f64) -> Regularization {
+/// Tokens of the text for each weight of the model, from which on it has no room to learn the text by heart. With eight, the dropout
+/// that suits a model with room cost 16 % of the bits, and with one and less it pays (docs/quality.md); between is not tried.
+const TOKENS_A_WEIGHT: f64 = 4.0;
+
+/// The regularization for a run that goes through its text this many times, with this many tokens of it for each weight.
+pub fn regularization(passes: f64, tokens_a_weight: f64) -> Regularization {
+    let passes = if tokens_a_weight < TOKENS_A_WEIGHT { passes } else { 0.0 };
     let (dropout, bpe_dropout, weight_decay) = match passes {
         ..4.0 => (0.0, 0.0, 0.1),
         ..12.0 => (0.1, 0.05, 0.1),
@@ -67,6 +72,8 @@ mod tests {
         let passes = |i: usize| (steps[i] * 1024) as f64 / tokens[i] as f64;
         assert!((1..tokens.len()).all(|i| passes(i) < passes(i - 1)));
         assert!(super::steps(100_000, 2048).abs_diff(steps[4] / 2) <= 1);
-        assert!(regularization(passes(3)).dropout > regularization(passes(6)).dropout);
+        assert!(regularization(passes(3), 1.0).dropout > regularization(passes(6), 1.0).dropout);
+        assert_eq!(regularization(20.0, 8.0), regularization(1.0, 8.0));
+        assert!(regularization(20.0, 1.0).dropout > 0.0);
     }
 }

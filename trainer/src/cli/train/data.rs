@@ -78,7 +78,7 @@ impl Train {
         let tokens = training.tokens.len();
         let amount =
             Amount { tokens: material.pairs().is_none().then_some(tokens), goes_on: start.is_some() };
-        let run = self.recipe.run(amount, context);
+        let run = self.recipe.run(amount, &plan.config);
         if run.bpe_dropout > 0.0 {
             let dropout =
                 BpeDropout { probability: run.bpe_dropout, random: SplitMix64::new(self.recipe.seed) };

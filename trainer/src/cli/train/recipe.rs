@@ -1,12 +1,13 @@
 //! The options that say how a model learns.
 
 use clap::{Args, ValueEnum};
-use pipsqueak::Precision;
+use pipsqueak::{Config, Precision};
 
 use super::super::options::{number, whole};
 use crate::optimizer::schedule::{Decay, Schedule};
 use crate::optimizer::{AdamW, Muon, Optimizer};
 use crate::sizing::amount;
+use crate::sizing::shape::weights;
 use crate::training::{HyperParameters, Quantization};
 
 /// Learning rate of a model that begins with random weights,
@@ -137,19 +138,19 @@ pub(in super::super) struct Run {
 }
 
 impl Recipe {
-    /// The run over this much, by a model of this `context`.
-    pub(in super::super) fn run(&self, amount: Amount, context: usize) -> Run {
-        let suitable =
-            || amount.tokens.map_or(STEPS_OF_PAIRS, |tokens| amount::steps(tokens, self.batch * context));
-        self.run_of(self.steps.unwrap_or_else(suitable), amount, context)
+    /// The run over this much, by a model of this shape.
+    pub(in super::super) fn run(&self, amount: Amount, config: &Config) -> Run {
+        let tokens_a_step = self.batch * config.context;
+        let suitable = || amount.tokens.map_or(STEPS_OF_PAIRS, |tokens| amount::steps(tokens, tokens_a_step));
+        self.run_of(self.steps.unwrap_or_else(suitable), amount, config)
     }
 
     /// The same with this many `steps`.
-    pub(in super::super) fn run_of(&self, steps: u64, amount: Amount, context: usize) -> Run {
-        let tokens_a_step = self.batch * context;
-        let passes =
-            amount.tokens.map_or(0.0, |tokens| (steps * tokens_a_step as u64) as f64 / tokens as f64);
-        let suitable = amount::regularization(passes);
+    pub(in super::super) fn run_of(&self, steps: u64, amount: Amount, config: &Config) -> Run {
+        let learned = steps * (self.batch * config.context) as u64;
+        let passes = amount.tokens.map_or(0.0, |tokens| learned as f64 / tokens as f64);
+        let tokens_a_weight = amount.tokens.unwrap_or_default() as f64 / weights(config) as f64;
+        let suitable = amount::regularization(passes, tokens_a_weight);
         let suitable_rate = if amount.goes_on { LEARNING_RATE_ON } else { LEARNING_RATE };
         Run {
             hyper_parameters: HyperParameters {
