@@ -193,7 +193,7 @@ async function givesAFileForThePico(model) {
   const board = JSON.parse(await readFile(join(folder, "firmware", "manifest.json"))).boards.find(board => board.name === "pico");
   const file = await given("#fits button[data-board=pico]");
   const [start, end] = [board.flash_start, board.model_start + board.model_bytes];
-  // What the file leaves alone is 1 here; what fills up a block or a sector is 0.
+  // Bytes that the file leaves alone are 1 here; those that fill up a block or a sector are 0.
   const flash = Buffer.alloc(end - start, 1);
   for (let at = 0; at < file.length; at += 512) {
     const { flashAddress, payload } = decodeBlock(new Uint8Array(file.subarray(at, at + 512)));

@@ -79,7 +79,7 @@ impl<const N: usize> Choices<N> {
         Choosing { choices: self, so_far: &[] }
     }
 
-    /// What comes after `so_far` in each answer that begins with it: a token, or `None` for a complete answer.
+    /// The continuation of `so_far` in each answer that begins with it: a token, or `None` for a complete answer.
     fn nexts(&self, so_far: &[u16]) -> impl Iterator<Item = Option<u16>> {
         let rests = self.answers().filter_map(move |answer| answer.strip_prefix(so_far));
         rests.map(|rest| rest.first().copied())

@@ -61,7 +61,7 @@ pub struct Place {
 pub enum Vector {
     /// The embedding with the position's vector, `[width]`: the residual stream as it begins.
     Embedding,
-    /// What enters attention: the normalised residual stream, `[width]`.
+    /// Input of attention: the normalised residual stream, `[width]`.
     AttentionInput,
     /// The key of one key head, `[head]`, rotated by the position where positions are rotary.
     Key {
@@ -94,7 +94,7 @@ pub enum Vector {
     AttentionOutput,
     /// The residual stream behind attention, `[width]`.
     AttentionResidual,
-    /// What enters the MLP: the normalised residual stream, `[width]`.
+    /// Input of the MLP: the normalised residual stream, `[width]`.
     MlpInput,
     /// The router's score of each expert, `[experts]`.
     Router,
@@ -108,11 +108,11 @@ pub enum Vector {
     Units,
     /// The units behind the activation function and the gate, `[hidden]`.
     Activated,
-    /// What the MLP adds, `[width]`.
+    /// The MLP's output, which joins the residual stream, `[width]`.
     MlpOutput,
     /// The residual stream behind the MLP, `[width]`.
     MlpResidual,
-    /// What the logits are computed from: the normalised residual stream, `[width]`.
+    /// Input of the head: the normalised residual stream, `[width]`.
     Final,
     /// `[vocab]`.
     Logits,
@@ -188,7 +188,7 @@ impl<'a> Values<'a> {
         weights
     }
 
-    /// How many there are.
+    /// Their number.
     pub fn len(&self) -> usize {
         match self.numbers {
             Numbers::Floats(values) => values.len(),

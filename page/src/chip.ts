@@ -123,7 +123,7 @@ async function talk(port: SerialPort) {
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) terminal.receive(read.value);
   } catch {
-    // It was unplugged.
+    // The board was unplugged.
   }
   clearTimeout(late);
   leave.disabled = true;

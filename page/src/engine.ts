@@ -89,7 +89,7 @@ export async function ask<Answer>(request: object, bytes?: Uint8Array): Promise<
 
 interface Described { name: string; columns: number; count: number }
 
-/** What the run has learned so far: its weights come as bytes. */
+/** The numbers that the run has learned so far; its weights come as bytes. */
 export async function learned(): Promise<Learned> {
   const [{ weights: described, ...rest }, bytes] = await call<Omit<Learned, "weights"> & { weights: Described[] }>({ do: "learned" });
   const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);

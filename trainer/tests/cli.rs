@@ -208,7 +208,7 @@ fn pairs_teach_it_to_answer() {
 /// With the model of five things and their colours.
 fn answers_come_from_a_list(folder: &Path) {
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-    // What it would say is not in the list: the answer is another.
+    // The likeliest text is not in the list: the answer is another.
     write("a.txt", "it is blue\n\nit is white\n");
     let answer = succeed(folder, "generate --model m.pip --prompt sky? --answers a.txt");
     assert_eq!(answer, "sky?\nit is blue\n");

@@ -201,7 +201,7 @@ fn every_architecture_shows_all_its_vectors() {
                     );
                 }
                 assert_eq!(layer.experts.len(), if config.experts > 1 { active } else { 0 }, "{name}");
-                // What the MLP adds is what the stream gains.
+                // The stream gains exactly the MLP's output.
                 for (position, after) in layer.mlp_residual.iter().enumerate() {
                     let outputs =
                         &layer.mlp_output[config.active_experts * position..][..config.active_experts];
@@ -223,7 +223,7 @@ fn every_architecture_shows_all_its_vectors() {
                             "{name}: {sum}"
                         );
                     }
-                    // What the heads took is the sum of values that its shares make.
+                    // A head's result is the sum of values that its shares make.
                     let size = head.values[0].values.len();
                     for (channel, took) in
                         layer.attended[3].values[head.index * size..].iter().take(size).enumerate()

@@ -96,7 +96,7 @@ fn is_without_room(said: &str) -> bool {
         .any(|words| said.contains(words))
 }
 
-/// What the firmware in `firmware/obey` does with a board's pins.
+/// The use that the firmware in `firmware/obey` makes of a board's pins.
 #[derive(Clone, Copy, Debug)]
 pub enum Pins<'p> {
     /// Answers with a line of this file, and does what it says.

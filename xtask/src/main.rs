@@ -239,7 +239,7 @@ struct BoardOption {
     board: Board,
 }
 
-/// What a program does with the board's pins, if anything.
+/// The use that a program makes of the board's pins, if any.
 fn pins(answers: Option<&Path>, display: bool) -> Option<Pins<'_>> {
     answers.map(Pins::Obey).or(display.then_some(Pins::Display))
 }

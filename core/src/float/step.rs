@@ -27,7 +27,7 @@ pub(crate) struct FloatStep<'m> {
     /// A matrix's input, `[max(width, hidden, attended_width)]`, of which the first `input_len` values are in use.
     input: &'m mut [f32],
     input_len: usize,
-    /// What the second of two experts reads, `[width]`; empty where there is one.
+    /// Input of the second of two experts, `[width]`; empty where there is one.
     kept: &'m mut [f32],
     /// The output of half a layer, added to the residual stream, `[width]`.
     result: &'m mut [f32],

@@ -295,7 +295,7 @@ impl Forward for IntegerStep<'_> {
     }
 }
 
-/// What [`Input::fill`] made of `values`, to look at: the matrix reads it laid out for its kernel.
+/// The int8 vector that [`Input::fill`] made of `values`, to look at: the matrix reads it laid out for its kernel.
 fn requantized<'v>(room: &'v mut [i8], values: &[i32], scale: f32) -> Values<'v> {
     quantize(room, values);
     Values::bytes(first(room, values.len()), scale)

@@ -1,4 +1,4 @@
-//! What a model answers, at a chip's pins: a prompt such as «dim the lamp to half» is answered with one of a list of orders, and the
+//! A model's answers at a chip's pins: a prompt such as «dim the lamp to half» is answered with one of a list of orders, and the
 //! order sets an output. Beside that, a display that text streams over, and an LED that breathes while the model thinks.
 //!
 //! All of it works over the traits of `embedded-hal`, on any chip whose pins have them; it has no `unsafe`, allocates nothing, and

@@ -1,4 +1,4 @@
-//! What an answer orders.
+//! The order that an answer is.
 
 use crate::Refusal;
 

@@ -1,4 +1,4 @@
-//! What can be switched or dimmed.
+//! Outputs that can be switched or dimmed.
 
 use embedded_hal::digital::OutputPin;
 use embedded_hal::pwm::SetDutyCycle;

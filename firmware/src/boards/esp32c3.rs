@@ -15,7 +15,7 @@ use riscv::register::mtvec;
 
 use super::{stack, wait_until};
 
-/// What has come over USB: room for a few lines typed ahead.
+/// Bytes that have come over USB: room for a few lines typed ahead.
 static RECEIVED: Received<[AtomicU8; 256]> = Received::new();
 
 /// Written to a watchdog's register of protection, lets its others be written.

@@ -46,7 +46,7 @@ impl ModelFlash for ModelRegion {
     const WRITE_BYTES: usize = flash::WRITE_BYTES;
 
     fn bytes(&self) -> &[u8] {
-        // What was read before a change is not what is there.
+        // Numbers that were read before a change are not those that are there.
         compiler_fence(Ordering::SeqCst);
         model_region()
     }

@@ -60,7 +60,7 @@ pub enum Request {
         /// The shape of a model for one's own text, if it is not the usual one.
         shape: Option<Box<Config>>,
     },
-    /// What a shape takes, in parameters, flash, RAM and instructions.
+    /// A shape's parameters, flash, RAM and instructions.
     Shape {
         /// The shape.
         config: Box<Config>,
@@ -89,7 +89,7 @@ pub enum Request {
     Trace(Writing),
     /// Write several texts, and keep the one that the model finds likeliest.
     Think {
-        /// What to write; the seed is the first text's.
+        /// The text to write; the seed is the first text's.
         writing: Writing,
         /// The number of texts.
         passes: u16,

@@ -1,4 +1,4 @@
-//! What a shape takes on a chip, before any training.
+//! A shape's needs on a chip, before any training.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -33,7 +33,7 @@ const CHIPS: [(&str, &str, u32); 5] = [
 const LOGITS_SHARE: f64 = 0.3;
 const FORMATS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
 
-/// What a chip took with a number format.
+/// A chip's instructions with a number format.
 #[derive(Debug, Clone, Deserialize)]
 struct Counted {
     /// Instructions a token.

@@ -172,7 +172,7 @@ struct Conversation {
     ready: bool,
     /// Whether the person has been asked for a line and has not typed it yet.
     asked: bool,
-    /// What the board is greeted with until it answers.
+    /// The greeting that the board gets until it answers.
     greeting: Vec<u8>,
     /// Whether no line will follow those waiting.
     input_ended: bool,

@@ -56,7 +56,7 @@ struct Answered {
     chosen: usize,
     /// The likeliest as a whole.
     likeliest: usize,
-    /// What the right answer has of the probability of all.
+    /// The right answer's share of the probability of all.
     share: f64,
 }
 

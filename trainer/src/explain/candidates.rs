@@ -1,4 +1,4 @@
-//! What the next token is drawn from.
+//! The candidates for the next token.
 
 use pipsqueak::internal::sampler;
 use pipsqueak::{Sampling, Tokenizer};

@@ -21,7 +21,7 @@ const WEIGHTS_MAX: usize = 120_000;
 /// A vector's numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// What they stand for.
+    /// The numbers themselves.
     pub values: Vec<f32>,
     /// The integers that the model computes with, each of which counts `unit`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -137,7 +137,7 @@ pub struct Explanation {
     pub logits: Row,
     /// How the next token is chosen.
     pub sampling: Sampled,
-    /// What the next token is chosen among, the likeliest first.
+    /// The candidates for the next token, the likeliest first.
     pub candidates: Vec<Candidate>,
     /// The token that was chosen, and its text.
     pub next: Option<(u16, String)>,

@@ -24,13 +24,13 @@ static LAMP: Dithered = Dithered::new();
 static BREATH: Dithered = Dithered::new();
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
-/// What breathes.
+/// The LED that breathes.
 pub type Led = &'static Dithered;
 
 /// The controller's first LED.
 pub struct Fan(());
 
-/// What the board has.
+/// The board's parts.
 pub struct Pins {
     /// The first user LED.
     pub lamp: Dimmer<Led>,

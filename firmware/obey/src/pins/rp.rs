@@ -37,7 +37,7 @@ pub struct Led(usize);
 /// A pin of its own.
 pub struct Fan(());
 
-/// What the board has.
+/// The board's parts.
 pub struct Pins {
     /// GP15.
     pub lamp: Dimmer<Led>,
