@@ -63,7 +63,7 @@ enum Task {
         #[arg(last = true, value_name = "TRAINING")]
         training: Vec<OsString>,
     },
-    /// Boots the firmware with a model in QEMU, its serial port on this terminal.
+    /// Boots the firmware with a model in an emulator (QEMU, or rp2040js for the Pico), its serial port on this terminal.
     ///
     /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
@@ -122,8 +122,9 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Builds the firmware for any model of every board that can be bought, into target/dist, for `pipsqueak flash`.
+    /// Builds the firmware that runs any model, of every board that has one, into target/dist, for `pipsqueak flash`.
     ///
+    /// These are all boards that can be bought but the Blue Pill and the ESP32-C3, whose images have their one model built in.
     /// For each board a .bin, and the .uf2 or .hex that the board takes; SHA256SUMS; and manifest.json, which says where
     /// image and model lie, and how much a model may take.
     Dist {

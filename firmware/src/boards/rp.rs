@@ -1,6 +1,7 @@
 //! The part that boards with an RP2040 or RP2350 have in common: clocks, UART0 on GP0 (sends) and GP1, the USB socket, the watchdog, and the
-//! LED on GP25, which is lit while a text is written. What is printed goes to both ports, and what is typed may come from either. Registers and start-up: RP2040 Datasheet and RP2350 Datasheet,
-//! "Resets", "XOSC", "ROSC", "PLL", "Clocks", "UART" and "Watchdog". The second core sleeps.
+//! LED on GP25, which is lit while a text is written. Text is printed to both ports, and may be typed at either. The second core sleeps.
+//!
+//! Registers and start-up: RP2040 Datasheet and RP2350 Datasheet, "Resets", "XOSC", "ROSC", "PLL", "Clocks", "UART" and "Watchdog".
 
 use core::convert::Infallible;
 use core::marker::PhantomData;

@@ -1,6 +1,6 @@
 //! The flash of the STM32F405 and STM32F411, its sectors of 128 KB. Registers: RM0090 and RM0383, "Embedded Flash memory interface";
-//! times: the chips' data sheets, "Memory characteristics". A sector takes at most 2 s to be erased, of the 22 that the watchdog gives at least;
-//! a word takes 100 µs to be written. Both go by 32 bits at once, for which the chip needs 2.7 V.
+//! times: the chips' data sheets, "Memory characteristics". A sector takes at most 2 s to be erased, and the watchdog waits at least
+//! 22 s; a word takes 100 µs to be written. Both are done 32 bits at a time, for which the chip needs 2.7 V.
 
 use pac::FLASH;
 use pac::flash::vals::Psize;

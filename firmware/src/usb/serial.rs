@@ -234,6 +234,9 @@ impl UsbSerial {
             Request::SetAddress if value < 128 => Answer::Address(value as u8),
             Request::SetConfiguration if value <= descriptors::CONFIGURATION.into() => {
                 self.configure(controller, value > 0);
+                if value == 0 {
+                    self.close();
+                }
                 Answer::Done
             }
             Request::SetInterface if is_interface(index) && value == 0 => Answer::Done,
@@ -282,6 +285,7 @@ impl UsbSerial {
         controller.withdraw(Endpoint::Data, Direction::Out);
         if is_configured {
             controller.receive(Endpoint::Data, self.out_pipe.turn.take());
+            self.pump(controller);
         }
     }
 

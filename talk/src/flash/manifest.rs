@@ -166,17 +166,17 @@ mod tests {
     fn firmware_and_model_become_a_file_that_the_board_takes() {
         let entry: Entry = serde_json::from_str(
             r#"{"name": "pico", "chip": "RP2040", "image": "pico.bin", "flash_start": 268435456,
-            "model_start": 268435712, "model_bytes": 9, "ram_bytes": 9}"#,
+            "model_start": 268439552, "model_bytes": 9, "ram_bytes": 9}"#,
         )
         .unwrap();
         let parts = entry.parts(vec![1; 256], vec![2; 9]).unwrap();
-        assert_eq!(parts.iter().map(|part| part.address).collect::<Vec<_>>(), [0x1000_0000, 0x1000_0100]);
+        assert_eq!(parts.iter().map(|part| part.address).collect::<Vec<_>>(), [0x1000_0000, 0x1000_1000]);
         assert_eq!(entry.encode(&parts, "hex").unwrap(), hex::encode(&parts).unwrap().into_bytes());
         assert!(entry.encode(&parts, "uf2").unwrap_err().to_string().contains("takes no UF2 files"));
         assert!(entry.encode(&parts, "bin").unwrap_err().to_string().contains(".uf2 or .hex"));
         let entry = Entry { uf2: Some(Uf2 { family: 7, board_id: String::new() }), ..entry };
         assert_eq!(entry.encode(&parts, "uf2").unwrap(), uf2::encode(&parts, 7));
-        for image in [vec![], vec![1; 257]] {
+        for image in [vec![], vec![1; 4097]] {
             assert!(
                 entry.parts(image, vec![2]).unwrap_err().to_string().contains("not lie before the model")
             );

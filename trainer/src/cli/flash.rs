@@ -18,12 +18,12 @@ use crate::export::model_file::ModelFile;
 use crate::files::{self, Files};
 use crate::human;
 
-/// How long the board may take for a frame: the slowest flash erases 128 KiB in 4 s.
+/// How long the board may take for a frame: the slowest flash erases 128 KiB in up to 2 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Put a model onto a board, with the firmware that runs it.
 ///
-/// A board with a drive gets a file dropped onto it: Intel HEX (micro:bit) or UF2. Others
+/// A board with a drive gets a file dropped onto it: Intel HEX (micro:bits, nRF52840 DK, Nucleo-G071RB) or UF2 (Picos). Others
 /// are written by `probe-rs`. With --model-only, the firmware that is on the board already takes the model over its serial port; a
 /// transfer that is broken off goes on where it was.
 #[derive(Debug, Args)]

@@ -1,5 +1,5 @@
-//! The pins of a Raspberry Pi Pico or Pico 2: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14; a display at GP4 (SDA) and GP5 (SCL). Registers: RP2040
-//! Datasheet and RP2350 Datasheet, "PWM", "SIO", "GPIO" and "Timer".
+//! The pins of a Raspberry Pi Pico or Pico 2: the lamp at GP15 and its own LED at GP25, which breathes, by PWM; the fan at GP14; a
+//! display at GP4 (SDA) and GP5 (SCL). Registers: RP2040 Datasheet and RP2350 Datasheet, "PWM", "SIO", "GPIO" and "Timer".
 
 use core::convert::Infallible;
 

@@ -341,3 +341,16 @@ fn a_halted_endpoint_begins_anew_with_what_was_not_taken() {
     assert_eq!(pair.type_in(b"\x03"), Turn::Zero);
     assert_eq!(pair.received.take(), Taken::Cancel);
 }
+
+#[test]
+fn a_device_that_is_configured_again_goes_on_and_one_that_is_not_sends_nothing() {
+    let mut pair = Pair::configured(true);
+    assert_eq!(pair.write(&[7; PACKET_BYTES + 6]), PACKET_BYTES + 6);
+    // The packet under way is lost, as USB allows; what is behind it comes.
+    pair.tell(CONFIGURE).unwrap();
+    let (packet, turn) = pair.bus.sent[Endpoint::Data as usize].clone().unwrap();
+    assert!(!packet.is_empty() && packet.len() < PACKET_BYTES && turn == Turn::Zero);
+    pair.tell((0, 9, 0, 0, 0)).unwrap();
+    assert_eq!(pair.write(b"nobody hears this"), 17);
+    assert_eq!(pair.bus.sent[Endpoint::Data as usize], None);
+}
