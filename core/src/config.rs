@@ -386,7 +386,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "kv_heads",
                 value: kv_heads,
-                rule: "with latent attention at most",
+                rule: "at most one with latent attention",
                 other: 1,
             });
         }
@@ -395,7 +395,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "an even number, with rotary positions at least",
+                rule: "an even number of at least",
                 other: 2,
             });
         }
@@ -403,7 +403,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "without rotary positions",
+                rule: "0 unless positions are rotary",
                 other: 0,
             });
         }

@@ -1,6 +1,9 @@
 // Tables and pictures.
 
+import { shown } from "../../trainer/src/explain/inside.js";
 import type { Candidate, Learned, Progress } from "./engine";
+
+export { shown };
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -17,9 +20,6 @@ function shape(name: string, attributes: Record<string, string | number>, text =
   made.textContent = text;
   return made;
 }
-
-/** A token as it can be read: spaces and line ends have signs of their own. */
-export const shown = (piece: string) => piece.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥") || "∅";
 
 const digits = (x: number) => x.toFixed(3);
 

@@ -7,14 +7,15 @@ import type { Host } from "./host";
 
 const get = (id: string) => document.getElementById(id)!;
 
-/** Shows the token that comes after `after` tokens of the text that `settings` write; with `file`, of that model. */
+/** Shows the numbers of the token that is looked at; null before there is a text. */
 let shown: (() => Promise<void>) | null = null;
 
 export function setUp({ tell, alone }: Host) {
   (get("numbers-shown") as HTMLDetailsElement).ontoggle = () => tell(() => alone(refresh));
 }
 
-/** Has `explained` be called whenever the token that is looked at changes, or its numbers come into view. */
+/** From now on, the text is the one that `settings` write, and the token the one behind `after()` others of it. `hold` has the engine
+ * hold the model that wrote it. */
 export function follow(settings: Writing, after: () => number, hold: () => Promise<unknown>) {
   shown = async () => {
     await hold();

@@ -247,6 +247,10 @@ impl Identity {
 /// A folder, or something else that is not to be written to.
 fn special(path: &Path) -> Result<Option<Metadata>> {
     ensure!(!(cfg!(windows) && is_windows_device(path)), "it is a device of Windows; name a file");
+    ensure!(
+        path != Path::new("-"),
+        "that would be a file, and not the standard output; name another, or ./- if it is meant"
+    );
     let folder = "it is a folder; name a file";
     let Ok(metadata) = fs::metadata(path) else {
         let ends_as_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);

@@ -235,7 +235,7 @@ fn answers_come_from_a_list(folder: &Path) {
     for (arguments, reason) in [
         (
             "eval --model m.pip --pairs p.tsv --answers a.txt",
-            "p.tsv, line 2: «it is green» is none of the --answers",
+            "p.tsv, line 2: «it is green» is not among the --answers",
         ),
         ("eval --model m.pip --pairs p.tsv --precision all", "the model is int8"),
         ("generate --model m.pip --prompt sky? --answers none.txt", "none.txt"),

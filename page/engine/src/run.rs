@@ -34,7 +34,7 @@ const BPE_MIN: usize = 260;
 /// Width from which on Muon trains the matrices of a model for one's own text.
 const MUON_WIDTH_MIN: usize = 16;
 /// Sequences of a step.
-const BATCH: usize = 8;
+pub(crate) const BATCH: usize = 8;
 /// Share of one's own text that is kept back.
 const VALIDATION_SHARE: f64 = 0.1;
 /// Tokens of the held-out text that a look at it reads.

@@ -11,8 +11,11 @@ use pipsqueak_trainer::sizing::boards::{BOARDS, Footprint};
 use pipsqueak_trainer::sizing::budget::{PARAMETERS_MAX, tensor_bytes};
 use pipsqueak_trainer::sizing::presets::STORIES_260K;
 use pipsqueak_trainer::sizing::shape::weights;
+use pipsqueak_trainer::training::Training;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::run::BATCH;
 
 /// Instructions that the emulated chips took, as the benchmark counts them.
 const COUNTS: &str = include_str!("../../../benches/chips.json");
@@ -31,6 +34,8 @@ const CHIPS: [(&str, &str, u32); 5] = [
 /// Of the instructions beside products and attention, those that turn logits into f32 and compare them: what models of two and of
 /// four layers took says so.
 const LOGITS_SHARE: f64 = 0.3;
+/// The most memory that a tab's training takes.
+const MEMORY_MAX: u64 = 1 << 30;
 const FORMATS: [Precision; 4] = [Precision::F32, Precision::Int8, Precision::Int4, Precision::Ternary];
 
 /// A chip's instructions with a number format.
@@ -130,10 +135,10 @@ pub(crate) fn describe(config: &Config) -> Result<Value> {
     }))
 }
 
-/// Refuses a shape that takes a tab too long to train.
+/// Refuses a shape that takes a tab too long to train, or too much memory.
 ///
 /// # Errors
-/// With the number of parameters; or a shape that no model can have.
+/// With both figures; or a shape that no model can have.
 pub(crate) fn check_trainable(config: &Config) -> Result<()> {
     config.check()?;
     let parameters = weights(config);
@@ -142,6 +147,13 @@ pub(crate) fn check_trainable(config: &Config) -> Result<()> {
         "a tab trains up to {} parameters, and this shape has {}: `pipsqueak train` on a PC does it",
         human::count(PARAMETERS_MAX as u64),
         human::count(parameters as u64)
+    );
+    let bytes = Training::bytes(config, BATCH, config.context, 1) as u64;
+    ensure!(
+        bytes <= MEMORY_MAX,
+        "training this shape takes {} MiB of memory, and a tab has {} for it: choose a shorter context, or fewer layers",
+        human::count(bytes >> 20),
+        human::count(MEMORY_MAX >> 20)
     );
     Ok(())
 }
@@ -202,5 +214,9 @@ mod tests {
         assert!(shown["trains"].as_str().unwrap().contains("124,439,808"));
         assert_eq!(shown["formats"][1]["fits"].as_array().unwrap().len(), 0);
         assert!(describe(&Config { heads: 5, ..gpt2 }).is_err());
+        let long = Config { vocab: 60, context: 4096, width: 4, layers: 6, hidden: 16_384, ..Config::GPT2 };
+        let refusal = check_trainable(&long).unwrap_err().to_string();
+        assert!(refusal.contains("MiB of memory"), "{refusal}");
+        check_trainable(&Config { context: 32, ..long }).unwrap();
     }
 }

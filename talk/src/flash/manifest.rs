@@ -108,9 +108,15 @@ impl Entry {
     /// The parts as a file that ends in `ending`.
     ///
     /// # Errors
-    /// If the ending is neither `uf2` nor `hex`, or the board takes no UF2 files.
+    /// If the ending is neither `uf2` nor `hex`, or the board takes no UF2 files; if a part of one does not begin at a sector.
     pub fn encode(&self, parts: &[Part], ending: &str) -> Result<Vec<u8>> {
         match (ending, &self.uf2) {
+            ("uf2", Some(_)) if !parts.iter().all(uf2::is_at_sector) => {
+                bail!(
+                    "a part of the flash of {} does not begin at a sector; make the firmware again with `cargo xtask dist`",
+                    self.name
+                )
+            }
             ("uf2", Some(kind)) => Ok(uf2::encode(parts, kind.family)),
             ("uf2", None) => bail!("{} takes no UF2 files; write a .hex", self.name),
             ("hex", _) => Ok(hex::encode(parts)?.into_bytes()),
@@ -176,6 +182,10 @@ mod tests {
         assert!(entry.encode(&parts, "bin").unwrap_err().to_string().contains(".uf2 or .hex"));
         let entry = Entry { uf2: Some(Uf2 { family: 7, board_id: String::new() }), ..entry };
         assert_eq!(entry.encode(&parts, "uf2").unwrap(), uf2::encode(&parts, 7));
+        let crooked = [Part { address: 0x1000_0100, ..parts[1].clone() }];
+        assert!(
+            entry.encode(&crooked, "uf2").unwrap_err().to_string().contains("does not begin at a sector")
+        );
         for image in [vec![], vec![1; 4097]] {
             assert!(
                 entry.parts(image, vec![2]).unwrap_err().to_string().contains("not lie before the model")

@@ -22,6 +22,11 @@ const IGNORE_BLOCK: u32 = 0x9957_e304;
 /// The last bytes that a flash may have.
 const LAST_PAGE: u32 = 0x10ff_ff00;
 
+/// Whether the part begins where bytes are erased together.
+pub(super) fn is_at_sector(part: &Part) -> bool {
+    (part.address as usize).is_multiple_of(SECTOR_BYTES)
+}
+
 /// A file with all parts for chips of the family. Parts begin at multiples of 4,096; each but the last is filled up to one with zeros,
 /// and the last to a multiple of 256.
 ///

@@ -98,7 +98,7 @@ impl PairsOptions {
         let place = |pair: Pair| {
             let place = answers.place(&pair.answer);
             let place = place.with_context(|| {
-                format!("{name}, line {}: «{}» is none of the --answers", pair.line, pair.answer)
+                format!("{name}, line {}: «{}» is not among the --answers", pair.line, pair.answer)
             })?;
             Ok((pair, place))
         };

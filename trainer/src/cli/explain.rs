@@ -10,7 +10,7 @@ use pipsqueak::Generator;
 use super::beginning::Beginning;
 use super::options::whole;
 use super::output::{remark, say};
-use crate::explain::{Explanation, Head, Layer, Part, Row, Sampled, explain, html};
+use crate::explain::{Expert, Explanation, Head, Layer, Part, Row, Sampled, explain, html};
 use crate::export::decoding::OwnedMemory;
 use crate::export::model_file::ModelFile;
 use crate::files::{self, Files, Kind};
@@ -77,8 +77,7 @@ impl Explain {
         let explanation = self.explain()?;
         self.print(&explanation)?;
         if let Some(path) = &self.html {
-            let page =
-                html::page(&explanation, &format!("What comes after “{}”", explanation.pieces.concat()))?;
+            let page = html::page(&explanation)?;
             files::write(path, Kind::Page, |out| out.write_all(page.as_bytes()))?;
             say!("\n{} has every number: open it in a browser", path.display());
         }
@@ -136,7 +135,7 @@ impl Explain {
         let heads: usize = layers.iter().map(|layer| layer.heads.len()).sum();
         let shown = if heads > HEADS_MAX { layers.len().saturating_sub(1) } else { 0 };
         if shown > 0 {
-            remark!("[layer {shown} of {}: --layer shows another, and --html all of them]", config.depth());
+            remark!("[the last of {} layers: --layer shows another, and --html all of them]", config.depth());
         }
         for layer in &layers[shown..] {
             layer.heads.iter().for_each(|head| print_shades(explanation, layer, head));
@@ -144,42 +143,69 @@ impl Explain {
     }
 }
 
+/// A part of an explanation, as it is printed.
+enum Shown<'e> {
+    Heading(String),
+    /// A row for each position.
+    Table(String, &'e [Row]),
+    /// A row for each position and each of its experts.
+    Experts(&'static str, &'e Layer, &'e [Row]),
+    /// A row for each position, with a column for each that it sees.
+    Triangle(String, &'e [Row]),
+    Shares(&'e Layer, &'e Head),
+}
+
+/// All parts, in the order of their computation.
+fn parts(explanation: &Explanation) -> Vec<Shown<'_>> {
+    let table = |title: &str, rows| Shown::Table(title.into(), rows);
+    let mut parts = vec![
+        table("embedding", &explanation.token_embeddings[..]),
+        table("position vector", &explanation.position_vectors),
+        table("the sum, which enters the layers", &explanation.embedding),
+    ];
+    for layer in &explanation.layers {
+        parts.push(Shown::Heading(format!("LAYER {}: ATTENTION", layer.index)));
+        parts.push(table("input", &layer.attention_input));
+        for head in &layer.heads {
+            for (name, rows) in [("query", &head.queries), ("key", &head.keys), ("value", &head.values)] {
+                parts.push(Shown::Table(format!("head {}: {name}", head.index), rows));
+            }
+            parts.push(Shown::Triangle(format!("head {}: scores", head.index), &head.scores));
+            parts.push(Shown::Shares(layer, head));
+        }
+        parts.extend([
+            table("the heads' results, side by side", &layer.attended),
+            table("through the output matrix", &layer.attention_output),
+            table("the stream", &layer.attention_residual),
+            Shown::Heading(format!("LAYER {}: MLP", layer.index)),
+            table("input", &layer.mlp_input),
+            table("router", &layer.router),
+            Shown::Experts("units", layer, &layer.units),
+            Shown::Experts("after the activation function", layer, &layer.activated),
+            Shown::Experts("output", layer, &layer.mlp_output),
+            table("the stream", &layer.mlp_residual),
+        ]);
+    }
+    parts.push(table("output, which the logits are computed from", &explanation.final_input));
+    parts
+}
+
 /// All numbers of a small model.
 fn print_whole(explanation: &Explanation) {
     let names = names(explanation);
-    let table = |title: &str, rows: &[Row]| print_table(title, &names, &[], rows);
-    table("embedding", &explanation.token_embeddings);
-    table("position vector", &explanation.position_vectors);
-    table("the sum, which enters the layers", &explanation.embedding);
-    for layer in &explanation.layers {
-        say!("\nLAYER {}: ATTENTION", layer.index);
-        table("input", &layer.attention_input);
-        for head in &layer.heads {
-            table(&format!("head {}: queries", head.index), &head.queries);
-            table(&format!("head {}: keys", head.index), &head.keys);
-            table(&format!("head {}: values", head.index), &head.values);
-            print_table(
-                &format!("head {}: scores, masked behind each position", head.index),
-                &names,
-                &names,
-                &head.scores,
-            );
-            print_shades(explanation, layer, head);
+    for part in parts(explanation) {
+        match part {
+            Shown::Heading(heading) => say!("\n{heading}"),
+            Shown::Table(title, rows) => print_table(&title, &names, &[], rows),
+            Shown::Experts(title, layer, rows) => {
+                print_table(title, &expert_names(explanation, layer), &[], rows);
+            }
+            Shown::Triangle(title, rows) => {
+                print_table(&format!("{title}, masked behind each position"), &names, &names, rows);
+            }
+            Shown::Shares(layer, head) => print_shades(explanation, layer, head),
         }
-        table("what the heads took, side by side", &layer.attended);
-        table("through the output matrix", &layer.attention_output);
-        table("the stream", &layer.attention_residual);
-        say!("\nLAYER {}: MLP", layer.index);
-        table("input", &layer.mlp_input);
-        table("router", &layer.router);
-        let names = if layer.experts.is_empty() { names.clone() } else { expert_names(explanation, layer) };
-        let experts = |title: &str, rows: &[Row]| print_table(title, &names, &[], rows);
-        experts("units", &layer.units);
-        experts("after the activation function", &layer.activated);
-        experts("what it adds", &layer.mlp_output);
-        table("the stream", &layer.mlp_residual);
     }
-    table("output, which the logits are computed from", &explanation.final_input);
 }
 
 /// All numbers of one position.
@@ -187,42 +213,23 @@ fn print_position(explanation: &Explanation, position: usize) {
     say!("position {position}: {}", names(explanation)[position]);
     let vector =
         |title: &str, rows: &[Row]| rows.get(position).iter().for_each(|row| print_vector(title, row));
-    vector("embedding", &explanation.token_embeddings);
-    vector("position vector", &explanation.position_vectors);
-    vector("the sum, which enters the layers", &explanation.embedding);
-    for layer in &explanation.layers {
-        say!("\nLAYER {}: ATTENTION", layer.index);
-        vector("input", &layer.attention_input);
-        for head in &layer.heads {
-            for (name, rows) in [
-                ("query", &head.queries),
-                ("key", &head.keys),
-                ("value", &head.values),
-                ("scores", &head.scores),
-                ("shares", &head.weights),
-            ] {
-                vector(&format!("head {}: {name}", head.index), rows);
+    for part in parts(explanation) {
+        match part {
+            Shown::Heading(heading) => say!("\n{heading}"),
+            Shown::Table(title, rows) | Shown::Triangle(title, rows) => vector(&title, rows),
+            Shown::Shares(_, head) => vector(&format!("head {}: shares", head.index), &head.weights),
+            Shown::Experts(title, layer, rows) if layer.experts.is_empty() => vector(title, rows),
+            Shown::Experts(title, layer, rows) => {
+                let active = explanation.config.active_experts;
+                let experts = layer.experts.iter().zip(rows).skip(active * position).take(active);
+                for (expert, row) in experts {
+                    let share =
+                        format!("expert {}, with probability {:.3}", expert.index, expert.probability);
+                    print_vector(&format!("{title} of {share}"), row);
+                }
             }
         }
-        vector("what the heads took, side by side", &layer.attended);
-        vector("through the output matrix", &layer.attention_output);
-        vector("the stream", &layer.attention_residual);
-        say!("\nLAYER {}: MLP", layer.index);
-        vector("input", &layer.mlp_input);
-        vector("router", &layer.router);
-        // With several active experts, each position has a row for each.
-        let active = if layer.experts.is_empty() { 1 } else { explanation.config.active_experts };
-        for row in active * position..active * (position + 1) {
-            if let Some(expert) = layer.experts.get(row) {
-                say!("\nexpert {}, with probability {:.3}", expert.index, expert.probability);
-            }
-            print_vector("units", &layer.units[row]);
-            print_vector("after the activation function", &layer.activated[row]);
-            print_vector("what it adds", &layer.mlp_output[row]);
-        }
-        vector("the stream", &layer.mlp_residual);
     }
-    vector("output, which the logits are computed from", &explanation.final_input);
 }
 
 /// A row's numbers, as many to a line as it has room for.
@@ -322,14 +329,16 @@ fn names(explanation: &Explanation) -> Vec<String> {
     pieces.map(|(position, piece)| format!("{position:>width$} {}", shown(piece))).collect()
 }
 
-/// Each position with its token, for each of its experts.
+/// Each position with its token, for each of its experts where there are such.
 fn expert_names(explanation: &Explanation, layer: &Layer) -> Vec<String> {
     let names = names(explanation);
-    let rows = layer.experts.iter().enumerate();
-    rows.map(|(row, expert)| {
+    if layer.experts.is_empty() {
+        return names;
+    }
+    let named = |(row, expert): (usize, &Expert)| {
         format!("{}, expert {}", names[row / explanation.config.active_experts], expert.index)
-    })
-    .collect()
+    };
+    layer.experts.iter().enumerate().map(named).collect()
 }
 
 fn margin(names: &[String]) -> usize {

@@ -9,15 +9,18 @@ pub const MARK: &str = "<!-- written by pipsqueak explain -->";
 const SCRIPT: &str = include_str!("inside.js");
 const STYLE: &str = include_str!("inside.css");
 
+/// Characters of the text that are in the title: its last ones.
+const TITLE_MAX: usize = 60;
+
 /// The page.
 ///
 /// # Errors
 /// None that a model's numbers can cause.
-pub fn page(explanation: &Explanation, title: &str) -> Result<String> {
+pub fn page(explanation: &Explanation) -> Result<String> {
     // In a script element, JSON must not contain what ends the element.
     let data = serde_json::to_string(explanation)?.replace('<', "\\u003c");
-    let script = SCRIPT.replace("export function", "function");
-    let title = escaped(title);
+    let script = SCRIPT.replace("\nexport ", "\n");
+    let title = escaped(&format!("What comes after “{}”", end_of(&explanation.pieces.concat())));
     Ok(format!(
         r#"<!doctype html>
 {MARK}
@@ -46,6 +49,13 @@ inside(document.getElementById("inside"), JSON.parse(document.getElementById("da
 </html>
 "#
     ))
+}
+
+/// The end of a text, behind an ellipsis if there is more.
+fn end_of(text: &str) -> String {
+    let left_out = text.chars().count().saturating_sub(TITLE_MAX);
+    let end: String = text.chars().skip(left_out).collect();
+    if left_out > 0 { format!("…{end}") } else { end }
 }
 
 fn escaped(text: &str) -> String {

@@ -28,8 +28,8 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** @param {number} x */
 const n = x => x !== 0 && Math.abs(x) < 0.001 ? x.toExponential(1) : x.toFixed(3);
-/** A token as it can be read. @param {string} piece */
-const shown = piece => piece.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥") || "∅";
+/** A token as it can be read: spaces and line ends have signs of their own. @param {string} piece */
+export const shown = piece => piece.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥") || "∅";
 
 /**
  * @template {keyof HTMLElementTagNameMap} Name
