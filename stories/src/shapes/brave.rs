@@ -270,7 +270,7 @@ pub(super) fn rescue_from_the_hole(s: &mut Story) {
         Then {third} lay in the grass beside them. All three of them [held each other|laughed and cried].
         «I will not run ahead again,» said {third}. [They put a fence of branches around the place, so
         that nobody else could fall in.|On the way home, they walked side by side.] «You are a good team,»
-        said {elder}, when they told about it at supper.",
+        said {elder}, when {hero} told about it at supper.",
     );
 }
 

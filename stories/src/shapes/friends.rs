@@ -30,8 +30,8 @@ pub(super) fn sharing(s: &mut Story) {
     s.para(
         "The next week, {later}. {he} sat {place.at} [with an empty tummy|and did not know what to do].
         Then {friend} came by. [{friend} did not ask anything.|«You look hungry,» said {friend}.] {friend}
-        opened a bag and took out two {treat.many}. «One for you and one for me,» said {friend}, and they
-        both [laughed|smiled].",
+        opened a bag and took out two {treat.many}. «One for you and one for me,» said {friend}, and
+        {hero} [laughed|smiled].",
     );
 }
 
@@ -64,8 +64,8 @@ pub(super) fn over_the_fence(s: &mut Story) {
         through, and {a friend} looked back. «[I am new here|I have no one to play with],» said {friend}.
         «[I saw you playing, but I was too shy to call.|I am so glad your {thing} came to visit.]» [The
         next day, {elder} made a little gate in the fence.|{elder} made a little door in the fence, just
-        high enough for them.] From then on, [the two friends played together every day| one garden was
-        never enough, and they always played in both].",
+        high enough for them.] From then on, [{hero} and {friend} played together every day| one garden
+        was never enough for {hero} and {friend}, and they always played in both].",
     );
 }
 
@@ -167,7 +167,7 @@ pub(super) fn shy_newcomer(s: &mut Story) {
     );
     s.para(
         "On [Friday|the last day of the week], {friend} said the first words. «I love {loves},» said
-        {friend} softly, «and you [are my friend|saw it].» Together they made {made}. Everybody came to
+        {friend} softly, «and you [are my friend|saw it].» Together {hero} and {friend} made {made}. Everybody came to
         look. [«How did you make {friend} talk?» they asked. «I listened,» said {hero}.| Soon {friend}
         talked so much that the teacher had to laugh.]",
     );

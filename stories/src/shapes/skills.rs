@@ -65,7 +65,7 @@ pub(super) fn learning_something_new(s: &mut Story) {
     s.para(
         "[{hero} wiped {his} face.|{hero} stood up.] {He} thought of {friend}'s words and tried a third
         time. [It was better!|It almost worked.] {he} tried again and again, [until the sun went down|all
-        week long|until supper]. And then {he} {done}! «[I can do it|Look at me]!» {he} shouted. [The next
+        week long|until supper]. And then {he} {done}! «[I can do it|Look at me]!» {hero} shouted. [The next
         day, a smaller {hero.kind} asked {him} for help. «{advice},» said {hero}.|«I knew you could,» said
         {friend}.|{friend} clapped and clapped.]",
     );

@@ -151,7 +151,7 @@ pub(super) fn false_alarm(s: &mut Story) {
     s.para(
         "{friend} looked at {him}. [There were real tears on {his} face.|{His} {hand}s were shaking.] «I
         believe you,» said {friend}, and together they ran from door to door. Now they all came, and they
-        {end}. [{hero} worked harder than anyone.|] «I am sorry,» {he} said to all of them. «[I will never
+        {end}. [{hero} worked harder than anyone.|] «I am sorry,» {hero} said to all of them. «[I will never
         do that again|No more tricks of that kind].» [And {he} kept {his} word.|It took a long time, but
         in the end they trusted {him} again.]",
     );
