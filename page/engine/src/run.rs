@@ -8,14 +8,13 @@ use pipsqueak_trainer::data::text::{Corpus, Documents, Reading};
 use pipsqueak_trainer::data::vocabulary::{OwnedVocabulary, Tokens};
 use pipsqueak_trainer::export::model_file::{self, ModelFile};
 use pipsqueak_trainer::network::rounding::Rounding;
-use pipsqueak_trainer::optimizer::schedule::{Decay, Schedule};
-use pipsqueak_trainer::optimizer::{AdamW, Muon, Optimizer};
+use pipsqueak_trainer::optimizer::{AdamW, Optimizer};
 use pipsqueak_trainer::random::SplitMix64;
 use pipsqueak_trainer::sizing::amount;
 use pipsqueak_trainer::sizing::presets::TOY;
-use pipsqueak_trainer::sizing::shape::weights;
 use pipsqueak_trainer::training::checkpoint::{self, Identity, Progress};
 use pipsqueak_trainer::training::curve::Curve;
+use pipsqueak_trainer::training::recipe::{self, BATCH, VALIDATION_SHARE};
 use pipsqueak_trainer::training::{HyperParameters, Training};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,22 +26,18 @@ const OWN: Config =
     Config { context: 64, width: 64, layers: 2, heads: 4, kv_heads: 2, hidden: 172, ..Config::LLAMA };
 /// Steps of the toy's training.
 const TOY_STEPS: u64 = 2000;
+/// Learning rate of the toy.
+const TOY_LEARNING_RATE: f64 = 2e-2;
 /// Tokens of the vocabulary of one's own text.
 const OWN_VOCAB: usize = 512;
 /// Tokens from which on a vocabulary of one's own text is byte pairs; below, it is characters.
 const BPE_MIN: usize = 260;
 /// Width from which on Muon trains the matrices of a model for one's own text.
 const MUON_WIDTH_MIN: usize = 16;
-/// Sequences of a step.
-pub(crate) const BATCH: usize = 8;
-/// Share of one's own text that is kept back.
-const VALIDATION_SHARE: f64 = 0.1;
 /// Tokens of the held-out text that a look at it reads.
 const GLANCE_TOKENS: usize = 2048;
 /// Looks at the held-out text that a curve has at most; then every second one goes. A checkpoint takes a few more.
 const LOOKS_MAX: usize = 200;
-/// Steps of linear warm-up at most.
-const WARMUP_MAX: u64 = 100;
 
 /// The shape and recipe of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -73,22 +68,25 @@ impl Kind {
 
     fn hyper_parameters(self, tokens: usize, config: &Config) -> HyperParameters {
         let a_step = BATCH * config.context;
-        let steps = if self == Kind::Toy { TOY_STEPS } else { amount::steps(tokens, a_step) };
-        let passes = steps as f64 * a_step as f64 / tokens as f64;
-        let tokens_a_weight = tokens as f64 / weights(config) as f64;
-        let suitable = amount::regularization(if self == Kind::Toy { 0.0 } else { passes }, tokens_a_weight);
-        let adamw = AdamW { beta2: 0.99, weight_decay: suitable.weight_decay, ..AdamW::DEFAULT };
-        let (optimizer, maximum) = match self {
-            Kind::Toy => (Optimizer::AdamW(AdamW { weight_decay: 0.0, ..adamw }), 2e-2),
-            Kind::Own if config.width < MUON_WIDTH_MIN => (Optimizer::AdamW(adamw), 1e-2),
-            Kind::Own => {
-                let muon = Muon { weight_decay: suitable.weight_decay, rest: adamw, ..Muon::NORMUON };
-                (Optimizer::Muon(muon), 1e-2)
+        match self {
+            Kind::Toy => {
+                let mut toy = recipe::hyper_parameters(TOY_STEPS, amount::regularization(0.0, 0.0));
+                toy.schedule.maximum = TOY_LEARNING_RATE;
+                toy.optimizer = Optimizer::AdamW(AdamW { weight_decay: 0.0, ..AdamW::DEFAULT });
+                toy
             }
-        };
-        let warmup = WARMUP_MAX.min(steps / 10);
-        let schedule = Schedule { maximum, minimum: 0.0, decay: Decay::Linear, warmup, steps };
-        HyperParameters { schedule, optimizer, clip: 1.0, dropout: suitable.dropout }
+            Kind::Own => {
+                let steps = amount::steps(tokens, a_step);
+                let passes = recipe::passes(steps, a_step, tokens);
+                let suitable = recipe::regularization(passes, tokens, config);
+                let mut own = recipe::hyper_parameters(steps, suitable);
+                if config.width < MUON_WIDTH_MIN {
+                    let weight_decay = suitable.weight_decay;
+                    own.optimizer = Optimizer::AdamW(AdamW { weight_decay, ..AdamW::DEFAULT });
+                }
+                own
+            }
+        }
     }
 }
 

@@ -12,10 +12,9 @@ use pipsqueak_trainer::sizing::budget::{PARAMETERS_MAX, tensor_bytes};
 use pipsqueak_trainer::sizing::presets::STORIES_260K;
 use pipsqueak_trainer::sizing::shape::weights;
 use pipsqueak_trainer::training::Training;
+use pipsqueak_trainer::training::recipe::BATCH;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::run::BATCH;
 
 /// Instructions that the emulated chips took, as the benchmark counts them.
 const COUNTS: &str = include_str!("../../../benches/chips.json");

@@ -16,9 +16,8 @@ use crate::data::unseen::{Found, Unseen};
 use crate::data::vocabulary::{OwnedVocabulary, Tokens};
 use crate::files::Files;
 use crate::human::{self, ByteCount};
+use crate::training::recipe::VALIDATION_SHARE;
 
-/// The default share of a text that is kept back.
-const SHARE_OF_TEXT: f64 = 0.1;
 /// The most kept-back pairs that are listed by name.
 const NAMED_PAIRS: usize = 10;
 
@@ -96,7 +95,7 @@ impl Source {
 
     /// The share that is kept back.
     pub(super) fn share(&self) -> f64 {
-        self.validation.unwrap_or(if self.pairs.is_some() { 0.0 } else { SHARE_OF_TEXT })
+        self.validation.unwrap_or(if self.pairs.is_some() { 0.0 } else { VALIDATION_SHARE })
     }
 
     /// Reads it, and says what of it is kept back by `seed` or changed. If its `vocabulary` is given, characters that have no

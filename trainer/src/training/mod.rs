@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod curve;
 pub mod parallel;
 pub mod parameters;
+pub mod recipe;
 
 use core::iter;
 use core::ops::Range;

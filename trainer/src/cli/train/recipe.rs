@@ -7,17 +7,12 @@ use super::super::options::{number, whole};
 use crate::optimizer::schedule::{Decay, Schedule};
 use crate::optimizer::{AdamW, Muon, Optimizer};
 use crate::sizing::amount;
-use crate::sizing::shape::weights;
-use crate::training::{HyperParameters, Quantization};
+use crate::training::{HyperParameters, Quantization, recipe};
 
-/// Learning rate of a model that begins with random weights,
-const LEARNING_RATE: f64 = 1e-2;
-/// and of one that goes on from what it has learned.
+/// Learning rate of a model that goes on from what it has learned.
 const LEARNING_RATE_ON: f64 = 1.5e-3;
 /// Steps of a run over pairs.
 const STEPS_OF_PAIRS: u64 = amount::STEPS_MAX;
-/// Steps of the warm-up, where a tenth of the run is not less.
-const WARMUP_MAX: u64 = 100;
 
 /// How the model learns.
 #[derive(Debug, Args)]
@@ -27,7 +22,7 @@ pub(in super::super) struct Recipe {
     #[arg(long, value_parser = whole::<u64>(1..=1_000_000_000))]
     steps: Option<u64>,
     /// Windows of text in each step
-    #[arg(long, value_name = "WINDOWS", default_value_t = 8, value_parser = whole::<usize>(1..=65_536))]
+    #[arg(long, value_name = "WINDOWS", default_value_t = recipe::BATCH, value_parser = whole::<usize>(1..=65_536))]
     pub(in super::super) batch: usize,
     /// The update rule
     #[arg(long, value_enum, default_value_t = OptimizerName::Normuon)]
@@ -48,10 +43,10 @@ pub(in super::super) struct Recipe {
     #[arg(long, value_name = "RATE", value_parser = number::<f64>(0.0..=10.0))]
     weight_decay: Option<f64>,
     /// AdamW's decay of the mean square of the gradient
-    #[arg(long, value_name = "DECAY", default_value_t = 0.99, value_parser = number::<f64>(0.0..=0.999_999))]
+    #[arg(long, value_name = "DECAY", default_value_t = AdamW::DEFAULT.beta2, value_parser = number::<f64>(0.0..=0.999_999))]
     beta2: f64,
     /// Largest norm of the gradient; 0 does not clip
-    #[arg(long, value_name = "NORM", default_value_t = 1.0, value_parser = number::<f64>(0.0..=1e6))]
+    #[arg(long, value_name = "NORM", default_value_t = recipe::CLIP, value_parser = number::<f64>(0.0..=1e6))]
     clip: f64,
     /// Share of the activations that each step drops, so that a text that comes by often is not learned by heart
     /// [default: what suits the amount of text]
@@ -147,18 +142,19 @@ impl Recipe {
 
     /// The same with this many `steps`.
     pub(in super::super) fn run_of(&self, steps: u64, amount: Amount, config: &Config) -> Run {
-        let learned = steps * (self.batch * config.context) as u64;
-        let passes = amount.tokens.map_or(0.0, |tokens| learned as f64 / tokens as f64);
-        let tokens_a_weight = amount.tokens.unwrap_or_default() as f64 / weights(config) as f64;
-        let suitable = amount::regularization(passes, tokens_a_weight);
-        let suitable_rate = if amount.goes_on { LEARNING_RATE_ON } else { LEARNING_RATE };
+        let tokens_a_step = self.batch * config.context;
+        // Pairs are learned without regularization, as a text that goes by less than once.
+        let passes = amount.tokens.map_or(0.0, |tokens| recipe::passes(steps, tokens_a_step, tokens));
+        let suitable = recipe::regularization(passes, amount.tokens.unwrap_or_default(), config);
+        let HyperParameters { schedule, .. } = recipe::hyper_parameters(steps, suitable);
+        let suitable_rate = if amount.goes_on { LEARNING_RATE_ON } else { schedule.maximum };
         Run {
             hyper_parameters: HyperParameters {
                 schedule: Schedule {
                     maximum: self.learning_rate.unwrap_or(suitable_rate),
                     minimum: self.final_learning_rate,
                     decay: self.decay.into(),
-                    warmup: self.warmup.unwrap_or(WARMUP_MAX.min(steps / 10)),
+                    warmup: self.warmup.unwrap_or(schedule.warmup),
                     steps,
                 },
                 optimizer: self.optimizer(self.weight_decay.unwrap_or(suitable.weight_decay)),
