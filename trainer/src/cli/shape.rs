@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
 
-use super::options::{bytes, whole};
+use super::options::{bytes, number, whole};
 use crate::human::ByteCount;
 use crate::sizing::boards;
 use crate::sizing::budget::Budget;
@@ -58,6 +58,10 @@ pub(super) struct Shape {
     /// How the model knows positions
     #[arg(long, value_enum, default_value_t = PositionName::Rotary)]
     position: PositionName,
+    /// Base of the rotations' frequencies: the larger it is, the slower the channels turn with the position, and the further a head
+    /// finds what it looks for
+    #[arg(long, value_name = "BASE", default_value_t = Config::LLAMA.rotary_base, value_parser = number::<f32>(1.0..=1e8))]
+    rotary_base: f32,
     /// Norm before each block
     #[arg(long, value_enum, default_value_t = NormName::Rms)]
     norm: NormName,
@@ -196,6 +200,7 @@ impl Shape {
         };
         let choices = Config {
             position,
+            rotary_base: self.rotary_base,
             norm,
             activation,
             mlp,
