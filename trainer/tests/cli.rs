@@ -802,7 +802,7 @@ fn a_text_calibrates_an_import() {
     fs::write(folder.join("short.txt"), &text[..200]).unwrap();
     fs::write(folder.join("empty.txt"), "").unwrap();
     fs::write(folder.join("binary.txt"), [0x50, 0x4b, 3, 4, 0xff, 0xfe]).unwrap();
-    fs::write(folder.join("foreign.txt"), "дом ".repeat(2000)).unwrap();
+    fs::write(folder.join("foreign.txt"), format!("дом {text}")).unwrap();
     for (text, expected) in [
         ("short.txt", "tokens for --calibrate; it takes 1,000 or more: name a longer text"),
         ("empty.txt", "empty.txt has no text in it"),
@@ -818,6 +818,8 @@ fn a_text_calibrates_an_import() {
         assert!(message.contains(expected), "{text}: {message}");
     }
     assert_eq!(fs::read(folder.join("c.pip")).unwrap(), calibrated);
+    let said = succeed(&folder, &format!("{import} int8 --calibrate foreign.txt"));
+    assert!(said.contains("foreign.txt has characters that the model has no token for"), "{said}");
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Parser};
 use pipsqueak::Precision;
 use pipsqueak::internal::file::Provenance;
 
-use super::calibrate::{Imported, calibrated};
+use super::calibrate::{Calibration, Imported};
 use super::inspect::print_footprint;
 use super::options;
 use super::shape::PrecisionName;
@@ -100,6 +100,9 @@ impl Import {
         }
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
+        let calibration = self.calibrate.as_deref();
+        let calibration =
+            calibration.map(|text| Calibration::new(text, self.precision.into())).transpose()?;
         let mut checkpoint = import::read(path, self.tokenizer.as_deref())?;
         if let Some(context) = self.context {
             checkpoint.shorten(context);
@@ -110,16 +113,12 @@ impl Import {
         let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
         remarks.iter().for_each(|remark| say!("note           {remark}"));
         let precision = if self.finetune.is_some() { Precision::F32 } else { self.precision.into() };
-        let file = match (&self.calibrate, precision.format()) {
-            (Some(text), Some(format)) => {
+        let file = match calibration {
+            Some(calibration) => {
                 let (config, vocabulary) = (&config, &vocabulary);
-                let imported = Imported { config, precision, vocabulary, provenance, parameters };
-                calibrated(text, format, imported)?
+                calibration.round(Imported { config, precision, vocabulary, provenance, parameters })?
             }
-            (Some(_), None) => bail!(
-                "--calibrate rounds weights, and --precision f32 does not; leave one of them out, or name int8, int4 or ternary"
-            ),
-            (None, _) => model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
+            None => model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
                 .with_context(|| format!("{} is damaged, or its training has diverged", path.display()))?,
         };
         if let Some(text) = &self.finetune {
