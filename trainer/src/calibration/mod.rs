@@ -160,7 +160,8 @@ impl Run<'_> {
     fn copy_of(&self, layer: usize) -> Parameters<f32> {
         let mut copy = Parameters::zeros(&Config { layers: 1, vocab: 1, ..self.config.clone() });
         for (parameter, values) in copy.walk_mut() {
-            if self.parameters.shape(parameter).layers == self.config.layers {
+            let Shape { layers, rows, columns } = self.parameters.shape(parameter);
+            if layers == self.config.layers && rows * columns == values.len() {
                 values.copy_from_slice(self.parameters.layer(parameter, layer));
             }
         }
