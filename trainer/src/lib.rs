@@ -7,6 +7,7 @@
 mod aligned;
 #[cfg(feature = "cli")]
 pub mod bench;
+pub mod calibration;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;

@@ -785,6 +785,44 @@ fn a_model_goes_to_a_hugging_face_folder_and_comes_back() {
 }
 
 #[test]
+fn a_text_calibrates_an_import() {
+    let folder = trained("calibrated");
+    succeed(&folder, "export --checkpoint m.checkpoint.safetensors --to safetensors --out there");
+    let import = "import there --out c.pip --precision";
+    let said = succeed(&folder, &format!("{import} ternary --calibrate stories.txt"));
+    assert!(said.contains("tokens of stories.txt") && said.contains("its end, held back"), "{said}");
+    assert!(succeed(&folder, "inspect --model c.pip").contains("ternary"));
+    let calibrated = fs::read(folder.join("c.pip")).unwrap();
+    succeed(&folder, &format!("{import} ternary"));
+    assert_ne!(fs::read(folder.join("c.pip")).unwrap(), calibrated);
+    succeed(&folder, &format!("{import} ternary --calibrate stories.txt"));
+    assert_eq!(fs::read(folder.join("c.pip")).unwrap(), calibrated);
+
+    let text = fs::read_to_string(folder.join("stories.txt")).unwrap();
+    fs::write(folder.join("short.txt"), &text[..200]).unwrap();
+    fs::write(folder.join("empty.txt"), "").unwrap();
+    fs::write(folder.join("binary.txt"), [0x50, 0x4b, 3, 4, 0xff, 0xfe]).unwrap();
+    fs::write(folder.join("foreign.txt"), format!("дом {text}")).unwrap();
+    for (text, expected) in [
+        ("short.txt", "tokens for --calibrate; it takes 1,000 or more: name a longer text"),
+        ("empty.txt", "empty.txt has no text in it"),
+        ("binary.txt", "binary.txt is not UTF-8 text: byte 4, in line 1"),
+        ("nothing.txt", "cannot read the text nothing.txt"),
+        ("there", "cannot read the text there"),
+        ("c.pip", "--out would write over c.pip, which --calibrate reads"),
+        ("stories.txt --precision f32", "--calibrate rounds weights, and --precision f32 does not"),
+        ("stories.txt --finetune stories.txt", "cannot be used with"),
+    ] {
+        let precision = if text.contains("--precision") { "" } else { "--precision int4" };
+        let message = fail(&folder, &format!("import there --out c.pip {precision} --calibrate {text}"));
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+    assert_eq!(fs::read(folder.join("c.pip")).unwrap(), calibrated);
+    let said = succeed(&folder, &format!("{import} int8 --calibrate foreign.txt"));
+    assert!(said.contains("foreign.txt has characters that the model has no token for"), "{said}");
+}
+
+#[test]
 fn checkpoints_that_cannot_be_imported_are_named() {
     let folder = folder("versions");
     fs::write(folder.join("tokenizer.bin"), [0; 4]).unwrap();

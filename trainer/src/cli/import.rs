@@ -8,6 +8,7 @@ use clap::{Args, Parser};
 use pipsqueak::Precision;
 use pipsqueak::internal::file::Provenance;
 
+use super::calibrate::{Calibration, Imported};
 use super::inspect::print_footprint;
 use super::options;
 use super::shape::PrecisionName;
@@ -27,6 +28,7 @@ use crate::import::{self, Checkpoint};
 Examples:
   pipsqueak import gpt2/ --out gpt2.pip
   pipsqueak import SmolLM-135M/ --precision int4 --context 512 --out smol.pip
+  pipsqueak import tiny/ --precision int4 --calibrate stories.txt --out tiny.pip
   pipsqueak import tiny/ --precision int4 --finetune stories.txt --steps 300 --out tiny.pip
   pipsqueak import stories260K.bin --tokenizer tok512.bin --out stories260k.pip")]
 pub struct Import {
@@ -44,6 +46,9 @@ pub struct Import {
     /// Attend to fewer positions than the checkpoint was trained for, to save RAM
     #[arg(long, value_name = "TOKENS", value_parser = options::whole::<usize>(1..=65_535))]
     context: Option<usize>,
+    /// Round the weights by what the model does with this text, so that int4 and ternary lose less; without training
+    #[arg(long, value_name = "FILE", conflicts_with = "finetune")]
+    calibrate: Option<PathBuf>,
     /// Then go on training with this text, so that the weights learn to be rounded, as `train --from` does
     #[arg(long, value_name = "FILE")]
     finetune: Option<PathBuf>,
@@ -90,8 +95,14 @@ impl Import {
         if let Some(text) = &self.finetune {
             files.reads("--finetune", text);
         }
+        if let Some(text) = &self.calibrate {
+            files.reads("--calibrate", text);
+        }
         files.writes("--out", &self.out, Kind::Model);
         files.check()?;
+        let calibration = self.calibrate.as_deref();
+        let calibration =
+            calibration.map(|text| Calibration::new(text, self.precision.into())).transpose()?;
         let mut checkpoint = import::read(path, self.tokenizer.as_deref())?;
         if let Some(context) = self.context {
             checkpoint.shorten(context);
@@ -102,8 +113,14 @@ impl Import {
         let provenance = Provenance { corpus: &corpus, ..Provenance::UNKNOWN };
         remarks.iter().for_each(|remark| say!("note           {remark}"));
         let precision = if self.finetune.is_some() { Precision::F32 } else { self.precision.into() };
-        let file = model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
-            .with_context(|| format!("{} is damaged, or its training has diverged", path.display()))?;
+        let file = match calibration {
+            Some(calibration) => {
+                let (config, vocabulary) = (&config, &vocabulary);
+                calibration.round(Imported { config, precision, vocabulary, provenance, parameters })?
+            }
+            None => model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
+                .with_context(|| format!("{} is damaged, or its training has diverged", path.display()))?,
+        };
         if let Some(text) = &self.finetune {
             return self.train(text, &file);
         }

@@ -2,6 +2,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)] // See `output`.
 
 mod beginning;
+mod calibrate;
 pub mod chart;
 mod chat;
 mod corpus;

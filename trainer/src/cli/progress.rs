@@ -16,6 +16,11 @@ pub fn prompts(total: u64) -> ProgressBar {
     bar(total, "{bar:30} {human_pos}/{human_len} prompts, {per_sec}, {eta} left")
 }
 
+/// A bar for matrices to round.
+pub fn matrices(total: u64) -> ProgressBar {
+    bar(total, "{bar:30} {human_pos}/{human_len} matrices calibrated, {eta} left")
+}
+
 /// A bar for training steps, with the loss as its message.
 pub fn steps(total: u64) -> ProgressBar {
     bar(total, "{bar:30} step {human_pos}/{human_len}  {msg}  {eta} left")

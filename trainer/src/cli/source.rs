@@ -141,10 +141,15 @@ impl Source {
 /// If it cannot be read, or holds no text.
 pub(super) fn read_text(path: &std::path::Path, options: &ReadingOptions) -> Result<Corpus> {
     let corpus = Corpus::read(path, options.reading())?;
+    print_changes(&corpus);
+    Ok(corpus)
+}
+
+/// Prints how a text was changed.
+pub(super) fn print_changes(corpus: &Corpus) {
     for &change in &corpus.changes {
         say!("{}: {}", corpus.name(), describe(change));
     }
-    Ok(corpus)
 }
 
 fn describe(change: Change) -> String {

@@ -1,5 +1,7 @@
 //! Reading a corpus.
 
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -260,6 +262,23 @@ fn left_out(text: &str) -> Option<Change> {
 pub fn read_text(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the text {}", path.display()))?;
     utf8(bytes, &path.display().to_string())
+}
+
+/// The whole characters among the first `limit` bytes of a UTF-8 file, and whether it has more.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_beginning(path: &Path, limit: usize) -> Result<(String, bool)> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let mut read = || File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes);
+    read().with_context(|| format!("cannot read the text {name}"))?;
+    let has_more = bytes.len() > limit;
+    bytes.truncate(limit);
+    if let Some(cut) = str::from_utf8(&bytes).err().filter(|error| has_more && error.error_len().is_none()) {
+        bytes.truncate(cut.valid_up_to());
+    }
+    Ok((utf8(bytes, &name)?, has_more))
 }
 
 /// A file's bytes as text; `name` is what messages call it.

@@ -14,7 +14,7 @@ use postcard::experimental::serialized_size;
 use crate::data::vocabulary::OwnedVocabulary;
 use crate::export::equalize::{Values, equalize};
 use crate::export::golden::Recording;
-use crate::export::quantize;
+use crate::export::quantize::{self, RowScales};
 use crate::files::{self, Kind};
 use crate::training::parameters::Parameters;
 
@@ -92,7 +92,7 @@ pub fn build<'p>(
 ) -> Result<ModelFile> {
     config.check()?;
     let values = Parameter::ALL.into_iter().map(|parameter| values(parameter).to_vec()).collect();
-    build_of(config, precision, vocabulary, provenance, values)
+    build_of(config, precision, vocabulary, provenance, values, None)
 }
 
 /// As [`build`], of parameters that are not needed any more: with less memory.
@@ -106,10 +106,28 @@ pub fn build_from(
     provenance: Provenance<'_>,
     parameters: Parameters<f32>,
 ) -> Result<ModelFile> {
+    build_of(config, precision, vocabulary, provenance, checked(config, parameters)?, None)
+}
+
+/// As [`build_from`], of parameters whose matrices are rounded already, to integers times these `scales`.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_rounded(
+    config: &Config,
+    precision: Precision,
+    vocabulary: &OwnedVocabulary,
+    provenance: Provenance<'_>,
+    parameters: Parameters<f32>,
+    scales: &RowScales,
+) -> Result<ModelFile> {
+    build_of(config, precision, vocabulary, provenance, checked(config, parameters)?, Some(scales))
+}
+
+/// The values of each parameter of a model whose shape makes sense.
+fn checked(config: &Config, parameters: Parameters<f32>) -> Result<Values> {
     config.check()?;
-    let values = Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect();
-    drop(parameters);
-    build_of(config, precision, vocabulary, provenance, values)
+    Ok(Parameter::ALL.into_iter().map(|parameter| parameters.get(parameter).to_vec()).collect())
 }
 
 fn build_of(
@@ -118,8 +136,9 @@ fn build_of(
     vocabulary: &OwnedVocabulary,
     provenance: Provenance<'_>,
     mut values: Values,
+    scales: Option<&RowScales>,
 ) -> Result<ModelFile> {
-    if precision == Precision::Int8 {
+    if precision == Precision::Int8 && scales.is_none() {
         equalize(config, &mut values);
     }
     let mut encoded = Vec::with_capacity(Parameter::ALL.len());
@@ -128,7 +147,8 @@ fn build_of(
         if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
             bail!("the parameter {} holds {wrong}, which is no number", parameter.name());
         }
-        encoded.push(encode(parameter, config, precision, &values));
+        let scales = scales.map(|scales| scales[parameter as usize].as_slice());
+        encoded.push(encode(parameter, config, precision, &values, scales));
     }
     let tensors = std::array::from_fn(|i| Tensor { padding: &[], bytes: &encoded[i] });
     write(File {
@@ -158,9 +178,17 @@ pub fn serialize(mut file: File<'_>) -> Result<ModelFile> {
     Ok(ModelFile { blocks, length })
 }
 
-fn encode(parameter: Parameter, config: &Config, precision: Precision, values: &[f32]) -> Vec<u8> {
-    match precision.format() {
-        Some(format) if parameter.is_matrix() => quantize::rows(values, parameter.shape(config), format),
+fn encode(
+    parameter: Parameter,
+    config: &Config,
+    precision: Precision,
+    values: &[f32],
+    scales: Option<&[f32]>,
+) -> Vec<u8> {
+    let shape = parameter.shape(config);
+    match (precision.format().filter(|_| parameter.is_matrix()), scales) {
+        (Some(format), None) => quantize::rows(values, shape, format),
+        (Some(format), Some(scales)) => quantize::rounded_rows(values, scales, shape, format),
         _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
     }
 }

@@ -38,12 +38,30 @@ impl Scales {
     }
 }
 
+/// The scales of the rows of every matrix, each `[layers, rows]`, in the order of `Parameter::ALL`; of vectors, none.
+pub type RowScales = Vec<Vec<f32>>;
+
 /// The bytes of a matrix `[layers, rows, columns]` in this `format`, laid out as the core's `Tensor` says.
 pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
+    encode(values, shape, format, |_, layer| best_scales(layer, shape, format))
+}
+
+/// The same of values that are rounded already, to integers times these `scales` `[layers, rows]`.
+pub fn rounded_rows(values: &[f32], scales: &[f32], shape: Shape, format: Format) -> Vec<u8> {
+    encode(values, shape, format, |layer, _| scales[layer * shape.rows..][..shape.rows].to_vec())
+}
+
+/// With the scales of each layer as `scales_of` finds them.
+fn encode(
+    values: &[f32],
+    shape: Shape,
+    format: Format,
+    scales_of: impl Fn(usize, &[f32]) -> Vec<f32>,
+) -> Vec<u8> {
     let rows = shape.rows.next_multiple_of(ROWS);
     let (mut words, mut integers, mut units) = (Vec::new(), Vec::new(), Vec::new());
-    for layer in values.chunks_exact((shape.rows * shape.columns).max(1)) {
-        let mut scales = best_scales(layer, shape, format);
+    for (i, layer) in values.chunks_exact((shape.rows * shape.columns).max(1)).enumerate() {
+        let mut scales = scales_of(i, layer);
         scales.resize(rows, 0.0);
         let scales = Scales::of(&scales);
         words.extend(pack_layer(layer, shape.columns, format, &scales));
@@ -54,6 +72,26 @@ pub fn rows(values: &[f32], shape: Shape, format: Format) -> Vec<u8> {
     bytes.extend(integers.iter().flat_map(|integer: &u16| integer.to_le_bytes()));
     bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
     bytes
+}
+
+/// These scales as a model file can hold them, in one layer.
+pub fn storable(scales: &[f32]) -> Vec<f32> {
+    let held = Scales::of(scales);
+    (0..scales.len()).map(|row| held.row(row)).collect()
+}
+
+/// Rounds `values` `[layers, rows, columns]` as [`rows`] does; returns the scales `[layers, rows]`.
+pub fn round_to_nearest(values: &mut [f32], shape: Shape, format: Format) -> Vec<f32> {
+    let mut all = Vec::with_capacity(shape.layers * shape.rows);
+    for layer in values.chunks_exact_mut((shape.rows * shape.columns).max(1)) {
+        let scales = storable(&best_scales(layer, shape, format));
+        for (row, &scale) in layer.chunks_exact_mut(shape.columns).zip(&scales) {
+            let inverse = inverse(scale);
+            row.iter_mut().for_each(|x| *x = nearest(*x * inverse, format) * scale);
+        }
+        all.extend(scales);
+    }
+    all
 }
 
 /// The best scale of each row, by as many threads as there are.
@@ -227,7 +265,7 @@ fn quick_fit(row: &[f32], tried: f32, format: Format) -> QuickFit {
 
 /// The nearest integer in the format's range; the even one where two are.
 #[inline(always)]
-fn nearest(x: f32, format: Format) -> f32 {
+pub fn nearest(x: f32, format: Format) -> f32 {
     let size = format.largest() as f32;
     math::nearest(x.clamp(-size, size))
 }

@@ -43,8 +43,18 @@ impl<'a, F: Float> Block<'a, F> {
         weights: Weights<'a, F>,
         depth: usize,
     ) -> Block<'a, F> {
+        Block::at(config, rotations, weights, depth, depth % config.layers)
+    }
+
+    /// With the weights of `layer`.
+    pub(super) fn at(
+        config: &'a Config,
+        rotations: &'a Rotations<F>,
+        weights: Weights<'a, F>,
+        depth: usize,
+        layer: usize,
+    ) -> Block<'a, F> {
         use Parameter::*;
-        let layer = depth % config.layers;
         Block {
             config,
             rotations,
@@ -64,27 +74,10 @@ impl<'a, F: Float> Block<'a, F> {
 
     /// From the layer's input to that of the next.
     pub(super) fn forward(&self, activations: &mut Activations<F>) {
-        let Config { width, hidden, .. } = *self.config;
-        let Activations { layers, output, rounded, scratch, length, .. } = activations;
+        self.inputs_of(Parameter::Down, activations);
+        let Activations { layers, output, .. } = activations;
         let (a, next) = layers[self.depth..].split_first_mut().expect("a layer of the model");
         let out = next.first_mut().map_or(output, |next| &mut next.input);
-
-        self.attention_norm.forward(&mut a.attention_normed, &mut a.attention_norm, &a.input);
-        self.rounding.round_rows(&mut a.attention_normed, width);
-        self.qkv.forward(&mut a.qkv, &a.attention_normed);
-        self.attend(a, scratch, *length);
-        let attended = self.output_reads(rounded, &a.attended);
-        self.add_to_residual(&mut a.middle, &a.input, &self.output, attended);
-
-        self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
-        self.rounding.round_rows(&mut a.mlp_normed, width);
-        match &self.experts {
-            Some(experts) => experts.forward_up(a),
-            None => self.up.forward(&mut a.up, &a.mlp_normed),
-        }
-        activate(&mut a.active, &mut a.up, self.config);
-        self.rounding.round_rows(&mut a.active, hidden);
-        self.dropout.drop(&mut a.active, Place::Active(self.depth));
         match &self.experts {
             Some(experts) => {
                 if self.config.residual {
@@ -96,6 +89,44 @@ impl<'a, F: Float> Block<'a, F> {
             }
             None => self.add_to_residual(out, &a.middle, &self.down, &a.active),
         }
+    }
+
+    /// Computes as much of the layer as one of its matrices reads; returns what it reads, and the residual stream there.
+    pub(super) fn inputs_of<'b>(
+        &self,
+        matrix: Parameter,
+        activations: &'b mut Activations<F>,
+    ) -> (&'b [F], &'b [F]) {
+        let Config { width, hidden, .. } = *self.config;
+        let Activations { layers, rounded, scratch, length, .. } = activations;
+        let a = &mut layers[self.depth];
+
+        self.attention_norm.forward(&mut a.attention_normed, &mut a.attention_norm, &a.input);
+        self.rounding.round_rows(&mut a.attention_normed, width);
+        if matrix == Parameter::Qkv {
+            return (&a.attention_normed, &a.input);
+        }
+        self.qkv.forward(&mut a.qkv, &a.attention_normed);
+        self.attend(a, scratch, *length);
+        if matrix == Parameter::Output {
+            return (self.output_reads(rounded, &a.attended), &a.input);
+        }
+        let attended = self.output_reads(rounded, &a.attended);
+        self.add_to_residual(&mut a.middle, &a.input, &self.output, attended);
+
+        self.mlp_norm.forward(&mut a.mlp_normed, &mut a.mlp_norm, &a.middle);
+        self.rounding.round_rows(&mut a.mlp_normed, width);
+        if matrix == Parameter::Up {
+            return (&a.mlp_normed, &a.middle);
+        }
+        match &self.experts {
+            Some(experts) => experts.forward_up(a),
+            None => self.up.forward(&mut a.up, &a.mlp_normed),
+        }
+        activate(&mut a.active, &mut a.up, self.config);
+        self.rounding.round_rows(&mut a.active, hidden);
+        self.dropout.drop(&mut a.active, Place::Active(self.depth));
+        (&a.active, &a.middle)
     }
 
     /// From the gradient of the layer's result, in `dstream`, to that of its input. Uses the layer's activations up: the

@@ -36,10 +36,15 @@ impl<'a, F: Float> Head<'a, F> {
 
     /// From the last layer's result to the logits.
     pub(super) fn forward(&self, activations: &mut Activations<F>) {
-        let Activations { output, final_normed, final_norm, logits, .. } = activations;
+        self.norm(activations);
+        self.linear.forward(&mut activations.logits, &activations.final_normed);
+    }
+
+    /// From the last layer's result to what the head's matrix reads.
+    pub(super) fn norm(&self, activations: &mut Activations<F>) {
+        let Activations { output, final_normed, final_norm, .. } = activations;
         self.norm.forward(final_normed, final_norm, output);
         self.rounding.round_rows(final_normed, self.config.width);
-        self.linear.forward(logits, final_normed);
     }
 
     /// From the gradient of the logits, which the loss has put in their place, to that of the last layer's result, which

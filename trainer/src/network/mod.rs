@@ -20,6 +20,7 @@ pub mod embed;
 pub mod experts;
 pub mod gradients;
 mod head;
+pub mod layerwise;
 pub mod linear;
 pub mod loss;
 pub mod matmul;
