@@ -20,6 +20,14 @@ pub fn parameters(bytes: u64) -> usize {
     usize::try_from(PARAMETERS_A_BYTE.saturating_mul(bytes)).unwrap_or(usize::MAX).max(PARAMETERS_MIN)
 }
 
+/// Bytes of text that a row of a table of embeddings is worth its flash for.
+const BYTES_A_ROW: u64 = 1000;
+
+/// The most rows that a table of embeddings should have for this many bytes of text: others come by too seldom to be learned.
+pub fn rows(bytes: u64) -> usize {
+    usize::try_from(bytes / BYTES_A_ROW).unwrap_or(usize::MAX)
+}
+
 /// The longest run that is chosen without being asked for.
 pub const STEPS_MAX: u64 = 4000;
 
