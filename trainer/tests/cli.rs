@@ -567,7 +567,7 @@ fn a_board_decides_the_shape_and_its_model_fits() {
 #[test]
 fn a_board_with_flash_to_spare_gets_tables_unless_told_otherwise() {
     let folder = folder("tables");
-    succeed(&folder, "corpus --bytes 700K --out s.txt");
+    succeed(&folder, "corpus --bytes 2M --out s.txt");
     let flash = flash_for(200);
     let train = format!(
         "train --text s.txt --out m.pip --steps 2 --batch 2 --validation 0.01 --vocab 512 --layers 1 --width 32 \

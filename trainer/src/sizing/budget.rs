@@ -417,9 +417,9 @@ mod tests {
         let without = choose(&WITHOUT_TABLES, u64::MAX);
         for (text_bytes, per_layer_embeddings, bigrams) in [
             (u64::MAX, true, BIGRAMS_MAX),
-            (5_000_000, true, 5000),
-            (1_000_000, false, 1000),
-            (250_000, false, 0),
+            (5_000_000, true, 6250),
+            (2_000_000, true, 2500),
+            (1_999_999, false, 0),
         ] {
             let config = choose(&NONE, text_bytes);
             assert_eq!((config.per_layer_embeddings, config.bigrams), (per_layer_embeddings, bigrams));
@@ -432,7 +432,7 @@ mod tests {
         let given = PartialConfig { per_layer_embeddings: Some(true), bigrams: Some(100), ..NONE };
         let tables = Config { per_layer_embeddings: true, bigrams: 100, ..without };
         assert_eq!(choose(&given, u64::MAX), tables);
-        assert_eq!(choose(&given, 250_000).bigrams, 100);
+        assert_eq!(choose(&given, 1_999_999).bigrams, 100);
     }
 
     #[test]
