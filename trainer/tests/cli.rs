@@ -565,6 +565,37 @@ fn a_board_decides_the_shape_and_its_model_fits() {
 }
 
 #[test]
+fn a_board_with_flash_to_spare_gets_tables_unless_told_otherwise() {
+    let folder = folder("tables");
+    succeed(&folder, "corpus --bytes 2M --out s.txt");
+    let flash = flash_for(200);
+    let train = format!(
+        "train --text s.txt --out m.pip --steps 2 --batch 2 --validation 0.01 --vocab 512 --layers 1 --width 32 \
+         --flash {flash} --ram 32K --precision int8"
+    );
+    let said = succeed(&folder, &train);
+    let tables =
+        said.lines().find(|line| line.contains("rows for pairs")).unwrap_or_else(|| panic!("{said}"));
+    assert!(tables.contains(", embeddings for each layer, "), "{said}");
+    let shown = succeed(&folder, "inspect --model m.pip");
+    assert!(
+        shown.contains("embeddings of its own for each layer")
+            && shown.contains("embeddings of pairs of tokens: "),
+        "{shown}"
+    );
+    let (_, most) = said.split_once("for the chip: at most ").unwrap();
+    let most: u64 = most.split_whitespace().next().unwrap().parse().unwrap();
+    let firmware = pipsqueak_trainer::sizing::boards::FIRMWARE_FLASH_BYTES;
+    let takes = fs::metadata(folder.join("m.pip")).unwrap().len() + firmware;
+    assert!(takes <= most << 10 && takes + (2 << 10) > most << 10, "{takes} bytes for {most} KiB");
+    let said = succeed(&folder, &format!("{train} --no-per-layer-embeddings --bigrams 0"));
+    assert!(!said.contains("embeddings for each layer") && !said.contains("rows for pairs"), "{said}");
+    let both = pipsqueak(&folder, &format!("{train} --no-per-layer-embeddings --per-layer-embeddings"));
+    let message = String::from_utf8_lossy(&both.stderr);
+    assert!(both.status.code() == Some(2) && message.contains("cannot be used with"), "{message}");
+}
+
+#[test]
 fn a_sweep_ends_in_a_table_a_plot_and_a_command_that_trains() {
     let folder = folder("sweep");
     succeed(&folder, "corpus --bytes 60K --out s.txt");
@@ -572,7 +603,8 @@ fn a_sweep_ends_in_a_table_a_plot_and_a_command_that_trains() {
     let said = succeed(&folder, &format!("{sweep} --ram 16K --vocab 100 --layers 1 --steps 5 --time 60s"));
     let row = said.lines().find(|line| line.contains('▇')).unwrap_or_else(|| panic!("no table in {said}"));
     let cells: Vec<&str> = row.split_whitespace().collect();
-    assert_eq!((cells[0], cells[3], cells[6]), ("1", "100", "5"), "{said}");
+    assert_eq!((cells[0], cells[3], cells[8]), ("1", "100", "5"), "{said}");
+    assert_eq!(cells[5..7], ["no", "0"], "{said}");
     assert!(fs::read_to_string(folder.join("sweep.svg")).unwrap().contains("for the chip"));
     let (_, command) = said.split_once("next           pipsqueak ").unwrap();
     assert!(succeed(&folder, command).contains("written        model.pip"));

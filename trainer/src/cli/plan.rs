@@ -91,7 +91,8 @@ impl Plan {
         let weights = human::count(weights(&self.config) as u64);
         let looped = if loops > 1 { format!(", {loops} times each,") } else { String::new() };
         let shape = format!(
-            "{layers} layers{looped} of width {width} (hidden {hidden}), {vocab} tokens, context {context}: {weights} parameters, {}",
+            "{layers} layers{looped} of width {width} (hidden {hidden}), {vocab} tokens, context {context}{}: {weights} parameters, {}",
+            tables(&self.config),
             self.precision.name()
         );
         let Some(budget) = &self.budget else { return shape };
@@ -104,6 +105,16 @@ impl Plan {
             budget.ram_bytes / 1024
         )
     }
+}
+
+/// Names the tables of embeddings that a model has, to follow its sizes; empty where there is none.
+pub(super) fn tables(config: &Config) -> String {
+    let per_layer = if config.per_layer_embeddings { ", embeddings for each layer" } else { "" };
+    let pairs = match config.bigrams {
+        0 => String::new(),
+        rows => format!(", {} rows for pairs", human::count(rows as u64)),
+    };
+    format!("{per_layer}{pairs}")
 }
 
 /// The size of the vocabulary and the number format: from the options, or else what suits the board.

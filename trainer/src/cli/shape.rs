@@ -34,12 +34,15 @@ pub(super) struct Shape {
     #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "experts", value_parser = whole::<usize>(1..=2))]
     active_experts: usize,
     /// Add to each token's embedding one for the pair of the token before and it, from a table of this many rows (0 for none): more
-    /// flash, hardly more RAM and time
-    #[arg(long, value_name = "ROWS", default_value_t = 0, value_parser = whole::<usize>(0..=65_535))]
-    bigrams: usize,
-    /// Give each layer embeddings of its own: more flash, hardly more RAM and time
-    #[arg(long)]
+    /// flash, hardly more RAM and time [default: 0, or what a --board has flash for]
+    #[arg(long, value_name = "ROWS", value_parser = whole::<usize>(0..=65_535))]
+    bigrams: Option<usize>,
+    /// Give each layer embeddings of its own: more flash, hardly more RAM and time [default: if a --board has flash for them]
+    #[arg(long, conflicts_with = "no_per_layer_embeddings")]
     per_layer_embeddings: bool,
+    /// Leave out embeddings for each layer, which a --board may get
+    #[arg(long)]
+    no_per_layer_embeddings: bool,
     /// Cache a latent of this many values in place of all heads' keys and values (0 for these themselves): less RAM, more flash
     #[arg(long, value_name = "RANK", default_value_t = 0, value_parser = whole::<usize>(0..=256))]
     latent: usize,
@@ -210,8 +213,6 @@ impl Shape {
             loops: self.loops,
             experts: self.experts,
             active_experts: self.active_experts,
-            bigrams: self.bigrams,
-            per_layer_embeddings: self.per_layer_embeddings,
             latent: self.latent,
             ..STORIES_260K
         };
@@ -224,6 +225,9 @@ impl Shape {
             kv_heads: self.kv_heads,
             hidden: self.hidden,
             latent_rotary: self.latent_rotary,
+            per_layer_embeddings: (self.per_layer_embeddings || self.no_per_layer_embeddings)
+                .then_some(self.per_layer_embeddings),
+            bigrams: self.bigrams,
         }
     }
 }

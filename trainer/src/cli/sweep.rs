@@ -11,7 +11,7 @@ use pipsqueak::internal::file::Provenance;
 use pipsqueak::{Config, Precision};
 
 use super::interrupt::stop_on_ctrl_c;
-use super::plan::settle;
+use super::plan::{settle, tables};
 use super::progress::Passes;
 use super::shape::{Chip, PrecisionName, Shape};
 use super::shell::quoted;
@@ -340,7 +340,10 @@ impl Search<'_> {
 
 fn describe(config: &Config) -> String {
     let Config { layers, width, hidden, vocab, context, .. } = config;
-    format!("{layers} layers, width {width}, hidden {hidden}, {vocab} tokens, context {context}")
+    format!(
+        "{layers} layers, width {width}, hidden {hidden}, {vocab} tokens, context {context}{}",
+        tables(config)
+    )
 }
 
 /// The longest bar in the table, in characters.
@@ -348,18 +351,22 @@ const BAR: f64 = 24.0;
 
 /// A table of the candidates that were tried, the best first; a bar shows how much better than the worst of its round each is.
 fn table(ranked: &[&Candidate]) -> String {
-    let mut lines =
-        String::from("layers  width  hidden  vocab  context  parameters   steps  bits per byte\n");
+    let mut lines = String::from(
+        "layers  width  hidden  vocab  context  per-layer   pairs  parameters   steps  bits per byte\n",
+    );
     let last = |candidate: &Candidate| candidate.trials[candidate.trials.len() - 1];
     for candidate in ranked {
-        let Config { layers, width, hidden, vocab, context, .. } = candidate.config;
+        let Config { layers, width, hidden, vocab, context, per_layer_embeddings, bigrams, .. } =
+            candidate.config;
         let Trial { steps, bits } = last(candidate);
         let round = || ranked.iter().filter(|other| other.trials.len() == candidate.trials.len());
         let worst = round().map(|other| last(other).bits).fold(0.0, f64::max);
         let best = ranked.iter().map(|other| last(other).bits).fold(f64::INFINITY, f64::min);
         let share = if worst > best { ((worst - bits) / (worst - best)).clamp(0.0, 1.0) } else { 1.0 };
         lines += &format!(
-            "{layers:>6} {width:>6} {hidden:>7} {vocab:>6} {context:>8} {:>11} {:>7} {bits:>14.4}  {}\n",
+            "{layers:>6} {width:>6} {hidden:>7} {vocab:>6} {context:>8} {:>10} {:>7} {:>11} {:>7} {bits:>14.4}  {}\n",
+            if per_layer_embeddings { "yes" } else { "no" },
+            human::count(bigrams as u64),
             human::count(weights(&candidate.config) as u64),
             human::count(steps),
             "▇".repeat((BAR * share).round() as usize)
@@ -370,7 +377,8 @@ fn table(ranked: &[&Candidate]) -> String {
 
 /// The command that trains this shape: the sweep's own options, without those that only a sweep has, and the shape.
 fn train_command(config: &Config, precision: Precision) -> String {
-    const SETTLED: [&str; 10] = [
+    const FLAGS: [&str; 2] = ["--per-layer-embeddings", "--no-per-layer-embeddings"];
+    const SETTLED: [&str; 11] = [
         "--time",
         "--out",
         "--vocab",
@@ -381,21 +389,25 @@ fn train_command(config: &Config, precision: Precision) -> String {
         "--heads",
         "--kv-heads",
         "--hidden",
+        "--bigrams",
     ];
     let mut given = std::env::args().skip(2);
     let mut kept = Vec::new();
     while let Some(argument) = given.next() {
         let name = argument.split('=').next().unwrap_or_default();
-        if !SETTLED.contains(&name) {
+        if FLAGS.contains(&name) {
+            continue;
+        } else if !SETTLED.contains(&name) {
             kept.push(quoted(&argument));
         } else if !argument.contains('=') {
             given.next();
         }
     }
-    let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = config;
+    let Config { vocab, context, width, layers, heads, kv_heads, hidden, bigrams, .. } = config;
+    let per_layer = FLAGS[usize::from(!config.per_layer_embeddings)];
     format!(
         "pipsqueak train {} --vocab {vocab} --precision {} --context {context} --layers {layers} --width {width} \
-         --heads {heads} --kv-heads {kv_heads} --hidden {hidden} --out model.pip",
+         --heads {heads} --kv-heads {kv_heads} --hidden {hidden} --bigrams {bigrams} {per_layer} --out model.pip",
         kept.join(" "),
         precision.name()
     )

@@ -20,6 +20,17 @@ pub fn parameters(bytes: u64) -> usize {
     usize::try_from(PARAMETERS_A_BYTE.saturating_mul(bytes)).unwrap_or(usize::MAX).max(PARAMETERS_MIN)
 }
 
+/// Bytes of text from which on tables of embeddings gain: a shorter one comes by so often that they learn it by heart.
+const BYTES_FOR_TABLES: u64 = 2_000_000;
+/// Bytes of text for each of their rows.
+const BYTES_A_ROW: u64 = 800;
+
+/// The most rows that a table of embeddings should have for this many bytes of text; 0 where it should have no table.
+pub fn rows(bytes: u64) -> usize {
+    let rows = if bytes < BYTES_FOR_TABLES { 0 } else { bytes / BYTES_A_ROW };
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
 /// The longest run that is chosen without being asked for.
 pub const STEPS_MAX: u64 = 4000;
 

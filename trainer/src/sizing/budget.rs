@@ -8,6 +8,10 @@
 //!    that flash could hold, in a shape with a width of at most [`ASPECT_MAX`] times its layers. Before the context is
 //!    shortened, all heads share one key and value head. Where even the shortest context does not get there, RAM decides:
 //!    the shape with the most weights is taken.
+//! 6. Flash that is left gets tables, with as many rows as the text suffices for: embeddings for each layer if there is room for
+//!    them, then rows for pairs of tokens.
+//! 7. Where RAM decides the layers, because without a limit to it others would be chosen, all but the tables takes at most
+//!    [`LAYERS_SHARE`] of the flash.
 
 use anyhow::{Result, anyhow, ensure};
 use pipsqueak::internal::Parameter;
@@ -17,7 +21,7 @@ use pipsqueak::{Config, Precision};
 use crate::human;
 use crate::sizing::amount;
 use crate::sizing::boards::{Board, FIRMWARE_FLASH_BYTES, FIRMWARE_RAM_BYTES, Footprint};
-use crate::sizing::shape::{PartialConfig, Sizes, weights, weights_without_tables};
+use crate::sizing::shape::{PartialConfig, Sizes, weights_without_tables};
 
 /// More weights than this take hours to train on a PC, and a chip a second per token: only explicit options exceed it.
 pub const PARAMETERS_MAX: usize = 1_000_000;
@@ -33,6 +37,12 @@ pub const CONTEXTS: [usize; 4] = [128, 96, 64, 32];
 pub const WEIGHTS_KEPT_MIN: f64 = 0.8;
 /// Shapes with at least this share of the largest one's weights count as filling the flash.
 const FULL: f64 = 0.9;
+/// The share of the flash that a model without its tables may take where RAM decides its layers and the text suffices for tables.
+const LAYERS_SHARE: f64 = 0.6;
+/// A table for pairs has at least so many rows: fewer were never tried.
+const BIGRAMS_MIN: usize = 512;
+/// More rows for pairs were never tried.
+const BIGRAMS_MAX: usize = 16_384;
 /// Widths are multiples of this, so that there is an even number of heads of 16 channels, and two can share keys and values.
 const WIDTH_STEP: usize = 32;
 const WIDTH_MAX: usize = 512;
@@ -64,6 +74,8 @@ struct Task<'a> {
     vocab: usize,
     vocabulary_bytes: u64,
     precision: Precision,
+    /// Whether a part of the flash is kept for tables.
+    keeps_flash: bool,
 }
 
 impl Budget {
@@ -83,7 +95,7 @@ impl Budget {
         let held = |precision| {
             let vocab = vocab.unwrap_or_else(|| self.vocab(precision));
             let config = self.choose(partial, vocab, MERGE_BYTES * vocab as u64, precision);
-            config.map_or(0.0, |config| weights(&config) as f64)
+            config.map_or(0.0, |config| weights_without_tables(&config) as f64)
         };
         let (int8, int4) = (held(Precision::Int8), held(Precision::Int4));
         if int4 > 0.0 && int4 >= INT4_ADVANTAGE_MIN * int8 { Precision::Int4 } else { Precision::Int8 }
@@ -118,22 +130,68 @@ impl Budget {
         vocabulary_bytes: u64,
         precision: Precision,
     ) -> Result<Config> {
-        let task = Task { partial, vocab, vocabulary_bytes, precision };
-        let contexts = partial.context.map_or(CONTEXTS.to_vec(), |context| vec![context]);
-        let unlimited = Budget { ram_bytes: u64::MAX, ..self.clone() };
+        let task = Task { partial, vocab, vocabulary_bytes, precision, keeps_flash: false };
+        let config = self.choose_layers(task)?;
+        if !self.suits_tables(partial, vocab) {
+            return Ok(config);
+        }
+        let fewer = Task { keeps_flash: self.ram_decides(task, &config), ..task };
+        Ok(self.with_tables(task, self.choose_layers(fewer).unwrap_or(config)))
+    }
+
+    fn without_ram_limit(&self) -> Budget {
+        Budget { ram_bytes: u64::MAX, ..self.clone() }
+    }
+
+    /// Whether the layers would be others if there were RAM without end.
+    fn ram_decides(&self, task: Task<'_>, config: &Config) -> bool {
+        let sizes = |config: &Config| (config.layers, config.width);
+        let unlimited = self.without_ram_limit();
+        unlimited.choose_layers(task).is_ok_and(|free| sizes(&free) != sizes(config))
+    }
+
+    /// Whether the text suffices for a table that the options leave open.
+    fn suits_tables(&self, partial: &PartialConfig, vocab: usize) -> bool {
+        let rows = amount::rows(self.text_bytes);
+        partial.per_layer_embeddings.is_none() && rows >= vocab
+            || partial.bigrams.is_none() && rows >= BIGRAMS_MIN
+    }
+
+    /// The largest sensible shape that fits, with no other tables than those that are given.
+    fn choose_layers(&self, task: Task<'_>) -> Result<Config> {
+        let contexts = task.partial.context.map_or(CONTEXTS.to_vec(), |context| vec![context]);
+        let unlimited = self.without_ram_limit();
         let shortest = *contexts.last().expect("at least one context");
         let enough = unlimited
             .best(task, shortest, false)
-            .map_or(0.0, |best| WEIGHTS_KEPT_MIN * weights(&best) as f64);
+            .map_or(0.0, |best| WEIGHTS_KEPT_MIN * weights_without_tables(&best) as f64);
         let kinds = contexts.iter().flat_map(|&context| [false, true].map(|one| (context, one)));
         let mut fitting: Vec<Config> =
             kinds.filter_map(|(context, one)| self.best(task, context, one)).collect();
-        let good = |config: &Config| weights(config) as f64 >= enough && aspect(config) <= ASPECT_MAX;
+        let good =
+            |config: &Config| weights_without_tables(config) as f64 >= enough && aspect(config) <= ASPECT_MAX;
         if let Some(first) = fitting.iter().position(good) {
             return Ok(fitting.swap_remove(first));
         }
         // RAM decides: the shape with the most weights.
-        fitting.into_iter().max_by_key(weights).ok_or_else(|| self.refusal(task, shortest))
+        fitting.into_iter().max_by_key(weights_without_tables).ok_or_else(|| self.refusal(task, shortest))
+    }
+
+    /// Fills what is left of the flash with the tables that are not given, each with as many rows as the text suffices for:
+    /// first embeddings for each layer, then rows for pairs.
+    fn with_tables(&self, task: Task<'_>, mut config: Config) -> Config {
+        let rows = amount::rows(self.text_bytes);
+        let per_layer = Config { per_layer_embeddings: true, ..config.clone() };
+        if task.partial.per_layer_embeddings.is_none() && task.vocab <= rows && self.fits(task, &per_layer) {
+            config = per_layer;
+        }
+        if task.partial.bigrams.is_none() {
+            let fits = |&bigrams: &usize| self.fits(task, &Config { bigrams, ..config.clone() });
+            let counts: Vec<usize> = (BIGRAMS_MIN..=rows.min(BIGRAMS_MAX)).collect();
+            let fitting = counts.partition_point(fits);
+            config.bigrams = fitting.checked_sub(1).map_or(0, |last| counts[last]);
+        }
+        config
     }
 
     /// Refuses a chip that has no room for a model beside the firmware.
@@ -183,9 +241,9 @@ impl Budget {
         let shapes: Vec<Config> = sizes
             .filter_map(|(layers, width)| self.fill(task, Sizes { context, width, layers, one_kv_head }))
             .collect();
-        let full = FULL * shapes.iter().map(weights).max()? as f64;
+        let full = FULL * shapes.iter().map(weights_without_tables).max()? as f64;
         let distance = |config: &Config| libm::log(aspect(config) / ASPECT).abs();
-        let full = shapes.into_iter().filter(|config| weights(config) as f64 >= full);
+        let full = shapes.into_iter().filter(|config| weights_without_tables(config) as f64 >= full);
         full.min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
 
@@ -194,13 +252,24 @@ impl Budget {
         let default = task.partial.config(task.vocab, sizes).ok()?;
         let with = |hidden: usize| Config { hidden, ..default.clone() };
         if task.partial.hidden.is_some() {
-            return Some(default).filter(|config| self.fits(task, config));
+            return Some(default).filter(|config| self.leaves_room(task, config));
         }
         let hidden: Vec<usize> = (3 * default.hidden / 4..=3 * default.hidden / 2)
             .filter(|hidden| hidden.is_multiple_of(HIDDEN_STEP))
             .collect();
-        let fitting = hidden.partition_point(|&hidden| self.fits(task, &with(hidden)));
+        let fitting = hidden.partition_point(|&hidden| self.leaves_room(task, &with(hidden)));
         Some(with(hidden[fitting.checked_sub(1)?]))
+    }
+
+    /// Whether a shape fits beside the part of the flash that is kept for tables, and their RAM.
+    fn leaves_room(&self, task: Task<'_>, config: &Config) -> bool {
+        if !task.keeps_flash {
+            return self.fits(task, config);
+        }
+        let layers = Config { bigrams: 0, per_layer_embeddings: false, ..config.clone() };
+        let smallest_table = Config { bigrams: config.bigrams.max(1), ..config.clone() };
+        let share = LAYERS_SHARE * self.model_bytes() as f64;
+        task.footprint(&layers).model_bytes as f64 <= share && self.fits(task, &smallest_table)
     }
 
     fn fits(&self, task: Task<'_>, config: &Config) -> bool {
@@ -265,6 +334,7 @@ mod tests {
     use super::*;
     use crate::sizing::boards::BOARDS;
     use crate::sizing::shape::tests::NONE;
+    use crate::sizing::shape::weights;
 
     const PRECISIONS: [Precision; 3] = [Precision::Int8, Precision::Int4, Precision::Ternary];
 
@@ -291,7 +361,13 @@ mod tests {
                     continue;
                 };
                 budget.check(&footprint(&config, precision)).unwrap();
-                let deeper = Config { layers: 2 * config.layers, width: config.width + 64, ..config.clone() };
+                let deeper = Config {
+                    layers: 2 * config.layers,
+                    width: config.width + 64,
+                    per_layer_embeddings: false,
+                    bigrams: 0,
+                    ..config.clone()
+                };
                 let fits = budget.check(&footprint(&deeper, precision)).is_ok();
                 assert!(
                     !fits || weights(&deeper) > PARAMETERS_MAX,
@@ -325,9 +401,70 @@ mod tests {
         assert!(sizes[4].0 > 900_000 && sizes[4].1 == 2048, "{sizes:?}");
     }
 
+    /// No tables, as an option says it.
+    const WITHOUT_TABLES: PartialConfig =
+        PartialConfig { per_layer_embeddings: Some(false), bigrams: Some(0), ..NONE };
+
+    #[test]
+    fn flash_that_is_left_gets_tables_that_the_text_suffices_for() {
+        let pico = Budget::of(BOARDS.iter().find(|board| board.name == "Raspberry Pi Pico 2").unwrap());
+        let choose = |partial: &PartialConfig, text_bytes| {
+            let budget = Budget { text_bytes, ..pico.clone() };
+            let config = budget.choose(partial, 1024, 4096, Precision::Int8).unwrap();
+            budget.check(&footprint(&config, Precision::Int8)).unwrap();
+            config
+        };
+        let without = choose(&WITHOUT_TABLES, u64::MAX);
+        for (text_bytes, per_layer_embeddings, bigrams) in [
+            (u64::MAX, true, BIGRAMS_MAX),
+            (5_000_000, true, 6250),
+            (2_000_000, true, 2500),
+            (1_999_999, false, 0),
+        ] {
+            let config = choose(&NONE, text_bytes);
+            assert_eq!((config.per_layer_embeddings, config.bigrams), (per_layer_embeddings, bigrams));
+            assert_eq!(
+                Config { per_layer_embeddings: false, bigrams: 0, ..config.clone() },
+                choose(&WITHOUT_TABLES, text_bytes),
+                "{text_bytes}"
+            );
+        }
+        let given = PartialConfig { per_layer_embeddings: Some(true), bigrams: Some(100), ..NONE };
+        let tables = Config { per_layer_embeddings: true, bigrams: 100, ..without };
+        assert_eq!(choose(&given, u64::MAX), tables);
+        assert_eq!(choose(&given, 1_999_999).bigrams, 100);
+    }
+
+    #[test]
+    fn tables_fit_and_cost_no_board_a_part_of_its_flash() {
+        for board in &BOARDS {
+            let budget = Budget::of(board);
+            let sizes = |partial| {
+                let config = budget.choose(partial, 512, 2048, Precision::Int4).ok()?;
+                Some(footprint(&config, Precision::Int4))
+            };
+            let (Some(without), Some(with)) = (sizes(&WITHOUT_TABLES), sizes(&NONE)) else { continue };
+            budget.check(&with).unwrap();
+            assert!(with.model_bytes as f64 >= FULL * without.model_bytes as f64, "{}: {with:?}", board.name);
+        }
+    }
+
+    #[test]
+    fn where_ram_decides_the_layers_tables_have_their_share_of_the_flash() {
+        let microbit = Budget::of(BOARDS.iter().find(|board| board.name == "micro:bit v1").unwrap());
+        let choose = |partial: &PartialConfig| microbit.choose(partial, 512, 2048, Precision::Int4).unwrap();
+        let (wide, config) = (choose(&WITHOUT_TABLES), choose(&NONE));
+        assert_eq!((wide.layers, wide.width), (2, 128));
+        assert_eq!((config.layers, config.width, config.per_layer_embeddings), (2, 96, true));
+        assert!(config.bigrams >= BIGRAMS_MIN && config.context == wide.context, "{config:?}");
+        let given = PartialConfig { width: Some(128), layers: Some(2), ..NONE };
+        assert_eq!(choose(&given).bigrams, 0);
+    }
+
     #[test]
     fn little_ram_shortens_the_context_first() {
-        let choose = |ram_kib| chip(215, ram_kib).choose(&NONE, 512, 2048, Precision::Int8).unwrap();
+        let choose =
+            |ram_kib| chip(215, ram_kib).choose(&WITHOUT_TABLES, 512, 2048, Precision::Int8).unwrap();
         let (much, little, least) = (choose(255), choose(19), choose(11));
         assert_eq!(much.context, CONTEXTS[0]);
         assert!(

@@ -24,6 +24,10 @@ pub struct PartialConfig {
     pub hidden: Option<usize>,
     /// Channels beside a latent for rotary positions; read only where [`PartialConfig::choices`] have a latent.
     pub latent_rotary: Option<usize>,
+    /// Whether each layer has embeddings of its own.
+    pub per_layer_embeddings: Option<bool>,
+    /// Rows of the table for pairs of tokens.
+    pub bigrams: Option<usize>,
 }
 
 /// Defaults for sizes that are not given.
@@ -84,6 +88,8 @@ impl PartialConfig {
             kv_heads: self.kv_heads.unwrap_or(kv_heads),
             hidden: self.hidden.unwrap_or(default_hidden(width, self.choices.mlp)),
             latent_rotary: self.latent_rotary.unwrap_or(default_latent_rotary(width, heads, &self.choices)),
+            per_layer_embeddings: self.per_layer_embeddings.unwrap_or(false),
+            bigrams: self.bigrams.unwrap_or(0),
             ..self.choices.clone()
         };
         config.check()?;
@@ -139,6 +145,8 @@ pub(crate) mod tests {
         kv_heads: None,
         hidden: None,
         latent_rotary: None,
+        per_layer_embeddings: None,
+        bigrams: None,
     };
 
     #[test]
@@ -177,8 +185,7 @@ pub(crate) mod tests {
 
     #[test]
     fn tables_leave_the_default_of_a_short_text_as_it_is() {
-        let choices = Config { bigrams: 4096, per_layer_embeddings: true, ..STORIES_260K };
-        let tables = PartialConfig { choices, ..NONE };
+        let tables = PartialConfig { bigrams: Some(4096), per_layer_embeddings: Some(true), ..NONE };
         for bytes in [150_000, 60_000, 20_000] {
             let [with, without] =
                 [&tables, &NONE].map(|partial| partial.config_for_text(512, bytes).unwrap());

@@ -7,7 +7,7 @@
 use pipsqueak::{Config, Precision};
 
 use crate::sizing::budget::Budget;
-use crate::sizing::shape::{PartialConfig, weights};
+use crate::sizing::shape::{PartialConfig, weights_without_tables};
 
 /// One in this many candidates goes on to the next round.
 pub const KEEP: usize = 3;
@@ -15,7 +15,7 @@ pub const KEEP: usize = 3;
 pub const STEPS_MIN: u64 = 60;
 /// Numbers of layers to try.
 const LAYERS: [usize; 9] = [1, 2, 3, 4, 5, 6, 8, 10, 12];
-/// A candidate has at least this share of the weights of the largest with its vocabulary.
+/// A candidate has at least this share of the weights, those of tables not counted, of the largest with its vocabulary.
 const FULL: f64 = 0.75;
 
 /// A shape under trial.
@@ -67,8 +67,8 @@ pub fn candidates(
         };
         let depths = LAYERS.iter().filter(|_| partial.layers.is_none()).map(|&layers| Some(layers));
         let mut shapes: Vec<Config> = [None].into_iter().chain(depths).filter_map(choose).collect();
-        let most = shapes.iter().map(weights).max().unwrap_or(0) as f64;
-        shapes.retain(|config| weights(config) as f64 >= FULL * most);
+        let most = shapes.iter().map(weights_without_tables).max().unwrap_or(0) as f64;
+        shapes.retain(|config| weights_without_tables(config) as f64 >= FULL * most);
         for config in shapes {
             if !all.iter().any(|known| known.config == config) {
                 all.push(Candidate {

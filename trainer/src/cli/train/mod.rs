@@ -90,7 +90,7 @@ pub struct Train {
 }
 
 /// The options that a model to go on from has decided about.
-const FIXED_BY_A_MODEL: [&str; 24] = [
+const FIXED_BY_A_MODEL: [&str; 25] = [
     "tokens",
     "vocab",
     "board",
@@ -104,6 +104,7 @@ const FIXED_BY_A_MODEL: [&str; 24] = [
     "active_experts",
     "bigrams",
     "per_layer_embeddings",
+    "no_per_layer_embeddings",
     "latent",
     "latent_rotary",
     "heads",
