@@ -265,7 +265,7 @@ impl Board {
     /// Whether there is a firmware that runs any model: the Blue Pill has no flash for it, and of the ESP32-C3's, the boot loader shows
     /// a program what belongs to it.
     pub const fn takes_any_model(self) -> bool {
-        !matches!(self, Board::BluePill | Board::Esp32c3)
+        !matches!(self, Board::BluePill)
     }
 
     /// Where flash, or what stands in for it, begins.
