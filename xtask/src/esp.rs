@@ -25,6 +25,14 @@ const CHECKSUM_SEED: u8 = 0xef;
 /// The checksum is the last byte of as many.
 const CHECKSUM_ALIGNMENT: usize = 16;
 
+/// Where flash begins in the addresses of data, for what a program maps as it lies in flash.
+const FLASH: u32 = 0x3c00_0000;
+
+/// The bytes from flash's start to what is read at `address`, of what a program maps itself.
+pub(crate) fn offset(address: u32) -> u32 {
+    address.wrapping_sub(FLASH)
+}
+
 /// The file of a program that begins at `entry`. Its `parts` lie in flash, in this order.
 ///
 /// # Errors
