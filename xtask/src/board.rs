@@ -93,8 +93,11 @@ pub enum Flashing {
         /// The chip's name for probe-rs.
         chip: &'static str,
     },
-    /// As a file for Espressif's boot loader, by their own programs.
-    Esp,
+    /// As a file for Espressif's boot loader, by their esptool.
+    Esp {
+        /// The chip's name for esptool.
+        chip: &'static str,
+    },
 }
 
 const ARM: &str = "qemu-system-arm";
@@ -229,7 +232,7 @@ impl Board {
                 target: "riscv32imc-unknown-none-elf",
                 emulator: Emulator::Own,
                 flash: 0x3c00_0000,
-                flashing: Some(Flashing::Esp),
+                flashing: Some(Flashing::Esp { chip: "esp32c3" }),
             },
         }
     }

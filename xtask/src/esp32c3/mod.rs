@@ -12,11 +12,12 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use anyhow::{Context, Result};
+use pipsqueak_talk::flash::esptool::BEGINNING;
 
 use self::chip::{Chip, FLASH_BYTES};
 use self::processor::Step;
-use self::rom::{PROGRAM, Rom};
-use crate::{esp, image};
+use self::rom::Rom;
+use crate::esp;
 
 /// Instructions between two looks at what the PC sends.
 const GLANCE: u32 = 10_000;
@@ -33,13 +34,8 @@ pub(crate) fn flash(image: &Path, model: Option<(&Path, u32)>) -> Result<Vec<u8>
         Ok(())
     };
     let bytes = read(image)?;
-    match bytes.starts_with(&esp::BEGINNING) {
-        true => put(PROGRAM, &bytes)?,
-        false => {
-            let (parts, entry) = image::parts(image)?;
-            put(PROGRAM, &esp::encode(&parts, entry)?)?;
-        }
-    }
+    let program = if bytes.starts_with(&BEGINNING) { bytes } else { esp::file(image)? };
+    put(esp::PROGRAM as usize, &program)?;
     if let Some((model, address)) = model {
         put(esp::offset(address) as usize, &read(model)?)?;
     }

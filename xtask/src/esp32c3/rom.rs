@@ -6,15 +6,16 @@
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail, ensure};
+use pipsqueak_talk::flash::esptool::BEGINNING;
 use sha2::{Digest, Sha256};
 
 use super::chip::{Chip, FLASH_BYTES};
 use super::processor::{Bus, Processor};
+use crate::esp;
 
-/// Where the boot loader looks for a program, by the usual table of partitions, and the bytes of that partition.
-pub(super) const PROGRAM: usize = 0x1_0000;
+const PROGRAM: usize = esp::PROGRAM as usize;
+/// The bytes of a program's partition in the usual tables.
 const PROGRAM_BYTES: usize = 1 << 20;
-const MARK: u8 = 0xe9;
 const CHECKSUM_SEED: u8 = 0xef;
 const DESCRIPTION: u32 = 0xabcd_5432;
 const PAGE_BYTES: usize = 64 << 10;
@@ -48,7 +49,7 @@ impl Rom {
         let file = chip.flash.get(PROGRAM..PROGRAM + PROGRAM_BYTES).context("flash is too small")?.to_vec();
         let word =
             |at: usize| u32::from_le_bytes(std::array::from_fn(|i| file.get(at + i).copied().unwrap_or(0)));
-        ensure!(file[0] == MARK && file[1] == 2, "no program of two parts is in flash");
+        ensure!(file.starts_with(&BEGINNING), "no program of two parts is in flash");
         ensure!(word(24 + 8) == DESCRIPTION, "the program has no description");
         let (mut at, mut checksum) = (24, CHECKSUM_SEED);
         for _ in 0..2 {
