@@ -152,3 +152,100 @@ impl Rom {
 }
 
 const _: () = assert!(PROGRAM + PROGRAM_BYTES < FLASH_BYTES);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::esp32c3::processor::Step;
+    use pipsqueak_talk::flash::Part;
+
+    /// A chip with this program in flash.
+    fn chip(code: &[u32]) -> Chip {
+        let code: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let part = |address, bytes| Part { what: "firmware", address, bytes };
+        let parts = [part(0x3c00_0020, DESCRIPTION.to_le_bytes().to_vec()), part(0x4240_0020, code)];
+        let program = esp::encode(&parts, 0x4240_0020).unwrap();
+        let mut flash = vec![0xff; FLASH_BYTES];
+        flash[PROGRAM..][..program.len()].copy_from_slice(&program);
+        Chip::new(flash)
+    }
+
+    /// The result of so many instructions of a program's.
+    fn run(code: &[u32], count: usize) -> Result<()> {
+        let mut chip = chip(code);
+        let (mut rom, mut processor) = Rom::boot(&mut chip)?;
+        for _ in 0..count {
+            ensure!(processor.step(&mut chip)? == Step::Done);
+            rom.serve(&mut processor, &mut chip)?;
+        }
+        Ok(())
+    }
+
+    const NOTHING: u32 = 0x13;
+
+    #[test]
+    fn a_program_starts_if_it_is_whole() {
+        run(&[NOTHING], 1).unwrap();
+        for (at, error) in [
+            (0x20, "the program has no description"),
+            (0x1_0020, "checksum is wrong"),
+            (0xc, "hash is wrong"),
+        ] {
+            let mut chip = chip(&[NOTHING]);
+            chip.change(PROGRAM + at, 1, |_, held| held ^ 1).unwrap();
+            let said = Rom::boot(&mut chip).err().unwrap().to_string();
+            assert!(said.ends_with(error), "{said}");
+        }
+    }
+
+    /// lui a0, 0x3c110; lw a0, 0(a0): the region for models. csrr a0, mie. sw a0, 0(zero). lui t0, 0x40000; jalr ra, 0x128(t0).
+    #[test]
+    fn what_no_real_chip_allows_is_refused() {
+        for (code, error) in [
+            ([0x3c11_0537, 0x0005_2503], "no page is mapped there, or the cache stands still"),
+            ([NOTHING, 0x3040_2573], "the chip has no control register 0x304"),
+            ([NOTHING, 0x00a0_2023], "where nothing takes them"),
+            ([0x4000_02b7, 0x1282_80e7], "the function 0x40000128 is called while the cache runs"),
+        ] {
+            let said = run(&code, 2).unwrap_err().to_string();
+            assert!(said.contains(error), "{said}");
+        }
+    }
+
+    #[test]
+    fn flash_is_changed_as_the_rom_does_and_the_cache_shows_it_once_it_is_empty() {
+        let (suspend, resume, empty) = (0x4000_0524, 0x4000_0528, 0x4000_04d8);
+        let (map, unlock, size, erase, write) =
+            (0x4000_0564, 0x4000_0140, 0x4000_0134, 0x4000_0128, 0x4000_012c);
+        let (place, offset, ram) = (0x3c11_0000, 0x11_0000, 0x3fc8_0000);
+        let mut chip = chip(&[NOTHING]);
+        let (mut rom, _) = Rom::boot(&mut chip).unwrap();
+        let mut call = |chip: &mut Chip, function, arguments: &[u32]| {
+            let arguments = std::array::from_fn(|i| arguments.get(i).copied().unwrap_or(0));
+            rom.call(function, arguments, chip).unwrap()
+        };
+        chip.store(ram, 4, 0x1234_5678).unwrap();
+        let autoload = call(&mut chip, suspend, &[]);
+        assert_eq!(call(&mut chip, map, &[0, place, offset, 64, 47, 0]), 0);
+        assert_eq!(call(&mut chip, write, &[offset, ram, 4]), FAILED, "protected");
+        call(&mut chip, unlock, &[]);
+        assert_eq!(call(&mut chip, write, &[offset, ram, 4]), 0);
+        assert_eq!(call(&mut chip, write, &[2 << 20, ram, 4]), FAILED, "behind what the boot loader says");
+        assert_eq!(call(&mut chip, erase, &[512]), FAILED, "the same");
+        call(&mut chip, size, &[IDENTIFICATION, 4 << 20, 64 << 10, 4 << 10, 256, 0xffff]);
+        assert_eq!(call(&mut chip, erase, &[512]), 0);
+        call(&mut chip, resume, &[autoload]);
+        assert_eq!(chip.load(place, 4).unwrap(), u32::MAX, "the cache shows what was there");
+        call(&mut chip, suspend, &[]);
+        call(&mut chip, empty, &[]);
+        // Ones become zeros alone.
+        chip.store(ram, 4, 0xffff_0000).unwrap();
+        call(&mut chip, write, &[offset, ram, 4]);
+        call(&mut chip, resume, &[autoload]);
+        assert_eq!(chip.load(place, 4).unwrap(), 0x1234_5678);
+        call(&mut chip, suspend, &[]);
+        call(&mut chip, empty, &[]);
+        call(&mut chip, resume, &[autoload]);
+        assert_eq!(chip.load(place, 4).unwrap(), 0x1234_0000);
+    }
+}
