@@ -35,17 +35,25 @@ const USB_PRIORITY: u8 = 1;
 /// The system timer's counts in a microsecond.
 const TICKS_A_US: u32 = 16;
 
-/// The description of a program for which the boot loader looks: its mark, names and versions, which here are empty.
+/// The description of a program for which the boot loader looks: ESP-IDF, `esp_app_desc_t`. Names and versions are empty.
 #[repr(C)]
 struct Description {
     mark: u32,
-    empty: [u32; 63],
+    names: [u32; 43],
+    /// The first and the last version of the chip's fuses that the program runs with.
+    fuses: [u16; 2],
+    /// The logarithm of the bytes of a page of the cache's.
+    page_log2: u32,
+    rest: [u32; 18],
 }
 
 // SAFETY: the board's linker script puts the section where the boot loader looks.
 #[unsafe(link_section = ".description")]
 #[used]
-static DESCRIPTION: Description = Description { mark: 0xabcd_5432, empty: [0; 63] };
+static DESCRIPTION: Description =
+    Description { mark: 0xabcd_5432, names: [0; 43], fuses: [0, u16::MAX], page_log2: 16, rest: [0; 18] };
+
+const _: () = assert!(size_of::<Description>() == 256 && core::mem::offset_of!(Description, fuses) == 176);
 
 // The chip takes for the traps' address a multiple of 256. There it enters exceptions, and each interrupt as many words behind as its
 // number is.

@@ -18,6 +18,9 @@ const PROGRAM: usize = esp::PROGRAM as usize;
 const PROGRAM_BYTES: usize = 1 << 20;
 const CHECKSUM_SEED: u8 = 0xef;
 const DESCRIPTION: u32 = 0xabcd_5432;
+/// Where in the description the versions of fuses are that the program runs with, and a chip's of today, 1.4.
+const FUSES: usize = 176;
+const FUSES_VERSION: u32 = 104;
 const PAGE_BYTES: usize = 64 << 10;
 
 const FUNCTIONS: Range<u32> = 0x4000_0000..0x4006_0000;
@@ -51,6 +54,7 @@ impl Rom {
             |at: usize| u32::from_le_bytes(std::array::from_fn(|i| file.get(at + i).copied().unwrap_or(0)));
         ensure!(file.starts_with(&BEGINNING), "no program of two parts is in flash");
         ensure!(word(24 + 8) == DESCRIPTION, "the program has no description");
+        ensure!(word(24 + 8 + FUSES) >> 16 >= FUSES_VERSION, "the program is for chips of other fuses");
         let (mut at, mut checksum) = (24, CHECKSUM_SEED);
         for _ in 0..2 {
             let (address, bytes) = (word(at), word(at + 4) as usize);
@@ -163,7 +167,10 @@ mod tests {
     fn chip(code: &[u32]) -> Chip {
         let code: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
         let part = |address, bytes| Part { what: "firmware", address, bytes };
-        let parts = [part(0x3c00_0020, DESCRIPTION.to_le_bytes().to_vec()), part(0x4240_0020, code)];
+        let mut description = [0; 256];
+        description[..4].copy_from_slice(&DESCRIPTION.to_le_bytes());
+        description[FUSES + 2..][..2].fill(0xff);
+        let parts = [part(0x3c00_0020, description.to_vec()), part(0x4240_0020, code)];
         let program = esp::encode(&parts, 0x4240_0020).unwrap();
         let mut flash = vec![0xff; FLASH_BYTES];
         flash[PROGRAM..][..program.len()].copy_from_slice(&program);
@@ -186,13 +193,14 @@ mod tests {
     #[test]
     fn a_program_starts_if_it_is_whole() {
         run(&[NOTHING], 1).unwrap();
-        for (at, error) in [
-            (0x20, "the program has no description"),
-            (0x1_0020, "checksum is wrong"),
-            (0xc, "hash is wrong"),
+        for (at, bytes, error) in [
+            (0x20, 1, "no description"),
+            (0xd2, 2, "other fuses"),
+            (0x1_0020, 1, "checksum is wrong"),
+            (0xd, 1, "hash is wrong"),
         ] {
             let mut chip = chip(&[NOTHING]);
-            chip.change(PROGRAM + at, 1, |_, held| held ^ 1).unwrap();
+            chip.change(PROGRAM + at, bytes, |_, held| !held).unwrap();
             let said = Rom::boot(&mut chip).err().unwrap().to_string();
             assert!(said.ends_with(error), "{said}");
         }
