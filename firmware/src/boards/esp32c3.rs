@@ -172,6 +172,8 @@ fn start_interrupt() {
         interrupts().cpu_int_enable().write(|w| w.bits(1 << USB_NUMBER));
     }
     usb().int_ena().write(|w| w.serial_out_recv_pkt().set_bit());
+    // A packet whose interrupt was taken before the chip's restart raises none again.
+    receive();
     riscv::asm::fence();
     // SAFETY: the handler is below, and no critical section is open.
     unsafe { riscv::interrupt::enable() };
@@ -185,10 +187,15 @@ pub(super) fn reset() -> ! {
     }
 }
 
-/// Takes what has come over USB: the only interrupt that is on. `riscv-rt` calls this.
+/// USB's interrupt, the only one that is on. `riscv-rt` calls this.
 #[unsafe(no_mangle)]
 extern "C" fn _dispatch_core_interrupt(_: usize) {
     usb().int_clr().write(|w| w.serial_out_recv_pkt().clear_bit_by_one());
+    receive();
+}
+
+/// Takes what has come over USB; called by the handler alone, and before it is on.
+fn receive() {
     while usb().ep1_conf().read().serial_out_ep_data_avail().bit() {
         RECEIVED.put(usb().ep1().read().rdwr_byte().bits());
     }
