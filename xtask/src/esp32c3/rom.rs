@@ -115,7 +115,8 @@ impl Rom {
             // Cache_Dbus_MMU_Set
             0x4000_0564 => {
                 let [kind, address, offset, kib, count, fixed] = arguments;
-                let is_aligned = [address, offset].into_iter().all(|place| place as usize % PAGE_BYTES == 0);
+                let is_aligned =
+                    [address, offset].into_iter().all(|place| (place as usize).is_multiple_of(PAGE_BYTES));
                 ensure!((kind, kib, fixed) == (0, 64, 0) && is_aligned, "pages are mapped wrongly");
                 chip.map(address, offset as usize, count as usize)?;
             }
@@ -147,7 +148,7 @@ impl Rom {
 
     fn write(&self, offset: u32, from: u32, count: u32, chip: &mut Chip) -> Result<()> {
         ensure!(
-            (offset | from | count) % 4 == 0,
+            (offset | from | count).is_multiple_of(4),
             "the ROM writes words, and {count} bytes from {from:#x} are none"
         );
         let bytes = (0..count).map(|i| Ok(chip.load(from + i, 1)? as u8)).collect::<Result<Vec<_>>>()?;
