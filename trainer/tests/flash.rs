@@ -109,6 +109,7 @@ fn firmware_and_model_go_into_a_file_for_esptool() {
     assert_eq!(file[..FIRMWARE.len()], FIRMWARE);
     assert!(file[FIRMWARE.len()..place].iter().all(|byte| *byte == 0xff));
     assert_eq!(file[place..], *MODEL);
+    let (_, name) = path(&folder, "model.bin");
     let refused = flash(folder.path(), "esp32c3", &["--out", &name, "--model-only"]).unwrap_err();
     assert!(refused.contains("write the file ") && refused.contains("itself, at 0x10040000"), "{refused}");
     let (_, name) = path(&folder, "story.hex");
