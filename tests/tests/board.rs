@@ -369,7 +369,7 @@ const THINKING_FLASH: u64 = 3500;
 const THINKING_RAM: u64 = 64;
 
 /// With a model that comes with the project: the PC's text, on a board with the memory of a real one.
-fn assert_tells_a_story(board: Board, model: &str, options: Options) {
+fn assert_tells_a_story(board: Board, model: &str, options: Options) -> Chip {
     let file = ModelFile::read(&xtask::paths::root().join("pretrained").join(model)).unwrap();
     let mut chip = Chip::boot_with(board, "story", &file, options);
     let prompt = "Once upon a time";
@@ -378,6 +378,7 @@ fn assert_tells_a_story(board: Board, model: &str, options: Options) {
         assert_eq!(chip.generate(prompt, sampling, 3, 150), expected, "{}", board.name());
     }
     assert_eq!(chip.ask(":selftest"), "ok", "{}", board.name());
+    chip
 }
 
 #[test]
@@ -390,6 +391,11 @@ fn a_blue_pills_memory_holds_a_storyteller() {
 fn real_boards_tell_the_pcs_stories() {
     assert_tells_a_story(Board::MicrobitV1, "microbit.pip", Options::default());
     assert_tells_a_story(Board::Stm32f405, "stories.pip", Options::default());
+    // What is typed at its USB comes by an interrupt, too.
+    let mut chip = assert_tells_a_story(Board::Esp32c3, "stories.pip", Options::default());
+    assert_typed_ahead_is_kept(&mut chip);
+    assert_a_loss_is_said(&mut chip);
+    assert_ctrl_c_stops(&mut chip);
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::io::{self, Read, Write};
 
 use pipsqueak::{Config, Precision, Sampling};
 use pipsqueak_talk::flash::loader::Loader;
-use pipsqueak_talk::flash::{Part, uf2};
+use pipsqueak_talk::flash::{Part, esptool, uf2};
 use pipsqueak_tests::chip::{Chip, PATIENCE};
 use pipsqueak_tests::{SMALL, generate, random_model, temporary};
 use pipsqueak_trainer::export::model_file::ModelFile;
 use xtask::board::Board;
+use xtask::commands::build;
 use xtask::firmware;
 use xtask::image::{Layout, contents};
 use xtask::qemu::{Port, Session};
@@ -102,6 +103,39 @@ fn a_pico_takes_a_model_into_its_flash() {
     assert!(words.contains("no model: "), "{words}");
     Loader::new(&mut session).send(file.bytes(), |_| ()).unwrap();
     assert_model(session, &file);
+}
+
+/// By the functions of the chip's ROM, in an emulator of our own, where a page shows what flash held before until the cache is emptied.
+#[test]
+fn an_esp32_c3_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn() {
+    let shape = |context| random_model(&Config { context, ..SMALL }, Precision::Int8);
+    let (old, new) = (shape(24), shape(32));
+    let mut session = Session::boot(Board::Esp32c3, &image(Board::Esp32c3)).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+    let words = tear(&mut session, old.bytes());
+    assert!(words.contains("no model: "), "{words}");
+    assert!(Loader::new(&mut session).send(old.bytes(), |_| ()).unwrap() > 0);
+    let mut session = assert_model(session, &old);
+    // The new one goes into the second half, which a boot loader for 2 MB says the flash does not have.
+    let words = tear(&mut session, new.bytes());
+    assert!(words.contains("context 24,"), "{words}");
+    Loader::new(&mut session).send(new.bytes(), |_| ()).unwrap();
+    assert_model(session, &new);
+}
+
+/// From the very file that esptool writes, of firmware and model.
+#[test]
+fn an_esp32_c3_boots_from_a_file_for_esptool() {
+    let (board, file) = (Board::Esp32c3, random_model(&SMALL, Precision::Int4));
+    let path = temporary("esp32c3.bin");
+    build::build(board, None, None, Some(path.clone())).unwrap();
+    let part = |what, address, bytes| Part { what, address, bytes };
+    let parts = [
+        part("firmware", 0x1_0000, fs::read(&path).unwrap()),
+        part("model", 0x11_0000, file.bytes().to_vec()),
+    ];
+    fs::write(&path, esptool::encode(&parts)).unwrap();
+    assert_model(Session::boot(board, &path).unwrap(), &file);
 }
 
 /// QEMU's STM32F405 has flash that can't be written.

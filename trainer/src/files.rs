@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pipsqueak::internal::file::MAGIC;
 use pipsqueak_stories::Stories;
+use pipsqueak_talk::flash::esptool;
 use serde_json::Value;
 
 use crate::explain::html;
@@ -28,7 +29,7 @@ pub enum Kind {
     Page,
     /// The numbers that `pipsqueak explain` has written.
     Explanation,
-    /// Flash contents for a board, as UF2 or Intel HEX.
+    /// Flash contents for a board, as UF2, Intel HEX or for esptool.
     Flash,
     /// The built-in stories of a random seed.
     Stories {
@@ -66,7 +67,7 @@ impl Kind {
             Kind::Plot => "plot drawn by Pipsqueak",
             Kind::Page => "page written by Pipsqueak",
             Kind::Explanation => "explanation by Pipsqueak",
-            Kind::Flash => "UF2 or Intel HEX file",
+            Kind::Flash => "UF2, Intel HEX or esptool file",
             Kind::Stories { .. } => "text of the built-in stories with this random seed",
         }
     }
@@ -89,7 +90,7 @@ impl Kind {
             }
             Kind::Flash => {
                 let bytes = beginning(file, 64)?;
-                bytes.starts_with(UF2_MARK) || is_hex_record(&bytes)
+                bytes.starts_with(UF2_MARK) || bytes.starts_with(&esptool::BEGINNING) || is_hex_record(&bytes)
             }
             Kind::Stories { seed } => {
                 let story = Stories::new(seed).next().unwrap_or_default();

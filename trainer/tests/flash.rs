@@ -29,12 +29,13 @@ fn folder() -> TempDir {
     let boards = [
         pico,
         board("microbit-v2", 1 << 20, 1 << 17, r#""hex_drive": true"#),
+        board("esp32c3", 1 << 20, 1 << 17, r#""esptool_chip": "esp32c3""#),
         board("little-flash", MODEL.len() - 1, 1 << 18, r#""hex_drive": true"#),
         board("little-ram", 1 << 20, 100, r#""hex_drive": true"#),
     ];
     fs::write(folder.path().join("manifest.json"), format!(r#"{{"boards": [{}]}}"#, boards.join(",")))
         .unwrap();
-    for name in ["raspberry-pi-pico", "microbit-v2"] {
+    for name in ["raspberry-pi-pico", "microbit-v2", "esp32c3"] {
         fs::write(folder.path().join(name).with_extension("bin"), FIRMWARE).unwrap();
     }
     fs::write(folder.path().join("story.pip"), MODEL).unwrap();
@@ -81,7 +82,7 @@ fn nothing_but_an_earlier_flash_file_is_written_over() {
         fs::write(&out, text).unwrap();
         let refused = flash(folder.path(), "microbit-v2", &["--out", &name]).unwrap_err();
         assert!(
-            refused.contains("the file there is no UF2 or Intel HEX file, and would be lost"),
+            refused.contains("the file there is no UF2, Intel HEX or esptool file, and would be lost"),
             "{refused}"
         );
         assert_eq!(fs::read(&out).unwrap(), text);
@@ -92,6 +93,53 @@ fn nothing_but_an_earlier_flash_file_is_written_over() {
     let (_, name) = path(&folder, "story.uf2");
     flash(folder.path(), "raspberry-pi-pico", &["--out", &name]).unwrap();
     flash(folder.path(), "raspberry-pi-pico", &["--out", &name]).unwrap();
+}
+
+#[test]
+fn firmware_and_model_go_into_a_file_for_esptool() {
+    let folder = folder();
+    let (out, name) = path(&folder, "story.bin");
+    let said = flash(folder.path(), "ESP32-C3", &["--out", &name]).unwrap();
+    assert!(
+        said.contains(&format!("with: esptool --chip esp32c3 write-flash 0x10000000 {name}\n")),
+        "{said}"
+    );
+    let file = fs::read(&out).unwrap();
+    let place = (MODEL_START - 0x1000_0000) as usize;
+    assert_eq!(file[..FIRMWARE.len()], FIRMWARE);
+    assert!(file[FIRMWARE.len()..place].iter().all(|byte| *byte == 0xff));
+    assert_eq!(file[place..], *MODEL);
+    let (_, name) = path(&folder, "model.bin");
+    let refused = flash(folder.path(), "esp32c3", &["--out", &name, "--model-only"]).unwrap_err();
+    assert!(refused.contains("write the file ") && refused.contains("itself, at 0x10040000"), "{refused}");
+    let (_, name) = path(&folder, "story.hex");
+    assert!(flash(folder.path(), "esp32c3", &["--out", &name]).unwrap_err().contains("write a .bin"));
+    let said = flash(folder.path(), "esp32c3", &["--dry-run"]).unwrap();
+    assert!(said.ends_with("would go into the flash of esp32c3 by esptool\n"), "{said}");
+}
+
+/// A program of that name, which keeps what it is called with and the files.
+#[cfg(unix)]
+#[test]
+fn esptool_writes_firmware_and_model() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let programs = folder.path().join("programs");
+    fs::create_dir(&programs).unwrap();
+    let script = "#!/bin/sh\ncd \"${0%/*}\" && echo \"$1 $2 $3 $4 $6\" > called && cat \"$5\" > firmware && cat \"$7\" > model\n";
+    fs::write(programs.join("esptool"), script).unwrap();
+    fs::set_permissions(programs.join("esptool"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipsqueak"));
+    command.arg("flash").arg(folder.path().join("story.pip")).args(["--board", "esp32c3"]);
+    command.arg("--firmware").arg(folder.path()).env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let held = |name| fs::read(programs.join(name)).unwrap();
+    assert_eq!(held("called"), b"--chip esp32c3 write-flash 0x10000000 0x10040000\n");
+    assert_eq!((held("firmware"), held("model")), (FIRMWARE.to_vec(), MODEL.to_vec()));
+    let output = command.env("PATH", folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("esptool can't be started; install it with `pip install esptool`"), "{said}");
 }
 
 #[test]
@@ -139,7 +187,7 @@ fn what_has_no_room_and_what_is_not_there_gets_a_sentence() {
             .contains("there is no firmware for '6502'; there is for raspberry-pi-pico, microbit-v2")
     );
     let (_, name) = path(&folder, "story.txt");
-    assert!(refused("microbit-v2", &["--out", &name]).ends_with("must end in .uf2 or .hex\n"));
+    assert!(refused("microbit-v2", &["--out", &name]).ends_with("must end in .uf2, .hex or .bin\n"));
     let (_, name) = path(&folder, "story.uf2");
     assert!(refused("microbit-v2", &["--out", &name]).contains("takes no UF2 files"));
     let said = flash(&folder.path().join("none"), "microbit-v2", &[]).unwrap_err();

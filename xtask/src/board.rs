@@ -72,6 +72,8 @@ pub enum Emulator {
     Qemu(&'static str, &'static [&'static str]),
     /// rp2040js, in Node.js.
     Rp2040js,
+    /// The one in `esp32c3/`.
+    Own,
     /// Nothing that is known.
     None,
 }
@@ -91,8 +93,11 @@ pub enum Flashing {
         /// The chip's name for probe-rs.
         chip: &'static str,
     },
-    /// As a file for Espressif's boot loader, by their own programs.
-    Esp,
+    /// As a file for Espressif's boot loader, by their esptool.
+    Esp {
+        /// The chip's name for esptool.
+        chip: &'static str,
+    },
 }
 
 const ARM: &str = "qemu-system-arm";
@@ -225,9 +230,9 @@ impl Board {
                 name: "esp32c3",
                 chip: "RV32IMC",
                 target: "riscv32imc-unknown-none-elf",
-                emulator: Emulator::None,
+                emulator: Emulator::Own,
                 flash: 0x3c00_0000,
-                flashing: Some(Flashing::Esp),
+                flashing: Some(Flashing::Esp { chip: "esp32c3" }),
             },
         }
     }
@@ -262,10 +267,9 @@ impl Board {
         matches!(self, Board::MicrobitV1 | Board::MicrobitV2 | Board::Nrf52840Dk | Board::NucleoG071rb)
     }
 
-    /// Whether there is a firmware that runs any model: the Blue Pill has no flash for it, and of the ESP32-C3's, the boot loader shows
-    /// a program what belongs to it.
+    /// Whether there is a firmware that runs any model: the Blue Pill has no flash for it.
     pub const fn takes_any_model(self) -> bool {
-        !matches!(self, Board::BluePill | Board::Esp32c3)
+        !matches!(self, Board::BluePill)
     }
 
     /// Where flash, or what stands in for it, begins.

@@ -1,17 +1,17 @@
 //! The form in which chips of Espressif's take a program: ESP-IDF Programming Guide, "App Image Format", and `esptool`'s
 //! documentation, "Firmware Image Format".
 
-use anyhow::{Context, Result, bail};
+use std::path::Path;
+
+use anyhow::{Result, bail};
 use pipsqueak_talk::flash::Part;
+use pipsqueak_talk::flash::esptool::BEGINNING;
 use sha2::{Digest, Sha256};
 
-/// How the file of a program in two parts begins: data and instructions.
-pub(crate) const BEGINNING: [u8; 4] = [MARK, 2, FLASH_MODE_DIO, FLASH_SIZE_AND_RATE];
-const MARK: u8 = 0xe9;
-/// Flash read over two wires, which all boards have.
-const FLASH_MODE_DIO: u8 = 2;
-/// 4 MB at 80 MHz.
-const FLASH_SIZE_AND_RATE: u8 = 0x2f;
+use crate::image;
+
+/// Where the boot loader looks for a program, by the usual tables of partitions.
+pub(crate) const PROGRAM: u32 = 0x1_0000;
 /// No pin of the flash's is set apart.
 const NO_PIN: u8 = 0xee;
 const ESP32_C3: u16 = 5;
@@ -25,12 +25,35 @@ const CHECKSUM_SEED: u8 = 0xef;
 /// The checksum is the last byte of as many.
 const CHECKSUM_ALIGNMENT: usize = 16;
 
+/// Where flash begins in the addresses of data, for what a program maps as it lies in flash.
+const FLASH: u32 = 0x3c00_0000;
+
+/// The bytes from flash's start to what is read at `address`, of what a program maps itself.
+pub(crate) fn offset(address: u32) -> u32 {
+    address.wrapping_sub(FLASH)
+}
+
+/// The file of the program in the ELF file `image`.
+///
+/// # Errors
+/// A file that can't be read, and as [`encode`].
+pub(crate) fn file(image: &Path) -> Result<Vec<u8>> {
+    let (parts, entry) = image::parts(image)?;
+    encode(&parts, entry)
+}
+
 /// The file of a program that begins at `entry`. Its `parts` lie in flash, in this order.
 ///
 /// # Errors
 /// If a part has no length in words, or the first does not begin behind the file's headers.
 pub(crate) fn encode(parts: &[Part], entry: u32) -> Result<Vec<u8>> {
-    let mut file = header(u8::try_from(parts.len()).context("The program has too many parts")?, entry);
+    if parts.len() != usize::from(BEGINNING[1]) {
+        bail!(
+            "The program has {} parts far from each other; it must have data and instructions.",
+            parts.len()
+        );
+    }
+    let mut file = header(entry);
     let mut checksum = CHECKSUM_SEED;
     for (i, part) in parts.iter().enumerate() {
         let start = file.len() + SEGMENT_HEADER_BYTES;
@@ -56,8 +79,8 @@ pub(crate) fn encode(parts: &[Part], entry: u32) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-fn header(parts: u8, entry: u32) -> Vec<u8> {
-    let mut header = vec![MARK, parts, FLASH_MODE_DIO, FLASH_SIZE_AND_RATE];
+fn header(entry: u32) -> Vec<u8> {
+    let mut header = BEGINNING.to_vec();
     header.extend(entry.to_le_bytes());
     // The pin, the pins' strengths, the chip, its oldest revision, as it was written once and as it is now, and its newest.
     header.extend([NO_PIN, 0, 0, 0]);
@@ -96,7 +119,9 @@ mod tests {
 
     #[test]
     fn a_part_that_has_no_place_is_refused() {
-        let error = encode(&[part(0x3c00_0000, b"data")], 0).unwrap_err().to_string();
-        assert_eq!(error, "The program's part at 0x3c000000 can't begin at the file's byte 32.");
+        let refused = |parts: &[Part]| encode(parts, 0).unwrap_err().to_string();
+        let two = [part(0x3c00_0000, b"data"), part(0x4240_0020, b"code")];
+        assert_eq!(refused(&two), "The program's part at 0x3c000000 can't begin at the file's byte 32.");
+        assert!(refused(&two[..1]).contains("must have data and instructions"));
     }
 }

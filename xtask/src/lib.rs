@@ -7,6 +7,7 @@ pub mod chips;
 pub mod commands;
 pub mod compare;
 mod esp;
+mod esp32c3;
 pub mod firmware;
 pub mod image;
 mod linux_arm;

@@ -63,7 +63,7 @@ enum Task {
         #[arg(last = true, value_name = "TRAINING")]
         training: Vec<OsString>,
     },
-    /// Boots the firmware with a model in an emulator (QEMU, or rp2040js for the Pico), its serial port on this terminal.
+    /// Boots the firmware with a model in an emulator (QEMU, rp2040js for the Pico, our own for the ESP32-C3), its serial port on this terminal.
     ///
     /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
@@ -124,7 +124,7 @@ enum Task {
     },
     /// Builds the firmware that runs any model, of every board that has one, into target/dist, for `pipsqueak flash`.
     ///
-    /// These are all boards that can be bought but the Blue Pill and the ESP32-C3, whose images have their one model built in.
+    /// These are all boards that can be bought but the Blue Pill, whose image has its one model built in.
     /// For each board a .bin, and the .uf2 or .hex that the board takes; SHA256SUMS; and manifest.json, which says where
     /// image and model lie, and how much a model may take.
     Dist {

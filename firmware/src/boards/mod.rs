@@ -13,10 +13,12 @@ mod black_pill;
 mod blue_pill;
 #[cfg(feature = "esp32c3")]
 mod esp32c3;
+#[cfg(feature = "esp32c3")]
+mod esp32c3_noise;
 #[cfg(target_arch = "riscv32")]
 mod exception;
 #[cfg_attr(emulator, path = "emulated_flash.rs")]
-#[cfg_attr(family = "esp", path = "no_flash.rs")]
+#[cfg_attr(family = "esp", path = "esp32c3_flash.rs")]
 #[cfg_attr(family = "nrf", path = "nrf_flash.rs")]
 #[cfg_attr(family = "rp", path = "rp_flash.rs")]
 #[cfg_attr(family = "stm32", path = "stm32_flash.rs")]
@@ -135,24 +137,32 @@ const EMULATOR_SEED: u64 = 42;
 /// Whether the loader can write the flash for models; where it can't, a drive or a probe does.
 pub const CAN_LOAD: bool = flash::CAN_WRITE;
 
-/// The flash for models; none for every call but the first.
+/// The flash for models; none for every call but the first, or if it can't be made readable.
 pub fn model_flash() -> Option<model_region::ModelRegion> {
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
     if IS_TAKEN.load(Ordering::Relaxed) {
         return None;
     }
     IS_TAKEN.store(true, Ordering::Relaxed);
+    #[cfg(family = "esp")]
+    flash::map_region().ok()?;
     // SAFETY: called once, as `main` alone calls this, and a program that does so has no other use for the region.
     Some(unsafe { model_region::ModelRegion::new() })
 }
 
 /// Sleeps until an interrupt comes, unless something has been received already.
-#[cfg(target_arch = "arm")]
 fn sleep(received: &crate::Received) {
     // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
+    #[cfg(target_arch = "arm")]
     cortex_m::interrupt::free(|_| {
         if received.is_empty() {
             cortex_m::asm::wfi();
+        }
+    });
+    #[cfg(target_arch = "riscv32")]
+    riscv::interrupt::free(|| {
+        if received.is_empty() {
+            riscv::asm::wfi();
         }
     });
 }

@@ -142,12 +142,7 @@ impl Serial for Uart {
     }
 
     fn wait(&mut self) -> Result<(), Infallible> {
-        // An interrupt that comes between the look and `wfi` wakes the chip all the same, and is handled after.
-        riscv::interrupt::free(|| {
-            if RECEIVED.is_empty() {
-                riscv::asm::wfi();
-            }
-        });
+        super::sleep(&RECEIVED);
         Ok(())
     }
 }

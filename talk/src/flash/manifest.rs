@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{Part, hex, uf2};
+use super::{Part, esptool, hex, uf2};
 
 /// The name of the file in the folder.
 pub const FILE: &str = "manifest.json";
@@ -27,9 +27,9 @@ pub struct Entry {
     pub chip: String,
     /// The file of the image as it lies in flash, byte for byte.
     pub image: String,
-    /// The chip's address of the image.
+    /// The chip's address of the image; for esptool, that in flash.
     pub flash_start: u32,
-    /// The chip's address of the model.
+    /// The chip's address of the model; for esptool, that in flash.
     pub model_start: u32,
     /// Room for a model, in bytes of flash.
     pub model_bytes: u32,
@@ -44,6 +44,9 @@ pub struct Entry {
     /// The chip's name for probe-rs.
     #[serde(default)]
     pub probe_chip: Option<String>,
+    /// The chip's name for esptool.
+    #[serde(default)]
+    pub esptool_chip: Option<String>,
 }
 
 /// How a board takes UF2 files.
@@ -108,7 +111,7 @@ impl Entry {
     /// The parts as a file that ends in `ending`.
     ///
     /// # Errors
-    /// If the ending is neither `uf2` nor `hex`, or the board takes no UF2 files; if a part of one does not begin at a sector.
+    /// If the ending is none of `uf2`, `hex` and `bin`, or the board takes no such files; if a part of a UF2 file does not begin at a sector.
     pub fn encode(&self, parts: &[Part], ending: &str) -> Result<Vec<u8>> {
         match (ending, &self.uf2) {
             ("uf2", Some(_)) if !parts.iter().all(uf2::is_at_sector) => {
@@ -118,10 +121,20 @@ impl Entry {
                 )
             }
             ("uf2", Some(kind)) => Ok(uf2::encode(parts, kind.family)),
-            ("uf2", None) => bail!("{} takes no UF2 files; write a .hex", self.name),
+            ("uf2", None) => bail!("{} takes no UF2 files; write a .{}", self.name, self.other_ending()),
+            ("hex", _) if self.esptool_chip.is_some() => {
+                bail!("{} takes no Intel HEX files; write a .bin", self.name)
+            }
             ("hex", _) => Ok(hex::encode(parts)?.into_bytes()),
-            _ => bail!("a file for a board must end in .uf2 or .hex"),
+            ("bin", _) if self.esptool_chip.is_some() => Ok(esptool::encode(parts)),
+            ("bin", _) => bail!("{} takes no files for esptool; write a .uf2 or .hex", self.name),
+            _ => bail!("a file for a board must end in .uf2, .hex or .bin"),
         }
+    }
+
+    /// The ending of files for a board that takes no UF2.
+    fn other_ending(&self) -> &'static str {
+        if self.esptool_chip.is_some() { "bin" } else { "hex" }
     }
 
     /// Refuses a model that takes more flash or RAM, both in bytes, than the board has.
@@ -179,7 +192,13 @@ mod tests {
         assert_eq!(parts.iter().map(|part| part.address).collect::<Vec<_>>(), [0x1000_0000, 0x1000_1000]);
         assert_eq!(entry.encode(&parts, "hex").unwrap(), hex::encode(&parts).unwrap().into_bytes());
         assert!(entry.encode(&parts, "uf2").unwrap_err().to_string().contains("takes no UF2 files"));
-        assert!(entry.encode(&parts, "bin").unwrap_err().to_string().contains(".uf2 or .hex"));
+        let refused = |entry: &Entry, ending| entry.encode(&parts, ending).unwrap_err().to_string();
+        assert_eq!(refused(&entry, "bin"), "pico takes no files for esptool; write a .uf2 or .hex");
+        assert!(refused(&entry, "txt").contains(".uf2, .hex or .bin"));
+        let esp = Entry { esptool_chip: Some("esp32c3".into()), ..entry.clone() };
+        assert_eq!(esp.encode(&parts, "bin").unwrap(), esptool::encode(&parts));
+        assert_eq!(refused(&esp, "hex"), "pico takes no Intel HEX files; write a .bin");
+        assert_eq!(refused(&esp, "uf2"), "pico takes no UF2 files; write a .bin");
         let entry = Entry { uf2: Some(Uf2 { family: 7, board_id: String::new() }), ..entry };
         assert_eq!(entry.encode(&parts, "uf2").unwrap(), uf2::encode(&parts, 7));
         let crooked = [Part { address: 0x1000_0100, ..parts[1].clone() }];

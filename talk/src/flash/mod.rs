@@ -1,6 +1,7 @@
 //! Getting a model, and the firmware that runs it, onto a board.
 
 pub mod drive;
+pub mod esptool;
 pub mod frame;
 pub mod hex;
 pub mod loader;

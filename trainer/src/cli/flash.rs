@@ -10,7 +10,7 @@ use clap::Args;
 use pipsqueak_talk::flash::drive::{self, Kind};
 use pipsqueak_talk::flash::loader::Loader;
 use pipsqueak_talk::flash::manifest::{Entry, Manifest};
-use pipsqueak_talk::flash::{Part, probe};
+use pipsqueak_talk::flash::{Part, esptool, probe};
 use pipsqueak_talk::port;
 
 use super::output::{remark, say};
@@ -24,13 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Put a model onto a board, with the firmware that runs it.
 ///
 /// A board with a drive gets a file dropped onto it: Intel HEX (micro:bits, nRF52840 DK, Nucleo-G071RB) or UF2 (Picos). Others
-/// are written by `probe-rs`. With --model-only, the firmware that is on the board already takes the model over its serial port; a
+/// are written by `probe-rs`, and an ESP32-C3 by `esptool`. With --model-only, the firmware that is on the board already takes the model over its serial port; a
 /// transfer that is broken off goes on where it was.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pipsqueak flash --board microbit-v2 story.pip                   onto the drive MICROBIT
   pipsqueak flash --board stm32f405 story.pip --out story.hex     into a file, to be flashed by hand
+  pipsqueak flash --board esp32c3 story.pip                       by esptool
   pipsqueak flash --model-only story.pip                          another model, over the serial port
   pipsqueak flash --model-only --port /dev/ttyACM0 story.pip
   pipsqueak flash --board microbit-v2 story.pip --dry-run         what would be written where")]
@@ -47,7 +48,7 @@ pub struct Flash {
     /// Leave the firmware as it is
     #[arg(long)]
     model_only: bool,
-    /// Write a UF2 or Intel HEX file instead, by its ending
+    /// Write a UF2 or Intel HEX file or one for esptool (.bin) instead, by its ending
     #[arg(long, value_name = "FILE", conflicts_with_all = ["port", "drive"])]
     out: Option<PathBuf>,
     /// The board's drive, where it is not found by itself
@@ -66,6 +67,7 @@ enum Way {
     File(PathBuf),
     Drive(Kind),
     Probe(String),
+    Esptool(String),
 }
 
 impl Flash {
@@ -116,6 +118,13 @@ impl Flash {
 
     fn way(&self, board: &Entry) -> Result<Way> {
         Ok(match (&self.out, &board.uf2, &board.probe_chip) {
+            (Some(_), ..) if board.esptool_chip.is_some() && self.model_only => {
+                bail!(
+                    "to write a model alone over the cable, leave --out out; by esptool, write the file {} itself, at {:#x}",
+                    self.model.display(),
+                    board.model_start
+                )
+            }
             (Some(out), ..) => Way::File(out.clone()),
             (_, Some(uf2), _) => Way::Drive(Kind::Uf2(uf2.board_id.clone())),
             _ if board.hex_drive && self.model_only => {
@@ -123,6 +132,7 @@ impl Flash {
             }
             _ if board.hex_drive => Way::Drive(Kind::Hex),
             (_, _, Some(chip)) => Way::Probe(chip.clone()),
+            _ if let Some(chip) = &board.esptool_chip => Way::Esptool(chip.clone()),
             _ => bail!("{} has no drive and no probe; write a file with --out FILE.hex", board.name),
         })
     }
@@ -136,6 +146,9 @@ impl Flash {
             Way::File(path) => {
                 let bytes = self.encode(board, path, parts)?;
                 say!("{verb} into {}", path.display());
+                if let (Some(chip), Some(first)) = (&board.esptool_chip, parts.first()) {
+                    say!("write it into flash with: {}", esptool::command(chip, first.address, path));
+                }
                 if !self.dry_run {
                     files::write(path, files::Kind::Flash, |out| out.write_all(&bytes))?;
                 }
@@ -163,6 +176,8 @@ impl Flash {
             }
             Way::Probe(chip) if self.dry_run => say!("{verb} into {chip} by probe-rs"),
             Way::Probe(chip) => probe::download(parts, chip)?,
+            Way::Esptool(chip) if self.dry_run => say!("{verb} into the flash of {chip} by esptool"),
+            Way::Esptool(chip) => esptool::write(parts, chip)?,
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use pipsqueak_talk::flash::{hex, uf2};
+use pipsqueak_talk::flash::{esptool, hex, uf2};
 
 use crate::board::{Board, Flashing};
 use crate::firmware::{self, Options, Pins};
@@ -37,12 +37,12 @@ pub fn build(board: Board, model: Option<&Path>, pins: Option<Pins<'_>>, out: Op
         }
         None => {
             println!("RAM: {} bytes of statics, {} for a model", layout.static_bytes, layout.model_ram_bytes);
-            println!(
-                "a model: up to {} bytes of flash from {:#010x} on",
-                layout.model.len(),
-                layout.model.start
-            );
+            let [_, start] = places(board, &layout);
+            println!("a model: up to {} bytes of flash from {start:#010x} on", layout.model.len());
         }
+    }
+    if let Some(Flashing::Esp { chip }) = board.flashing() {
+        println!("write it into flash with: {}", esptool::command(chip, esp::PROGRAM, &out));
     }
     Ok(())
 }
@@ -50,7 +50,7 @@ pub fn build(board: Board, model: Option<&Path>, pins: Option<Pins<'_>>, out: Op
 /// Refuses to write over anything but an image.
 fn check_out(out: &Path) -> Result<()> {
     /// How ELF, UF2, Intel HEX and Espressif's files of images begin.
-    const MARKS: [&[u8]; 4] = [b"\x7fELF", b"UF2\n", b":02000004", &esp::BEGINNING];
+    const MARKS: [&[u8]; 4] = [b"\x7fELF", b"UF2\n", b":02000004", &esptool::BEGINNING];
     let found = fs::read(out).unwrap_or_default();
     let is_image = MARKS.iter().any(|mark| found.starts_with(mark));
     if out.exists() && !is_image {
@@ -69,8 +69,16 @@ pub(crate) fn extension(board: Board) -> &'static str {
     match board.flashing() {
         Some(Flashing::Uf2 { .. }) => "uf2",
         Some(Flashing::Hex { .. }) => "hex",
-        Some(Flashing::Esp) => "bin",
+        Some(Flashing::Esp { .. }) => "bin",
         None => "elf",
+    }
+}
+
+/// The addresses of firmware and model as what flashes the board counts them: esptool in flash, the others as the chip reads them.
+pub(crate) fn places(board: Board, layout: &Layout) -> [u32; 2] {
+    match board.flashing() {
+        Some(Flashing::Esp { .. }) => [esp::PROGRAM, esp::offset(layout.model.start)],
+        _ => [layout.program.start, layout.model.start],
     }
 }
 
@@ -79,10 +87,7 @@ pub(crate) fn write(board: Board, elf: &Path, out: &Path) -> Result<()> {
     let bytes = match board.flashing() {
         Some(Flashing::Uf2 { family, .. }) => uf2::encode(&[image::contents(elf)?], family),
         Some(Flashing::Hex { .. }) => hex::encode(&[image::contents(elf)?])?.into_bytes(),
-        Some(Flashing::Esp) => {
-            let (parts, entry) = image::parts(elf)?;
-            esp::encode(&parts, entry)?
-        }
+        Some(Flashing::Esp { .. }) => esp::file(elf)?,
         None => fs::read(elf)?,
     };
     if let Some(folder) = out.parent() {

@@ -3,7 +3,7 @@
 mod session;
 
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ pub use self::session::Session;
 use crate::board::{Board, Emulator as Kind};
 use crate::image::Layout;
 use crate::packages::{self, Consent, Manager};
-use crate::{node, paths, process};
+use crate::{esp32c3, node, paths, process};
 
 /// How often a starting QEMU is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -24,6 +24,9 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
     if board.emulator() == Kind::Rp2040js {
         node::find_or_install(consent)?;
         return node::install_packages(&paths::rp2040js());
+    }
+    if board.emulator() == Kind::Own {
+        return Ok(());
     }
     let (name, _) = machine(board)?;
     if program(name).is_some() {
@@ -43,8 +46,8 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
 fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
-        Kind::Rp2040js => bail!(
-            "{} runs in rp2040js, which has a serial port in this terminal only: leave out --pty",
+        Kind::Rp2040js | Kind::Own => bail!(
+            "{}'s emulator is not QEMU, and has a serial port in this terminal only: leave out --pty",
             board.name()
         ),
         Kind::None => bail!(
@@ -122,6 +125,25 @@ impl<'b> Boot<'b> {
         Ok(command)
     }
 
+    /// Starts our own emulator in a thread, whose serial port is a connection to the listener.
+    fn run_here(&self, listener: &TcpListener) -> Result<Emulator> {
+        let model = match self.model {
+            Some(model) => Some((model, Layout::read(self.image)?.model.start)),
+            None => None,
+        };
+        let flash = esp32c3::flash(self.image, model)?;
+        let port = TcpStream::connect(listener.local_addr()?)?;
+        let (serial, _) = listener.accept()?;
+        port.set_nodelay(true)?;
+        serial.set_nodelay(true)?;
+        std::thread::spawn(move || {
+            if let Err(error) = esp32c3::run(flash, &port) {
+                eprintln!("The emulated ESP32-C3 stopped: {error:#}.");
+            }
+        });
+        Ok(Emulator { qemu: None, serial })
+    }
+
     /// QEMU, whose serial port is its device `serial`. One instruction takes a nanosecond of the board's time.
     fn command(&self, serial: &str) -> Result<Command> {
         let (name, machine) = machine(self.board)?;
@@ -158,9 +180,10 @@ pub(crate) fn serve(board: Board, image: &Path) -> Result<ExitStatus> {
     command.stdin(Stdio::null()).status().context("QEMU can't be started; run: cargo xtask setup")
 }
 
-/// A running QEMU and this program's end of the board's serial port. Dropping it ends QEMU.
+/// A running emulator and this program's end of the board's serial port. Dropping it ends the emulator.
 pub(crate) struct Emulator {
-    qemu: Child,
+    /// None for one that is a thread of this program's, which ends when nobody has the port.
+    qemu: Option<Child>,
     serial: TcpStream,
 }
 
@@ -169,6 +192,9 @@ impl Emulator {
     /// this program runs in.
     pub(crate) fn start(boot: &Boot) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
+        if boot.board.emulator() == Kind::Own {
+            return boot.run_here(&listener);
+        }
         let mut command = boot.connected(listener.local_addr()?)?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let started = command.spawn();
@@ -176,7 +202,7 @@ impl Emulator {
             format!("`{}` can't be started; run: cargo xtask setup", process::shown(&command))
         })?;
         match accept(&listener, &mut qemu) {
-            Ok(serial) => Ok(Emulator { qemu, serial }),
+            Ok(serial) => Ok(Emulator { qemu: Some(qemu), serial }),
             Err(error) => {
                 end(&mut qemu);
                 Err(error)
@@ -189,15 +215,20 @@ impl Emulator {
         Ok(self.serial.try_clone()?)
     }
 
-    /// Waits until QEMU has ended by itself.
+    /// Waits until the emulator has ended by itself.
     pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
-        Ok(self.qemu.wait()?)
+        let qemu = self.qemu.as_mut().context("The board has stopped; what was printed last says why.")?;
+        Ok(qemu.wait()?)
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        end(&mut self.qemu);
+        match &mut self.qemu {
+            Some(qemu) => end(qemu),
+            // Fails only if it has ended.
+            None => _ = self.serial.shutdown(Shutdown::Both),
+        }
     }
 }
 
