@@ -11,6 +11,7 @@ use crate::file::{
     Pieces, Provenance, Tensor, Vocabulary, Words,
 };
 use crate::parameter::{PARAMETERS, Parameter};
+use crate::parts;
 
 /// Bytes of memory that the model in `file` runs in; the beginning of the file will do.
 ///
@@ -69,6 +70,10 @@ pub(crate) const fn whole(bytes: &[u8]) -> Result<(File<'_>, usize), Error> {
     if file::checksum(message) != checksum {
         return Err(Error::BAD_CHECKSUM);
     }
+    let others = parts::of_precision(file.precision) | parts::of_vocabulary(&file.vocabulary);
+    if let Err(error) = parts::check(others) {
+        return Err(error);
+    }
     if let Err(error) = file.config.check() {
         return Err(error);
     }
@@ -107,6 +112,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn header(&mut self) -> Header {
         let magic = self.bytes();
         Header { magic, version: self.half(), features: self.number(u32::MAX as u64) as u32 }
@@ -179,6 +185,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn special(&mut self) -> Option<u16> {
         if self.flag() { Some(self.half()) } else { None }
     }
@@ -223,6 +230,7 @@ impl<'f> Reader<'f> {
         tensors
     }
 
+    #[inline(never)]
     const fn text(&mut self) -> &'f str {
         match str::from_utf8(self.slice()) {
             Ok(text) => text,
@@ -234,6 +242,7 @@ impl<'f> Reader<'f> {
     }
 
     /// Bytes behind their number.
+    #[inline(never)]
     const fn slice(&mut self) -> &'f [u8] {
         let length = self.size();
         match self.rest.split_at_checked(length) {
@@ -248,6 +257,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn flag(&mut self) -> bool {
         self.choice(&[false, true])
     }
@@ -261,6 +271,7 @@ impl<'f> Reader<'f> {
         all[place % N]
     }
 
+    #[inline(never)]
     const fn size(&mut self) -> usize {
         self.number(usize::MAX as u64) as usize
     }
@@ -270,6 +281,7 @@ impl<'f> Reader<'f> {
     }
 
     /// Seven bits a byte, the lowest first; the last byte is below 128.
+    #[inline(never)]
     const fn number(&mut self, max: u64) -> u64 {
         let (mut value, mut shift) = (0u64, 0);
         loop {
@@ -290,6 +302,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn bytes<const N: usize>(&mut self) -> [u8; N] {
         match self.rest.split_first_chunk() {
             Some((bytes, rest)) => {

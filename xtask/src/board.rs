@@ -262,10 +262,14 @@ impl Board {
         matches!(self, Board::MicrobitV1 | Board::MicrobitV2 | Board::Nrf52840Dk | Board::NucleoG071rb)
     }
 
-    /// Whether there is a firmware that runs any model: the Blue Pill has no flash for it, and of the ESP32-C3's, the boot loader shows
-    /// a program what belongs to it.
+    /// Whether there is a firmware that runs any model: of the ESP32-C3's flash, the boot loader shows a program what belongs to it.
     pub const fn takes_any_model(self) -> bool {
-        !matches!(self, Board::BluePill | Board::Esp32c3)
+        !matches!(self, Board::Esp32c3)
+    }
+
+    /// Whether the firmware for any model is built for size, and does without what it can.
+    pub const fn is_short_of_flash(self) -> bool {
+        matches!(self, Board::BluePill)
     }
 
     /// Where flash, or what stands in for it, begins.
