@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use crate::reader::memory_bytes;
+pub use crate::reader::{memory_bytes, needs};
 
 use crate::Error;
 use crate::config::{Config, Precision};

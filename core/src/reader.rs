@@ -55,6 +55,28 @@ pub(crate) const fn beginning(file: &[u8]) -> Result<(Config, Precision), Error>
     }
 }
 
+/// The [parts](crate::parts) of the model in `file`, and the bytes of memory that it runs in; the beginning of the file will do.
+///
+/// # Errors
+/// As [`memory_bytes`].
+#[doc(hidden)]
+pub const fn needs(file: &[u8]) -> Result<(u32, usize), Error> {
+    let (config, precision) = match beginning(file) {
+        Ok(beginning) => beginning,
+        Err(error) => return Err(error),
+    };
+    let mut reader = Reader::new(file);
+    let features = reader.header().features;
+    _ = (reader.config(features), reader.precision());
+    let vocabulary = reader.vocabulary();
+    let parts =
+        parts::of_config(&config) | parts::of_precision(precision) | parts::of_vocabulary(&vocabulary);
+    match reader.wrong {
+        Some(error) => Err(error),
+        None => Ok((parts, config.memory_bytes(precision))),
+    }
+}
+
 /// A file's contents and its length in bytes, checked but for the vocabulary. More may come after the file.
 pub(crate) const fn whole(bytes: &[u8]) -> Result<(File<'_>, usize), Error> {
     if let Err(error) = check_header(bytes) {

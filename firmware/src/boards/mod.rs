@@ -72,7 +72,7 @@ mod usb_serial;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
-pub use model_region::model_region;
+pub use model_region::{model_region, parts};
 pub use stack::spare_ram;
 
 #[cfg(feature = "black-pill")]

@@ -69,6 +69,7 @@ fn entry(board: Board, layout: &Layout) -> Entry {
         model_start: layout.model.start,
         model_bytes: layout.model.len() as u32,
         ram_bytes: layout.model_ram_bytes,
+        parts: layout.model_parts,
         uf2,
         hex_drive: board.has_hex_drive(),
         probe_chip,
