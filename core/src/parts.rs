@@ -58,7 +58,7 @@ const NAMES: [(u32, &str); 19] = [
     (PLAIN_MLP, "an MLP without gate"),
     (NO_RESIDUAL, "no residuals"),
     (BIAS, "biases"),
-    (OTHER_VOCABULARIES, "a vocabulary other than byte pairs of its own"),
+    (OTHER_VOCABULARIES, "a vocabulary other than bpe"),
     (LONG_ROWS, "rows of more than 512 weights"),
 ];
 
@@ -79,18 +79,9 @@ const ALL: u32 = FEATURES
 
 /// The parts that this program was built with. One for a single model has those of the model.
 pub const BUILT: u32 = {
-    let mut built = ALL;
-    if cfg!(one_model) {
-        built = ALL;
-    } else {
-        if !cfg!(feature = "f32") {
-            built &= !F32;
-        }
-        if !cfg!(feature = "every-model") {
-            built &= F32 | INT4;
-        }
-    }
-    built
+    let float = if cfg!(any(one_model, feature = "f32")) { F32 } else { 0 };
+    let integer = if cfg!(any(one_model, feature = "every-model")) { ALL & !F32 } else { INT4 };
+    float | integer
 };
 
 /// The parts of a model of this shape.
@@ -127,21 +118,64 @@ const fn part(is_there: bool, bit: u32) -> u32 {
 
 /// Refuses a model that has parts which this program leaves out.
 pub(crate) const fn check(of_model: u32) -> Result<(), Error> {
-    match name(of_model & !BUILT) {
-        Some(part) => Err(Error::LeftOut { part }),
+    match first(of_model & !BUILT) {
+        Some((_, part)) => Err(Error::LeftOut { part }),
         None => Ok(()),
     }
 }
 
-/// The name of the lowest of these parts; none where there is none that has a name.
-pub const fn name(parts: u32) -> Option<&'static str> {
+/// The lowest of these parts that has a name, and the name.
+pub const fn first(parts: u32) -> Option<(u32, &'static str)> {
     let mut i = 0;
     while i < NAMES.len() {
-        let (bit, name) = NAMES[i];
-        if parts & bit != 0 {
-            return Some(name);
+        if parts & NAMES[i].0 != 0 {
+            return Some(NAMES[i]);
         }
         i += 1;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::config::TINY;
+    use std::string::ToString;
+
+    #[test]
+    fn every_part_has_a_bit_and_a_name() {
+        let mut bits = 0;
+        for (bit, name) in NAMES {
+            assert_eq!((bit.count_ones(), bits & bit), (1, 0), "{name}");
+            bits |= bit;
+            assert_eq!(first(bit), Some((bit, name)));
+            assert!(
+                Error::LeftOut { part: name }
+                    .to_string()
+                    .starts_with(&std::format!("the model has {name}, "))
+            );
+        }
+        assert_eq!((bits, first(0)), (ALL, None));
+        // The upper half's bits are not those that a file's features may come to have.
+        assert_eq!(bits & 0xffff, FEATURES);
+    }
+
+    #[test]
+    fn the_usual_model_has_nothing_that_is_left_out() {
+        let shape = Config { kv_heads: 2, ..Config::LLAMA };
+        assert_eq!(of_config(&shape), 0);
+        let pieces = Pieces::Merges { atoms: &[], pairs: &[], words: Words::Runs };
+        let usual = Vocabulary { pieces, begin: None, end: None, prefix_space: false };
+        assert_eq!(of_vocabulary(&usual), 0);
+        for other in
+            [Vocabulary { pieces: Pieces::Bytes, ..usual }, Vocabulary { prefix_space: true, ..usual }]
+        {
+            assert_eq!(of_vocabulary(&other), OTHER_VOCABULARIES);
+        }
+        let of_tiny = OTHER_POSITIONS | OTHER_NORMS | OTHER_ACTIVATIONS | PLAIN_MLP | BIAS;
+        assert_eq!(of_config(&TINY), of_tiny);
+        let wide = Config { hidden: 513, loops: 2, experts: 2, residual: false, ..shape };
+        assert_eq!(of_config(&wide), LONG_ROWS | NO_RESIDUAL | FEATURE_LOOPS | FEATURE_EXPERTS);
+    }
 }

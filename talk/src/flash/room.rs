@@ -27,21 +27,18 @@ impl Room {
     pub fn check(&self, board: &str, model: &[u8]) -> Result<()> {
         check_bytes(board, "flash", model.len(), self.flash_bytes)?;
         let (of_model, memory_bytes) = needs(model).map_err(|error| anyhow!("{error}"))?;
-        if let Some(part) = parts::name(of_model & !self.parts) {
-            bail!(
-                "the model has {part}, which the firmware of {board} leaves out; {}",
-                self.remedy(of_model & !self.parts)
-            );
+        if let Some((bit, part)) = parts::first(of_model & !self.parts) {
+            bail!("the model has {part}, which the firmware of {board} leaves out; {}", self.remedy(bit));
         }
         check_bytes(board, "RAM", memory_bytes, self.ram_bytes)
     }
 
-    /// The way to a model that has none of the parts that are `left_out`.
-    fn remedy(&self, left_out: u32) -> String {
-        let others = FORMATS.iter().fold(left_out, |others, (format, _)| others & !format);
-        if let Some(part) = parts::name(others) {
+    /// The way to a model without this part.
+    fn remedy(&self, part: u32) -> String {
+        if FORMATS.iter().all(|(format, _)| *format != part) {
+            let default = "train one with the shape and the tokens that `pipsqueak train` takes by itself";
             return format!(
-                "train one without {part}, or build a firmware for this one alone: cargo xtask build --board NAME --model FILE"
+                "{default}, or build a firmware for this model: cargo xtask build --board NAME --model FILE"
             );
         }
         let names = FORMATS.iter().filter(|(format, _)| self.parts & format != 0).map(|(_, name)| *name);
