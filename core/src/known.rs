@@ -159,7 +159,7 @@ pub(crate) const fn may_have_latent() -> bool {
     !is_left_out(file::FEATURE_LATENT)
 }
 
-/// The model's choice `$field`, of which one is left where [`parts`] leaves the others out.
+/// A choice of the model's, of which one is left where [`parts`] leaves the others out.
 macro_rules! choice {
     ($(#[$doc:meta])* $field:ident: $type:ident, $left_out:ident leaves $one:ident) => {
         $(#[$doc])*

@@ -445,6 +445,21 @@ mod tests {
     const TINY_FILE: &[u8] = include_bytes!("../models/tiny.pip");
 
     #[test]
+    fn the_beginning_of_a_file_tells_what_it_needs() {
+        let (file, _) = whole(TINY_FILE).unwrap();
+        let parts = parts::of_config(&file.config)
+            | parts::of_precision(file.precision)
+            | parts::of_vocabulary(&file.vocabulary);
+        let needed = Ok((parts, file.config.memory_bytes(file.precision)));
+        assert_eq!(needs(TINY_FILE), needed);
+        let enough = (0..TINY_FILE.len()).find(|&length| needs(&TINY_FILE[..length]) == needed).unwrap();
+        assert!(enough < TINY_FILE.len() / 2, "{enough}");
+        for length in 0..enough {
+            assert!(needs(&TINY_FILE[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
     fn a_whole_file_is_what_serde_reads() {
         let (expected, checksum) = postcard::take_from_bytes::<File<'_>>(TINY_FILE).unwrap();
         assert_eq!(checksum.len(), 4);
