@@ -25,13 +25,21 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(soft_float)");
 
     println!("cargo::rustc-check-cfg=cfg(one_model)");
-    if has_one_model() {
+    let one_model = has_one_model();
+    if one_model {
         println!("cargo::rustc-cfg=one_model");
     }
 
     let target = env::var("TARGET").unwrap_or_default();
     let chip = chip(&target);
     println!("cargo::rustc-cfg=chip={chip:?}");
+    println!("cargo::rustc-check-cfg=cfg(half_table)");
+    // Half of an activation table is the other's mirror image: Rust on a small chip gets by with one, and so does a program that is
+    // short of flash.
+    let is_short = !one_model && env::var_os("CARGO_FEATURE_EVERY_MODEL").is_none();
+    if chip == "v6m" || chip == "thumb2" && is_short {
+        println!("cargo::rustc-cfg=half_table");
+    }
     // The assembler must be told that the chip has the extension.
     if target.starts_with("thumbv8m") && chip == "dsp" {
         println!("cargo::rustc-cfg=arm_v8m");

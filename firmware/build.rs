@@ -22,9 +22,10 @@ enum Family {
     Stm32,
 }
 
-const BOARDS: [Board; 15] = [
+const BOARDS: [Board; 16] = [
     board("mps2-an385", "mps2.x", Family::Emulator),
     board("mps2-an385-m0", "mps2.x", Family::Emulator),
+    board("blue-pill-memory", "blue_pill.x", Family::Emulator),
     board("mps2-an386", "mps2.x", Family::Emulator),
     board("mps2-an505", "mps2_an505.x", Family::Emulator),
     board("virt-rv32", "virt_rv32.x", Family::Emulator),
@@ -69,8 +70,6 @@ fn lay_out() -> Result<(), String> {
             chosen.len()
         ));
     };
-    let is_small = env::var_os("CARGO_FEATURE_BLUE_PILL_MEMORY").is_some();
-    let memory = if is_small { "blue_pill.x" } else { memory };
     write_memory(&Path::new("memory").join(memory))?;
     println!(
         "cargo::rustc-cfg={}",

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::file::{
     FEATURE_ACTIVE_EXPERTS, FEATURE_BIGRAMS, FEATURE_EXPERTS, FEATURE_LATENT, FEATURE_LATENT_ROTARY,
     FEATURE_LOOPS, FEATURE_PER_LAYER_EMBEDDINGS, extension, extension_flag,
 };
+use crate::{Error, known, parts};
 
 /// How the model knows the order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +237,7 @@ impl Config {
     /// assert_eq!(Config { layers: 2, loops: 3, ..Config::LLAMA }.depth(), 6);
     /// ```
     pub const fn depth(&self) -> usize {
-        self.layers * self.loops
+        if known::is_left_out(FEATURE_LOOPS) { self.layers } else { self.layers * self.loops }
     }
 
     /// The [feature bits](crate::file::Header::features) of a model file of this shape.
@@ -253,6 +253,16 @@ impl Config {
         loops | experts | bigrams | per_layer | latent | latent_rotary | active_experts
     }
 
+    /// Whether a token goes through two experts of a layer, in a program that knows such models.
+    pub(crate) const fn has_two_active(&self) -> bool {
+        self.active_experts > 1 && !known::is_left_out(FEATURE_ACTIVE_EXPERTS)
+    }
+
+    /// Whether attention looks at a latent, in a program that knows such models.
+    pub(crate) const fn has_latent(&self) -> bool {
+        self.latent > 0 && !known::is_left_out(FEATURE_LATENT)
+    }
+
     /// Channels of one head's query, and of a key; 0 without heads, which [`check`](Self::check) refuses.
     ///
     /// ```
@@ -263,21 +273,22 @@ impl Config {
     /// assert_eq!((latent.head_size(), latent.kv_width()), (40, 40));
     /// ```
     pub const fn head_size(&self) -> usize {
-        if self.latent > 0 { self.latent + self.latent_rotary } else { quotient(self.width, self.heads) }
+        if self.has_latent() { self.latent + self.latent_rotary } else { quotient(self.width, self.heads) }
     }
 
     /// Channels of one head's value, and of its result. With latent attention, a value is the latent, the first channels of a key.
     #[doc(hidden)]
     pub const fn value_size(&self) -> usize {
-        if self.latent > 0 { self.latent } else { self.head_size() }
+        if self.has_latent() { self.latent } else { self.head_size() }
     }
 
     /// Channels of a query and of a key that are rotated by their position, the last ones; 0 where positions are not rotary.
     #[doc(hidden)]
     pub const fn rotary_size(&self) -> usize {
         match self.position {
-            Position::Rotary if self.latent > 0 => self.latent_rotary,
+            Position::Rotary if self.has_latent() => self.latent_rotary,
             Position::Rotary => self.head_size(),
+            _ if known::is_left_out(parts::OTHER_POSITIONS) => self.head_size(),
             _ => 0,
         }
     }
@@ -285,13 +296,13 @@ impl Config {
     /// Channels of all heads' queries.
     #[doc(hidden)]
     pub const fn query_width(&self) -> usize {
-        if self.latent > 0 { self.heads * self.head_size() } else { self.width }
+        if self.has_latent() { self.heads * self.head_size() } else { self.width }
     }
 
     /// Channels of all heads' results.
     #[doc(hidden)]
     pub const fn attended_width(&self) -> usize {
-        if self.latent > 0 { self.heads * self.latent } else { self.width }
+        if self.has_latent() { self.heads * self.latent } else { self.width }
     }
 
     /// Query heads that share a key and value head.
@@ -308,13 +319,14 @@ impl Config {
     /// Rows of the stacked query, key and value matrix.
     #[doc(hidden)]
     pub const fn qkv_width(&self) -> usize {
-        self.query_width() + if self.latent > 0 { self.kv_width() } else { 2 * self.kv_width() }
+        self.query_width() + if self.has_latent() { self.kv_width() } else { 2 * self.kv_width() }
     }
 
     /// Rows of the MLP's first matrix: gate and up are stacked.
     #[doc(hidden)]
     pub const fn up_width(&self) -> usize {
         match self.mlp {
+            _ if known::is_left_out(parts::PLAIN_MLP) => 2 * self.hidden,
             Mlp::Plain => self.hidden,
             Mlp::Gated => 2 * self.hidden,
         }
@@ -324,8 +336,11 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Dimension`] for a dimension that is zero or too large, [`Error::Shape`] for two that do not go
-    /// together.
+    /// together, [`Error::LeftOut`] for a choice that this program leaves out.
     pub const fn check(&self) -> Result<(), Error> {
+        if let Err(error) = parts::check(parts::of_config(self)) {
+            return Err(error);
+        }
         let dimensions = [
             ("vocab", self.vocab, DIMENSION_MAX),
             ("context", self.context, DIMENSION_MAX),
@@ -370,8 +385,8 @@ impl Config {
                 other: DIMENSION_MAX,
             });
         }
-        match if self.latent > 0 || self.latent_rotary > 0 { self.check_latent() } else { self.check_heads() }
-        {
+        let is_latent = !known::is_left_out(FEATURE_LATENT) && (self.latent > 0 || self.latent_rotary > 0);
+        match if is_latent { self.check_latent() } else { self.check_heads() } {
             Err(error) => Err(error),
             Ok(()) => self.check_numbers(),
         }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::known;
+
 /// An error: what is wrong, the value, and what to do about it. `Display` prints one sentence, without the full stop.
 ///
 /// ```
@@ -53,10 +55,10 @@ pub enum Error {
         /// The lowest unknown bit.
         bit: u32,
     },
-    /// The program leaves out the model's number format, as without the crate's feature `f32`.
-    WithoutFormat {
-        /// The format's name.
-        format: &'static str,
+    /// The program leaves out a part that the model has, as f32 without the crate's feature `f32`.
+    LeftOut {
+        /// The part's name.
+        part: &'static str,
     },
     /// The file ends early, its checksum does not fit, or its parts contradict each other.
     Damaged(&'static str),
@@ -144,11 +146,9 @@ impl Error {
                 s.text("the model file needs feature ").number(bit as usize);
                 s.text(", which this program does not know: use a newer one");
             }
-            Error::WithoutFormat { format } => {
-                s.text("the model computes in ")
-                    .text(format)
-                    .text(", and this program has no room for that: ");
-                s.text("export it in int8, int4 or ternary");
+            Error::LeftOut { part } => {
+                s.text("the model has ").text(part).text(", and this program no room for that: ");
+                s.text("train or export one without, or build the program for this model");
             }
             Error::Damaged(how) => {
                 s.text("the model file is damaged: ").text(how).text("; write or flash it again");
@@ -165,6 +165,9 @@ impl Error {
             }
             Error::MemoryTaken => {
                 s.text("this model's memory has been given to a generator before: there can be only one");
+            }
+            _ if known::is_short_of_flash() => {
+                s.text("the call is refused; build with the feature every-model to be told why");
             }
             Error::OutOfRange { name, value, limit } => {
                 s.text(name).text(" ").number(value).text(" is outside the model, which has ").number(limit);
@@ -310,7 +313,7 @@ mod tests {
             ),
             Error::MemoryTooSmall { needs: usize::MAX, has: usize::MAX },
             Error::MemoryTaken,
-            Error::WithoutFormat { format: "ternary" },
+            Error::LeftOut { part: "activations other than silu" },
         ];
         for error in longest {
             assert!(error.sentence().length < SENTENCE_MAX, "{error}");

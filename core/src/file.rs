@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use crate::reader::memory_bytes;
+pub use crate::reader::{memory_bytes, needs};
 
 use crate::Error;
 use crate::config::{Config, Precision};
@@ -60,15 +60,24 @@ pub struct Aligned<T: ?Sized>(pub T);
 
 const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 
+/// The bytes of tables that checksums are computed with: 1 KB, or none where flash is short, at four times the instructions.
+#[cfg(any(feature = "every-model", one_model))]
+type CrcTable = crc::Table<1>;
+#[cfg(not(any(feature = "every-model", one_model)))]
+type CrcTable = crc::NoTable;
+
 /// CRC-32/ISO-HDLC, as in zip and PNG.
 #[doc(hidden)]
-pub const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+pub const CRC: crc::Crc<u32, CrcTable> = crc::Crc::<u32, CrcTable>::new(&crc::CRC_32_ISO_HDLC);
+/// A checksum of bytes that come one after the other.
+#[doc(hidden)]
+pub type CrcDigest = crc::Digest<'static, u32, CrcTable>;
 
 /// The same, 16 bytes at a time, by tables that are too large for a chip.
 #[cfg(not(target_os = "none"))]
 static FAST_CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
 #[cfg(target_os = "none")]
-const FAST_CRC: crc::Crc<u32> = CRC;
+const FAST_CRC: crc::Crc<u32, CrcTable> = CRC;
 
 /// The checksum that closes a model file: CRC-32/ISO-HDLC, as in zip and PNG.
 ///

@@ -5,14 +5,16 @@
 //! [`Tokenizer`] are nothing but references to it. So the compiler knows each choice of the model's, and leaves out what
 //! only other models need: number formats, norms, activations, and all that reads and checks a file.
 //!
-//! Everywhere else nothing is known but that f32 may be left out, and the functions here return what they are given.
+//! Everywhere else nothing is known but what [`parts`](crate::parts) are left out, and the functions here return what they are given.
 //!
 //! [`Model`]: crate::Model
 //! [`Tokenizer`]: crate::Tokenizer
 
-use crate::config::{Config, Norm};
+use crate::config::{Activation, Config, Mlp, Norm, Position};
+use crate::file::{self, Pieces, Words};
 use crate::math;
 use crate::packing::Format;
+use crate::parts;
 #[cfg(one_model)]
 use crate::{
     file::{Aligned, File},
@@ -40,7 +42,7 @@ pub(crate) const fn may_be_float() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.precision.format().is_none();
     #[cfg(not(one_model))]
-    cfg!(feature = "f32")
+    !is_left_out(parts::F32)
 }
 
 /// Whether the model may be one that computes in integers.
@@ -58,6 +60,10 @@ pub(crate) const fn format(given: Format) -> Format {
     if let Some(format) = CONTENTS.0.precision.format() {
         return format;
     }
+    #[cfg(not(one_model))]
+    if is_left_out(parts::INT8 | parts::TERNARY) {
+        return Format::Int4;
+    }
     given
 }
 
@@ -67,7 +73,7 @@ pub(crate) const fn longest_row(_format: Format) -> usize {
     #[cfg(one_model)]
     return _format.words_of_row(quantized_columns(&CONTENTS.0.config));
     #[cfg(not(one_model))]
-    usize::MAX
+    if is_left_out(parts::LONG_ROWS) { _format.words_of_row(parts::SHORT_ROW) } else { usize::MAX }
 }
 
 /// As [`math::frequency`], from a table where there is one.
@@ -95,7 +101,7 @@ pub(crate) const fn may_have_bias() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.bias;
     #[cfg(not(one_model))]
-    true
+    !is_left_out(parts::BIAS)
 }
 
 /// The layer whose weights the layer at this `depth` has: with loops, the weights come round again.
@@ -104,7 +110,7 @@ pub(crate) const fn weights_of(depth: usize, config: &Config) -> usize {
     #[cfg(one_model)]
     let loops = CONTENTS.0.config.loops > 1;
     #[cfg(not(one_model))]
-    let loops = true;
+    let loops = !is_left_out(file::FEATURE_LOOPS);
     let mut layer = depth;
     // Without a division, which a small chip does in software.
     while loops && layer >= config.layers && config.layers > 0 {
@@ -118,7 +124,7 @@ pub(crate) const fn may_have_experts() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.experts > 1;
     #[cfg(not(one_model))]
-    true
+    !is_left_out(file::FEATURE_EXPERTS)
 }
 
 /// Whether a token may go through two experts of a layer.
@@ -126,7 +132,7 @@ pub(crate) const fn may_have_two_active() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.active_experts > 1;
     #[cfg(not(one_model))]
-    true
+    !is_left_out(file::FEATURE_ACTIVE_EXPERTS)
 }
 
 /// Whether the model may have embeddings of pairs of tokens.
@@ -134,7 +140,7 @@ pub(crate) const fn may_have_bigrams() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.bigrams > 0;
     #[cfg(not(one_model))]
-    true
+    !is_left_out(file::FEATURE_BIGRAMS)
 }
 
 /// Whether the model's layers may have embeddings of their own.
@@ -142,7 +148,7 @@ pub(crate) const fn may_have_per_layer_embeddings() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.per_layer_embeddings;
     #[cfg(not(one_model))]
-    true
+    !is_left_out(file::FEATURE_PER_LAYER_EMBEDDINGS)
 }
 
 /// Whether the model may be one with latent attention.
@@ -150,14 +156,68 @@ pub(crate) const fn may_have_latent() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.latent > 0;
     #[cfg(not(one_model))]
-    true
+    !is_left_out(file::FEATURE_LATENT)
 }
 
-/// The kind of the model's norms.
-#[inline(always)]
-pub(crate) const fn norm(_given: Norm) -> Norm {
+/// A choice of the model's, of which one is left where [`parts`] leaves the others out.
+macro_rules! choice {
+    ($(#[$doc:meta])* $field:ident: $type:ident, $left_out:ident leaves $one:ident) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub(crate) const fn $field(_given: $type) -> $type {
+            #[cfg(one_model)]
+            return CONTENTS.0.config.$field;
+            #[cfg(not(one_model))]
+            if is_left_out(parts::$left_out) { $type::$one } else { _given }
+        }
+    };
+}
+choice!(
+    /// How the model knows the order of tokens.
+    position: Position, OTHER_POSITIONS leaves Rotary
+);
+choice!(
+    /// The kind of the model's norms.
+    norm: Norm, OTHER_NORMS leaves Rms
+);
+choice!(
+    /// The model's activation function.
+    activation: Activation, OTHER_ACTIVATIONS leaves Silu
+);
+choice!(
+    /// The form of the model's MLPs.
+    mlp: Mlp, PLAIN_MLP leaves Gated
+);
+
+/// Whether each block's result may replace its input.
+pub(crate) const fn may_lack_residuals() -> bool {
     #[cfg(one_model)]
-    return CONTENTS.0.config.norm;
+    return !CONTENTS.0.config.residual;
     #[cfg(not(one_model))]
-    _given
+    !is_left_out(parts::NO_RESIDUAL)
+}
+
+/// The vocabulary's pieces, which are merges within runs of letters where other vocabularies are left out.
+#[inline(always)]
+pub(crate) const fn pieces(given: Pieces<'_>) -> Pieces<'_> {
+    match given {
+        _ if !is_left_out(parts::OTHER_VOCABULARIES) => given,
+        Pieces::Merges { atoms, pairs, .. } => Pieces::Merges { atoms, pairs, words: Words::Runs },
+        _ => Pieces::Merges { atoms: &[], pairs: &[], words: Words::Runs },
+    }
+}
+
+/// Whether the vocabulary may put a space before a text.
+pub(crate) const fn may_have_prefix() -> bool {
+    !is_left_out(parts::OTHER_VOCABULARIES)
+}
+
+/// Whether the program has none of these parts of models, as it was built for any model and without them.
+pub(crate) const fn is_left_out(parts: u32) -> bool {
+    parts::BUILT & parts == 0
+}
+
+/// Whether the program is for any model, and leaves out all that it can.
+pub(crate) const fn is_short_of_flash() -> bool {
+    cfg!(not(any(one_model, feature = "every-model")))
 }

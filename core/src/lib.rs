@@ -30,6 +30,7 @@ mod numbers;
 mod observer;
 mod packing;
 mod parameter;
+mod parts;
 mod prefix;
 mod random;
 mod reader;
@@ -109,6 +110,9 @@ pub mod internal {
     }
     pub mod parameter {
         pub use crate::parameter::*;
+    }
+    pub mod parts {
+        pub use crate::parts::*;
     }
     pub mod sampler {
         pub use crate::sampler::*;

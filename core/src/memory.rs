@@ -10,6 +10,7 @@ use crate::integer::quantize::quantized_len;
 use crate::kernels::{cast, prepared_len};
 use crate::math::word_padded;
 use crate::packing::ROWS;
+use crate::{file, known, parts};
 
 impl Config {
     /// Bytes of [`Memory`] that a model of this shape and precision runs in, for any shape that [`check`](Self::check)
@@ -31,13 +32,13 @@ impl Config {
 /// As [`Config::memory_bytes`], with what it takes to read a prompt by `lanes` positions at a time, at most [`LANES_MAX`].
 pub const fn memory_bytes_with_lanes(config: &Config, precision: Precision, lanes: usize) -> usize {
     let (words, halves, kv_bytes) = match precision {
-        Precision::F32 => {
+        Precision::F32 if !known::is_left_out(parts::F32) => {
             let vectors = 2 * config.width + block_width(config) + rotations_len(config);
             let words =
                 vectors + quantized_columns(config) + kept_len(config) + config.vocab + config.context;
             (words, config.context + history_len(config), 4 * config.kv_width())
         }
-        Precision::Int8 | Precision::Int4 | Precision::Ternary => {
+        _ => {
             let vectors = values_len(config) + lanes * lane_words(config) + config.vocab;
             let words = vectors + (HEADS_AT_ONCE + 1) * config.context + quantized_words(config);
             let halves = config.context + history_len(config) + caches(config) * positions(config);
@@ -56,18 +57,18 @@ const fn positions(config: &Config) -> usize {
 
 /// Vectors that the cache holds of a position: its key and its value, or the one that is both.
 pub(crate) const fn caches(config: &Config) -> usize {
-    if config.latent > 0 { 1 } else { 2 }
+    if config.has_latent() { 1 } else { 2 }
 }
 
 /// Length of the buffer for what is quantised next, the residual stream or the heads' results; and for what two experts read.
 pub(crate) const fn values_len(config: &Config) -> usize {
-    let input = if config.active_experts > 1 { prepared_len(config.width) } else { 0 };
+    let input = if config.has_two_active() { prepared_len(config.width) } else { 0 };
     max(max(config.width, config.attended_width()), input)
 }
 
 /// Values of an input that is kept in f32 for the second of two experts.
 pub(crate) const fn kept_len(config: &Config) -> usize {
-    if config.active_experts > 1 { config.width } else { 0 }
+    if config.has_two_active() { config.width } else { 0 }
 }
 
 const fn max(a: usize, b: usize) -> usize {
@@ -90,7 +91,8 @@ pub(crate) const fn lane_words(config: &Config) -> usize {
 /// Length of the buffer that holds queries, keys and values, and later the MLP's hidden units.
 pub(crate) const fn block_width(config: &Config) -> usize {
     // Logits are computed in parts of this length, and rows come in fours.
-    max(max(config.qkv_width(), config.up_width()), max(config.experts, ROWS))
+    let experts = if known::is_left_out(file::FEATURE_EXPERTS) { 1 } else { config.experts };
+    max(max(config.qkv_width(), config.up_width()), max(experts, ROWS))
 }
 
 /// Length of the rotary angles' buffer.
@@ -100,12 +102,18 @@ pub(crate) const fn rotations_len(config: &Config) -> usize {
 
 /// Tokens that a model looks up again after their embedding.
 pub(crate) const fn history_len(config: &Config) -> usize {
-    if config.bigrams > 0 || config.per_layer_embeddings { config.context } else { 0 }
+    if (config.bigrams > 0 || config.per_layer_embeddings)
+        && !known::is_left_out(file::FEATURE_BIGRAMS | file::FEATURE_PER_LAYER_EMBEDDINGS)
+    {
+        config.context
+    } else {
+        0
+    }
 }
 
 /// The longest vector that enters a matrix, or that some heads' queries make.
 pub(crate) const fn quantized_columns(config: &Config) -> usize {
-    let queries = if config.latent > 0 { HEADS_AT_ONCE * config.head_size() } else { 0 };
+    let queries = if config.has_latent() { HEADS_AT_ONCE * config.head_size() } else { 0 };
     max(max(config.width, config.attended_width()), max(config.hidden, queries))
 }
 

@@ -50,10 +50,6 @@ impl<'a> Model<'a> {
             return Err(Error::Misaligned { alignment: ALIGNMENT });
         }
         let contents = reader::whole(file)?;
-        let precision = contents.0.precision;
-        if precision.format().is_none() && !known::may_be_float() {
-            return Err(Error::WithoutFormat { format: precision.name() });
-        }
         let tokenizer = Tokenizer::new(contents.0.vocabulary, contents.0.config.vocab)?;
         Ok(Model { tokenizer, contents })
     }

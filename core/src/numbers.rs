@@ -68,7 +68,7 @@ pub const fn exponent_bf16(scale_bf16: u16) -> i32 {
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767: one instruction of a DSP.
-#[cfg(not(chip = "v6m"))]
+#[cfg(not(half_table))]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
     // The upper half of a product of 64 bits, which chips have an instruction for.
@@ -76,7 +76,7 @@ pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
 }
 
 /// `(a * b) >> 16` for `b` from 0 to 32,767, in two products of 32 bits: the chip has none of 64.
-#[cfg(chip = "v6m")]
+#[cfg(half_table)]
 #[inline(always)]
 pub fn multiply_shift_16(a: i32, b: i32) -> i32 {
     (a >> 16) * b + (((a as u32 & 0xffff) * b as u32) >> 16) as i32
@@ -169,8 +169,8 @@ pub const ACTIVATION_STEPS: usize = 1024;
 pub const ACTIVATION_STEP_BITS: i32 = 6;
 
 /// Entries of a table that are stored. As `S(-x) = 1 - S(x)`, half of them would do, and where this is looked up in Rust on a
-/// small chip, the flash counts more than the five instructions that it takes.
-pub const STORED_STEPS: usize = if cfg!(chip = "v6m") { ACTIVATION_STEPS / 2 } else { ACTIVATION_STEPS };
+/// small chip, or the program is short of flash, that counts more than the five instructions that it takes.
+pub const STORED_STEPS: usize = if cfg!(half_table) { ACTIVATION_STEPS / 2 } else { ACTIVATION_STEPS };
 
 /// A function `S` that rises from 0 to 1, looked up for a vector of one scale.
 #[derive(Debug, Clone, Copy)]
@@ -207,14 +207,14 @@ impl<'a> ActivationTable<'a> {
     }
 
     /// Entry `step` of the whole table.
-    #[cfg(not(chip = "v6m"))]
+    #[cfg(not(half_table))]
     #[inline(always)]
     fn entry(&self, step: u32) -> i32 {
         self.table[step as usize].into()
     }
 
     /// Entry `step` of the whole table: below the middle, 1 minus that of the mirror image.
-    #[cfg(chip = "v6m")]
+    #[cfg(half_table)]
     #[inline(always)]
     fn entry(&self, step: u32) -> i32 {
         let from_middle = step as i32 - (ACTIVATION_STEPS / 2) as i32;

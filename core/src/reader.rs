@@ -11,6 +11,7 @@ use crate::file::{
     Pieces, Provenance, Tensor, Vocabulary, Words,
 };
 use crate::parameter::{PARAMETERS, Parameter};
+use crate::parts;
 
 /// Bytes of memory that the model in `file` runs in; the beginning of the file will do.
 ///
@@ -54,6 +55,28 @@ pub(crate) const fn beginning(file: &[u8]) -> Result<(Config, Precision), Error>
     }
 }
 
+/// The [parts](crate::parts) of the model in `file`, and the bytes of memory that it runs in; the beginning of the file will do.
+///
+/// # Errors
+/// As [`memory_bytes`].
+#[doc(hidden)]
+pub const fn needs(file: &[u8]) -> Result<(u32, usize), Error> {
+    let (config, precision) = match beginning(file) {
+        Ok(beginning) => beginning,
+        Err(error) => return Err(error),
+    };
+    let mut reader = Reader::new(file);
+    let features = reader.header().features;
+    _ = (reader.config(features), reader.precision());
+    let vocabulary = reader.vocabulary();
+    let parts =
+        parts::of_config(&config) | parts::of_precision(precision) | parts::of_vocabulary(&vocabulary);
+    match reader.wrong {
+        Some(error) => Err(error),
+        None => Ok((parts, config.memory_bytes(precision))),
+    }
+}
+
 /// A file's contents and its length in bytes, checked but for the vocabulary. More may come after the file.
 pub(crate) const fn whole(bytes: &[u8]) -> Result<(File<'_>, usize), Error> {
     if let Err(error) = check_header(bytes) {
@@ -68,6 +91,10 @@ pub(crate) const fn whole(bytes: &[u8]) -> Result<(File<'_>, usize), Error> {
     }
     if file::checksum(message) != checksum {
         return Err(Error::BAD_CHECKSUM);
+    }
+    let others = parts::of_precision(file.precision) | parts::of_vocabulary(&file.vocabulary);
+    if let Err(error) = parts::check(others) {
+        return Err(error);
     }
     if let Err(error) = file.config.check() {
         return Err(error);
@@ -107,6 +134,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn header(&mut self) -> Header {
         let magic = self.bytes();
         Header { magic, version: self.half(), features: self.number(u32::MAX as u64) as u32 }
@@ -179,6 +207,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn special(&mut self) -> Option<u16> {
         if self.flag() { Some(self.half()) } else { None }
     }
@@ -223,6 +252,7 @@ impl<'f> Reader<'f> {
         tensors
     }
 
+    #[inline(never)]
     const fn text(&mut self) -> &'f str {
         match str::from_utf8(self.slice()) {
             Ok(text) => text,
@@ -234,6 +264,7 @@ impl<'f> Reader<'f> {
     }
 
     /// Bytes behind their number.
+    #[inline(never)]
     const fn slice(&mut self) -> &'f [u8] {
         let length = self.size();
         match self.rest.split_at_checked(length) {
@@ -248,6 +279,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn flag(&mut self) -> bool {
         self.choice(&[false, true])
     }
@@ -261,6 +293,7 @@ impl<'f> Reader<'f> {
         all[place % N]
     }
 
+    #[inline(never)]
     const fn size(&mut self) -> usize {
         self.number(usize::MAX as u64) as usize
     }
@@ -270,6 +303,7 @@ impl<'f> Reader<'f> {
     }
 
     /// Seven bits a byte, the lowest first; the last byte is below 128.
+    #[inline(never)]
     const fn number(&mut self, max: u64) -> u64 {
         let (mut value, mut shift) = (0u64, 0);
         loop {
@@ -290,6 +324,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(never)]
     const fn bytes<const N: usize>(&mut self) -> [u8; N] {
         match self.rest.split_first_chunk() {
             Some((bytes, rest)) => {
@@ -408,6 +443,21 @@ mod tests {
     }
 
     const TINY_FILE: &[u8] = include_bytes!("../models/tiny.pip");
+
+    #[test]
+    fn the_beginning_of_a_file_tells_what_it_needs() {
+        let (file, _) = whole(TINY_FILE).unwrap();
+        let parts = parts::of_config(&file.config)
+            | parts::of_precision(file.precision)
+            | parts::of_vocabulary(&file.vocabulary);
+        let needed = Ok((parts, file.config.memory_bytes(file.precision)));
+        assert_eq!(needs(TINY_FILE), needed);
+        let enough = (0..TINY_FILE.len()).find(|&length| needs(&TINY_FILE[..length]) == needed).unwrap();
+        assert!(enough < TINY_FILE.len() / 2, "{enough}");
+        for length in 0..enough {
+            assert!(needs(&TINY_FILE[..length]).is_err(), "{length}");
+        }
+    }
 
     #[test]
     fn a_whole_file_is_what_serde_reads() {

@@ -14,7 +14,6 @@ use heapless::{String, Vec};
 use crate::Error;
 use crate::file::{Pieces, Vocabulary, Words};
 use crate::fold::fold;
-#[cfg(one_model)]
 use crate::known;
 use crate::text::{PIECE_MAX, TokenBytes, has};
 
@@ -68,8 +67,15 @@ impl<'a> Tokenizer<'a> {
 
     /// The vocabulary.
     #[doc(hidden)]
+    #[inline(always)]
     pub fn vocabulary(&self) -> &Vocabulary<'a> {
         &self.contents().0
+    }
+
+    /// The vocabulary's pieces.
+    #[inline(always)]
+    fn kind(&self) -> Pieces<'a> {
+        known::pieces(self.vocabulary().pieces)
     }
 
     fn atoms(&self) -> usize {
@@ -179,7 +185,7 @@ impl<'a> Tokenizer<'a> {
     /// Whether the model has tokens for a character.
     #[inline(never)]
     fn knows(&self, character: char) -> bool {
-        match self.vocabulary().pieces {
+        match self.kind() {
             Pieces::Bytes => true,
             Pieces::Characters(known) => has(known, character),
             Pieces::Merges { .. } => {
@@ -206,7 +212,7 @@ impl<'a> Tokenizer<'a> {
             folds,
             variant: "".chars(),
             waiting: String::new(),
-            prefix: prefix_space && matches!(self.vocabulary().pieces, Pieces::Merges { .. }),
+            prefix: known::may_have_prefix() && prefix_space && matches!(self.kind(), Pieces::Merges { .. }),
             ids: Vec::new(),
             next: 0,
         }
@@ -214,7 +220,7 @@ impl<'a> Tokenizer<'a> {
 
     /// How text is cut into words.
     fn words(&self) -> Words<'a> {
-        match self.vocabulary().pieces {
+        match self.kind() {
             Pieces::Merges { words, .. } => words,
             // Cut where one likes: nothing is merged.
             Pieces::Bytes | Pieces::Characters(_) => Words::Runs,
@@ -224,7 +230,7 @@ impl<'a> Tokenizer<'a> {
     /// Sets `ids` to the tokens of one word.
     fn word(&self, word: Word<'_>, ids: &mut Vec<u16, WORD_MAX>) -> Result<(), Error> {
         ids.clear();
-        let done = match self.vocabulary().pieces {
+        let done = match self.kind() {
             Pieces::Bytes => gather(ids, word.bytes().map(|byte| Some(byte.into()))),
             Pieces::Characters(known) => {
                 let id = |character| known.chars().position(|k| k == character).map(|id| id as u16);
@@ -240,8 +246,7 @@ impl<'a> Tokenizer<'a> {
     fn cut(&self, bytes: &[u8], ids: &mut Vec<u16, WORD_MAX>) -> Option<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let fitting =
-                atoms(&self.vocabulary().pieces).enumerate().filter(|(_, atom)| rest.starts_with(atom));
+            let fitting = atoms(&self.kind()).enumerate().filter(|(_, atom)| rest.starts_with(atom));
             let (id, atom) = fitting.max_by_key(|(id, atom)| (atom.len(), usize::MAX - id))?;
             ids.push(id as u16).ok()?;
             rest = rest.get(atom.len()..)?;
@@ -260,12 +265,12 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn pairs(&self) -> &'a [[u8; 4]] {
-        pairs(&self.vocabulary().pieces)
+        pairs(&self.kind())
     }
 
     /// Appends a token's bytes; an error where they do not fit.
     fn expand(&self, token: u16, bytes: &mut Vec<u8, PIECE_MAX>) -> Result<(), ()> {
-        match self.vocabulary().pieces {
+        match self.kind() {
             _ if usize::from(token) >= self.pieces() => Ok(()),
             Pieces::Bytes => bytes.push(token as u8).map_err(drop),
             Pieces::Characters(known) => {
@@ -283,7 +288,7 @@ impl<'a> Tokenizer<'a> {
         let mut id = usize::from(token);
         loop {
             if id < self.atoms() {
-                let atom = atoms(&self.vocabulary().pieces).nth(id).ok_or(())?;
+                let atom = atoms(&self.kind()).nth(id).ok_or(())?;
                 bytes.extend_from_slice(atom).map_err(drop)?;
                 let Some(next) = waiting.pop() else { return Ok(()) };
                 id = next.into();
@@ -301,8 +306,9 @@ const BAD_PIECE: Error =
 
 /// Checks a vocabulary, but for the lengths of merged pieces; returns it and its number of bytes, characters or atoms.
 const fn checked(vocabulary: Vocabulary<'_>, vocab: usize) -> Result<(Vocabulary<'_>, usize), Error> {
-    let Some(atoms) = count_atoms(&vocabulary.pieces) else { return Err(BAD_PIECE) };
-    let pairs = pairs(&vocabulary.pieces);
+    let kind = known::pieces(vocabulary.pieces);
+    let Some(atoms) = count_atoms(&kind) else { return Err(BAD_PIECE) };
+    let pairs = pairs(&kind);
     let pieces = atoms + pairs.len();
     let specials_fit =
         special_fits(vocabulary.begin, pieces, vocab) && special_fits(vocabulary.end, pieces, vocab);
@@ -310,7 +316,7 @@ const fn checked(vocabulary: Vocabulary<'_>, vocab: usize) -> Result<(Vocabulary
         return Err(Error::Damaged("its vocabulary does not fit the shape"));
     }
     // Without one the prefix would make the first word unknown, whatever it is.
-    if vocabulary.prefix_space && !has_space(&vocabulary.pieces) {
+    if known::may_have_prefix() && vocabulary.prefix_space && !has_space(&vocabulary.pieces) {
         return Err(Error::Damaged("its vocabulary puts a space before a text, and has no token for it"));
     }
     let mut i = 0;

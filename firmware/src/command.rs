@@ -45,8 +45,21 @@ pub enum Command<'l> {
 /// The longest answer, in tokens.
 const LENGTH_MAX: u32 = 1_000_000;
 
-/// The output of `:help`.
-pub(crate) const HELP: &str = "\
+/// Puts what `:help` says.
+#[cfg(feature = "every-model")]
+pub(crate) fn put_help(out: &mut impl Put) {
+    out.put(HELP).put(HELP_TO_THINK);
+}
+
+/// Puts what `:help` says where flash is short: the commands and their values.
+#[cfg(not(feature = "every-model"))]
+pub(crate) fn put_help(out: &mut impl Put) {
+    out.put("Type the beginning of a text, or a command:\n");
+    COMMANDS.iter().for_each(|entry| _ = out.put(entry.name).put("  ").put(entry.wants).put("\n"));
+}
+
+#[cfg(feature = "every-model")]
+const HELP: &str = "\
 Type the beginning of a text and press Enter; the model goes on from there, and Ctrl-C stops it.
 ::TEXT          a text that begins with a colon
 :temperature X  how freely it chooses; 0 always takes the likeliest token
@@ -63,14 +76,14 @@ Type the beginning of a text and press Enter; the model goes on from there, and 
 ";
 
 /// The end of `:help`, in an image that can think.
-#[cfg(feature = "think")]
-pub(crate) const HELP_TO_THINK: &str = "\
+#[cfg(all(feature = "every-model", feature = "think"))]
+const HELP_TO_THINK: &str = "\
 :think N        write N texts, each behind the one before, and keep the likeliest; 1 is off
 :best-of N      the same with texts that know nothing of each other
 :show-passes on|off   write all N texts
 ";
-#[cfg(not(feature = "think"))]
-pub(crate) const HELP_TO_THINK: &str = "";
+#[cfg(all(feature = "every-model", not(feature = "think")))]
+const HELP_TO_THINK: &str = "";
 
 /// Why a line starting with a colon is no command. Shown as the sentence to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

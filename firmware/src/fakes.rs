@@ -12,6 +12,7 @@ use embedded_io::{ErrorKind, ErrorType, Write};
 use pipsqueak::internal::file::Aligned;
 use pipsqueak::{Progress, Sampling, Score};
 
+use crate::loader::Limits;
 use crate::{Board, Clock, FlashFailed, MemoryUse, ModelFlash, Received, Serial, Show, TextSource};
 
 /// A port at which bytes are typed until it is closed; keeps the bytes written. Its clones are the same port.
@@ -230,6 +231,9 @@ impl TextSource for Parrot {
         7
     }
 }
+
+/// The limits of a board that runs every model.
+pub const NO_LIMITS: Limits = Limits { ram_bytes: usize::MAX, parts: u32::MAX };
 
 /// Flash of so many bytes, in memory. It only ever turns ones into zeros, as a chip's does, unless it is erased.
 pub struct FakeFlash<const BYTES: usize> {

@@ -3,7 +3,7 @@
 use heapless::Vec;
 use pipsqueak::Progress;
 
-use crate::command::{HELP, HELP_TO_THINK};
+use crate::command::put_help;
 use crate::stats::Answer;
 use crate::text::put_digits;
 #[cfg(feature = "think")]
@@ -90,7 +90,10 @@ impl<B: Board, S: Serial, T: TextSource> Session<B, S, T> {
             Ok(Command::Quit) => return self.quit(),
             Ok(Command::Prompt("")) => {}
             Ok(Command::Prompt(prompt)) => self.respond(prompt)?,
-            Ok(Command::Help) => self.console.put(HELP).put(HELP_TO_THINK).send()?,
+            Ok(Command::Help) => {
+                put_help(&mut self.console);
+                self.console.send()?;
+            }
             Ok(Command::Stats) => self.print_stats()?,
             Ok(Command::SelfTest) => self.self_test()?,
             Ok(Command::Settings) => self.print_settings()?,

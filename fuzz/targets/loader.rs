@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pipsqueak::internal::file::checksum;
-use pipsqueak_firmware::fakes::FakeFlash;
+use pipsqueak_firmware::fakes::{FakeFlash, NO_LIMITS};
 use pipsqueak_firmware::loader::{Loader, Step};
 use pipsqueak_firmware::{ModelFlash, Put, second_slot, stored_model};
 use pipsqueak_talk::flash::frame::{Kind, encode};
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         flash.write(place, &filled).unwrap();
     }
     let slot_bytes = second_slot::<Flash>(flash.bytes().len());
-    let mut loader = Loader::new(flash);
+    let mut loader = Loader::new(flash, NO_LIMITS);
     let mut answers = Answers(vec![]);
     // A file that needs both slots gives up the old model.
     let mut needs_both = false;

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
 use pipsqueak::internal::file::checksum;
-use pipsqueak_firmware::fakes::FakeFlash;
-use pipsqueak_firmware::loader::{Loader, Step};
+use pipsqueak::internal::parts;
+use pipsqueak_firmware::fakes::{FakeFlash, NO_LIMITS};
+use pipsqueak_firmware::loader::{Limits, Loader, Step};
 use pipsqueak_firmware::{ModelFlash, Put, stored_model};
+use pipsqueak_talk::flash::frame::{Kind, encode};
 use pipsqueak_talk::flash::loader::Loader as Sender;
 
 /// Has room for two of the models below.
@@ -49,13 +51,14 @@ struct Cable<const N: usize, F> {
     lines: usize,
     /// Bytes that pass until the cable is pulled.
     bytes_left: usize,
+    limits: Limits,
 }
 
 impl<const N: usize, F: FnMut(usize, Vec<u8>) -> Vec<u8>> Cable<N, F> {
     fn new(flash: FakeFlash<N>, fault: F) -> Self {
         let board = Doing::Prompt(flash, Vec::new());
         let answers = Answers(VecDeque::new());
-        Cable { board, answers, line: Vec::new(), fault, lines: 0, bytes_left: usize::MAX }
+        Cable { board, answers, line: Vec::new(), fault, lines: 0, bytes_left: usize::MAX, limits: NO_LIMITS }
     }
 
     /// The flash, as the board finds it when it starts again.
@@ -94,7 +97,7 @@ impl<const N: usize, F: FnMut(usize, Vec<u8>) -> Vec<u8>> Cable<N, F> {
             self.answers.0.extend(said.as_bytes());
             return Doing::Prompt(flash, Vec::new());
         }
-        let loader = Loader::new(flash);
+        let loader = Loader::new(flash, self.limits);
         loader.greet(&mut self.answers);
         Doing::Loading(loader)
     }
@@ -363,8 +366,11 @@ fn what_the_board_can_t_take_is_refused_in_words() {
         assert_eq!(stored(&flash), Some(&old[..]));
         sent.unwrap_err()
     };
-    assert_eq!(refused(&vec![1; TWO + 1]), "the model has 8193 bytes, and the board has room for 8192");
-    assert!(refused(&[1; 128]).contains("too short"));
+    assert_eq!(
+        refused(&vec![1; TWO + 1]),
+        "the model takes 8193 bytes of flash, and the board has 8192 for one; train one with --board or --flash 8192"
+    );
+    assert!(refused(&[1; 128]).contains("not a Pipsqueak model"));
     let mut damaged = new.clone();
     *damaged.last_mut().unwrap() ^= 1;
     assert!(refused(&damaged).contains("the board refuses the model: "), "{}", refused(&damaged));
@@ -394,4 +400,138 @@ fn a_board_that_says_nothing_or_has_no_loader_gets_a_sentence() {
     assert!(refused("").starts_with("the board does not answer"));
     assert!(refused("Once\nupon a time").starts_with("the board does not answer"));
     assert!(refused("> There is no command :load; :help lists all.\n").contains("has no loader"));
+}
+
+/// The sender's refusal on a board with these limits, and the bytes of the file that went over the cable. The old model stays.
+fn refused_before(limits: Limits, model: &[u8]) -> (String, usize) {
+    let (_, old) = models();
+    let mut frames = 0;
+    let mut cable = Cable::new(board_with::<TWO>(&old), |_, line: Vec<u8>| {
+        frames += usize::from(line.starts_with(&[0xf5]));
+        line
+    });
+    cable.limits = limits;
+    let (flash, sent) = send(cable, model);
+    assert_eq!(stored(&flash), Some(&old[..]));
+    (sent.unwrap_err(), frames)
+}
+
+#[test]
+fn what_the_board_can_t_run_is_refused_before_it_is_sent() {
+    let (new, old) = models();
+    let few = Limits { parts: parts::INT4 | parts::TERNARY, ..NO_LIMITS };
+    let reason = "the model has weights in int8, which the firmware of the board leaves out; train or export it with --precision int4 or \
+                  ternary";
+    assert_eq!(refused_before(few, &new), (reason.into(), 0));
+    let small = Limits { ram_bytes: 100, ..NO_LIMITS };
+    let (reason, frames) = refused_before(small, &new);
+    assert!(reason.starts_with("the model takes ") && frames == 0, "{reason}");
+    assert!(
+        reason.ends_with(" bytes of RAM, and the board has 100 for one; train one with --board or --ram 100")
+    );
+    // What suffices is not refused.
+    let (needed, ram_bytes) = pipsqueak::internal::file::needs(&new).unwrap();
+    let mut cable = Cable::new(board_with::<TWO>(&old), sound);
+    cable.limits = Limits { ram_bytes, parts: needed };
+    let (flash, sent) = send(cable, &new);
+    assert_eq!((sent, stored(&flash)), (Ok(128), Some(&new[..])));
+}
+
+/// A program that does not look at the board's limits, as one before version 3.
+#[test]
+fn a_board_refuses_by_itself_what_has_no_room_in_its_ram_and_keeps_the_old_model() {
+    let (new, old) = models();
+    let mut loader = Loader::new(board_with::<TWO>(&old), Limits { ram_bytes: 100, ..NO_LIMITS });
+    let mut answers = Answers(VecDeque::new());
+    let crc = checksum(&new[..new.len() - 4]).to_le_bytes();
+    let data =
+        (128..).step_by(128).zip(new[128..].chunks(128)).map(|(at, bytes)| encode(Kind::Data, at, bytes));
+    let length = new.len() as u32;
+    let frames = [encode(Kind::Begin, length, &crc)].into_iter().chain(data).chain([encode(
+        Kind::End,
+        length,
+        &new[..128],
+    )]);
+    for byte in frames.flatten() {
+        assert_ne!(loader.take(byte, &mut answers), Step::Complete);
+    }
+    let said = String::from_utf8(answers.0.into()).unwrap();
+    let last = said.lines().last().unwrap();
+    assert!(
+        last.starts_with("nak E 0 never the model needs ") && last.contains("and there are 100"),
+        "{last}"
+    );
+    assert_eq!(stored(&loader.into_flash()), Some(&old[..]));
+    let mut loader = Loader::new(FakeFlash::<TWO>::default(), NO_LIMITS);
+    let mut answers = Answers(VecDeque::new());
+    encode(Kind::Begin, 128, &crc).into_iter().for_each(|byte| _ = loader.take(byte, &mut answers));
+    assert!(
+        String::from_utf8(answers.0.into()).unwrap().contains("never the file is too short for a model ")
+    );
+}
+
+/// A port with a board behind it that says these lines, each with its checksum.
+struct Says(VecDeque<u8>, Vec<u8>);
+
+impl Says {
+    fn new(lines: &[&str]) -> Says {
+        let checked =
+            lines.iter().flat_map(|line| format!("{line} {:08x}\n", checksum(line.as_bytes())).into_bytes());
+        Says(checked.collect(), Vec::new())
+    }
+}
+
+impl Read for Says {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        buffer[0] = self.0.pop_front().ok_or(Error::from(ErrorKind::TimedOut))?;
+        Ok(1)
+    }
+}
+
+impl Write for Says {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.1.extend(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_hostile_or_another_versions_greeting_gets_no_byte_of_the_model() {
+    let (new, _) = models();
+    let refused = |greeting: &str| {
+        let mut sender = Sender::new(Says::new(&[greeting]));
+        let refusal = format!("{:#}", sender.send(&new, |_| {}).unwrap_err());
+        (refusal, sender.into_port().1.contains(&0xf5))
+    };
+    for greeting in [
+        "ready",
+        "ready 3",
+        "ready 3 4096 512",
+        "ready 3 4096 512 9999",
+        "ready 3 4096 512 -1 0",
+        "ready 3 4096 512 99999999999999999999 0",
+        "ready 3 4096 512 9999 fffffffff",
+        "ready 3 4096 512 9999 xyz",
+        "ready 3 4096 0 9999 ffffffff",
+        "ready 3 99999999999999999999 512 9999 ffffffff",
+        "ready 99999999999 4096 512 9999 ffffffff",
+    ] {
+        let (refusal, has_sent) = refused(greeting);
+        assert!(refusal.starts_with("the board does not answer") && !has_sent, "{greeting}: {refusal}");
+    }
+    for greeting in ["ready 1 4096 512", "ready 4 4096 512 9999 ffffffff ffffffff"] {
+        let (refusal, has_sent) = refused(greeting);
+        assert!(
+            refusal.contains("of the protocol, and this program 3; ") && !has_sent,
+            "{greeting}: {refusal}"
+        );
+    }
+    let (refusal, has_sent) = refused("ready 3 4096 512 9999 00000000");
+    assert!(refusal.starts_with("the model has weights in int8, which ") && !has_sent, "{refusal}");
+    // The version before does not tell what it can run: the file is begun.
+    let (refusal, has_sent) = refused("ready 2 4096 512");
+    assert!(refusal.starts_with("the board stopped answering") && has_sent, "{refusal}");
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 
+use pipsqueak::internal::parts;
 use pipsqueak::{Config, Precision, Sampling};
 use pipsqueak_talk::flash::loader::Loader;
 use pipsqueak_talk::flash::{Part, esptool, uf2};
@@ -85,11 +86,53 @@ fn a_microbit_takes_models_into_its_flash_and_keeps_them_when_a_transfer_is_torn
     let refused = Loader::new(&mut session).send(float.bytes(), |_| ()).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "the board refuses the model: the model computes in f32, and this program has no room for that: export it in int8, int4 or \
+        "the model has weights in f32, which the firmware of the board leaves out; train or export it with --precision int8 or int4 or \
          ternary"
     );
     session.read_until("The transfer is over: ", PATIENCE).unwrap();
     assert_model(session, &new);
+}
+
+/// The general firmware of a Blue Pill on an emulated board with as much memory. It runs the simplest models alone, and says so before
+/// one of another kind takes the place of the one that is there: both would not fit.
+#[test]
+fn a_blue_pills_memory_holds_a_firmware_for_any_simple_model() {
+    let toolchain = Toolchain::find(Board::Mps2An385.target()).unwrap();
+    let image = firmware::build_any_model_in_blue_pill_memory(&toolchain).unwrap();
+    let mut session = Session::boot(Board::Mps2An385, &image).unwrap();
+    assert!(greeting(&mut session).contains(EMPTY));
+    let file = ModelFile::read(&xtask::paths::root().join("pretrained/blue-pill-any.pip")).unwrap();
+    Loader::new(&mut session).send(file.bytes(), |_| ()).unwrap();
+    let mut session = assert_model(session, &file);
+
+    let Layout { model, model_ram_bytes, model_parts, .. } = Layout::read(&image).unwrap();
+    assert!(file.bytes().len() > model.len() / 2);
+    assert_eq!(model_parts, parts::INT4);
+    // That of the chip itself.
+    let chip = Layout::read(&self::image(Board::BluePill)).unwrap();
+    assert_eq!((chip.model.start, chip.model.end), (0x0800_c000, 0x0801_0000));
+    assert_eq!(chip.model_parts, model_parts);
+    assert!(
+        chip.model_ram_bytes.abs_diff(model_ram_bytes) < 100,
+        "{} {model_ram_bytes}",
+        chip.model_ram_bytes
+    );
+    let wide = random_model(&Config { width: 8, heads: 2, layers: 1, hidden: 8, ..SMALL }, Precision::Int8);
+    let refusals = [
+        (wide, "the model has weights in int8, which the firmware of the board leaves out; train or export it with --precision int4".into()),
+        (
+            ModelFile::read(&xtask::paths::root().join("pretrained/blue-pill.pip")).unwrap(),
+            format!("the model takes 28824 bytes of flash, and the board has {0} for one; train one with --board or --flash {0}", model.len()),
+        ),
+    ];
+    for (model, refusal) in refusals {
+        let refused = Loader::new(&mut session).send(model.bytes(), |_| ()).unwrap_err().to_string();
+        assert_eq!(refused, refusal);
+        session.read_until("The transfer is over: ", PATIENCE).unwrap();
+        greeting(&mut session);
+    }
+    let mut chip = Chip(session);
+    assert_eq!(chip.ask(":selftest"), "ok");
 }
 
 /// By the functions of the chip's ROM, which the emulator has in their place, and which it refuses where a real chip would hang.

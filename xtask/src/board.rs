@@ -267,9 +267,9 @@ impl Board {
         matches!(self, Board::MicrobitV1 | Board::MicrobitV2 | Board::Nrf52840Dk | Board::NucleoG071rb)
     }
 
-    /// Whether there is a firmware that runs any model: the Blue Pill has no flash for it.
-    pub const fn takes_any_model(self) -> bool {
-        !matches!(self, Board::BluePill)
+    /// Whether the firmware for any model is built for size, and does without what it can.
+    pub const fn is_short_of_flash(self) -> bool {
+        matches!(self, Board::BluePill)
     }
 
     /// Where flash, or what stands in for it, begins.

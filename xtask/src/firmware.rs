@@ -12,6 +12,9 @@ use crate::board::Board;
 use crate::toolchain::Toolchain;
 use crate::{paths, process, reproducible};
 
+/// The firmware's feature for an emulated board that has no more memory than a Blue Pill.
+const BLUE_PILL_MEMORY: &str = "blue-pill-memory";
+
 /// The choices built into an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -26,14 +29,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// The firmware's features that these are.
+    /// The firmware's feature that `board` is.
+    const fn board(self, board: Board) -> &'static str {
+        if self.blue_pill_memory { BLUE_PILL_MEMORY } else { board.name() }
+    }
+
+    /// The firmware's features that the others are.
     fn features(self) -> String {
-        let features = [
-            (self.log, "defmt"),
-            (self.self_test, "self-test"),
-            (self.think, "think"),
-            (self.blue_pill_memory, "blue-pill-memory"),
-        ];
+        let features = [(self.log, "defmt"), (self.self_test, "self-test"), (self.think, "think")];
         features.iter().filter(|(is_on, _)| *is_on).map(|(_, name)| *name).collect::<Vec<_>>().join(",")
     }
 }
@@ -70,8 +73,14 @@ pub fn build_source(
     model: &Path,
     options: Options,
 ) -> Result<PathBuf> {
-    let mut command = bare_cargo(toolchain, "build", board, &options.features());
-    command.current_dir(source).env("PIPSQUEAK_MODEL", model).arg("--target-dir").arg(target_dir);
+    let mut command =
+        bare_cargo(toolchain, "build", board.target(), [options.board(board), &options.features()]);
+    command
+        .arg("--release")
+        .current_dir(source)
+        .env("PIPSQUEAK_MODEL", model)
+        .arg("--target-dir")
+        .arg(target_dir);
     command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
     let output = process::output(command.args(["--bin", "firmware"]))?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -163,15 +172,19 @@ pub fn build_with_pins(toolchain: &Toolchain, board: Board, model: &Path, pins: 
 
 /// cargo for the firmware that uses a board's pins; the answers are the caller's to name.
 pub fn pins_cargo(toolchain: &Toolchain, subcommand: &str, board: Board, model: &Path) -> Command {
-    let mut command = bare_cargo(toolchain, subcommand, board, "");
-    command.current_dir(paths::obey()).arg("--target-dir").arg(target_dir());
+    let mut command = bare_cargo(toolchain, subcommand, board.target(), [board.name(), ""]);
+    command.arg("--release").current_dir(paths::obey()).arg("--target-dir").arg(target_dir());
     command.env("PIPSQUEAK_MODEL", model);
     command
 }
 
 /// Builds the program that counts instructions for `board`; returns the image. The model is put beside it when it boots.
 pub fn build_counter(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
-    build_without_model(toolchain, board, "instructions", "instructions")
+    build_without_model(
+        toolchain,
+        board.target(),
+        Program { name: "instructions", features: [board.name(), "instructions"], profile: RELEASE },
+    )
 }
 
 /// Builds the program that checks a chip's arithmetic for `board`; returns the image. A model may be put beside it when
@@ -180,32 +193,51 @@ pub fn build_checks(board: Board) -> Result<PathBuf> {
     let Some(toolchain) = Toolchain::find(board.target()) else {
         bail!("There is no Rust toolchain for {}; run: cargo xtask setup", board.target());
     };
-    build_without_model(&toolchain, board, "checks", "instructions")
+    let program = Program { name: "checks", features: [board.name(), "instructions"], profile: RELEASE };
+    build_without_model(&toolchain, board.target(), program)
 }
 
 /// Builds the general firmware for `board`, which runs whatever model is put beside it; returns the image.
 pub fn build_any_model(toolchain: &Toolchain, board: Board) -> Result<PathBuf> {
-    if !board.takes_any_model() {
-        bail!("There is no firmware for {} that runs any model; name one with --model FILE.", board.name());
-    }
-    build_without_model(toolchain, board, "any_model", "think")
+    let small = board.is_short_of_flash();
+    let features = [board.name(), if small { "" } else { "think" }];
+    let profile = if small { SMALL } else { RELEASE };
+    build_without_model(toolchain, board.target(), Program { name: "any_model", features, profile })
 }
 
-fn build_without_model(
-    toolchain: &Toolchain,
-    board: Board,
-    program: &str,
-    features: &str,
-) -> Result<PathBuf> {
-    let image = paths::target().join("firmware-images").join(format!("{program}-{}.elf", board.name()));
+/// Builds the general firmware of a Blue Pill for the emulated board that stands in for it; returns the image.
+pub fn build_any_model_in_blue_pill_memory(toolchain: &Toolchain) -> Result<PathBuf> {
+    let features = [BLUE_PILL_MEMORY, ""];
+    build_without_model(
+        toolchain,
+        Board::Mps2An385.target(),
+        Program { name: "any_model", features, profile: SMALL },
+    )
+}
+
+/// cargo's profiles in firmware/Cargo.toml.
+const RELEASE: &str = "release";
+const SMALL: &str = "small";
+
+/// A program of the firmware that has no model built in.
+struct Program {
+    name: &'static str,
+    /// The board's, and others.
+    features: [&'static str; 2],
+    profile: &'static str,
+}
+
+fn build_without_model(toolchain: &Toolchain, target: &str, program: Program) -> Result<PathBuf> {
+    let Program { name, features, profile } = program;
+    let image = paths::target().join("firmware-images").join(format!("{name}-{}.elf", features[0]));
     // Builds share cargo's target folder, and two boards may share a target.
     let _lock = lock()?;
-    let mut command = bare_cargo(toolchain, "build", board, features);
-    command.current_dir(paths::firmware()).arg("--target-dir").arg(target_dir());
+    let mut command = bare_cargo(toolchain, "build", target, features);
+    command.args(["--profile", profile]).current_dir(paths::firmware()).arg("--target-dir").arg(target_dir());
     command.env("RUSTC_WRAPPER", reproducible::wrapper(&paths::target())?);
-    process::run(command.args(["--bin", program]).env_remove("PIPSQUEAK_MODEL"))?;
+    process::run(command.args(["--bin", name]).env_remove("PIPSQUEAK_MODEL"))?;
     fs::create_dir_all(image.parent().unwrap_or(&image))?;
-    let built = target_dir().join(board.target()).join("release").join(program);
+    let built = target_dir().join(target).join(profile).join(name);
     fs::copy(&built, &image).with_context(|| format!("The image {} can't be written", image.display()))?;
     Ok(image)
 }
@@ -213,8 +245,8 @@ fn build_without_model(
 /// clippy for every program of the firmware, the one that counts instructions among them.
 pub fn clippy(toolchain: &Toolchain, board: Board, model: &Path, options: Options) -> Command {
     let features = format!("instructions,{}", options.features());
-    let mut command = bare_cargo(toolchain, "clippy", board, &features);
-    command.current_dir(paths::firmware()).arg("--target-dir").arg(target_dir());
+    let mut command = bare_cargo(toolchain, "clippy", board.target(), [options.board(board), &features]);
+    command.arg("--release").current_dir(paths::firmware()).arg("--target-dir").arg(target_dir());
     command.args(["--lib", "--bins"]).env("PIPSQUEAK_MODEL", model).args(["--", "-D", "warnings"]);
     command
 }
@@ -232,12 +264,10 @@ pub fn clippy_of_core(toolchain: &Toolchain, board: Board, model: Option<&Path>)
     command
 }
 
-/// cargo for a firmware, for a board and with more features; the caller says in which folder.
-fn bare_cargo(toolchain: &Toolchain, subcommand: &str, board: Board, features: &str) -> Command {
-    let mut command = toolchain.cargo(subcommand, board.target());
-    command
-        .args(["--release", "--quiet", "--no-default-features", "--features", board.name()])
-        .args(["--features", features]);
+/// cargo for a firmware, with the feature of a board and others; the caller says in which folder and profile.
+fn bare_cargo(toolchain: &Toolchain, subcommand: &str, target: &str, [board, others]: [&str; 2]) -> Command {
+    let mut command = toolchain.cargo(subcommand, target);
+    command.args(["--quiet", "--no-default-features", "--features", board, "--features", others]);
     command
 }
 

@@ -24,6 +24,8 @@ pub struct Layout {
     pub free_bytes: u32,
     /// RAM that an image for any model leaves to it, in bytes.
     pub model_ram_bytes: u32,
+    /// The parts of models that an image for any model runs, as `core/src/parts.rs` numbers them; of another image, all.
+    pub model_parts: u32,
     /// The flash that is kept for a model.
     pub model: Range<u32>,
 }
@@ -53,9 +55,23 @@ impl Layout {
             static_bytes: free.saturating_sub(statics),
             free_bytes,
             model_ram_bytes: free_bytes.saturating_sub(reserve) / WORD * WORD,
+            model_parts: symbol("_model_parts")
+                .map_or(Some(u32::MAX), |at| word(&program, at))
+                .with_context(|| {
+                    format!("The image {} does not tell which models it runs", image.display())
+                })?,
             model: symbol("_model_start")?..symbol("_model_end")?,
         })
     }
+}
+
+/// The word of flash at this address.
+fn word(program: &[Part], address: u32) -> Option<u32> {
+    let bytes = program.iter().find_map(|part| {
+        let start = usize::try_from(address.checked_sub(part.address)?).ok()?;
+        part.bytes.get(start..)?.first_chunk()
+    })?;
+    Some(u32::from_le_bytes(*bytes))
 }
 
 /// The bytes that an ELF file puts in flash, up to the last, with erased flash in the gaps.

@@ -10,11 +10,11 @@
 
 use crate::config::{Activation, Mlp};
 use crate::float::activation::{GELU_CUBIC, GELU_SCALE};
-use crate::kernels;
 use crate::numbers::{
     ACTIVATION_STEP_BITS, ACTIVATION_STEPS as STEPS, ActivationTable, STORED_STEPS, excess_bits, power_of_two,
 };
 use crate::slices::split_mut;
+use crate::{kernels, known};
 
 /// `round(2^15 S((i - 511.5) / 64))`, those of the last `i`.
 type Table = [u16; STORED_STEPS];
@@ -52,6 +52,7 @@ const fn exp_of_minus(x: f64) -> f64 {
 /// Applies the MLP's non-linearity in place, to numbers that count `scale`; returns what the first `hidden` numbers
 /// then count. As for [`activate`](crate::float::activation::activate): plain over `[hidden]`, gated over `[2, hidden]`.
 pub fn activate(x: &mut [i32], scale: f32, activation: Activation, mlp: Mlp) -> f32 {
+    let (activation, mlp) = (known::activation(activation), known::mlp(mlp));
     let hidden = if matches!(mlp, Mlp::Gated) { x.len() / 2 } else { x.len() };
     let (x, up) = split_mut(x, hidden);
     let (cut, up_cut) =

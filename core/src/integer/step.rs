@@ -175,7 +175,7 @@ impl Forward for IntegerStep<'_> {
             let (key, value) = split_mut(key_value, config.kv_width());
             v.hidden.scale = scale;
             if known::may_have_latent() && config.latent > 0 {
-                if config.position == Position::Rotary {
+                if known::position(config.position) == Position::Rotary {
                     rotary::rotate_last(query, v.rotations, config.head_size());
                     rotary::rotate_last(key, v.rotations, config.head_size());
                     v.hidden.scale *= power_of_two(-(rotary::ROTATION_BITS as i32));
@@ -183,7 +183,7 @@ impl Forward for IntegerStep<'_> {
                 self.cache.store_keys(row + i, (key, v.hidden.scale));
                 continue;
             }
-            if config.position == Position::Rotary {
+            if known::position(config.position) == Position::Rotary {
                 rotary::rotate(query, v.rotations);
                 rotary::rotate(key, v.rotations);
                 v.hidden.scale *= power_of_two(-(rotary::ROTATION_BITS as i32));
@@ -313,7 +313,7 @@ impl Vectors<'_> {
     fn embed(&mut self, model: &Model<'_>, token: u16, position: usize, values: &mut [i32]) {
         let scale = model.embedding().integer_row(token.into(), values);
         self.residual.replace(values, scale);
-        match model.config().position {
+        match known::position(model.config().position) {
             Position::None => {}
             Position::Learned => {
                 let scale = model.positions().integer_row(position, values);
@@ -367,7 +367,7 @@ impl Vectors<'_> {
     /// `residual += hidden`; in a model without residuals, `=`.
     #[inline(always)]
     fn join(&mut self, config: &Config) {
-        if !config.residual {
+        if known::may_lack_residuals() && !config.residual {
             self.residual.scale = 0.0;
         }
         self.residual.add(first(self.hidden.values, config.width), self.hidden.scale);

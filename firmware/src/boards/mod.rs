@@ -40,7 +40,7 @@ mod microbit_v2;
 mod model_region;
 #[cfg(all(emulator, target_arch = "arm"))]
 mod mps2;
-#[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
+#[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0", feature = "blue-pill-memory"))]
 mod mps2_an385;
 #[cfg(feature = "mps2-an386")]
 mod mps2_an386;
@@ -74,7 +74,7 @@ mod usb_serial;
 #[cfg(feature = "virt-rv32")]
 mod virt_rv32;
 
-pub use model_region::model_region;
+pub use model_region::{model_region, parts};
 pub use stack::spare_ram;
 
 #[cfg(feature = "black-pill")]
@@ -85,7 +85,7 @@ use blue_pill::BluePill as ThisMachine;
 use microbit_v1::MicrobitV1 as ThisMachine;
 #[cfg(feature = "microbit-v2")]
 use microbit_v2::MicrobitV2 as ThisMachine;
-#[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0"))]
+#[cfg(any(feature = "mps2-an385", feature = "mps2-an385-m0", feature = "blue-pill-memory"))]
 use mps2_an385::An385 as ThisMachine;
 #[cfg(feature = "mps2-an386")]
 use mps2_an386::An386 as ThisMachine;

@@ -11,6 +11,17 @@ unsafe extern "C" {
     static _model_end: u8;
 }
 
+/// For programs that look into the image: which parts of models it was built with.
+#[used]
+#[unsafe(export_name = "_model_parts")]
+static PARTS: u32 = pipsqueak::internal::parts::BUILT;
+
+/// The [`parts`](pipsqueak::internal::parts) of models that the image was built with.
+pub fn parts() -> u32 {
+    // SAFETY: the place of a static. Read so, it stays in the image, where programs on the PC look for it.
+    unsafe { (&raw const PARTS).read_volatile() }
+}
+
 /// The whole region; what lies behind the model in it means nothing.
 pub fn model_region() -> &'static [u8] {
     let start = &raw const _model_start;

@@ -1,13 +1,13 @@
 //! The board's answers: a line of text each, with its CRC-32 as the last word.
 
-use pipsqueak::internal::file::CRC;
+use pipsqueak::internal::file::{CRC, CrcDigest};
 
 use crate::{Hex, Put};
 
 /// Writes a line and sums it up.
 pub(super) struct Checked<'o, P> {
     out: &'o mut P,
-    crc: crc::Digest<'static, u32>,
+    crc: CrcDigest,
 }
 
 impl<'o, P: Put> Checked<'o, P> {

@@ -12,12 +12,21 @@ pub use self::frame::PAYLOAD_BYTES;
 use self::transfer::{END, Refusal, Transfer};
 use crate::model_flash::ModelFlash;
 use crate::received::Taken;
-use crate::{Board, Clock, Console, Put, Serial};
+use crate::{Board, Clock, Console, Hex, Put, Serial};
 
 /// The protocol's version, which the board's first line names.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Nothing is waited for longer, in seconds.
 const SILENCE_S: u64 = 10;
+
+/// The most that a model may take and have, beside its flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// RAM that there is for it, in bytes.
+    pub ram_bytes: usize,
+    /// The [`parts`](pipsqueak::internal::parts) of models that the program was built with.
+    pub parts: u32,
+}
 
 /// How a transfer has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +46,9 @@ pub fn load<S: Serial, B: Board>(
     board: &B,
     console: &mut Console<S>,
     flash: impl ModelFlash,
+    limits: Limits,
 ) -> Result<Loaded, S::Error> {
-    let mut loader = Loader::new(flash);
+    let mut loader = Loader::new(flash, limits);
     loader.greet(console);
     console.send()?;
     let mut silence = Silence::new(board);
@@ -90,8 +100,8 @@ pub enum Step {
 
 impl<F: ModelFlash> Loader<F> {
     /// Nothing is written before a frame says so.
-    pub fn new(flash: F) -> Loader<F> {
-        Loader { transfer: Transfer::new(flash), line: Line::default() }
+    pub fn new(flash: F, limits: Limits) -> Loader<F> {
+        Loader { transfer: Transfer::new(flash, limits), line: Line::default() }
     }
 
     /// The flash, after the transfer.
@@ -99,11 +109,12 @@ impl<F: ModelFlash> Loader<F> {
         self.transfer.flash
     }
 
-    /// Puts which protocol it is, and the region's bytes and those that are erased together.
+    /// Puts which protocol it is, the region's bytes and those that are erased together, and what a model may take and have.
     pub fn greet(&self, out: &mut impl Put) {
-        let room = self.transfer.flash.bytes().len();
+        let (room, limits) = (self.transfer.flash.bytes().len(), self.transfer.limits);
         let mut out = Checked::new(out);
         out.put("ready ").put(VERSION).put(" ").put(room).put(" ").put(F::ERASE_BYTES);
+        out.put(" ").put(limits.ram_bytes).put(" ").put(Hex(limits.parts));
         out.end();
     }
 

@@ -2,6 +2,8 @@ use super::*;
 use crate::fakes::{FakeBoard, FakeFlash, FakeSerial};
 use std::string::String;
 
+const LIMITS: Limits = Limits { ram_bytes: 12_000, parts: 0x40_0001 };
+
 /// A board whose counter goes up by a second each time it is read.
 struct Slow(core::cell::Cell<u32>);
 
@@ -32,7 +34,7 @@ impl Board for Slow {
 fn told(board: &impl Board, bytes: &[u8]) -> String {
     let serial = FakeSerial::polled(bytes);
     let mut console = Console::new(serial.clone(), false);
-    let ended = load(board, &mut console, FakeFlash::<4096>::default());
+    let ended = load(board, &mut console, FakeFlash::<4096>::default(), LIMITS);
     assert_eq!(ended, Ok(Loaded::No));
     serial.written()
 }
@@ -40,7 +42,7 @@ fn told(board: &impl Board, bytes: &[u8]) -> String {
 #[test]
 fn silence_ends_it_also_where_the_counter_wraps() {
     let said = told(&Slow(core::cell::Cell::new(u32::MAX - 3)), b"half a frame");
-    assert!(said.starts_with("ready 2 4096 512 "), "{said}");
+    assert!(said.starts_with("ready 3 4096 512 12000 00400001 "), "{said}");
     assert!(said.ends_with("The transfer is over: nothing came for ten seconds.\n"), "{said}");
 }
 

@@ -3,9 +3,10 @@
 //! The file's first 128 bytes come last: until they are written, nothing takes the rest for a model. What flash holds already
 //! is asked for by its checksum, so a transfer goes on where it was broken off, also after the board was without power.
 
-use pipsqueak::Error;
 use pipsqueak::internal::file::{CRC, checksum};
+use pipsqueak::{Error, Model};
 
+use super::Limits;
 use super::frame::{Frame, PAYLOAD_BYTES};
 use crate::model_flash::{FlashFailed, ModelFlash, Slot, second_slot, stored_model};
 use crate::{Put, Show};
@@ -61,6 +62,7 @@ impl Show for Refusal {
 /// The transfer of a file.
 pub(super) struct Transfer<F> {
     pub(super) flash: F,
+    pub(super) limits: Limits,
     file: Option<File>,
 }
 
@@ -74,8 +76,8 @@ struct File {
 }
 
 impl<F: ModelFlash> Transfer<F> {
-    pub(super) fn new(flash: F) -> Transfer<F> {
-        Transfer { flash, file: None }
+    pub(super) fn new(flash: F, limits: Limits) -> Transfer<F> {
+        Transfer { flash, limits, file: None }
     }
 
     /// The offset that the next frame is to have.
@@ -149,6 +151,12 @@ impl<F: ModelFlash> Transfer<F> {
         Ok(offset)
     }
 
+    /// Refuses a model that takes more RAM than there is.
+    fn check_ram(&self, model: &Model<'_>) -> Result<(), Error> {
+        let (needs, has) = (model.config().memory_bytes(model.precision()), self.limits.ram_bytes);
+        if needs <= has { Ok(()) } else { Err(Error::MemoryTooSmall { needs, has }) }
+    }
+
     /// Writes the next bytes; those that have been written already are not written again.
     fn store(&mut self, file: File, offset: usize, bytes: &[u8]) -> Result<usize, Refusal> {
         let end = offset.saturating_add(bytes.len());
@@ -198,7 +206,7 @@ impl<F: ModelFlash> Transfer<F> {
         }
         self.write(start, header)?;
         let slot = self.flash.bytes().get(start..).unwrap_or_default();
-        if let Err(error) = pipsqueak::Model::load(slot) {
+        if let Err(error) = Model::load(slot).and_then(|model| self.check_ram(&model)) {
             self.file = None;
             self.flash.erase(start)?;
             return Err(Refusal::NoModel(error));

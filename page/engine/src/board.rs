@@ -36,7 +36,7 @@ fn is_for(entry: &Entry, board: &Board) -> bool {
 
 fn check(entry: &Entry, file: &ModelFile) -> Result<()> {
     let model = file.model()?;
-    entry.check(model.file_bytes(), model.config().memory_bytes(model.precision()))
+    entry.check(&file.bytes()[..model.file_bytes()])
 }
 
 /// `image`, the firmware of `board` for any model, and the model, as a file to drop onto the board's drive.

@@ -2,6 +2,8 @@
 
 use pipsqueak::internal::file::checksum;
 
+use super::room::Room;
+
 /// Bytes of the file in a frame.
 pub(super) const PAYLOAD_BYTES: usize = 128;
 const START: u8 = 0xf5;
@@ -55,8 +57,8 @@ fn key(content: &[u8]) -> u8 {
 /// An answer of the board.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The loader is there. It takes so many bytes, and erases so many together.
-    Ready { version: u32, room: u64, erase_bytes: u64 },
+    /// The loader is there. It erases so many bytes together. Before version 3, it did not tell RAM and parts.
+    Ready { version: u32, erase_bytes: u64, room: Room },
     /// A frame was obeyed; the file is there up to `offset`.
     Done { kind: char, offset: u32 },
     /// A frame was not.
@@ -86,11 +88,13 @@ impl Answer {
         let mut words = text.splitn(5, ' ');
         let mut word = || words.next();
         match word()? {
-            "ready" => Some(Answer::Ready {
-                version: word()?.parse().ok()?,
-                room: word()?.parse().ok()?,
-                erase_bytes: word()?.parse().ok().filter(|bytes| *bytes > 0)?,
-            }),
+            "ready" => {
+                let version = word()?.parse().ok()?;
+                let flash_bytes = word()?.parse().ok()?;
+                let erase_bytes = word()?.parse().ok().filter(|bytes| *bytes > 0)?;
+                let (ram_bytes, parts) = if version < 3 { (u64::MAX, u32::MAX) } else { limits(word()?)? };
+                Some(Answer::Ready { version, erase_bytes, room: Room { flash_bytes, ram_bytes, parts } })
+            }
             "ack" => Some(Answer::Done { kind: word()?.chars().next()?, offset: word()?.parse().ok()? }),
             _ => {
                 let kind = word()?.chars().next()?;
@@ -104,6 +108,12 @@ impl Answer {
             }
         }
     }
+}
+
+/// RAM, and the parts of models; later versions may tell more.
+fn limits(words: &str) -> Option<(u64, u32)> {
+    let mut words = words.split(' ');
+    Some((words.next()?.parse().ok()?, u32::from_str_radix(words.next()?, 16).ok()?))
 }
 
 #[cfg(test)]
@@ -131,8 +141,20 @@ mod tests {
 
     #[test]
     fn answers_are_read_and_damaged_ones_are_not() {
-        let ready = Answer::Ready { version: 1, room: 4096, erase_bytes: 512 };
-        assert_eq!(Answer::parse(&format!("> {}", checked("ready 1 4096 512"))), Some(ready));
+        let ready = |version, ram_bytes, parts| {
+            Some(Answer::Ready {
+                version,
+                erase_bytes: 512,
+                room: Room { flash_bytes: 4096, ram_bytes, parts },
+            })
+        };
+        let read = |text| Answer::parse(&checked(text));
+        assert_eq!(
+            Answer::parse(&format!("> {}", checked("ready 2 4096 512"))),
+            ready(2, u64::MAX, u32::MAX)
+        );
+        assert_eq!(read("ready 3 4096 512 12000 00040000"), ready(3, 12_000, 0x4_0000));
+        assert_eq!(read("ready 4 4096 512 12000 00040000 more"), ready(4, 12_000, 0x4_0000));
         assert_eq!(Answer::parse(&checked("ack D 768")), Some(Answer::Done { kind: 'D', offset: 768 }));
         let refused = Answer::Refused { kind: '?', sort: Sort::Again, reason: "the frame is damaged".into() };
         assert_eq!(Answer::parse(&checked("nak ? 768 again the frame is damaged")), Some(refused));

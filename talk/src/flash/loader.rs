@@ -6,10 +6,13 @@ use anyhow::{Context, Result, bail};
 use pipsqueak::internal::file::checksum;
 
 use super::frame::{Answer, Kind, PAYLOAD_BYTES, Sort, encode};
+use super::room::Room;
 
 /// Ends whatever the board is doing, and with it a line that was begun.
 const CTRL_C: u8 = 0x03;
-const VERSION: u32 = 2;
+/// The version of the protocol. Since it, the board tells what it can run; the one before does all else alike.
+const VERSION: u32 = 3;
+const BEFORE: u32 = 2;
 /// A model file's own checksum, at its end. With it, the CRC-32 of any whole model is the same.
 const CHECKSUM_BYTES: usize = 4;
 /// How often a frame is sent before the board is given up.
@@ -43,7 +46,8 @@ impl<P: Read + Write> Loader<P> {
     /// the bytes that did not have to be sent.
     ///
     /// # Errors
-    /// If the board does not answer, has no room, or refuses the file; in its own words.
+    /// If the board does not answer; if the file is no model, or none for this board, before a byte of it is sent; if the board refuses
+    /// it, in its own words.
     pub fn send(&mut self, model: &[u8], progress: impl FnMut(usize)) -> Result<usize> {
         let sent = self.try_to_send(model, progress);
         // A board that has not taken a model waits for the rest of one.
@@ -58,9 +62,7 @@ impl<P: Read + Write> Loader<P> {
         let mut reason = String::new();
         for _ in 0..STARTS {
             let (room, erase_bytes) = self.start()?;
-            if model.len() as u64 > room {
-                bail!("the model has {} bytes, and the board has room for {room}", model.len());
-            }
+            room.check("the board", model)?;
             let held = match self.find_place(model, erase_bytes as usize)? {
                 Outcome::Done(held) => held,
                 Outcome::Elsewhere(why) => {
@@ -83,7 +85,7 @@ impl<P: Read + Write> Loader<P> {
     }
 
     /// Starts the loader; returns its room and what it erases together, in bytes.
-    fn start(&mut self) -> Result<(u64, u64)> {
+    fn start(&mut self) -> Result<(Room, u64)> {
         for _ in 0..TRIES {
             self.write(&[CTRL_C])?;
             self.write(b":load\n")?;
@@ -91,7 +93,7 @@ impl<P: Read + Write> Loader<P> {
             for _ in 0..LINES {
                 let Some(line) = self.read_line()? else { break };
                 match Answer::parse(&line) {
-                    Some(Answer::Ready { version: VERSION, room, erase_bytes }) => {
+                    Some(Answer::Ready { version: BEFORE | VERSION, room, erase_bytes }) => {
                         return Ok((room, erase_bytes));
                     }
                     Some(Answer::Ready { version, .. }) => {

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::room::Room;
 use super::{Part, esptool, hex, uf2};
 
 /// The name of the file in the folder.
@@ -35,6 +36,9 @@ pub struct Entry {
     pub model_bytes: u32,
     /// Room for a model's memory, in bytes of RAM.
     pub ram_bytes: u32,
+    /// The parts of models that the image runs, as `core/src/parts.rs` numbers them.
+    #[serde(default = "every_part")]
+    pub parts: u32,
     /// For a board that takes UF2 files.
     #[serde(default)]
     pub uf2: Option<Uf2>,
@@ -47,6 +51,11 @@ pub struct Entry {
     /// The chip's name for esptool.
     #[serde(default)]
     pub esptool_chip: Option<String>,
+}
+
+/// Of an image that does not tell.
+const fn every_part() -> u32 {
+    u32::MAX
 }
 
 /// How a board takes UF2 files.
@@ -137,45 +146,40 @@ impl Entry {
         if self.esptool_chip.is_some() { "bin" } else { "hex" }
     }
 
-    /// Refuses a model that takes more flash or RAM, both in bytes, than the board has.
+    /// Refuses a model file that takes more flash or RAM than the board has, or has parts that its firmware leaves out.
     ///
     /// # Errors
-    /// With the figures.
-    pub fn check(&self, file_bytes: usize, memory_bytes: usize) -> Result<()> {
-        let name = &self.name;
-        for (what, needs, has) in
-            [("flash", file_bytes, self.model_bytes), ("RAM", memory_bytes, self.ram_bytes)]
-        {
-            if needs as u64 > u64::from(has) {
-                bail!(
-                    "the model takes {needs} bytes of {what}, and {name} has {has} for one; train one with --board or --{} {has}",
-                    what.to_lowercase()
-                );
-            }
-        }
-        Ok(())
+    /// As [`Room::check`].
+    pub fn check(&self, model: &[u8]) -> Result<()> {
+        let Entry { model_bytes, ram_bytes, parts, .. } = *self;
+        Room { flash_bytes: model_bytes.into(), ram_bytes: ram_bytes.into(), parts }.check(&self.name, model)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipsqueak::internal::parts;
 
     #[test]
     fn boards_are_found_and_models_without_room_refused() {
         let text = r#"{"boards": [{"name": "raspberry-pi-pico", "chip": "RP2040", "image": "raspberry-pi-pico.bin",
-            "flash_start": 268435456, "model_start": 268697600, "model_bytes": 1000, "ram_bytes": 100,
+            "flash_start": 268435456, "model_start": 268697600, "model_bytes": 5000, "ram_bytes": 5000,
             "uf2": {"family": 3834380118, "board_id": "RPI-RP2"}}]}"#;
         let manifest: Manifest = serde_json::from_str(text).unwrap();
         let pico = manifest.board("Raspberry Pi Pico").unwrap();
-        pico.check(1000, 100).unwrap();
-        let refused = |file, memory| pico.check(file, memory).unwrap_err().to_string();
-        assert!(
-            refused(1001, 100)
-                .starts_with("the model takes 1001 bytes of flash, and raspberry-pi-pico has 1000")
-        );
-        assert!(
-            refused(1000, 101).starts_with("the model takes 101 bytes of RAM, and raspberry-pi-pico has 100")
+        let model = include_bytes!("../../tests/new.pip");
+        pico.check(model).unwrap();
+        let refused = |entry: Entry| entry.check(model).unwrap_err().to_string();
+        assert!(refused(Entry { model_bytes: 1000, ..pico.clone() }).ends_with(
+            "bytes of flash, and raspberry-pi-pico has 1000 for one; train one with --board or --flash 1000"
+        ));
+        assert!(refused(Entry { ram_bytes: 100, ..pico.clone() }).ends_with(
+            "bytes of RAM, and raspberry-pi-pico has 100 for one; train one with --board or --ram 100"
+        ));
+        assert_eq!(
+            refused(Entry { parts: parts::INT4, ..pico.clone() }),
+            "the model has weights in int8, which the firmware of raspberry-pi-pico leaves out; train or export it with --precision int4"
         );
         let unknown = manifest.board("6502").unwrap_err().to_string();
         assert_eq!(unknown, "there is no firmware for '6502'; there is for raspberry-pi-pico");

@@ -7,6 +7,7 @@ pub mod hex;
 pub mod loader;
 pub mod manifest;
 pub mod probe;
+pub mod room;
 pub mod uf2;
 
 /// Bytes for a place in flash.

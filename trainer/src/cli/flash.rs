@@ -80,17 +80,16 @@ impl Flash {
         }
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
-        let memory_bytes = model.config().memory_bytes(model.precision());
         let bytes = file.bytes()[..model.file_bytes()].to_vec();
         let Some(name) = self.board.as_deref().filter(|_| !self.is_by_serial()) else {
             if let (Some(name), Ok(manifest)) = (&self.board, self.manifest()) {
-                manifest.1.board(name)?.check(bytes.len(), memory_bytes)?;
+                manifest.1.board(name)?.check(&bytes)?;
             }
             return self.send(&bytes);
         };
         let (folder, manifest) = self.manifest()?;
         let board = manifest.board(name)?;
-        board.check(bytes.len(), memory_bytes)?;
+        board.check(&bytes)?;
         let parts = self.parts(board, &folder, bytes)?;
         self.write(board, &self.way(board)?, &parts)
     }

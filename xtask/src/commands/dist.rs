@@ -18,7 +18,7 @@ use crate::{esp, firmware, paths};
 /// Builds the images and writes the folder, target/dist.
 pub fn dist(consent: Consent) -> Result<()> {
     let folder = paths::target().join("dist");
-    let boards: Vec<Board> = Board::real().filter(|board| board.takes_any_model()).collect();
+    let boards: Vec<Board> = Board::real().collect();
     let images = images(&folder, &boards, consent)?;
     let mut sums = String::new();
     for (board, elf) in boards.into_iter().zip(images) {
@@ -83,6 +83,7 @@ fn entry(board: Board, layout: &Layout) -> Entry {
         model_start,
         model_bytes: layout.model.len() as u32,
         ram_bytes: layout.model_ram_bytes,
+        parts: layout.model_parts,
         uf2,
         hex_drive: board.has_hex_drive(),
         probe_chip,

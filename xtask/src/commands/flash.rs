@@ -13,12 +13,6 @@ use crate::{paths, trainer};
 /// Builds the board's firmware, and has `pipsqueak flash` put it and `model` onto the board; `options` are that command's own.
 pub fn flash(board: Board, model: &Path, options: &[OsString], consent: Consent) -> Result<()> {
     let name = board.name();
-    if !board.takes_any_model() {
-        bail!(
-            "{name} has no firmware for any model; `cargo xtask build --board {name} --model FILE` makes one with its model, and \
-            docs/boards.md says how that is flashed."
-        );
-    }
     if !model.is_file() {
         bail!("There is no model {}; make one with `pipsqueak train`.", model.display());
     }

@@ -71,10 +71,9 @@ fn build(folder: Option<PathBuf>, consent: Consent) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Whether a board that runs any model shows a drive for a file with firmware and model.
+/// Whether the board shows a drive for a file with firmware and model.
 fn takes_a_dropped_file(board: Board) -> bool {
-    let has_drive = board.has_hex_drive() || matches!(board.flashing(), Some(Flashing::Uf2 { .. }));
-    board.takes_any_model() && has_drive
+    board.has_hex_drive() || matches!(board.flashing(), Some(Flashing::Uf2 { .. }))
 }
 
 /// Serves the folder until Ctrl-C, and shows it in the browser that the system prefers.

@@ -21,6 +21,7 @@ mod attention;
 #[cfg(chip = "dsp")]
 pub(super) mod dsp;
 #[cfg(any(chip = "dsp", chip = "thumb2"))]
+#[cfg_attr(half_table, allow(dead_code, unreachable_pub))]
 mod elementwise;
 mod matvec;
 #[cfg(chip = "thumb2")]

@@ -21,10 +21,14 @@ use crate::numbers::{Quantizer, ScoreScale};
 use crate::packing::{Format, Packed};
 
 pub use super::attention::weights;
-pub use super::elementwise::{activate, add_aligned, gain, gate, largest, or_of_magnitudes, quantize_to};
+#[cfg(not(half_table))]
+pub use super::elementwise::{activate, gate};
+pub use super::elementwise::{add_aligned, gain, largest, or_of_magnitudes, quantize_to};
 pub use crate::kernels::portable::{
     accumulate_f32, add_f32, align_scales, largest_exponent, matvec_f32, rescale, scores_f32, to_f32,
 };
+#[cfg(half_table)]
+pub use crate::kernels::portable::{activate, gate};
 pub use crate::kernels::scalar32::prepare;
 
 /// See [`portable::quantize`]; int8 is quantised straight into the form that [`prepare`] gives.
