@@ -1,5 +1,7 @@
 //! Booting an image in QEMU and talking to its serial port.
 
+#[cfg(unix)]
+mod pty;
 mod session;
 
 use std::io::{ErrorKind, Read};
@@ -43,10 +45,7 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
 fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
-        Kind::Rp2040js => bail!(
-            "{} runs in rp2040js, which has a serial port in this terminal only: leave out --pty",
-            board.name()
-        ),
+        Kind::Rp2040js => bail!("{} runs in rp2040js, and not in QEMU", board.name()),
         Kind::None => bail!(
             "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
             board.name()
@@ -85,6 +84,8 @@ pub enum Port {
     Uart,
     /// The USB socket.
     Usb,
+    /// The USB socket, from which the cable is pulled out and plugged in.
+    UsbCable,
     /// UART0, while a program at the USB socket has the port open and reads nothing.
     UartBesideUsb,
 }
@@ -95,6 +96,7 @@ impl Port {
         match self {
             Port::Uart => "uart",
             Port::Usb => "usb",
+            Port::UsbCable => "usb-cable",
             Port::UartBesideUsb => "uart-beside-usb",
         }
     }
@@ -152,10 +154,26 @@ fn connection(address: SocketAddr) -> String {
     format!("tcp:{address},nodelay=on")
 }
 
-/// Boots `image`, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it. QEMU says where.
-pub(crate) fn serve(board: Board, image: &Path) -> Result<ExitStatus> {
-    let mut command = Boot::new(board, image).command("pty")?;
-    command.stdin(Stdio::null()).status().context("QEMU can't be started; run: cargo xtask setup")
+/// Boots an image, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it.
+#[cfg(unix)]
+pub(crate) fn serve(boot: &Boot) -> Result<()> {
+    if boot.board.emulator() == Kind::Rp2040js {
+        return pty::serve(boot);
+    }
+    eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
+    let mut command = boot.command("pty")?;
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.context("QEMU can't be started; run: cargo xtask setup")?;
+    if !status.success() {
+        bail!("QEMU has ended ({status}), and the board with it.");
+    }
+    Ok(())
+}
+
+/// Windows has no pseudo-terminals.
+#[cfg(not(unix))]
+pub(crate) fn serve(_boot: &Boot) -> Result<()> {
+    bail!("Windows has no pseudo-terminals; leave --pty out.")
 }
 
 /// A running QEMU and this program's end of the board's serial port. Dropping it ends QEMU.
