@@ -72,6 +72,8 @@ pub enum Emulator {
     Qemu(&'static str, &'static [&'static str]),
     /// rp2040js, in Node.js.
     Rp2040js,
+    /// The processor by Unicorn, in Python, and the chip's registers by models of our own.
+    Unicorn,
     /// Nothing that is known.
     None,
 }
@@ -161,7 +163,7 @@ impl Board {
                 name: "microbit-v2",
                 chip: "Cortex-M4F",
                 target: "thumbv7em-none-eabihf",
-                emulator: Emulator::None,
+                emulator: Emulator::Unicorn,
                 flash: 0,
                 flashing: Some(Flashing::Hex { chip: "nRF52833_xxAA" }),
             },
@@ -169,7 +171,7 @@ impl Board {
                 name: "nrf52840-dk",
                 chip: "Cortex-M4F",
                 target: "thumbv7em-none-eabihf",
-                emulator: Emulator::None,
+                emulator: Emulator::Unicorn,
                 flash: 0,
                 flashing: Some(Flashing::Hex { chip: "nRF52840_xxAA" }),
             },
@@ -185,7 +187,7 @@ impl Board {
                 name: "black-pill",
                 chip: "Cortex-M4F",
                 target: "thumbv7em-none-eabihf",
-                emulator: Emulator::None,
+                emulator: Emulator::Unicorn,
                 flash: 0x0800_0000,
                 flashing: Some(Flashing::Hex { chip: "STM32F411CE" }),
             },
@@ -193,7 +195,7 @@ impl Board {
                 name: "blue-pill",
                 chip: "Cortex-M3",
                 target: "thumbv7m-none-eabi",
-                emulator: Emulator::None,
+                emulator: Emulator::Unicorn,
                 flash: 0x0800_0000,
                 flashing: Some(Flashing::Hex { chip: "STM32F103C8" }),
             },
@@ -201,7 +203,7 @@ impl Board {
                 name: "nucleo-g071rb",
                 chip: "Cortex-M0+",
                 target: "thumbv6m-none-eabi",
-                emulator: Emulator::None,
+                emulator: Emulator::Unicorn,
                 flash: 0x0800_0000,
                 flashing: Some(Flashing::Hex { chip: "STM32G071RB" }),
             },

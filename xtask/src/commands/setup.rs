@@ -14,6 +14,7 @@ pub fn setup(board: Board, consent: Consent) -> Result<Toolchain> {
     let emulator = match board.emulator() {
         Emulator::Qemu(program, _) => program,
         Emulator::Rp2040js => "rp2040js",
+        Emulator::Unicorn => "Unicorn, with models of the chip's registers",
         Emulator::None => return Ok(toolchain),
     };
     qemu::find_or_install(board, consent)?;

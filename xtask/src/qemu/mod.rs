@@ -7,7 +7,7 @@ mod session;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -16,16 +16,26 @@ pub use self::session::Session;
 use crate::board::{Board, Emulator as Kind};
 use crate::image::Layout;
 use crate::packages::{self, Consent, Manager};
+use crate::python::{self, Environment};
 use crate::{node, paths, process};
 
 /// How often a starting QEMU is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
 
+/// Where Unicorn is.
+const UNICORN: Environment = Environment { name: "unicorn-venv", module: "unicorn" };
+/// The version whose behaviour `xtask/unicorn` is written for.
+const UNICORN_PACKAGE: &str = "unicorn==2.1.4";
+
 /// Makes sure that the emulator of `board` is there.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
-    if board.emulator() == Kind::Rp2040js {
-        node::find_or_install(consent)?;
-        return node::install_packages(&paths::rp2040js());
+    match board.emulator() {
+        Kind::Rp2040js => {
+            node::find_or_install(consent)?;
+            return node::install_packages(&paths::rp2040js());
+        }
+        Kind::Unicorn => return UNICORN.find_or_install(&[UNICORN_PACKAGE]).map(drop),
+        Kind::Qemu(..) | Kind::None => {}
     }
     let (name, _) = machine(board)?;
     if program(name).is_some() {
@@ -41,11 +51,25 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
     Ok(())
 }
 
+/// Whether the emulator of boards whose registers are modelled is there.
+pub fn has_unicorn() -> bool {
+    UNICORN.find().is_some()
+}
+
+/// Runs the tests of the models of registers.
+///
+/// # Errors
+/// If Unicorn is missing.
+pub fn check_models() -> Result<Output> {
+    let python = UNICORN.find().context("Unicorn is missing; run: cargo xtask setup --board black-pill")?;
+    process::output(python::command(&python).args(["-m", "unittest"]).current_dir(paths::unicorn()))
+}
+
 /// QEMU's program for `board`, and the arguments that choose the machine.
 fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
-        Kind::Rp2040js => bail!("{} runs in rp2040js, and not in QEMU", board.name()),
+        Kind::Rp2040js | Kind::Unicorn => bail!("{} does not run in QEMU", board.name()),
         Kind::None => bail!(
             "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
             board.name()
@@ -109,11 +133,23 @@ impl<'b> Boot<'b> {
 
     /// The emulator, whose serial port is a connection to `address`.
     fn connected(&self, address: SocketAddr) -> Result<Command> {
-        if self.board.emulator() != Kind::Rp2040js {
-            return self.command(&connection(address));
-        }
-        let mut command = node::script(&paths::rp2040js(), "emulator.cjs");
-        command.arg(std::path::absolute(self.image)?).args([self.port.name(), &address.port().to_string()]);
+        let image = std::path::absolute(self.image)?;
+        let port = address.port().to_string();
+        let mut command = match self.board.emulator() {
+            Kind::Rp2040js => {
+                let mut command = node::script(&paths::rp2040js(), "emulator.cjs");
+                command.arg(image).args([self.port.name(), &port]);
+                command
+            }
+            Kind::Unicorn => {
+                let python = UNICORN.find().context("Unicorn is missing; run: cargo xtask setup")?;
+                let mut command = python::command(&python);
+                command.arg(paths::unicorn().join("emulator.py"));
+                command.arg(self.board.name()).arg(image).arg(port);
+                command
+            }
+            Kind::Qemu(..) | Kind::None => return self.command(&connection(address)),
+        };
         if let Some(model) = self.model {
             let place = Layout::read(self.image)?.model.start;
             command.arg(std::path::absolute(model)?).arg(place.to_string());
@@ -157,7 +193,7 @@ fn connection(address: SocketAddr) -> String {
 /// Boots an image, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it.
 #[cfg(unix)]
 pub(crate) fn serve(boot: &Boot) -> Result<()> {
-    if boot.board.emulator() == Kind::Rp2040js {
+    if !matches!(boot.board.emulator(), Kind::Qemu(..)) {
         return pty::serve(boot);
     }
     eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
@@ -260,7 +296,7 @@ fn accept(listener: &TcpListener, qemu: &mut Child) -> Result<TcpStream> {
             Err(error) => return Err(error.into()),
         }
         if let Some(status) = qemu.try_wait()? {
-            bail!("QEMU ended before it had started the board ({status}); what it printed says why.");
+            bail!("The emulator ended before it had started the board ({status}); what it printed says why.");
         }
     }
 }
