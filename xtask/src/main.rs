@@ -63,13 +63,14 @@ enum Task {
         #[arg(last = true, value_name = "TRAINING")]
         training: Vec<OsString>,
     },
-    /// Boots the firmware with a model in an emulator (QEMU, or rp2040js for the Pico), its serial port on this terminal.
+    /// Boots the firmware with a model in an emulator (QEMU; rp2040js or Unicorn for boards that it lacks), its serial port on this terminal.
     ///
     /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
         cargo xtask run --model models/lamp.pip --answers answers.txt\n  \
         cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run\n  \
-        cargo xtask run --model pretrained/blue-pill.pip --board mps2-an385 --blue-pill-memory")]
+        cargo xtask run --model pretrained/blue-pill.pip --board mps2-an385 --blue-pill-memory\n  \
+        cargo xtask run --board pico --any-model --usb --pty")]
     Run {
         /// The model file; without it, the demo's last one.
         #[arg(long, value_name = "FILE")]
