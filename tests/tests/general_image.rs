@@ -111,7 +111,7 @@ fn boards_by_their_manuals_take_a_model_into_their_flash() {
         return;
     }
     let file = random_model(&SMALL, Precision::Int8);
-    for board in [Board::MicrobitV2, Board::Nrf52840Dk, Board::BlackPill, Board::NucleoG071rb] {
+    for board in [Board::MicrobitV2, Board::Nrf52840Dk, Board::BlackPill, Board::NucleoG071rb, Board::Pico2] {
         let mut session = Session::boot(board, &image(board)).unwrap();
         assert!(greeting(&mut session).contains(EMPTY));
         let words = tear(&mut session, file.bytes());
@@ -267,7 +267,7 @@ fn a_pico_boots_from_a_uf2_file_of_firmware_and_model() {
     assert!(words.contains(&reason), "{words}");
 }
 
-/// As the ROM of an RP2350 looks for it: RP2350 Datasheet, "Blocks and block loops", "Image definition items". No emulator runs that chip.
+/// As the ROM of an RP2350 looks for it: RP2350 Datasheet, "Blocks and block loops", "Image definition items". No emulator has that ROM.
 #[test]
 fn a_pico_2s_rom_finds_the_image_and_where_it_begins() {
     let elf = image(Board::Pico2);

@@ -219,7 +219,7 @@ impl Board {
                 name: "pico2",
                 chip: "Cortex-M33",
                 target: "thumbv8m.main-none-eabihf",
-                emulator: Emulator::None,
+                emulator: Emulator::Unicorn,
                 flash: 0x1000_0000,
                 flashing: Some(Flashing::Uf2 { family: uf2::RP2350, board_id: "RP2350" }),
             },

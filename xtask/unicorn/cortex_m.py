@@ -29,7 +29,9 @@ RETURN = 8
 SLICE, SHORT_SLICE = 20_000, 1
 # Cycles that a slice is taken to have had that ended by itself, as Unicorn does not count them: about those of a handler.
 EARLY = 100
-SYSTEM, PERIPHERALS, SIO = 0xE0000000, 0x40000000, 0x50000000
+# Regions of registers; the last is the processor's own.
+SYSTEM = 0xE0000000
+REGIONS = (0x40000000, 0x50000000, 0xD0000000, SYSTEM)
 REGION_BYTES = 0x10000000
 
 GENERAL = [getattr(arm, f"UC_ARM_REG_R{n}") for n in range(13)] + [arm.UC_ARM_REG_LR]
@@ -91,6 +93,20 @@ class Peripheral:
     def interrupts(self):
         """The numbers of the interrupts that it asks for."""
         return ()
+
+
+def only_while(part, holds, what):
+    """A peripheral that may be touched only while that holds."""
+
+    def guarded(act):
+        def guard(*arguments):
+            require(holds(), what)
+            return act(*arguments)
+
+        return guard
+
+    part.read, part.write = guarded(part.read), guarded(part.write)
+    return part
 
 
 class SysTick(Peripheral):
@@ -166,7 +182,7 @@ class Machine:
         self.uc.mem_map(chip.FLASH, chip.FLASH_BYTES, UC_PROT_READ | UC_PROT_EXEC)
         self.uc.mem_write(chip.FLASH, b"\xff" * chip.FLASH_BYTES)
         self.uc.mem_map(0x20000000, chip.RAM_BYTES)
-        for base in (PERIPHERALS, SIO, SYSTEM):
+        for base in REGIONS:
             self.uc.mmio_map(base, REGION_BYTES, self.on_read, base, self.on_write, base)
         self.uc.hook_add(UC_HOOK_MEM_WRITE_PROT, self.on_flash_write)
         self.uc.hook_add(UC_HOOK_MEM_INVALID & ~UC_HOOK_MEM_WRITE_PROT, self.on_invalid)

@@ -11,6 +11,7 @@ import sys
 
 from cortex_m import Fault, Machine
 from nrf52 import MicrobitV2, Nrf52840Dk
+from rp2350 import Pico2
 from serial_line import SerialLine
 from stm32f1 import Stm32F103
 from stm32f4 import Stm32F411
@@ -22,6 +23,7 @@ CHIPS = {
     "microbit-v2": MicrobitV2,
     "nrf52840-dk": Nrf52840Dk,
     "nucleo-g071rb": Stm32G071,
+    "pico2": Pico2,
 }
 # Between two looks at the connection, in parts of a second of the chip's.
 LOOKS_A_SECOND = 1_000

@@ -1,7 +1,7 @@
 """The part that STM32s have in common: the registers that the firmware uses, as ST's reference manuals have them. What is not known here
 is refused, and so is what the manuals forbid."""
 
-from cortex_m import Peripheral, require
+from cortex_m import Peripheral, only_while, require
 from serial_line import Receiver
 
 MHZ = 1_000_000
@@ -265,13 +265,5 @@ class Stm32:
 
     def clocked(self, part, register, bit):
         """A peripheral that can be touched only while this bit gives it a clock."""
-
-        def guarded(act):
-            def guard(*arguments):
-                require(self.rcc[register] >> bit & 1, f"it touches {type(part).__name__}, which has no clock")
-                return act(*arguments)
-
-            return guard
-
-        part.read, part.write = guarded(part.read), guarded(part.write)
-        return part
+        holds = lambda: self.rcc[register] >> bit & 1
+        return only_while(part, holds, f"it touches {type(part).__name__}, which has no clock")
