@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 
+use crate::packages::{self, Consent, Manager};
 use crate::{paths, process};
 
 /// A module of Python's, in an environment that has it.
@@ -24,20 +25,29 @@ impl Environment {
         imported.is_ok_and(|output| output.status.success()).then_some(python)
     }
 
-    /// Like [`Environment::find`], but makes the environment where it is missing; `packages` is what pip is told to install.
-    pub fn find_or_install(&self, packages: &[&str]) -> Result<PathBuf> {
+    /// Like [`Environment::find`], but makes the environment where it is missing; `wanted` is what pip is told to install.
+    pub fn find_or_install(&self, wanted: &[&str], consent: Consent) -> Result<PathBuf> {
         if let Some(python) = self.find() {
             return Ok(python);
         }
-        let folder = self.folder();
-        eprintln!("Installing {} from PyPI into {}…", self.module, folder.display());
-        let made = process::run(Command::new(system_python()).args(["-m", "venv"]).arg(&folder));
-        made.context(
-            "Python with its module venv is needed; install it from https://www.python.org (Debian: python3-venv)",
-        )?;
+        eprintln!("Installing {} from PyPI into {}…", self.module, self.folder().display());
+        if self.make().is_err() {
+            let Some(manager) = Manager::find() else {
+                bail!("Python with its module venv is missing; install it from https://www.python.org");
+            };
+            packages::install("Python with its module venv", manager, manager.python(), consent)?;
+            self.make()?;
+        }
         let python = self.python();
-        process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages))?;
+        process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(wanted))?;
         Ok(python)
+    }
+
+    /// Makes an environment that has pip alone.
+    fn make(&self) -> Result<()> {
+        process::run(
+            Command::new(system_python()).args(["-m", "venv"]).arg(self.folder()).stdout(std::io::stderr()),
+        )
     }
 
     fn folder(&self) -> PathBuf {

@@ -3,9 +3,14 @@
 import unittest
 from types import SimpleNamespace
 
+from unicorn import arm_const as arm
+
 from cortex_m import Fault
 from nrf52 import Nvmc, Rng
 from nrf52 import Watchdog as NrfWatchdog
+from rp2350 import Clocks as RpClocks
+from rp2350 import Crystal, Pads, Pico2, Pins, Pll, Psm, Rom, Ticks, Uart
+from rp2350 import Watchdog as RpWatchdog
 from serial_line import SerialLine
 from stm32 import KEYS, Usart, Watchdog
 from stm32f1 import FlashF1, RccF1
@@ -216,6 +221,107 @@ class Nrf52(unittest.TestCase):
         chip.cycles = 64_000_000
         with self.assertRaises(Fault):
             watchdog.pass_time()
+
+
+class Rp2350(unittest.TestCase):
+    def clocks(self, multiplier=125, is_started=True):
+        chip = machine()
+        crystal, pll = Crystal(chip), Pll(chip)
+        if is_started:
+            write(crystal, "STARTUP", 47)
+            write(crystal, "CTRL", 0xFABAA0)
+            while not read(crystal, "STATUS"):
+                pass
+        write(pll, "FBDIV", multiplier)
+        write(pll, "PWR", 8 | 4)
+        while not read(pll, "CS") >> 31:
+            pass
+        write(pll, "PRIM", 5 << 16 | 2 << 12)
+        write(pll, "PWR", 4)
+        return RpClocks(chip, crystal, pll, pll)
+
+    def test_clocks_run_from_what_runs_and_not_too_fast(self):
+        clocks = self.clocks()
+        write(clocks, "REF_CTRL", 2)
+        write(clocks, "SYS_CTRL", 1)
+        self.assertEqual(clocks.core_hz(), 150_000_000)
+        for multiplier, is_started, register, value in ((130, True, "SYS_CTRL", 1), (125, False, "REF_CTRL", 2)):
+            with self.assertRaises(Fault):
+                write(self.clocks(multiplier, is_started), register, value)
+        with self.assertRaises(Fault):
+            self.clocks(140)
+
+    def test_a_byte_needs_a_pin_that_is_not_isolated(self):
+        said, clocks = [], SimpleNamespace(uart_hz=lambda: 150_000_000, core_hz=lambda: 150_000_000)
+        for pad in (0x16, 0x116):
+            chip = machine()
+            pins, pads = Pins(chip), Pads(chip)
+            uart = Uart(chip, SerialLine(said.append), clocks, pins, pads)
+            for name, value in (("IBRD", 81), ("FBRD", 24), ("LCR_H", 0x70), ("CR", 0x301)):
+                write(uart, name, value)
+            write(pins, "GPIO0", 2)
+            write(pads, "GPIO0", pad)
+            if pad == 0x16:
+                write(uart, "DR", 65)
+            else:
+                with self.assertRaises(Fault):
+                    write(uart, "DR", 65)
+        self.assertEqual(said, [65])
+
+    def test_the_watchdog_starts_all_parts_again_and_bites(self):
+        chip = machine()
+        chip.resets = 0
+        chip.ask_for_reset = lambda: setattr(chip, "resets", chip.resets + 1)
+        ticks, psm = Ticks(chip), Psm(chip)
+        watchdog = RpWatchdog(chip, SimpleNamespace(core_hz=lambda: 1_000_000), ticks, psm)
+        with self.assertRaises(Fault):
+            write(watchdog, "LOAD", 1000)
+        write(ticks, "WATCHDOG_CYCLES", 12)
+        write(ticks, "WATCHDOG_CTRL", 1)
+        write(watchdog, "LOAD", 1000)
+        write(watchdog, "CTRL", 1 << 30)
+        chip.cycles = 999
+        write(watchdog, "LOAD", 1000)
+        chip.cycles = 1998
+        watchdog.pass_time()
+        chip.cycles = 1999
+        with self.assertRaises(Fault):
+            watchdog.pass_time()
+        with self.assertRaises(Fault):
+            write(watchdog, "CTRL", 1 << 31)
+        write(psm, "WDSEL", Psm.ALL)
+        write(watchdog, "CTRL", 1 << 31)
+        self.assertEqual(chip.resets, 1)
+
+    def test_the_rom_changes_flash_that_is_not_read_while_no_interrupt_comes(self):
+        registers = {}
+        uc = Memory(Pico2.FLASH)
+        uc.mem_map = uc.hook_add = lambda *_: None
+        write_flash, uc.mem_write = uc.mem_write, lambda *_: None
+        uc.reg_read = lambda register: registers.get(register, 0)
+        uc.reg_write = registers.__setitem__
+        rom = Rom(SimpleNamespace(uc=uc), Pico2)
+        uc.mem_write = write_flash
+        call = lambda name, *arguments: rom.call(uc, Rom.NAMES.index(name), (*arguments, 0, 0, 0, 0))
+        registers[arm.UC_ARM_REG_LR] = 0x20000001
+
+        def refused(name, *arguments):
+            with self.assertRaises(Fault):
+                call(name, *arguments)
+
+        registers[arm.UC_ARM_REG_PRIMASK] = 1
+        refused("RE", 0x1000, 4096)
+        call("EX")
+        registers[arm.UC_ARM_REG_PRIMASK] = 0
+        refused("RE", 0x1000, 4096)
+        registers[arm.UC_ARM_REG_PRIMASK] = 1
+        refused("RE", 0x1100, 4096)
+        refused("RP", 0x1000, Pico2.FLASH, 256)
+        call("RE", 0x1000, 4096)
+        self.assertEqual(uc.mem_read(Pico2.FLASH + 0x1000, 4097), b"\xff" * 4096 + b"\0")
+        registers[arm.UC_ARM_REG_LR] = Pico2.FLASH
+        refused("FC")
+        call("CX")
 
 
 class Stm32Others(unittest.TestCase):

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::Consent;
 use crate::python::Environment;
 use crate::toolchain::own_cargo;
 use crate::{paths, process};
@@ -30,7 +31,7 @@ pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
     if !against_torch {
         return process::run(&mut Command::new(program));
     }
-    let python = PYTORCH.find_or_install(&["torch", "numpy"])?;
+    let python = PYTORCH.find_or_install(&["torch", "numpy"], Consent::new(false))?;
     let cases = printed(Command::new(&program).arg("cases"))?;
     if let Some(text) = text {
         return losses(&program, &python, cases.lines().next().unwrap_or_default(), text);

@@ -34,7 +34,7 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
             node::find_or_install(consent)?;
             return node::install_packages(&paths::rp2040js());
         }
-        Kind::Unicorn => return UNICORN.find_or_install(&[UNICORN_PACKAGE]).map(drop),
+        Kind::Unicorn => return UNICORN.find_or_install(&[UNICORN_PACKAGE], consent).map(drop),
         Kind::Qemu(..) | Kind::None => {}
     }
     let (name, _) = machine(board)?;
