@@ -27,6 +27,8 @@ WFI = 0xBF30
 RETURN = 8
 # Cycles after which a slice ends: at most, and while an exception waits for the program to let it in.
 SLICE, SHORT_SLICE = 20_000, 1
+# Cycles that pass when the program looks at a timer: who looks again and again waits, and an emulator that is slow at looking need not be.
+LOOK = 1_000
 # Cycles that a slice is taken to have had that ended by itself, as Unicorn does not count them: about those of a handler.
 EARLY = 100
 # Regions of registers; the last is the processor's own.
@@ -123,8 +125,7 @@ class SysTick(Peripheral):
             self.due = self.machine.cycles + self["RVR"] + 1
 
     def read_CVR(self):
-        # The cycles inside a slice are not counted: a look takes some, so that two never see the same time.
-        self.machine.cycles += 4
+        self.machine.look()
         return max(0, self.due - self.machine.cycles) & 0xFFFFFF if self.due is not None else 0
 
     def pass_time(self):
@@ -205,7 +206,7 @@ class Machine:
     def reset(self):
         """As after power-on, but for what RAM and flash hold."""
         self.fault = None
-        self.is_reset_asked = self.is_asleep = self.is_tick_pending = False
+        self.is_reset_asked = self.is_asleep = self.is_tick_pending = self.is_overdue = False
         self.is_in_handler = self.is_leaving = False
         self.systick, self.nvic, self.scb = SysTick(self), Nvic(self), SystemControl(self)
         # By address and length.
@@ -304,6 +305,13 @@ class Machine:
         times = [self.systick.due] + [part.due for part in self.peripherals.values()]
         return min((time for time in times if time is not None), default=self.cycles + (1 << 40))
 
+    def look(self):
+        """The program looks at a timer. The cycles inside a slice are not counted otherwise."""
+        self.cycles += LOOK
+        if self.cycles >= self.next_event():
+            self.is_overdue = True
+            self.uc.emu_stop()
+
     def pass_time(self):
         self.is_tick_pending |= self.systick.pass_time()
         for part in self.peripherals.values():
@@ -330,7 +338,8 @@ class Machine:
         self.is_leaving = False
         if self.is_asleep:
             self.pc += 2
-        has_ended_early = is_leaving or self.is_asleep or self.is_reset_asked
+        has_ended_early = is_leaving or self.is_asleep or self.is_reset_asked or self.is_overdue
+        self.is_overdue = False
         self.cycles += min(cycles, EARLY) if has_ended_early else cycles
         if self.is_reset_asked:
             self.reset()

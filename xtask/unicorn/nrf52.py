@@ -134,8 +134,7 @@ class Timer(Peripheral):
 
     def write_CAPTURE0(self, value):
         require(self.since is not None and self["BITMODE"] == 3, "it reads a timer that does not run, or wraps soon")
-        # The cycles inside a slice are not counted: a look takes some, so that who waits for a time does not wait for ever.
-        self.machine.cycles += 8
+        self.machine.look()
         ticks = (self.machine.cycles - self.since) // 4 >> self["PRESCALER"]
         self["CC0"] = ticks & 0xFFFFFFFF
 

@@ -134,8 +134,7 @@ class Timer(Peripheral):
 
     def read_TIMERAWL(self):
         require(self.ticks.are_microseconds("TIMER0"), "its timer counts no microseconds")
-        # The cycles inside a slice are not counted: a look takes some, so that who waits for a time does not wait for ever.
-        self.machine.cycles += 8
+        self.machine.look()
         return self.machine.cycles * 1_000_000 // self.clocks.core_hz() & 0xFFFFFFFF
 
 
