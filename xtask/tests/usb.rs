@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod common;
 
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -55,18 +55,12 @@ fn flash(model: &Path, port: &Path, mut on_percent: impl FnMut(u32)) -> Result<(
     let mut command = Command::new(pipsqueak());
     command.arg("flash").arg(model).args(["--board", "pico", "--model-only", "--port"]).arg(port);
     let mut flash = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (mut said, mut line) = (String::new(), Vec::new());
-    for byte in flash.stderr.take().unwrap().bytes() {
-        let byte = byte.unwrap();
-        if !matches!(byte, b'\r' | b'\n') {
-            line.push(byte);
-            continue;
-        }
-        let words = String::from_utf8(std::mem::take(&mut line)).unwrap();
-        if let Some(percent) = words.split_once(" %").and_then(|(number, _)| number.trim().parse().ok()) {
+    let mut said = String::new();
+    for line in BufReader::new(flash.stderr.take().unwrap()).lines().map(Result::unwrap) {
+        if let Some(percent) = line.strip_suffix(" %").and_then(|number| number.parse().ok()) {
             on_percent(percent);
         }
-        said += &words;
+        said += &line;
         said.push('\n');
     }
     if flash.wait().unwrap().success() { Ok(()) } else { Err(said) }
