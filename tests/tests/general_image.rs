@@ -14,7 +14,7 @@ use xtask::board::Board;
 use xtask::commands::build;
 use xtask::firmware;
 use xtask::image::{Layout, contents};
-use xtask::qemu::{Port, Session};
+use xtask::qemu::{self, Port, Session};
 use xtask::toolchain::Toolchain;
 
 const SAMPLING: Sampling = Sampling { temperature: 0.9, top_k: 50, top_p: 0.95, repetition_penalty: 1.1 };
@@ -181,6 +181,67 @@ fn an_esp32_c3_boots_from_a_file_for_esptool() {
     assert_model(Session::boot(board, &path).unwrap(), &file);
 }
 
+/// Boards whose processor Unicorn executes. Their registers are models of our own, which refuse what the makers' manuals do not allow.
+#[test]
+fn boards_by_their_manuals_take_a_model_into_their_flash() {
+    if !unicorn() {
+        return;
+    }
+    let shape = Config { width: 16, heads: 2, kv_heads: 1, hidden: 20, layers: 1, ..SMALL };
+    let file = random_model(&shape, Precision::Int8);
+    for board in [Board::MicrobitV2, Board::Nrf52840Dk, Board::BlackPill, Board::NucleoG071rb, Board::Pico2] {
+        let mut session = Session::boot(board, &image(board)).unwrap();
+        assert!(greeting(&mut session).contains(EMPTY));
+        let words = tear(&mut session, file.bytes());
+        assert!(words.contains("no model: "), "{words}");
+        Loader::new(&mut session).send(file.bytes(), |_| ()).unwrap();
+        assert_model(session, &file);
+    }
+}
+
+/// A model that allows all would prove nothing.
+#[test]
+fn the_models_of_registers_refuse_what_the_manuals_do_not_allow() {
+    if !unicorn() {
+        return;
+    }
+    let output = qemu::check_models().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("OK"), "{said}");
+}
+
+/// Its flash has no room for a general image; the same for its one model.
+#[test]
+fn a_blue_pill_by_its_manual_writes_what_the_pc_writes() {
+    if !unicorn() {
+        return;
+    }
+    let (board, file) = (Board::BluePill, random_model(&SMALL, Precision::Int8));
+    let path = temporary("blue-pill.pip");
+    fs::write(&path, file.bytes()).unwrap();
+    let mut session =
+        Session::boot(board, &firmware::build(board, &path, Default::default()).unwrap()).unwrap();
+    greeting(&mut session);
+    session.send(b"\x05").unwrap();
+    session.read_until("\x06", PATIENCE).unwrap();
+    let mut chip = Chip(session);
+    assert_eq!(chip.generate("Once", SAMPLING, 5, 60), generate(&file, "Once", SAMPLING, 5, 60));
+    assert_eq!(chip.ask(":selftest"), "ok");
+}
+
+/// Whether Unicorn is there, as it must be in continuous integration.
+fn unicorn() -> bool {
+    let is_there = qemu::has_unicorn();
+    assert!(
+        is_there || std::env::var_os("CI").is_none(),
+        "Unicorn is missing; run: cargo xtask setup --board black-pill"
+    );
+    if !is_there {
+        eprintln!("skipped: Unicorn is missing; `cargo xtask setup --board black-pill` installs it");
+    }
+    is_there
+}
+
 /// QEMU's STM32F405 has flash that can't be written.
 #[test]
 fn a_board_whose_flash_does_not_answer_says_so() {
@@ -284,7 +345,7 @@ fn a_pico_boots_from_a_uf2_file_of_firmware_and_model() {
     assert!(words.contains(&reason), "{words}");
 }
 
-/// As the ROM of an RP2350 looks for it: RP2350 Datasheet, "Blocks and block loops", "Image definition items". No emulator runs that chip.
+/// As the ROM of an RP2350 looks for it: RP2350 Datasheet, "Blocks and block loops", "Image definition items". No emulator has that ROM.
 #[test]
 fn a_pico_2s_rom_finds_the_image_and_where_it_begins() {
     let elf = image(Board::Pico2);

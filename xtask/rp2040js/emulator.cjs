@@ -1,12 +1,13 @@
 // A Raspberry Pi Pico, one of its serial ports a connection: `node emulator.cjs IMAGE SERIAL PORT [MODEL ADDRESS]`.
 //
-// IMAGE is an ELF or UF2 file; MODEL goes to ADDRESS in flash. SERIAL is `uart` for UART0, `usb` for the socket, or `uart-beside-usb`
-// for UART0 while a program at the socket has the port open and reads nothing.
+// IMAGE is an ELF or UF2 file; MODEL goes to ADDRESS in flash. SERIAL is `uart` for UART0; `uart-beside-usb` for UART0 while a program at
+// the USB socket has the port open and reads nothing; `usb` for the socket; or `usb-cable` for the same with a cable, as below.
 
 const { readFileSync } = require("node:fs");
 const { connect } = require("node:net");
+const { createInterface } = require("node:readline");
 const { Pico } = require("./pico.cjs");
-const { plugIn } = require("./usb_host.cjs");
+const { Host } = require("./usb_host.cjs");
 
 const [image, serial, port, model, address] = process.argv.slice(2);
 /** Instructions between two looks at the connection. */
@@ -21,8 +22,7 @@ function loadElf(elf) {
   }
 }
 
-const say = bytes => connection.write(bytes);
-const isUsb = serial === "usb";
+const isUsb = serial.startsWith("usb");
 const pico = new Pico(byte => isUsb || say(Uint8Array.of(byte)));
 const file = readFileSync(image);
 try {
@@ -66,11 +66,73 @@ function refuse(error) {
   process.exit(1);
 }
 
-const connection = connect(Number(port), "127.0.0.1", run);
-connection.setNoDelay(true);
-connection.on("close", hadError => process.exit(hadError ? 1 : 0));
-connection.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));
-const socket = serial === "uart" ? undefined : plugIn(pico.chip, wake, settled, isUsb ? say : undefined);
-socket?.catch(refuse);
-if (isUsb) socket.then(({ type }) => connection.on("data", type));
-else connection.on("data", typeAtUart);
+/** A connection that is one of this board's serial ports. */
+function open(onBytes, onOpen) {
+  const opened = connect(Number(port), "127.0.0.1", onOpen);
+  opened.setNoDelay(true);
+  opened.on("data", onBytes);
+  opened.on("error", error => console.error(`the Pico's serial port can't be connected: ${error.message}`));
+  return opened;
+}
+
+let connection;
+const say = bytes => connection?.write(bytes);
+
+/** Has the chip plugged into a PC, from its start on. */
+function plugIn(hears) {
+  const host = new Host(pico.chip, wake, { failed: refuse, ...hears });
+  pico.onRestart = () => host.restart();
+  return host;
+}
+
+/** One connection for as long as the board runs. */
+function openForGood(onBytes) {
+  connection = open(onBytes, run);
+  connection.on("close", hadError => process.exit(hadError ? 1 : 0));
+}
+
+/** The cable is pulled out once, when the chip first waits, and plugged in again. */
+async function serveAtUsb() {
+  let opened;
+  const port = () => new Promise(resolve => (opened = resolve));
+  const host = plugIn({ data: say, port: () => opened() });
+  const first = port();
+  openForGood(bytes => host.type(bytes));
+  connection.pause();
+  await first;
+  await settled();
+  host.unplug();
+  const again = port();
+  host.plugIn();
+  await again;
+  connection.resume();
+}
+
+/** A connection for each time that the port appears. A line at standard input pulls the cable out, and the next plugs it in. */
+function serveAtCable() {
+  const host = plugIn({
+    data: say,
+    port: () => {
+      const opened = (connection = open(bytes => host.type(bytes)));
+      opened.on("close", () => connection === opened && process.exit());
+    },
+    gone: () => {
+      const lost = connection;
+      connection = undefined;
+      lost.end();
+    },
+  });
+  createInterface({ input: process.stdin }).on("line", () => (host.isPluggedIn ? host.unplug() : host.plugIn()));
+  run();
+}
+
+const serve = {
+  uart: () => openForGood(typeAtUart),
+  "uart-beside-usb": () => {
+    plugIn({});
+    openForGood(typeAtUart);
+  },
+  usb: serveAtUsb,
+  "usb-cable": serveAtCable,
+};
+void serve[serial]();

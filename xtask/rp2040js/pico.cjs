@@ -29,6 +29,8 @@ class Pico {
   #typed = [];
   #next;
   #restarts = false;
+  /** Called when the chip resets itself. */
+  onRestart;
 
   /** `onByte` hears of each byte that the chip sends. */
   constructor(onByte) {
@@ -38,7 +40,10 @@ class Pico {
     chip.uart[0].onByte = onByte;
     clearThumbBit(chip.core);
     putRom(chip);
-    chip.peripherals[WATCHDOG].onWatchdogTrigger = () => { this.#restarts = true; };
+    chip.peripherals[WATCHDOG].onWatchdogTrigger = () => {
+      this.#restarts = true;
+      this.onRestart?.();
+    };
     this.#next = clock.createAlarm(() => {
       chip.uart[0].feedByte(this.#typed.shift());
       if (this.#typed.length) this.#next.schedule(BYTE);

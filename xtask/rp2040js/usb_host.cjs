@@ -3,6 +3,8 @@
 // Its requests are those of PCs: USB 2.0, chapter 9, and the class "communications", ACM. The emulator's own host skips most
 // of that, and sends empty packets where nothing has been typed.
 
+const { makeBusy } = require("./busy_bus.cjs");
+
 /** In an endpoint's buffer control. */
 const [LENGTH, AVAILABLE, STALL] = [0x3ff, 1 << 10, 1 << 11];
 /** Registers: the interrupts that are let through, of which one says that a frame begins, and the frame's number. */
@@ -25,23 +27,49 @@ class Bus {
   /** `wake` is called whenever the chip has something to do again, `onData` with each packet of data. */
   constructor(chip, wake, onData) {
     Object.assign(this, { usb: chip.usbCtrl, view: chip.usbDPRAMView, wake });
-    this.typed = new Map();
-    this.underway = new Map();
     this.unread = new Set();
     this.onData = packet => onData?.(packet);
+    /** Called when the device shows that it is there. */
+    this.onDevice = () => {};
+    this.isPluggedIn = true;
+    this.forget();
+    this.takeOver(chip.clock);
+    this.tellFrames(chip.clock);
+    this.restartBus = makeBusy(chip, () => this.onReset());
+  }
+
+  /** Whatever was under way is lost, and what the device does not reach the host any more. */
+  forget() {
+    this.typed = new Map();
+    this.underway = new Map();
     this.onControl = () => {};
     this.onStall = () => {};
     this.onReset = () => {};
-    this.takeOver(chip.clock);
-    this.tellFrames(chip.clock);
+  }
+
+  unplug() {
+    this.isPluggedIn = false;
+    this.forget();
+  }
+
+  plugIn() {
+    this.isPluggedIn = true;
+    this.onDevice();
+  }
+
+  /** All of the controller begins anew: a host sees that the device is gone. */
+  restart() {
+    this.forget();
+    Object.assign(this.usb, { mainCtrl: 0, sieStatus: 0, buffStatus: 0, intRaw: 0, intEnable: 0, addrEndp: 0 });
+    this.usb.checkInterrupts();
+    this.restartBus();
   }
 
   /** The emulator hands a buffer over at once, and forgets that it is available; a host takes its time. */
   takeOver(clock) {
     const { usb, view } = this;
     const mark = (endpoint, bits) => view.setUint32(this.place(endpoint), bits, true);
-    usb.onUSBEnabled = () => usb.resetDevice();
-    usb.onResetReceived = () => this.onReset();
+    usb.onUSBEnabled = () => this.isPluggedIn && this.onDevice();
     usb.onEndpointWrite = (endpoint, packet) =>
       endpoint === 0 ? this.onControl(packet) : this.onData(packet);
     usb.onEndpointRead = endpoint => {
@@ -54,12 +82,13 @@ class Bus {
       finish(endpoint, packet);
       const taken = this.underway.get(endpoint);
       this.underway.delete(endpoint);
-      taken();
+      taken?.();
     };
     const update = usb.DPRAMUpdated.bind(usb);
     usb.DPRAMUpdated = (offset, value) => {
-      if (this.unread.has(offset)) return;
-      const isSent = offset > 0x80 && offset < 0x100 && !(offset & 4) && value & AVAILABLE;
+      const isForHost = offset >= 0x80 && offset < 0x100 && !(offset & 4) && value & AVAILABLE;
+      if (this.unread.has(offset) || (isForHost && !this.isPluggedIn)) return;
+      const isSent = isForHost && offset > 0x80;
       if (isSent && clock.nanos % FRAME > LATE) {
         throw new Error("a packet at the end of a frame may hang the chip's controller (erratum RP2040-E15)");
       }
@@ -201,23 +230,61 @@ async function openPort(bus) {
 }
 
 /**
- * Plugs the chip in, and opens its port; `onData` gets what it says. Then pulls the cable out when `settled` says that the chip rests, and
- * plugs it in again. Without `onData`, the program there reads nothing, and the cable stays.
+ * A PC, into which the chip is plugged. `hears` has functions: `port(device)` is called when the device's port is open, `gone` when the
+ * device is gone, and `data(bytes)` with what it says. Without `data`, a program has the port open and reads nothing. `failed` hears
+ * why a device is no serial port.
  */
-exports.plugIn = async (chip, wake, settled, onData) => {
-  const bus = new Bus(chip, wake, onData);
-  await new Promise(resolve => (bus.onReset = resolve));
-  const device = await enumerate(bus);
-  if (!onData) bus.stopReading(device.input);
-  await openPort(bus);
-  if (onData) {
-    await settled();
-    await bus.reset();
-    await enumerate(bus);
-    await openPort(bus);
+exports.Host = class {
+  #bus;
+  #hears;
+  /** The address of the endpoint that takes what is typed; none where no port is open. */
+  #output;
+
+  constructor(chip, wake, hears) {
+    this.#hears = hears;
+    this.#bus = new Bus(chip, wake, hears.data);
+    this.#bus.onDevice = () => void this.#meet().catch(hears.failed);
   }
-  const type = bytes => {
-    for (let at = 0; at < bytes.length; at += PACKET) void bus.send(device.output, bytes.subarray(at, at + PACKET));
-  };
-  return { ...device, type };
+
+  async #meet() {
+    const bus = this.#bus;
+    await bus.reset();
+    const device = await enumerate(bus);
+    if (!this.#hears.data) bus.stopReading(device.input);
+    await openPort(bus);
+    this.#output = device.output;
+    this.#hears.port?.(device);
+  }
+
+  #lose() {
+    if (this.#output === undefined) return;
+    this.#output = undefined;
+    this.#hears.gone?.();
+  }
+
+  get isPluggedIn() {
+    return this.#bus.isPluggedIn;
+  }
+
+  /** Pulls the cable out, whatever is under way. */
+  unplug() {
+    this.#bus.unplug();
+    this.#lose();
+  }
+
+  plugIn() {
+    this.#bus.plugIn();
+  }
+
+  /** The chip has been reset. */
+  restart() {
+    this.#bus.restart();
+    this.#lose();
+  }
+
+  /** Bytes for which there is no port are lost. */
+  type(bytes) {
+    if (this.#output === undefined) return;
+    for (let at = 0; at < bytes.length; at += PACKET) void this.#bus.send(this.#output, bytes.subarray(at, at + PACKET));
+  }
 };

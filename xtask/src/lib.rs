@@ -20,6 +20,7 @@ pub mod packages;
 pub mod paths;
 pub mod process;
 pub mod published;
+pub mod python;
 pub mod qemu;
 mod reproducible;
 mod terminal;

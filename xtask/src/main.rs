@@ -10,9 +10,9 @@ use xtask::commands;
 use xtask::commands::bench::Outcome;
 use xtask::commands::demo::Source;
 use xtask::commands::fuzz::Target;
+use xtask::commands::run::{End, Program};
 use xtask::firmware::{Options, Pins};
 use xtask::packages::Consent;
-use xtask::qemu::Port;
 
 /// Installs what is missing, then demonstrates, runs and tests Pipsqueak.
 #[derive(Parser)]
@@ -63,13 +63,14 @@ enum Task {
         #[arg(last = true, value_name = "TRAINING")]
         training: Vec<OsString>,
     },
-    /// Boots the firmware with a model in an emulator (QEMU, rp2040js for the Pico, our own for the ESP32-C3), its serial port on this terminal.
+    /// Boots the firmware with a model in an emulator (QEMU, or another for boards that it lacks), its serial port on this terminal.
     ///
     /// Type a prompt, or :help. Ctrl-C stops a text; :quit or Ctrl-D ends it.
     #[command(after_help = "Examples:\n  cargo xtask run\n  cargo xtask run --model models/mine.pip\n  \
         cargo xtask run --model models/lamp.pip --answers answers.txt\n  \
         cargo xtask run --log 2>log.txt\n  echo 'Once upon a time' | cargo xtask run\n  \
-        cargo xtask run --model pretrained/blue-pill.pip --board mps2-an385 --blue-pill-memory")]
+        cargo xtask run --model pretrained/blue-pill.pip --board mps2-an385 --blue-pill-memory\n  \
+        cargo xtask run --board pico --any-model --usb --pty")]
     Run {
         /// The model file; without it, the demo's last one.
         #[arg(long, value_name = "FILE")]
@@ -92,11 +93,14 @@ enum Task {
         /// No more flash and RAM than a Blue Pill has: 64 and 20 KB; with --board mps2-an385.
         #[arg(long)]
         blue_pill_memory: bool,
+        /// Boot the firmware that runs any model: with --model, that lies in its flash; without, the board waits for one.
+        #[arg(long, conflicts_with_all = ["answers", "display", "log", "self_test", "think", "blue_pill_memory"])]
+        any_model: bool,
         /// Give the board a serial port of its own, for `pipsqueak chat --port`, in place of this terminal.
         #[arg(long, conflicts_with = "log")]
         pty: bool,
-        /// Talk to a Pico's USB socket, in place of its UART.
-        #[arg(long, conflicts_with = "pty")]
+        /// Talk to a Pico's USB socket, in place of its UART; with --pty, its cable can be pulled out.
+        #[arg(long)]
         usb: bool,
         #[command(flatten)]
         board: BoardOption,
@@ -253,10 +257,25 @@ fn main() -> ExitCode {
                 if pretrained { Source::Pretrained } else { Source::Training { text, options: training } };
             commands::demo::demo(board.board, source, Consent::new(yes))
         }
-        Task::Run { model, answers, display, log, self_test, think, blue_pill_memory, pty, usb, board } => {
-            let options = Options { log, self_test, think, blue_pill_memory };
-            let port = (!pty).then_some(if usb { Port::Usb } else { Port::Uart });
-            commands::run::run(board.board, model, pins(answers.as_deref(), display), options, port)
+        Task::Run {
+            model,
+            answers,
+            display,
+            log,
+            self_test,
+            think,
+            blue_pill_memory,
+            any_model,
+            pty,
+            usb,
+            board,
+        } => {
+            let program = match pins(answers.as_deref(), display) {
+                Some(pins) => Program::Pins(pins),
+                None if any_model => Program::AnyModel,
+                None => Program::Prompt(Options { log, self_test, think, blue_pill_memory }),
+            };
+            commands::run::run(board.board, model, program, End { usb, pty })
         }
         Task::Bench { what: Measurement::Train, against_torch, text, .. } => {
             commands::bench_train::train(against_torch, text.as_deref())

@@ -101,6 +101,16 @@ impl Manager {
         }
     }
 
+    /// The names of the packages with Python and its module venv.
+    pub fn python(self) -> &'static [&'static str] {
+        match self {
+            Manager::Apt => &["python3", "python3-venv"],
+            Manager::Dnf | Manager::Zypper | Manager::Apk => &["python3"],
+            Manager::Pacman | Manager::Brew => &["python"],
+            Manager::Winget => &["Python.Python.3.13"],
+        }
+    }
+
     /// The commands that install `packages`, in order; those before the last may fail.
     fn commands(self, packages: &[&str], root: bool) -> Vec<Vec<String>> {
         let install = match self {

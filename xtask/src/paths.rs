@@ -35,6 +35,11 @@ pub fn obey() -> PathBuf {
     firmware().join("obey")
 }
 
+/// The emulator of chips whose processor Unicorn executes.
+pub fn unicorn() -> PathBuf {
+    root().join("xtask").join("unicorn")
+}
+
 /// The folder of the Raspberry Pi Pico's emulator.
 pub fn rp2040js() -> PathBuf {
     root().join("xtask").join("rp2040js")

@@ -5,19 +5,18 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use pipsqueak_talk::terminal::{AtEnd, Left, Link, Terminal};
 
-use crate::board::Board;
 use crate::log::Log;
 use crate::paths;
-use crate::qemu::{Boot, Emulator, Port};
+use crate::qemu::{Boot, Emulator};
 
-/// Boots `image` and lets this terminal talk to it until `:quit`, Ctrl-D or the end of a pipe. With `log`, prints the
+/// Boots an image and lets this terminal talk to it until `:quit`, Ctrl-D or the end of a pipe. With `log`, prints the
 /// image's defmt log to stderr.
-pub(crate) fn interact(board: Board, image: &Path, log: bool, port: Port) -> Result<()> {
-    let (log, address) = if log { listen(image)? } else { (None, None) };
-    let mut emulator = Emulator::start(&Boot { log: address, port, apart: true, ..Boot::new(board, image) })?;
+pub(crate) fn interact(boot: Boot, log: bool) -> Result<()> {
+    let (log, address) = if log { listen(boot.image)? } else { (None, None) };
+    let mut emulator = Emulator::start(&Boot { log: address, apart: true, ..boot })?;
     let link = Link { output: Box::new(emulator.serial()?), input: Box::new(emulator.serial()?) };
     // A real board's image has nothing to quit to.
-    let at_end = if board.flashing().is_none() { AtEnd::Quit } else { AtEnd::Leave };
+    let at_end = if boot.board.flashing().is_none() { AtEnd::Quit } else { AtEnd::Leave };
     let mut terminal = Terminal::open(&paths::run_history(), at_end)?;
     let left_by = terminal.talk(link, &[])?;
     if let Left::Signal(signal) = left_by {

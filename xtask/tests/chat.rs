@@ -11,10 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use pipsqueak::{Precision, Sampling};
-use pipsqueak_tests::{SMALL, generate, random_model};
-
-use self::common::{Person, arguments, program, tokens};
+use self::common::{Person, arguments, endless, folder, hears_a_text, pipsqueak, program, tokens};
 
 /// An emulated micro:bit v1, plugged in.
 struct Board(Child);
@@ -52,28 +49,15 @@ impl Drop for Board {
     }
 }
 
-/// Asks for a text, which must have the PC's tokens and logits.
-fn hears_a_text(person: &mut Person) {
-    person.types(b":seed 5\r:length 60\rOnce\r");
-    person.sees("length 60 tokens, seed 5");
-    let file = random_model(&SMALL, Precision::Int8);
-    let expected = generate(&file, "Once", Sampling::default(), 5, 60);
-    assert_eq!(tokens(&person.sees("tokens, ")), expected.tokens);
-    person.sees(&format!("fingerprint {:08x}]", expected.fingerprint));
-}
-
 #[test]
 fn a_person_talks_to_an_emulated_board_stops_a_text_and_pulls_the_cable() {
-    let chat = program().with_file_name("pipsqueak");
-    assert!(chat.is_file(), "{} is missing; cargo test --workspace builds it", chat.display());
-    let folder = std::env::temp_dir().join(format!("pipsqueak-chat-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let folder = folder("chat");
     let port = folder.join("port");
     let mut board = Board::plug_in(&port);
-    let command = pty_process::blocking::Command::new(chat).arg("chat").arg("--port").arg(&port);
+    let command = pty_process::blocking::Command::new(pipsqueak()).arg("chat").arg("--port").arg(&port);
     let mut person = Person::sits_down_at(command.env("HOME", &folder));
     person.sees("Talking to the board at ");
-    hears_a_text(&mut person);
+    hears_a_text(&mut person, &endless());
 
     person.types(b":length 20000\rOnce\r");
     person.sees("length 20000 tokens");
@@ -88,7 +72,7 @@ fn a_person_talks_to_an_emulated_board_stops_a_text_and_pulls_the_cable() {
     person.sees("is gone; waiting for it.");
     let _board = Board::plug_in(&port);
     person.sees("The board is back, at ");
-    hears_a_text(&mut person);
+    hears_a_text(&mut person, &endless());
     person.types(b"\x04");
     assert!(person.leaves().0.success());
     fs::remove_dir_all(folder).unwrap();

@@ -1,6 +1,7 @@
 //! `cargo xtask run` as a person meets it, at a pseudo-terminal, and as a script does, through a pipe.
 #![cfg(unix)]
 
+#[allow(dead_code)]
 mod common;
 
 use std::io::{Read, Write};

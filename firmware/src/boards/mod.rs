@@ -69,6 +69,8 @@ mod stm32;
 mod stm32f4;
 #[cfg(feature = "stm32f405")]
 mod stm32f405;
+#[cfg(feature = "pico")]
+mod usb_busy_bus;
 #[cfg(family = "rp")]
 mod usb_serial;
 #[cfg(feature = "virt-rv32")]

@@ -257,6 +257,10 @@ type Handler = unsafe extern "C" fn();
 static __INTERRUPTS: [Handler; UART_IRQ as usize + 1] = {
     let mut handlers: [Handler; UART_IRQ as usize + 1] = [on_uart; UART_IRQ as usize + 1];
     handlers[USB_IRQ as usize] = on_usb;
+    #[cfg(feature = "pico")]
+    {
+        handlers[pac::Interrupt::TIMER_IRQ_0 as usize] = on_alarm;
+    }
     handlers
 };
 
@@ -280,6 +284,14 @@ unsafe extern "C" fn on_uart() {
 /// As [`on_uart`], with USB's controller, which is the program's only while it keeps handlers out.
 unsafe extern "C" fn on_usb() {
     usb_serial::on_event(&RECEIVED);
+}
+
+/// # Safety
+///
+/// As [`on_usb`].
+#[cfg(feature = "pico")]
+unsafe extern "C" fn on_alarm() {
+    super::usb_busy_bus::on_alarm();
 }
 
 impl<M: Machine> Board for Rp<M> {

@@ -155,6 +155,8 @@ fn poll(device: &mut UsbSerial, received: &Received) {
         usb.sie_status().write(|w| w.set_bus_reset(true));
         usb.buff_status().write_value(usb.buff_status().read());
         device.reset(&mut Usb);
+        #[cfg(feature = "pico")]
+        super::usb_busy_bus::on_reset();
     }
     let done = usb.buff_status().read();
     usb.buff_status().write_value(done);

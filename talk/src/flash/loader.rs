@@ -1,8 +1,8 @@
 //! Sends a model to the loader in the firmware, over a serial port.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use pipsqueak::internal::file::checksum;
 
 use super::frame::{Answer, Kind, PAYLOAD_BYTES, Sort, encode};
@@ -27,6 +27,7 @@ pub struct Loader<P> {
     port: P,
     /// Bytes of a line whose end has not come.
     line: Vec<u8>,
+    restarts: bool,
 }
 
 /// The outcome of a frame.
@@ -39,7 +40,13 @@ enum Outcome {
 impl<P: Read + Write> Loader<P> {
     /// Takes a port whose reads end with [`ErrorKind::TimedOut`] where nothing comes.
     pub fn new(port: P) -> Self {
-        Loader { port, line: Vec::new() }
+        Loader { port, line: Vec::new(), restarts: false }
+    }
+
+    /// Whether the board has left a transfer that was begun before, and starts again. Its port then goes and comes back, if it is the
+    /// board's own (USB) and no adapter's.
+    pub fn board_restarts(&self) -> bool {
+        self.restarts
     }
 
     /// Sends the file `model`, or what the board lacks of it; reports to `progress` how many of its bytes are there. Returns
@@ -89,11 +96,12 @@ impl<P: Read + Write> Loader<P> {
         for _ in 0..TRIES {
             self.write(&[CTRL_C])?;
             self.write(b":load\n")?;
-            let mut has_left = false;
+            self.restarts = false;
             for _ in 0..LINES {
                 let Some(line) = self.read_line()? else { break };
                 match Answer::parse(&line) {
                     Some(Answer::Ready { version: BEFORE | VERSION, room, erase_bytes }) => {
+                        self.restarts = false;
                         return Ok((room, erase_bytes));
                     }
                     Some(Answer::Ready { version, .. }) => {
@@ -102,8 +110,8 @@ impl<P: Read + Write> Loader<P> {
                         )
                     }
                     // The board was in the midst of a transfer, starts again, and has not heard of the next.
-                    _ if line.contains("The transfer is over: ") => has_left = true,
-                    _ if has_left && line.contains("pipsqueak on ") => break,
+                    _ if line.contains("The transfer is over: ") => self.restarts = true,
+                    _ if self.restarts && line.contains("pipsqueak on ") => break,
                     _ if line.contains("There is no command :load") => {
                         bail!(
                             "the firmware on the board has no loader; flash firmware and model, without --model-only"
@@ -188,8 +196,7 @@ impl<P: Read + Write> Loader<P> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.port.write_all(bytes).and_then(|()| self.port.flush());
-        written.context("the port is gone; plug the board in and run the same command again")
+        self.port.write_all(bytes).and_then(|()| self.port.flush()).map_err(|error| gone(&error))
     }
 
     /// The next line; none if nothing comes.
@@ -208,12 +215,14 @@ impl<P: Read + Write> Loader<P> {
                     return Ok(None);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) => bail!("the port is gone; plug the board in and run the same command again"),
-                Err(error) => {
-                    return Err(error)
-                        .context("the port is gone; plug the board in and run the same command again");
-                }
+                Ok(0) => return Err(gone(&ErrorKind::UnexpectedEof.into())),
+                Err(error) => return Err(gone(&error)),
             }
         }
     }
+}
+
+/// The error in words, and not as the cause: a broken pipe at a port is no reader of our output that has heard enough.
+fn gone(error: &io::Error) -> Error {
+    anyhow!("the port is gone; plug the board in and run the same command again: {error}")
 }

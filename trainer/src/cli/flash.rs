@@ -1,9 +1,10 @@
 //! `pipsqueak flash`.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -20,6 +21,11 @@ use crate::human;
 
 /// How long the board may take for a frame: the slowest flash erases 128 KiB in up to 2 s.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a port that a starting board takes away may be gone, and how often it is looked for.
+const RESTART: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_millis(100);
+/// How often a board may start again before it takes the model.
+const RESTARTS: usize = 3;
 
 /// Put a model onto a board, with the firmware that runs it.
 ///
@@ -195,22 +201,49 @@ impl Flash {
             say!("would go to the loader at {name}");
             return Ok(());
         }
-        let mut loader = Loader::new(port::open(&name, PATIENCE)?);
-        let mut shown = 0;
-        let held = loader.send(model, |there| {
-            let percent = there * 100 / model.len();
-            // A line for every tenth.
-            if percent / 10 > shown / 10 {
-                remark!("{percent} %");
-                shown = percent;
+        let mut loader = Loader::new(self.open(Duration::ZERO)?);
+        let mut sent = send_with(&mut loader, model);
+        for _ in 0..RESTARTS {
+            if sent.is_ok() || !loader.board_restarts() {
+                break;
             }
-        })?;
+            // Closed first, so that the port comes back by the same name.
+            drop(loader);
+            loader = Loader::new(self.open(RESTART)?);
+            sent = send_with(&mut loader, model);
+        }
+        let held = sent?;
         match held == model.len() {
             true => say!("the board has this model already"),
             false => say!("the board at {name} has the model; talk to it with: pipsqueak chat --port {name}"),
         }
         Ok(())
     }
+
+    /// The board's port, for which so long is waited.
+    fn open(&self, patience: Duration) -> Result<impl Read + Write> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let port = port::find(self.port.as_deref(), self.board.as_deref())
+                .and_then(|name| port::open(&name, PATIENCE));
+            if port.is_ok() || Instant::now() > deadline {
+                return port;
+            }
+            sleep(GLANCE);
+        }
+    }
+}
+
+/// Sends the model, with a line for every tenth of it; returns the bytes that were there.
+fn send_with(loader: &mut Loader<impl Read + Write>, model: &[u8]) -> Result<usize> {
+    let mut shown = 0;
+    loader.send(model, |there| {
+        let percent = there * 100 / model.len();
+        if percent / 10 > shown / 10 {
+            remark!("{percent} %");
+            shown = percent;
+        }
+    })
 }
 
 /// `firmware` beside this program if it is there, as an archive for users has it; else where `cargo xtask dist` writes.

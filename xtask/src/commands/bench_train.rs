@@ -6,8 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::Consent;
+use crate::python::Environment;
 use crate::toolchain::own_cargo;
 use crate::{paths, process};
+
+const PYTORCH: Environment = Environment { name: "torch-venv", module: "torch" };
 
 /// Each of two that are compared runs this often, in turns; the least of its medians and its fastest step count, since others
 /// may use the machine too.
@@ -27,7 +31,7 @@ pub fn train(against_torch: bool, text: Option<&Path>) -> Result<()> {
     if !against_torch {
         return process::run(&mut Command::new(program));
     }
-    let python = python()?;
+    let python = PYTORCH.find_or_install(&["torch", "numpy"], Consent::new(false))?;
     let cases = printed(Command::new(&program).arg("cases"))?;
     if let Some(text) = text {
         return losses(&program, &python, cases.lines().next().unwrap_or_default(), text);
@@ -128,21 +132,6 @@ fn printed(command: &mut Command) -> Result<String> {
         bail!("`{}` failed: {}", process::shown(command), errors.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// The Python of an environment in target/ that has PyTorch, which is made where it is missing.
-fn python() -> Result<PathBuf> {
-    let environment = paths::target().join("torch-venv");
-    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python3" });
-    let has_torch = |python: &Path| {
-        process::output(Command::new(python).args(["-c", "import torch"])).is_ok_and(|o| o.status.success())
-    };
-    if !has_torch(&python) {
-        eprintln!("Installing PyTorch from PyPI into {}…", environment.display());
-        process::run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-        process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "torch", "numpy"]))?;
-    }
-    Ok(python)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Booting an image in QEMU and talking to its serial port.
 
+#[cfg(unix)]
+mod pty;
 mod session;
 
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,19 +16,27 @@ pub use self::session::Session;
 use crate::board::{Board, Emulator as Kind};
 use crate::image::Layout;
 use crate::packages::{self, Consent, Manager};
+use crate::python::{self, Environment};
 use crate::{esp32c3, node, paths, process};
 
 /// How often a starting QEMU is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
 
+/// Where Unicorn is.
+const UNICORN: Environment = Environment { name: "unicorn-venv", module: "unicorn" };
+/// The version whose behaviour `xtask/unicorn` is written for.
+const UNICORN_PACKAGE: &str = "unicorn==2.1.4";
+
 /// Makes sure that the emulator of `board` is there.
 pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
-    if board.emulator() == Kind::Rp2040js {
-        node::find_or_install(consent)?;
-        return node::install_packages(&paths::rp2040js());
-    }
-    if board.emulator() == Kind::Own {
-        return Ok(());
+    match board.emulator() {
+        Kind::Rp2040js => {
+            node::find_or_install(consent)?;
+            return node::install_packages(&paths::rp2040js());
+        }
+        Kind::Unicorn => return UNICORN.find_or_install(&[UNICORN_PACKAGE], consent).map(drop),
+        Kind::Own => return Ok(()),
+        Kind::Qemu(..) | Kind::None => {}
     }
     let (name, _) = machine(board)?;
     if program(name).is_some() {
@@ -42,14 +52,25 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
     Ok(())
 }
 
+/// Whether the emulator of boards whose registers are modelled is there.
+pub fn has_unicorn() -> bool {
+    UNICORN.find().is_some()
+}
+
+/// Runs the tests of the models of registers.
+///
+/// # Errors
+/// If Unicorn is missing.
+pub fn check_models() -> Result<Output> {
+    let python = UNICORN.find().context("Unicorn is missing; run: cargo xtask setup --board black-pill")?;
+    process::output(python::command(&python).args(["-m", "unittest"]).current_dir(paths::unicorn()))
+}
+
 /// QEMU's program for `board`, and the arguments that choose the machine.
 fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
-        Kind::Rp2040js | Kind::Own => bail!(
-            "{}'s emulator is not QEMU, and has a serial port in this terminal only: leave out --pty",
-            board.name()
-        ),
+        Kind::Rp2040js | Kind::Unicorn | Kind::Own => bail!("{} does not run in QEMU", board.name()),
         Kind::None => bail!(
             "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
             board.name()
@@ -88,6 +109,8 @@ pub enum Port {
     Uart,
     /// The USB socket.
     Usb,
+    /// The USB socket, from which the cable is pulled out and plugged in.
+    UsbCable,
     /// UART0, while a program at the USB socket has the port open and reads nothing.
     UartBesideUsb,
 }
@@ -98,6 +121,7 @@ impl Port {
         match self {
             Port::Uart => "uart",
             Port::Usb => "usb",
+            Port::UsbCable => "usb-cable",
             Port::UartBesideUsb => "uart-beside-usb",
         }
     }
@@ -110,11 +134,23 @@ impl<'b> Boot<'b> {
 
     /// The emulator, whose serial port is a connection to `address`.
     fn connected(&self, address: SocketAddr) -> Result<Command> {
-        if self.board.emulator() != Kind::Rp2040js {
-            return self.command(&connection(address));
-        }
-        let mut command = node::script(&paths::rp2040js(), "emulator.cjs");
-        command.arg(std::path::absolute(self.image)?).args([self.port.name(), &address.port().to_string()]);
+        let image = std::path::absolute(self.image)?;
+        let port = address.port().to_string();
+        let mut command = match self.board.emulator() {
+            Kind::Rp2040js => {
+                let mut command = node::script(&paths::rp2040js(), "emulator.cjs");
+                command.arg(image).args([self.port.name(), &port]);
+                command
+            }
+            Kind::Unicorn => {
+                let python = UNICORN.find().context("Unicorn is missing; run: cargo xtask setup")?;
+                let mut command = python::command(&python);
+                command.arg(paths::unicorn().join("emulator.py"));
+                command.arg(self.board.name()).arg(image).arg(port);
+                command
+            }
+            Kind::Qemu(..) | Kind::Own | Kind::None => return self.command(&connection(address)),
+        };
         if let Some(model) = self.model {
             let place = Layout::read(self.image)?.model.start;
             command.arg(std::path::absolute(model)?).arg(place.to_string());
@@ -174,10 +210,31 @@ fn connection(address: SocketAddr) -> String {
     format!("tcp:{address},nodelay=on")
 }
 
-/// Boots `image`, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it. QEMU says where.
-pub(crate) fn serve(board: Board, image: &Path) -> Result<ExitStatus> {
-    let mut command = Boot::new(board, image).command("pty")?;
-    command.stdin(Stdio::null()).status().context("QEMU can't be started; run: cargo xtask setup")
+/// Boots an image, its serial port a pseudo-terminal that other programs open, until it ends or Ctrl-C ends it.
+#[cfg(unix)]
+pub(crate) fn serve(boot: &Boot) -> Result<()> {
+    match boot.board.emulator() {
+        Kind::Own => bail!(
+            "{}'s emulator has its serial port in this terminal only; leave out --pty.",
+            boot.board.name()
+        ),
+        Kind::Rp2040js | Kind::Unicorn => return pty::serve(boot),
+        Kind::Qemu(..) | Kind::None => {}
+    }
+    eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
+    let mut command = boot.command("pty")?;
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.context("QEMU can't be started; run: cargo xtask setup")?;
+    if !status.success() {
+        bail!("QEMU has ended ({status}), and the board with it.");
+    }
+    Ok(())
+}
+
+/// Windows has no pseudo-terminals.
+#[cfg(not(unix))]
+pub(crate) fn serve(_boot: &Boot) -> Result<()> {
+    bail!("Windows has no pseudo-terminals; leave --pty out.")
 }
 
 /// A running emulator and this program's end of the board's serial port. Dropping it ends the emulator.
@@ -273,7 +330,7 @@ fn accept(listener: &TcpListener, qemu: &mut Child) -> Result<TcpStream> {
             Err(error) => return Err(error.into()),
         }
         if let Some(status) = qemu.try_wait()? {
-            bail!("QEMU ended before it had started the board ({status}); what it printed says why.");
+            bail!("The emulator ended before it had started the board ({status}); what it printed says why.");
         }
     }
 }

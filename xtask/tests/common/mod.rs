@@ -8,8 +8,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::termios::{Termios, tcgetattr};
-use pipsqueak::Precision;
-use pipsqueak_tests::{SMALL, random_model};
+use pipsqueak::{Precision, Sampling};
+use pipsqueak_tests::{SMALL, generate, random_model};
+use pipsqueak_trainer::export::model_file::ModelFile;
 use pty_process::blocking::{Pts, Pty};
 
 /// A program that has not answered by then is stuck; no test passes or fails by a shorter time.
@@ -21,11 +22,30 @@ pub(crate) fn program() -> PathBuf {
     test.parent().unwrap().parent().unwrap().join("xtask")
 }
 
-/// `xtask run` with a model of random weights, whose texts never end by themselves.
+/// The program `pipsqueak`, which cargo builds with the whole workspace.
+pub(crate) fn pipsqueak() -> PathBuf {
+    let pipsqueak = program().with_file_name("pipsqueak");
+    assert!(pipsqueak.is_file(), "{} is missing; cargo test --workspace builds it", pipsqueak.display());
+    pipsqueak
+}
+
+/// A folder for one test's files.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("pipsqueak-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A model of random weights, whose texts never end by themselves.
+pub(crate) fn endless() -> ModelFile {
+    random_model(&SMALL, Precision::Int8)
+}
+
+/// `xtask run` with the model [`endless`].
 pub(crate) fn arguments() -> [String; 3] {
     static FILE: LazyLock<String> = LazyLock::new(|| {
         let path = program().with_file_name("endless.pip");
-        std::fs::write(&path, random_model(&SMALL, Precision::Int8).bytes()).unwrap();
+        std::fs::write(&path, endless().bytes()).unwrap();
         path.display().to_string()
     });
     ["run".into(), "--model".into(), FILE.clone()]
@@ -114,6 +134,15 @@ fn watch(pty: Arc<Pty>) -> Receiver<Vec<u8>> {
         }
     });
     screen
+}
+
+/// Asks a board with this model for a text, which must have the PC's tokens and logits.
+pub(crate) fn hears_a_text(person: &mut Person, file: &ModelFile) {
+    person.types(b":seed 5\r:length 60\rOnce\r");
+    person.sees("length 60 tokens, seed 5");
+    let expected = generate(file, "Once", Sampling::default(), 5, 60);
+    assert_eq!(tokens(&person.sees("tokens, ")), expected.tokens);
+    person.sees(&format!("fingerprint {:08x}]", expected.fingerprint));
 }
 
 /// The number of tokens in the line that ends a text.

@@ -30,7 +30,7 @@ impl Bus {
         pac::RESETS.reset().modify(|w| w.set_i2c0(false));
         // A few clocks; some emulators never say so.
         _ = wait_until(|| pac::RESETS.reset_done().read().i2c0());
-        I2C.ic_enable().write(|w| w.set_enable(false));
+        _ = stop();
         I2C.ic_con().write(|w| {
             w.set_master_mode(true);
             w.set_ic_slave_disable(true);
@@ -61,6 +61,12 @@ fn give_to_i2c<const PIN: usize>() {
 
 fn wait_until(is_ready: impl Fn() -> bool) -> Result<(), ErrorKind> {
     if (0..LOOKS).any(|_| is_ready()) { Ok(()) } else { Err(ErrorKind::Bus) }
+}
+
+/// Turns the bus off. What is under way goes on to the end of its byte, and until then the bus can't be set up. ("Disabling DW_apb_i2c".)
+fn stop() -> Result<(), ErrorKind> {
+    I2C.ic_enable().write(|w| w.set_enable(false));
+    wait_until(|| !I2C.ic_enable_status().read().ic_en())
 }
 
 /// Puts a byte behind those that wait to be sent.
@@ -100,7 +106,7 @@ impl I2c for Bus {
             return Err(ErrorKind::Other);
         }
         // The address can be set while the bus is off alone, which also forgets what a failed transaction left.
-        I2C.ic_enable().write(|w| w.set_enable(false));
+        stop()?;
         I2C.ic_tar().write(|w| w.set_ic_tar(address.into()));
         I2C.ic_enable().write(|w| w.set_enable(true));
         _ = I2C.ic_clr_intr().read();
