@@ -391,7 +391,11 @@ fn a_blue_pills_memory_holds_a_storyteller() {
 fn real_boards_tell_the_pcs_stories() {
     assert_tells_a_story(Board::MicrobitV1, "microbit.pip", Options::default());
     assert_tells_a_story(Board::Stm32f405, "stories.pip", Options::default());
-    // What is typed at its USB comes by an interrupt, too.
+}
+
+/// In an emulator of our own. What is typed at its USB comes by an interrupt.
+#[test]
+fn an_esp32_c3_tells_the_pcs_stories_and_hears_what_is_typed() {
     let mut chip = assert_tells_a_story(Board::Esp32c3, "stories.pip", Options::default());
     assert_typed_ahead_is_kept(&mut chip);
     assert_a_loss_is_said(&mut chip);
