@@ -10,7 +10,7 @@
 //!    the shape with the most weights is taken.
 //! 6. Flash that is left gets tables, with as many rows as the text suffices for: embeddings for each layer if there is room for
 //!    them, then rows for pairs of tokens.
-//! 7. Where RAM decides the layers, because without a limit to it others would be chosen, all but the tables takes at most
+//! 7. Where RAM decides the layers, because without a limit to it there would be more, all but the tables takes at most
 //!    [`LAYERS_SHARE`] of the flash.
 
 use anyhow::{Result, anyhow, ensure};
@@ -94,8 +94,9 @@ impl Budget {
     pub fn precision(&self, partial: &PartialConfig, vocab: Option<usize>) -> Precision {
         let held = |precision| {
             let vocab = vocab.unwrap_or_else(|| self.vocab(precision));
-            let config = self.choose(partial, vocab, MERGE_BYTES * vocab as u64, precision);
-            config.map_or(0.0, |config| weights_without_tables(&config) as f64)
+            let vocabulary_bytes = MERGE_BYTES * vocab as u64;
+            let task = Task { partial, vocab, vocabulary_bytes, precision, keeps_flash: false };
+            self.choose_layers(task).map_or(0.0, |config| weights_without_tables(&config) as f64)
         };
         let (int8, int4) = (held(Precision::Int8), held(Precision::Int4));
         if int4 > 0.0 && int4 >= INT4_ADVANTAGE_MIN * int8 { Precision::Int4 } else { Precision::Int8 }
@@ -143,11 +144,9 @@ impl Budget {
         Budget { ram_bytes: u64::MAX, ..self.clone() }
     }
 
-    /// Whether the layers would be others if there were RAM without end.
+    /// Whether there would be more layers if there were RAM without end.
     fn ram_decides(&self, task: Task<'_>, config: &Config) -> bool {
-        let sizes = |config: &Config| (config.layers, config.width);
-        let unlimited = self.without_ram_limit();
-        unlimited.choose_layers(task).is_ok_and(|free| sizes(&free) != sizes(config))
+        self.without_ram_limit().choose_layers(task).is_ok_and(|free| free.layers > config.layers)
     }
 
     /// Whether the text suffices for a table that the options leave open.
@@ -446,6 +445,20 @@ mod tests {
             let (Some(without), Some(with)) = (sizes(&WITHOUT_TABLES), sizes(&NONE)) else { continue };
             budget.check(&with).unwrap();
             assert!(with.model_bytes as f64 >= FULL * without.model_bytes as f64, "{}: {with:?}", board.name);
+        }
+    }
+
+    #[test]
+    fn tables_change_no_number_format_and_take_no_layers_where_flash_decides() {
+        for name in ["Arduino Zero", "Nucleo-G071RB", "micro:bit v2", "Raspberry Pi Pico"] {
+            let budget = Budget::of(BOARDS.iter().find(|board| board.name == name).unwrap());
+            let formats = [&NONE, &WITHOUT_TABLES].map(|partial| budget.precision(partial, None));
+            assert_eq!(formats[0], formats[1], "{name}");
+            let vocab = budget.vocab(formats[0]);
+            let [with, without] = [&NONE, &WITHOUT_TABLES]
+                .map(|partial| budget.choose(partial, vocab, 4 * vocab as u64, formats[0]).unwrap());
+            let layers = Config { per_layer_embeddings: false, bigrams: 0, ..with };
+            assert_eq!(layers, without, "{name}");
         }
     }
 
