@@ -62,6 +62,7 @@ impl Factor {
 
 vectorised! {
     /// Makes a row of the matrix, up to its diagonal, that of its lower Cholesky factor, whose rows `above` are done.
+    #[allow(clippy::needless_range_loop)] // each value needs those before it
     fn cholesky_row(row: &mut [f64], above: &[f64], columns: usize) {
         let last = row.len() - 1;
         for i in 0..last {

@@ -79,6 +79,7 @@ impl Sums {
 
 vectorised! {
     /// Integers by each of these scales.
+    #[allow(clippy::needless_range_loop)] // lanes of several vectors at once
     fn feed_back(row: &[f32], factor: &Factor, format: Format, scales: [f32; LANES]) -> (Vec<[i8; LANES]>, Sums) {
         let inverses = scales.map(|scale| if scale > 0.0 { 1.0 / scale } else { 0.0 });
         let (mut integers, mut sums) = (Vec::with_capacity(row.len()), Sums::default());
@@ -103,6 +104,7 @@ vectorised! {
 
 impl Sums {
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // lanes of several vectors at once
     fn add(&mut self, rest: &[f32; LANES], d: f32) {
         let (whole, d) = (f64::from(rest[LANES - 1]), f64::from(d));
         for lane in 0..LANES {
