@@ -167,7 +167,8 @@ mod tests {
         Factor::of(&h, COLUMNS).unwrap().solve(&mut rows);
         for lane in 0..LANES {
             for (column, right) in right.iter().enumerate() {
-                let sum: f32 = (0..COLUMNS).map(|k| rows[k][lane] * h[k * COLUMNS + column]).sum();
+                let products = rows.iter().enumerate().map(|(k, row)| row[lane] * h[k * COLUMNS + column]);
+                let sum: f32 = products.sum();
                 let expected = right * lane as f32;
                 assert!((sum - expected).abs() < 1e-3, "lane {lane}, [{column}]: {sum} {expected}");
             }

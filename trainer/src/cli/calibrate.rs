@@ -20,7 +20,7 @@ use crate::export::model_file::{self, ModelFile};
 use crate::human;
 use crate::training::parameters::Parameters;
 
-/// More tokens gain little: for stories260K in int4, twice as many lower the loss by 0.002 nats.
+/// More tokens gain little: for stories260K in int4, four times 16,384 lowered the loss by 0.004 nats.
 const TOKENS_MAX: usize = 65_536;
 /// Fewer say too little about a matrix.
 const TOKENS_MIN: usize = 1000;
