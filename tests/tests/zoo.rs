@@ -23,13 +23,27 @@ struct Card {
     bits_max: f64,
 }
 
-const CARDS: [Card; 5] = [
+const CARDS: [Card; 7] = [
     Card {
         file: "tinystories-microbit.pip",
         bytes_max: 192 << 10,
         board: "micro:bit v1",
         text: STORY,
         bits_max: 1.1,
+    },
+    Card {
+        file: "tinystories-64k.pip",
+        bytes_max: 64 << 10,
+        board: "Nucleo-L476RG",
+        text: STORY,
+        bits_max: 1.25,
+    },
+    Card {
+        file: "tinystories-512k.pip",
+        bytes_max: 512 << 10,
+        board: "STM32F405",
+        text: STORY,
+        bits_max: 0.85,
     },
     Card {
         file: "tinystories-264k.pip",
