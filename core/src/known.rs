@@ -11,7 +11,7 @@
 //! [`Tokenizer`]: crate::Tokenizer
 
 use crate::config::{Activation, Config, Mlp, Norm, Position};
-use crate::file::{self, Pieces, Words};
+use crate::file::{Pieces, Words};
 use crate::math;
 use crate::packing::Format;
 use crate::parts;
@@ -110,7 +110,7 @@ pub(crate) const fn weights_of(depth: usize, config: &Config) -> usize {
     #[cfg(one_model)]
     let loops = CONTENTS.0.config.loops > 1;
     #[cfg(not(one_model))]
-    let loops = !is_left_out(file::FEATURE_LOOPS);
+    let loops = !is_left_out(crate::file::FEATURE_LOOPS);
     let mut layer = depth;
     // Without a division, which a small chip does in software.
     while loops && layer >= config.layers && config.layers > 0 {
@@ -124,7 +124,7 @@ pub(crate) const fn may_have_experts() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.experts > 1;
     #[cfg(not(one_model))]
-    !is_left_out(file::FEATURE_EXPERTS)
+    !is_left_out(crate::file::FEATURE_EXPERTS)
 }
 
 /// Whether a token may go through two experts of a layer.
@@ -132,7 +132,7 @@ pub(crate) const fn may_have_two_active() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.active_experts > 1;
     #[cfg(not(one_model))]
-    !is_left_out(file::FEATURE_ACTIVE_EXPERTS)
+    !is_left_out(crate::file::FEATURE_ACTIVE_EXPERTS)
 }
 
 /// Whether the model may have embeddings of pairs of tokens.
@@ -140,7 +140,7 @@ pub(crate) const fn may_have_bigrams() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.bigrams > 0;
     #[cfg(not(one_model))]
-    !is_left_out(file::FEATURE_BIGRAMS)
+    !is_left_out(crate::file::FEATURE_BIGRAMS)
 }
 
 /// Whether the model's layers may have embeddings of their own.
@@ -148,7 +148,7 @@ pub(crate) const fn may_have_per_layer_embeddings() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.per_layer_embeddings;
     #[cfg(not(one_model))]
-    !is_left_out(file::FEATURE_PER_LAYER_EMBEDDINGS)
+    !is_left_out(crate::file::FEATURE_PER_LAYER_EMBEDDINGS)
 }
 
 /// Whether the model may be one with latent attention.
@@ -156,7 +156,7 @@ pub(crate) const fn may_have_latent() -> bool {
     #[cfg(one_model)]
     return CONTENTS.0.config.latent > 0;
     #[cfg(not(one_model))]
-    !is_left_out(file::FEATURE_LATENT)
+    !is_left_out(crate::file::FEATURE_LATENT)
 }
 
 /// A choice of the model's, of which one is left where [`parts`] leaves the others out.

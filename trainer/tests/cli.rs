@@ -844,7 +844,6 @@ fn a_text_calibrates_an_import() {
         ("there", "cannot read the text there"),
         ("c.pip", "--out would write over c.pip, which --calibrate reads"),
         ("stories.txt --precision f32", "--calibrate rounds weights, and --precision f32 does not"),
-        ("stories.txt --finetune stories.txt", "cannot be used with"),
     ] {
         let precision = if text.contains("--precision") { "" } else { "--precision int4" };
         let message = fail(&folder, &format!("import there --out c.pip {precision} --calibrate {text}"));
