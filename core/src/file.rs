@@ -60,7 +60,7 @@ pub struct Aligned<T: ?Sized>(pub T);
 
 const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 
-/// The bytes of tables that checksums are computed with: 1 KB, or none where flash is short, at four times the instructions.
+/// The bytes of tables that checksums are computed with: 1 KB, or none where flash is short, which takes longer.
 #[cfg(any(feature = "every-model", one_model))]
 type CrcTable = crc::Table<1>;
 #[cfg(not(any(feature = "every-model", one_model)))]

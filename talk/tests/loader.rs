@@ -429,7 +429,7 @@ fn what_the_board_can_t_run_is_refused_before_it_is_sent() {
     assert!(
         reason.ends_with(" bytes of RAM, and the board has 100 for one; train one with --board or --ram 100")
     );
-    // What suffices is not refused.
+    // Enough is not refused.
     let (needed, ram_bytes) = pipsqueak::internal::file::needs(&new).unwrap();
     let mut cable = Cable::new(board_with::<TWO>(&old), sound);
     cable.limits = Limits { ram_bytes, parts: needed };

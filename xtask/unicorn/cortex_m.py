@@ -90,7 +90,7 @@ class Peripheral:
             self[name] = value
 
     def pass_time(self):
-        """What has come about by now."""
+        """Brings the device up to the present time."""
 
     def interrupts(self):
         """The numbers of the interrupts that it asks for."""

@@ -30,7 +30,7 @@ LOOKS_A_SECOND = 1_000
 
 
 def segments(elf):
-    """What is to be loaded, by physical address."""
+    """The parts to be loaded, by physical address."""
     (table,) = struct.unpack_from("<I", elf, 28)
     size, count = struct.unpack_from("<HH", elf, 42)
     for at in range(table, table + size * count, size):

@@ -98,7 +98,7 @@ class Watchdog(Peripheral):
 
 
 class Rcc(Peripheral):
-    """What the three chips have in common: an oscillator, a PLL, and which of them is the processor's."""
+    """The parts that the three chips have in common: an oscillator, a PLL, and which of them is the processor's."""
 
     PLLON, PLLRDY = 1 << 24, 1 << 25
 

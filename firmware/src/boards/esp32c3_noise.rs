@@ -81,7 +81,7 @@ fn stop_converter() {
 ///
 /// # Safety
 ///
-/// It takes the number.
+/// `number` must fit the field.
 unsafe fn write_analog((highest, lowest): (u8, u8), number: u8) {
     // SAFETY: there the ROM has a function of this type.
     let write = unsafe { transmute::<usize, unsafe extern "C" fn(u8, u8, u8, u8, u8, u8)>(WRITE_ANALOG) };

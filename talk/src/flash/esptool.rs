@@ -19,7 +19,7 @@ pub fn command(chip: &str, address: u32, file: &Path) -> String {
     format!("esptool --chip {chip} write-flash {address:#x} {}", file.display())
 }
 
-/// What lies in flash from the first part on, to the end of the last.
+/// Flash from the first part on, to the end of the last.
 pub fn encode(parts: &[Part]) -> Vec<u8> {
     let start = parts.iter().map(|part| part.address).min().unwrap_or(0);
     let mut file = Vec::new();

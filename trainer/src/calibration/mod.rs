@@ -168,7 +168,7 @@ impl Run<'_> {
         copy
     }
 
-    /// What a matrix reads in both models; `original` is the layer before rounding.
+    /// A matrix's inputs in both models; `original` is the layer before rounding.
     fn inputs_of(
         &self,
         matrix: Parameter,
@@ -213,7 +213,7 @@ impl Run<'_> {
         });
     }
 
-    /// What the head reads of a stream.
+    /// The head's inputs: the stream, normed.
     fn inputs_of_head(&self, weights: Weights<'_, f32>, mut stream: Vec<f32>) -> Vec<f32> {
         parallel::for_each(parallel::available(), self.parts_mut(&mut stream, self.config.width), |stream| {
             self.layers.with(|layers| {

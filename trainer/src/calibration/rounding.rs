@@ -20,7 +20,7 @@ use crate::vector::vectorised;
 pub struct Rounded {
     /// In the format's range.
     pub integers: Vec<i8>,
-    /// What an integer of 1 stands for.
+    /// The value that an integer of 1 stands for.
     pub scale: f32,
 }
 
@@ -64,7 +64,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// What the scale is to be multiplied by to be the best for its integers.
+    /// The factor that makes the scale the best for its integers.
     fn factor(&self, lane: usize) -> f64 {
         let factor = 1.0 + self.product[lane] / self.square[lane];
         if factor > 0.0 && factor.is_finite() { factor } else { 1.0 }

@@ -1,15 +1,15 @@
-//! What a text says about the inputs of a matrix.
+//! Statistics of a matrix's inputs over a text.
 
 use super::LANES;
 use super::factor::Factor;
 use crate::network::matmul::{View, ViewMut, multiply, multiply_add};
 use crate::training::parallel;
 
-/// What a matrix reads over a text, in the model with rounded weights; and what it should make of that.
+/// A matrix's inputs over a text, in the model with rounded weights; and the results that it should have.
 pub struct Inputs {
     /// `x`, `[tokens, columns]`.
     pub rounded: Vec<f32>,
-    /// What the exact model's matrix reads, less `x`.
+    /// The exact model's inputs, less `x`.
     pub difference: Vec<f32>,
     /// The exact model's residual stream, less that of the other, `[tokens, rows]`, where the result joins one; or empty.
     pub stream: Vec<f32>,

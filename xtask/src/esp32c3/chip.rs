@@ -53,7 +53,7 @@ const PACKET_BYTES: usize = 64;
 
 /// The chip without its processor.
 pub(super) struct Chip {
-    /// What flash holds, and what of it the cache shows: the same but where flash has changed since the cache was emptied.
+    /// Flash, and as the cache shows it: the same but where flash has changed since the cache was emptied.
     pub(super) flash: Vec<u8>,
     shown: Vec<u8>,
     changed: Vec<Range<usize>>,

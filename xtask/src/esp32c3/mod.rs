@@ -45,7 +45,7 @@ pub(crate) fn flash(image: &Path, model: Option<(&Path, u32)>) -> Result<Vec<u8>
 /// Runs the chip, its USB at `port`, until that is closed.
 ///
 /// # Errors
-/// What the program did that no real chip allows.
+/// An act of the program that no real chip allows.
 pub(crate) fn run(flash: Vec<u8>, port: &TcpStream) -> Result<()> {
     let mut chip = Chip::new(flash);
     let input = receive(port.try_clone()?);

@@ -3,13 +3,13 @@
 
 use anyhow::{Result, bail};
 
-/// What the processor is connected to. A refusal ends the emulation: it is of what no program should do.
+/// The rest of the chip, as the processor sees it. A refusal ends the emulation: no program should do what is refused.
 pub(super) trait Bus {
     /// The instruction's half at an even address.
     fn fetch(&self, address: u32) -> Result<u16>;
-    /// So many bytes, the rest zero.
+    /// This many bytes, the rest zero.
     fn load(&mut self, address: u32, bytes: u32) -> Result<u32>;
-    /// The lowest so many bytes.
+    /// Stores this many of the value's lowest bytes.
     fn store(&mut self, address: u32, bytes: u32, value: u32) -> Result<()>;
     /// The number of the interrupt that is pending, and on.
     fn interrupt(&self) -> Option<u32>;

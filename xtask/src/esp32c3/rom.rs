@@ -39,7 +39,7 @@ const FIRST: usize = 10;
 /// The registers that a function need not keep.
 const SCRATCH: [usize; 15] = [5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31, FIRST];
 
-/// What the ROM knows.
+/// The ROM's state.
 pub(super) struct Rom {
     is_unlocked: bool,
     flash_bytes: u32,
@@ -91,7 +91,7 @@ impl Rom {
     }
 
     fn call(&mut self, function: u32, arguments: [u32; 6], chip: &mut Chip) -> Result<u32> {
-        /// What autoload is on before a program turns it off.
+        /// Autoload as it is before a program turns it off.
         const LOADS_AHEAD: u32 = 1 << 2;
         let [a, b, c, ..] = arguments;
         let changes_flash =
