@@ -11,7 +11,7 @@
 //! 6. Flash that is left gets tables, with as many rows as the text suffices for: embeddings for each layer if there is room for
 //!    them, then rows for pairs of tokens.
 //! 7. Where RAM decides the layers, because without a limit to it there would be more, all but the tables takes at most
-//!    [`LAYERS_SHARE`] of the flash.
+//!    `LAYERS_SHARE` of the flash.
 
 use anyhow::{Result, anyhow, ensure};
 use pipsqueak::internal::Parameter;
