@@ -368,7 +368,7 @@ fn what_the_board_can_t_take_is_refused_in_words() {
     };
     assert_eq!(
         refused(&vec![1; TWO + 1]),
-        "the model takes 8193 bytes of flash, and the board has 8192 for one; train one with --board or --flash 8192"
+        "the model takes 8193 bytes of flash, and the board has 8192 for one; train one of a smaller --width or fewer --layers"
     );
     assert!(refused(&[1; 128]).contains("not a Pipsqueak model"));
     let mut damaged = new.clone();
@@ -426,9 +426,9 @@ fn what_the_board_can_t_run_is_refused_before_it_is_sent() {
     let small = Limits { ram_bytes: 100, ..NO_LIMITS };
     let (reason, frames) = refused_before(small, &new);
     assert!(reason.starts_with("the model takes ") && frames == 0, "{reason}");
-    assert!(
-        reason.ends_with(" bytes of RAM, and the board has 100 for one; train one with --board or --ram 100")
-    );
+    assert!(reason.ends_with(
+        " bytes of RAM, and the board has 100 for one; train one of a smaller --width or fewer --layers"
+    ));
     // Enough is not refused.
     let (needed, ram_bytes) = pipsqueak::internal::file::needs(&new).unwrap();
     let mut cable = Cable::new(board_with::<TWO>(&old), sound);

@@ -122,7 +122,7 @@ fn a_blue_pills_memory_holds_a_firmware_for_any_simple_model() {
         (wide, "the model has weights in int8, which the firmware of the board leaves out; train or export it with --precision int4".into()),
         (
             ModelFile::read(&xtask::paths::root().join("pretrained/blue-pill.pip")).unwrap(),
-            format!("the model takes 28824 bytes of flash, and the board has {0} for one; train one with --board or --flash {0}", model.len()),
+            format!("the model takes 28824 bytes of flash, and the board has {} for one; train one of a smaller --width or fewer --layers", model.len()),
         ),
     ];
     for (model, refusal) in refusals {

@@ -172,10 +172,10 @@ mod tests {
         pico.check(model).unwrap();
         let refused = |entry: Entry| entry.check(model).unwrap_err().to_string();
         assert!(refused(Entry { model_bytes: 1000, ..pico.clone() }).ends_with(
-            "bytes of flash, and raspberry-pi-pico has 1000 for one; train one with --board or --flash 1000"
+            "bytes of flash, and raspberry-pi-pico has 1000 for one; train one of a smaller --width or fewer --layers"
         ));
         assert!(refused(Entry { ram_bytes: 100, ..pico.clone() }).ends_with(
-            "bytes of RAM, and raspberry-pi-pico has 100 for one; train one with --board or --ram 100"
+            "bytes of RAM, and raspberry-pi-pico has 100 for one; train one of a smaller --width or fewer --layers"
         ));
         assert_eq!(
             refused(Entry { parts: parts::INT4, ..pico.clone() }),

@@ -49,8 +49,7 @@ impl Room {
 fn check_bytes(board: &str, what: &str, needs: usize, has: u64) -> Result<()> {
     if needs as u64 > has {
         bail!(
-            "the model takes {needs} bytes of {what}, and {board} has {has} for one; train one with --board or --{} {has}",
-            what.to_lowercase()
+            "the model takes {needs} bytes of {what}, and {board} has {has} for one; train one of a smaller --width or fewer --layers"
         );
     }
     Ok(())
