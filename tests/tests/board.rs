@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pipsqueak::{Config, Generator, Precision, Sampling};
 use pipsqueak_tests::chip::{Chip, PATIENCE};
@@ -63,10 +64,12 @@ const CHECKED: (&str, Sampling, u64, u32) = ("Once", SAMPLINGS[1], 5, 100);
 
 /// The output of the board's program that checks its arithmetic, with a model or without.
 fn run_checks(board: Board, image: &Path, model: Option<&ModelFile>) -> String {
+    // Tests run side by side, and each emulator reads its own file.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
     let session = match model {
         None => Session::boot(board, image),
         Some(file) => {
-            let path = temporary(&format!("checked-{}.pip", board.name()));
+            let path = temporary(&format!("checked-{}.pip", COUNT.fetch_add(1, Ordering::Relaxed)));
             file.save(&path).unwrap();
             Session::boot_with_model(board, image, &path)
         }
