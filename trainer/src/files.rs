@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pipsqueak::internal::file::MAGIC;
 use pipsqueak_stories::Stories;
-use pipsqueak_talk::flash::esptool;
 use serde_json::Value;
 
 use crate::explain::html;
@@ -40,6 +39,8 @@ pub enum Kind {
 
 /// The first four bytes of a UF2 file.
 const UF2_MARK: &[u8] = b"UF2\n";
+/// The first four bytes of a file for esptool, as the crate `pipsqueak-talk` writes it.
+const ESPTOOL_MARK: &[u8] = &[0xe9, 2, 2, 0x2f];
 /// A comment in every plot that this program draws, by which it knows its own.
 const PLOT_MARK: &str = "<!-- drawn by pipsqueak -->";
 /// The first key of the JSON that [`Kind::Explanation`] is.
@@ -90,7 +91,7 @@ impl Kind {
             }
             Kind::Flash => {
                 let bytes = beginning(file, 64)?;
-                bytes.starts_with(UF2_MARK) || bytes.starts_with(&esptool::BEGINNING) || is_hex_record(&bytes)
+                bytes.starts_with(UF2_MARK) || bytes.starts_with(ESPTOOL_MARK) || is_hex_record(&bytes)
             }
             Kind::Stories { seed } => {
                 let story = Stories::new(seed).next().unwrap_or_default();
