@@ -479,6 +479,12 @@ mod tests {
         format!("{:#}", files.check().unwrap_err())
     }
 
+    #[cfg(feature = "cli")]
+    #[test]
+    fn the_mark_of_esptools_files_is_that_of_their_writer() {
+        assert_eq!(ESPTOOL_MARK, pipsqueak_talk::flash::esptool::BEGINNING);
+    }
+
     #[test]
     fn files_are_known_by_what_they_hold() {
         let folder = tempfile::tempdir().unwrap();

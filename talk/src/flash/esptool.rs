@@ -10,7 +10,7 @@ use super::Part;
 
 /// How the file of a program in two parts begins: a mark, their number, flash read over two wires, which all boards have, and 4 MB of it at
 /// 80 MHz. ("Firmware Image Format" in esptool's documentation.)
-const BEGINNING: [u8; 4] = [0xe9, 2, 2, 0x2f];
+pub const BEGINNING: [u8; 4] = [0xe9, 2, 2, 0x2f];
 /// Erased flash.
 const ERASED: u8 = 0xff;
 
