@@ -82,9 +82,8 @@ fn bits_per_byte(loss: f32, bytes_per_token: f32) -> String {
 pub(super) fn print_footprint(config: &Config, precision: Precision, model_bytes: u64) {
     let parameters = weights(config);
     let Config { vocab, context, width, layers, heads, kv_heads, hidden, .. } = *config;
-    say!(
-        "shape          {layers} layers, width {width}, {heads} heads ({kv_heads} for keys), hidden {hidden}"
-    );
+    let (layers, heads) = (human::counted(layers, "layer"), human::counted(heads, "head"));
+    say!("shape          {layers}, width {width}, {heads} ({kv_heads} for keys), hidden {hidden}");
     if config.loops > 1 {
         say!("               gone through {} times: as deep as {} layers", config.loops, config.depth());
     }

@@ -90,8 +90,9 @@ impl Plan {
         let Config { vocab, context, width, layers, hidden, loops, .. } = self.config;
         let weights = human::count(weights(&self.config) as u64);
         let looped = if loops > 1 { format!(", {loops} times each,") } else { String::new() };
+        let layers = human::counted(layers, "layer");
         let shape = format!(
-            "{layers} layers{looped} of width {width} (hidden {hidden}), {vocab} tokens, context {context}{}: {weights} parameters, {}",
+            "{layers}{looped} of width {width} (hidden {hidden}), {vocab} tokens, context {context}{}: {weights} parameters, {}",
             tables(&self.config),
             self.precision.name()
         );

@@ -61,7 +61,7 @@ pub(super) struct Shape {
     /// How the model knows positions
     #[arg(long, value_enum, default_value_t = PositionName::Rotary)]
     position: PositionName,
-    /// Base of the rotations' frequencies: the larger it is, the slower the channels turn with the position, and the further a head
+    /// Base of the frequencies of rotary positions: the larger it is, the slower the channels turn with the position, and the further a head
     /// finds what it looks for
     #[arg(long, value_name = "BASE", default_value_t = Config::LLAMA.rotary_base, value_parser = number::<f32>(1.0..=1e8))]
     rotary_base: f32,

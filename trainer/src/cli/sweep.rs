@@ -339,11 +339,9 @@ impl Search<'_> {
 }
 
 fn describe(config: &Config) -> String {
-    let Config { layers, width, hidden, vocab, context, .. } = config;
-    format!(
-        "{layers} layers, width {width}, hidden {hidden}, {vocab} tokens, context {context}{}",
-        tables(config)
-    )
+    let Config { width, hidden, vocab, context, .. } = config;
+    let layers = human::counted(config.layers, "layer");
+    format!("{layers}, width {width}, hidden {hidden}, {vocab} tokens, context {context}{}", tables(config))
 }
 
 /// The longest bar in the table, in characters.

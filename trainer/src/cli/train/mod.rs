@@ -90,7 +90,7 @@ pub struct Train {
 }
 
 /// The options that a model to go on from has decided about.
-const FIXED_BY_A_MODEL: [&str; 25] = [
+const FIXED_BY_A_MODEL: [&str; 26] = [
     "tokens",
     "vocab",
     "board",
@@ -111,6 +111,7 @@ const FIXED_BY_A_MODEL: [&str; 25] = [
     "kv_heads",
     "hidden",
     "position",
+    "rotary_base",
     "norm",
     "mlp",
     "bias",
@@ -205,5 +206,25 @@ impl Train {
         let besides = SAVED_TENSORS * Parameters::<f32>::bytes(config) + data.bytes();
         let most = PROGRAM_BYTES + data.reading_bytes.max(training + besides);
         say!("training takes about {} MiB of memory, reading included", human::count(most as u64 >> 20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_model_to_go_on_from_has_decided_about_every_option_of_the_shape() {
+        let command = Train::augment_args(Command::new("train"));
+        let shape = command.get_arguments().filter(|option| {
+            matches!(option.get_help_heading(), Some("Shape" | "Board")) && option.get_id() != "precision"
+        });
+        let free: Vec<&str> = shape
+            .map(|option| option.get_id().as_str())
+            .filter(|id| !FIXED_BY_A_MODEL.contains(id))
+            .collect();
+        assert!(free.is_empty(), "{free:?}");
     }
 }
