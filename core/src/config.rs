@@ -401,7 +401,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "kv_heads",
                 value: kv_heads,
-                rule: "at most one with latent attention",
+                rule: "no more than latent attention has",
                 other: 1,
             });
         }
@@ -410,7 +410,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "an even number of at least",
+                rule: "even, and no less than the minimum",
                 other: 2,
             });
         }
@@ -418,7 +418,7 @@ impl Config {
             return Err(Error::Shape {
                 name: "latent_rotary",
                 value: latent_rotary,
-                rule: "0 unless positions are rotary",
+                rule: "zero where positions are not rotary",
                 other: 0,
             });
         }

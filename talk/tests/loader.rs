@@ -368,7 +368,7 @@ fn what_the_board_can_t_take_is_refused_in_words() {
     };
     assert_eq!(
         refused(&vec![1; TWO + 1]),
-        "the model takes 8193 bytes of flash, and the board has 8192 for one; train one of a smaller --width or fewer --layers"
+        "the model takes 8193 bytes of flash, and the board has 8192 for one; train one with a smaller --width or fewer --layers"
     );
     assert!(refused(&[1; 128]).contains("not a Pipsqueak model"));
     let mut damaged = new.clone();
@@ -427,7 +427,7 @@ fn what_the_board_can_t_run_is_refused_before_it_is_sent() {
     let (reason, frames) = refused_before(small, &new);
     assert!(reason.starts_with("the model takes ") && frames == 0, "{reason}");
     assert!(reason.ends_with(
-        " bytes of RAM, and the board has 100 for one; train one of a smaller --width or fewer --layers"
+        " bytes of RAM, and the board has 100 for one; train one with a smaller --width or fewer --layers"
     ));
     // Enough is not refused.
     let (needed, ram_bytes) = pipsqueak::internal::file::needs(&new).unwrap();
@@ -531,6 +531,7 @@ fn a_hostile_or_another_versions_greeting_gets_no_byte_of_the_model() {
     }
     let (refusal, has_sent) = refused("ready 3 4096 512 9999 00000000");
     assert!(refusal.starts_with("the model has weights in int8, which ") && !has_sent, "{refusal}");
+    assert!(refusal.ends_with(" --model FILE"), "{refusal}");
     // The version before does not tell what it can run: the file is begun.
     let (refusal, has_sent) = refused("ready 2 4096 512");
     assert!(refusal.starts_with("the board stopped answering") && has_sent, "{refusal}");

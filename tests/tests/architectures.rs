@@ -255,17 +255,17 @@ fn a_latent_that_makes_no_sense_is_refused() {
         |latent: u8, rotary: u8| refusal(&file, |bytes| bytes[at..at + 2].copy_from_slice(&[latent, rotary]));
     assert!(refused(0, 8).contains("its features do not fit its shape"));
     assert!(refused(24, 0).contains("its features do not fit its shape"));
-    assert!(refused(24, 7).contains("latent_rotary is 7; it must be an even number of at least (2)"));
+    assert!(refused(24, 7).contains("latent_rotary is 7; it must be even, and no less than the minimum (2)"));
     assert!(refused(25, 8).contains("a tensor's length does not fit the shape"));
     // 127 + 127 channels fit; two bytes hold more.
     let many = refusal(&file, |bytes| _ = bytes.splice(at..=at, [0x81, 0x02]));
     assert!(many.contains("latent is 257; it must be from 1 to 256") || many.contains("damaged"), "{many}");
     let heads = Config { kv_heads: 2, ..LATENT }.check().unwrap_err().to_string();
-    assert_eq!(heads, "kv_heads is 2; it must be at most one with latent attention (1)");
+    assert_eq!(heads, "kv_heads is 2; it must be no more than latent attention has (1)");
     let long = Config { latent: 250, ..LATENT }.check().unwrap_err().to_string();
     assert_eq!(long, "latent_rotary is 8; it must be at most 256 less latent (6)");
     let rotary = Config { position: Position::None, ..LATENT }.check().unwrap_err().to_string();
-    assert_eq!(rotary, "latent_rotary is 8; it must be 0 unless positions are rotary (0)");
+    assert_eq!(rotary, "latent_rotary is 8; it must be zero where positions are not rotary (0)");
     let alone = Config { latent: 0, ..LATENT }.check().unwrap_err().to_string();
     assert_eq!(alone, "latent is 0; it must be from 1 to 256");
     let large = Config { heads: 65_535, latent: 2, latent_rotary: 0, position: Position::None, ..LATENT };

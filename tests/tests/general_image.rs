@@ -122,7 +122,7 @@ fn a_blue_pills_memory_holds_a_firmware_for_any_simple_model() {
         (wide, "the model has weights in int8, which the firmware of the board leaves out; train or export it with --precision int4".into()),
         (
             ModelFile::read(&xtask::paths::root().join("pretrained/blue-pill.pip")).unwrap(),
-            format!("the model takes 28824 bytes of flash, and the board has {} for one; train one of a smaller --width or fewer --layers", model.len()),
+            format!("the model takes 28824 bytes of flash, and the board has {} for one; train one with a smaller --width or fewer --layers", model.len()),
         ),
     ];
     for (model, refusal) in refusals {
@@ -172,7 +172,7 @@ fn an_esp32_c3_boots_from_a_file_for_esptool() {
         part("firmware", 0x1_0000, fs::read(&path).unwrap()),
         part("model", 0x11_0000, file.bytes().to_vec()),
     ];
-    fs::write(&path, esptool::encode(&parts)).unwrap();
+    fs::write(&path, esptool::encode(&parts).unwrap()).unwrap();
     assert_model(Session::boot(board, &path).unwrap(), &file);
 }
 

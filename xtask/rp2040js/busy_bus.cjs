@@ -9,7 +9,7 @@ const [TO_PHY, TO_PADS] = [1 << 0, 1 << 2];
 const [PULLUP, PULLUP_OVERRIDE] = [1 << 1, 1 << 2];
 /** The pins that can stand in for the lines, the function that makes them do so, and the overrides that leave a pin no output, and high. */
 const [DP, DM, LINE_FUNCTION, NO_OUTPUT, HIGH] = [15, 16, 8, 2, 3];
-/** Nanoseconds: how long the host's reset goes on after the chip has seen it, leaves the device in peace, and a line is to be idle. */
+/** Nanoseconds: of the host's reset after the chip has seen it, of the peace that the host then gives the device, and of an idle line. */
 const [RESET, RECOVERY, IDLE] = [3_000_000, 10_000_000, 800_000];
 
 /**

@@ -38,7 +38,7 @@ class Bus {
     this.restartBus = makeBusy(chip, () => this.onReset());
   }
 
-  /** Whatever was under way is lost, and what the device does not reach the host any more. */
+  /** Whatever was under way is lost, and nothing that the device does reaches the host any more. */
   forget() {
     this.typed = new Map();
     this.underway = new Map();
@@ -232,7 +232,7 @@ async function openPort(bus) {
 /**
  * A PC, into which the chip is plugged. `hears` has functions: `port(device)` is called when the device's port is open, `gone` when the
  * device is gone, and `data(bytes)` with what it says. Without `data`, a program has the port open and reads nothing. `failed` hears
- * why a device is no serial port.
+ * why a device can't be used as a serial port.
  */
 exports.Host = class {
   #bus;

@@ -126,10 +126,9 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Builds the firmware that runs any model, of every board that has one, into target/dist, for `pipsqueak flash`.
+    /// Builds the firmware that runs any model, for every board that can be bought, into target/dist, for `pipsqueak flash`.
     ///
-    /// These are all boards that can be bought but the Blue Pill, whose image has its one model built in.
-    /// For each board a .bin, and the .uf2 or .hex that the board takes; SHA256SUMS; and manifest.json, which says where
+    /// For each board a .bin, and the .uf2 or .hex if the board takes one; SHA256SUMS; and manifest.json, which says where
     /// image and model lie, and how much a model may take.
     Dist {
         /// Install without asking.

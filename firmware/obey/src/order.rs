@@ -1,4 +1,4 @@
-//! The order that an answer is.
+//! The order that an answer gives.
 
 use crate::Refusal;
 

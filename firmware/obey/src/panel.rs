@@ -64,7 +64,7 @@ impl<'p, const N: usize> Panel<'p, N> {
     /// Refuses an answer that this panel could not obey; before the first prompt, rather than when it comes.
     ///
     /// # Errors
-    /// The answer's fault.
+    /// If the answer is no order, or not one for this panel.
     pub fn check<'a>(&self, answer: &'a str) -> Result<(), Refusal<'a>> {
         let Order::Set { output, percent } = Order::parse(answer)? else { return Ok(()) };
         match self.wires.iter().find(|wire| wire.name == output) {
@@ -77,7 +77,7 @@ impl<'p, const N: usize> Panel<'p, N> {
     /// Does what an answer says.
     ///
     /// # Errors
-    /// The answer's fault, or the name of the output whose pin has failed.
+    /// As [`Panel::check`], or the name of the output whose pin has failed.
     pub fn obey<'a>(&mut self, answer: &'a str) -> Result<(), Refusal<'a>> {
         self.check(answer)?;
         let Order::Set { output, percent } = Order::parse(answer)? else { return Ok(()) };

@@ -3,7 +3,7 @@
 //! Reference Manual, "System and Memory".
 //!
 //! Meanwhile flash can't be read, so that what calls the ROM lies in RAM and no interrupt comes: up to 400 ms while a sector is erased
-//! (Winbond's W25Q32JV), and less than a millisecond for a frame of the loader's.
+//! (Winbond's W25Q32JV), and 3 ms while a frame of the loader's is written.
 
 use core::arch::global_asm;
 use core::mem::transmute;
@@ -37,7 +37,7 @@ const WRITE: usize = 0x4000_012c;
 
 /// Where the ROM has the address of what it knows of the flash: its identification, and its bytes.
 const ROM_FLASH: *const *const [u32; 2] = 0x3fcd_fff0 as *const *const [u32; 2];
-/// All boards that are known have as much, and the region reaches to its end.
+/// Most boards have as much, and the region reaches to its end; with less, the ROM refuses to write beyond what there is.
 const FLASH_BYTES: u32 = 4 << 20;
 const BLOCK_BYTES: usize = 64 << 10;
 const PAGE_BYTES: usize = 256;

@@ -57,7 +57,7 @@ impl ModelFlash for ModelRegion {
     const WRITE_BYTES: usize = flash::WRITE_BYTES;
 
     fn bytes(&self) -> &[u8] {
-        // Numbers that were read before a change are not those that are there.
+        // Bytes that were read before a change may differ from those that are there now.
         compiler_fence(Ordering::SeqCst);
         model_region()
     }

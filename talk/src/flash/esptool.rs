@@ -1,10 +1,10 @@
 //! Espressif's chips, by their program esptool, which counts addresses from flash's first byte on.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Part;
 
@@ -13,22 +13,33 @@ use super::Part;
 pub const BEGINNING: [u8; 4] = [0xe9, 2, 2, 0x2f];
 /// Erased flash.
 const ERASED: u8 = 0xff;
+/// The largest flash that an ESP32-C3 can address.
+const FLASH_MAX: usize = 16 << 20;
 
-/// The command that writes a file into the flash of `chip` from `address` on.
-pub fn command(chip: &str, address: u32, file: &Path) -> String {
-    format!("esptool --chip {chip} write-flash {address:#x} {}", file.display())
+/// The command that writes a file into the flash of `chip` from `address` on; `file` is its name as a shell reads it.
+pub fn command(chip: &str, address: u32, file: &str) -> String {
+    format!("esptool --chip {chip} write-flash {address:#x} {file}")
 }
 
 /// Flash from the first part on, to the end of the last.
-pub fn encode(parts: &[Part]) -> Vec<u8> {
+///
+/// # Errors
+/// Parts that lie further apart than any flash is large.
+pub fn encode(parts: &[Part]) -> Result<Vec<u8>> {
     let start = parts.iter().map(|part| part.address).min().unwrap_or(0);
     let mut file = Vec::new();
     for part in parts {
-        let place = (part.address - start) as usize..(part.address - start) as usize + part.bytes.len();
-        file.resize(file.len().max(place.end), ERASED);
-        file[place].copy_from_slice(&part.bytes);
+        let from = (part.address - start) as usize;
+        let to = from.saturating_add(part.bytes.len());
+        ensure!(
+            to <= FLASH_MAX,
+            "the {} ends {to} bytes behind the beginning of flash's contents, and no chip has more than {FLASH_MAX}",
+            part.what
+        );
+        file.resize(file.len().max(to), ERASED);
+        file[from..to].copy_from_slice(&part.bytes);
     }
-    file
+    Ok(file)
 }
 
 /// Writes the parts into the flash of `chip`, and resets it.
@@ -73,13 +84,13 @@ mod tests {
     #[test]
     fn parts_lie_at_their_places_in_the_file() {
         let part = |address, bytes: &[u8]| Part { what: "firmware", address, bytes: bytes.to_vec() };
-        assert_eq!(encode(&[part(0x100, b"ab"), part(0x105, b"c")]), b"ab\xff\xff\xffc");
-        assert_eq!(encode(&[]), b"");
+        assert_eq!(encode(&[part(0x100, b"ab"), part(0x105, b"c")]).unwrap(), b"ab\xff\xff\xffc");
+        assert_eq!(encode(&[]).unwrap(), b"");
     }
 
     #[test]
     fn the_command_is_what_a_person_would_type() {
-        let said = command("esp32c3", 0x1_0000, Path::new("story.bin"));
+        let said = command("esp32c3", 0x1_0000, "story.bin");
         assert_eq!(said, "esptool --chip esp32c3 write-flash 0x10000 story.bin");
     }
 }

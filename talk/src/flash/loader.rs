@@ -10,7 +10,7 @@ use super::room::Room;
 
 /// Ends whatever the board is doing, and with it a line that was begun.
 const CTRL_C: u8 = 0x03;
-/// The version of the protocol. Since it, the board tells what it can run; the one before does all else alike.
+/// The protocol's version. From 3 on, the board tells what it can run; version 2 is otherwise the same.
 const VERSION: u32 = 3;
 const BEFORE: u32 = 2;
 /// A model file's own checksum, at its end. With it, the CRC-32 of any whole model is the same.

@@ -135,7 +135,7 @@ impl Entry {
                 bail!("{} takes no Intel HEX files; write a .bin", self.name)
             }
             ("hex", _) => Ok(hex::encode(parts)?.into_bytes()),
-            ("bin", _) if self.esptool_chip.is_some() => Ok(esptool::encode(parts)),
+            ("bin", _) if self.esptool_chip.is_some() => esptool::encode(parts),
             ("bin", _) => bail!("{} takes no files for esptool; write a .uf2 or .hex", self.name),
             _ => bail!("a file for a board must end in .uf2, .hex or .bin"),
         }
@@ -172,10 +172,10 @@ mod tests {
         pico.check(model).unwrap();
         let refused = |entry: Entry| entry.check(model).unwrap_err().to_string();
         assert!(refused(Entry { model_bytes: 1000, ..pico.clone() }).ends_with(
-            "bytes of flash, and raspberry-pi-pico has 1000 for one; train one of a smaller --width or fewer --layers"
+            "bytes of flash, and raspberry-pi-pico has 1000 for one; train one with a smaller --width or fewer --layers"
         ));
         assert!(refused(Entry { ram_bytes: 100, ..pico.clone() }).ends_with(
-            "bytes of RAM, and raspberry-pi-pico has 100 for one; train one of a smaller --width or fewer --layers"
+            "bytes of RAM, and raspberry-pi-pico has 100 for one; train one with a smaller --width or fewer --layers"
         ));
         assert_eq!(
             refused(Entry { parts: parts::INT4, ..pico.clone() }),
@@ -200,7 +200,10 @@ mod tests {
         assert_eq!(refused(&entry, "bin"), "pico takes no files for esptool; write a .uf2 or .hex");
         assert!(refused(&entry, "txt").contains(".uf2, .hex or .bin"));
         let esp = Entry { esptool_chip: Some("esp32c3".into()), ..entry.clone() };
-        assert_eq!(esp.encode(&parts, "bin").unwrap(), esptool::encode(&parts));
+        assert_eq!(esp.encode(&parts, "bin").unwrap(), esptool::encode(&parts).unwrap());
+        let apart = [parts[0].clone(), Part { address: u32::MAX, ..parts[1].clone() }];
+        let reason = esp.encode(&apart, "bin").unwrap_err().to_string();
+        assert!(reason.contains("and no chip has more than 16777216"), "{reason}");
         assert_eq!(refused(&esp, "hex"), "pico takes no Intel HEX files; write a .bin");
         assert_eq!(refused(&esp, "uf2"), "pico takes no UF2 files; write a .bin");
         let entry = Entry { uf2: Some(Uf2 { family: 7, board_id: String::new() }), ..entry };

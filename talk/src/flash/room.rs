@@ -35,21 +35,22 @@ impl Room {
 
     /// The way to a model without this part.
     fn remedy(&self, part: u32) -> String {
-        if FORMATS.iter().all(|(format, _)| *format != part) {
-            let default = "train one with the shape and the tokens that `pipsqueak train` takes by itself";
-            return format!(
-                "{default}, or build a firmware for this model: cargo xtask build --board NAME --model FILE"
-            );
+        let runs = FORMATS.iter().filter(|(format, _)| self.parts & format != 0);
+        let names: Vec<_> = runs.map(|(_, name)| *name).collect();
+        let is_format = FORMATS.iter().any(|(format, _)| *format == part);
+        if is_format && !names.is_empty() {
+            return format!("train or export it with --precision {}", names.join(" or "));
         }
-        let names = FORMATS.iter().filter(|(format, _)| self.parts & format != 0).map(|(_, name)| *name);
-        format!("train or export it with --precision {}", names.collect::<Vec<_>>().join(" or "))
+        "train one with the default shape and tokens of `pipsqueak train`, or build a firmware for this model: \
+         cargo xtask build --board NAME --model FILE"
+            .into()
     }
 }
 
 fn check_bytes(board: &str, what: &str, needs: usize, has: u64) -> Result<()> {
     if needs as u64 > has {
         bail!(
-            "the model takes {needs} bytes of {what}, and {board} has {has} for one; train one of a smaller --width or fewer --layers"
+            "the model takes {needs} bytes of {what}, and {board} has {has} for one; train one with a smaller --width or fewer --layers"
         );
     }
     Ok(())

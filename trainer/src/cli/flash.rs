@@ -15,6 +15,7 @@ use pipsqueak_talk::flash::{Part, esptool, probe};
 use pipsqueak_talk::port;
 
 use super::output::{remark, say};
+use super::shell;
 use crate::export::model_file::ModelFile;
 use crate::files::{self, Files};
 use crate::human;
@@ -152,7 +153,10 @@ impl Flash {
                 let bytes = self.encode(board, path, parts)?;
                 say!("{verb} into {}", path.display());
                 if let (Some(chip), Some(first)) = (&board.esptool_chip, parts.first()) {
-                    say!("write it into flash with: {}", esptool::command(chip, first.address, path));
+                    say!(
+                        "write it into flash with: {}",
+                        esptool::command(chip, first.address, &shell::quoted_path(path))
+                    );
                 }
                 if !self.dry_run {
                     files::write(path, files::Kind::Flash, |out| out.write_all(&bytes))?;

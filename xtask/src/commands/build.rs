@@ -42,7 +42,10 @@ pub fn build(board: Board, model: Option<&Path>, pins: Option<Pins<'_>>, out: Op
         }
     }
     if let Some(Flashing::Esp { chip }) = board.flashing() {
-        println!("write it into flash with: {}", esptool::command(chip, esp::PROGRAM, &out));
+        println!(
+            "write it into flash with: {}",
+            esptool::command(chip, esp::PROGRAM, &out.display().to_string())
+        );
     }
     Ok(())
 }

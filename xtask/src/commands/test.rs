@@ -30,7 +30,7 @@ pub fn test(board: Board, consent: Consent) -> Result<()> {
     [Board::Pico, Board::Esp32c3].into_iter().try_for_each(|board| setup(board, consent).map(drop))?;
     // Not every PC has Python; the tests that need Unicorn say so, and fail in continuous integration.
     if let Err(error) = setup(Board::BlackPill, consent) {
-        eprintln!("Boards of ST's and Nordic's are not emulated: {error:#}");
+        eprintln!("The boards that Unicorn emulates are not tested: {error:#}");
     }
     let model = paths::pretrained_model();
     let mut steps = pc_steps()?;

@@ -94,14 +94,14 @@ impl Processor {
                 self.pc = a.wrapping_add_signed(immediate) & !1;
                 next
             }
-            0x63 => {
+            0x63 if kind >> 1 != 1 => {
                 if branches(kind, a, b) {
                     self.pc = pc.wrapping_add_signed(branch_offset(word));
                 }
                 return Ok(Step::Done);
             }
-            0x03 => load(bus, kind, a.wrapping_add_signed(immediate))?,
-            0x23 => {
+            0x03 if !matches!(kind, 3 | 6 | 7) => load(bus, kind, a.wrapping_add_signed(immediate))?,
+            0x23 if kind < 3 => {
                 let offset = (word as i32 >> 25 << 5) | (word >> 7 & 31) as i32;
                 bus.store(a.wrapping_add_signed(offset), 1 << kind, b)?;
                 return Ok(Step::Done);
@@ -109,7 +109,7 @@ impl Processor {
             // Of the immediate ones, shifts alone have a second form.
             0x13 => compute(kind, kind == 5 && word >> 30 & 1 == 1, a, immediate as u32),
             0x33 if word >> 25 == 1 => multiply(kind, a, b),
-            0x33 => compute(kind, word >> 30 & 1 == 1, a, b),
+            0x33 if word >> 25 & 0x5f == 0 => compute(kind, word >> 30 & 1 == 1, a, b),
             0x0f => return Ok(Step::Done),
             0x73 => return self.system(word, a),
             _ => bail!("at {pc:#x} is no instruction: {word:#x}"),

@@ -67,6 +67,7 @@ impl Rom {
             at += bytes;
         }
         let end = (at + 1).next_multiple_of(16);
+        ensure!(end + 32 <= file.len(), "the program is longer than its partition");
         ensure!(file[end - 1] == checksum, "the program's checksum is wrong");
         ensure!(file[end..end + 32] == Sha256::digest(&file[..end])[..], "the program's hash is wrong");
         chip.store(FLASH_POINTER, 4, FLASH_FACTS)?;
@@ -132,7 +133,10 @@ impl Rom {
             0x4000_0140 => self.is_unlocked = true,
             0x4000_0128 | 0x4000_012c if !self.is_unlocked => return Ok(FAILED),
             0x4000_0128 => {
-                match a.checked_mul(SECTOR_BYTES).filter(|start| start + SECTOR_BYTES <= self.flash_bytes) {
+                match a
+                    .checked_mul(SECTOR_BYTES)
+                    .filter(|start| start.saturating_add(SECTOR_BYTES) <= self.flash_bytes)
+                {
                     Some(start) => chip.change(start as usize, SECTOR_BYTES as usize, |_, _| 0xff)?,
                     None => return Ok(FAILED),
                 }

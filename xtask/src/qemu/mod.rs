@@ -143,7 +143,10 @@ impl<'b> Boot<'b> {
                 command
             }
             Kind::Unicorn => {
-                let python = UNICORN.find().context("Unicorn is missing; run: cargo xtask setup")?;
+                let python = UNICORN.find();
+                let python = python.with_context(|| {
+                    format!("Unicorn is missing; run: cargo xtask setup --board {}", self.board.name())
+                })?;
                 let mut command = python::command(&python);
                 command.arg(paths::unicorn().join("emulator.py"));
                 command.arg(self.board.name()).arg(image).arg(port);

@@ -46,7 +46,7 @@ impl<'p, const N: usize, const TOKENS: usize, const COUNT: usize> Talk<'p, N, TO
         let refusal = result.err().map(|refusal| refusal.parts());
         let lead = refusal.map(|_| "\nNot done: ");
         for part in [answer].into_iter().chain(lead).chain(refusal.into_iter().flatten()) {
-            // A part that has no room is left out.
+            // A part for which there is no room is left out.
             _ = self.said.push_str(part);
         }
     }
