@@ -147,8 +147,8 @@ impl Error {
                 s.text(", which this program does not know: use a newer one");
             }
             Error::LeftOut { part } => {
-                s.text("the model has ").text(part).text(", and this program no room for that: ");
-                s.text("train or export one without, or build the program for this model");
+                s.text("the model has ").text(part).text(", which this program leaves out: ");
+                s.text("train or export another, or build the program for this model");
             }
             Error::Damaged(how) => {
                 s.text("the model file is damaged: ").text(how).text("; write or flash it again");

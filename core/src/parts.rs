@@ -55,8 +55,8 @@ const NAMES: [(u32, &str); 19] = [
     (OTHER_POSITIONS, "positions other than rotary"),
     (OTHER_NORMS, "norms other than rms"),
     (OTHER_ACTIVATIONS, "activations other than silu"),
-    (PLAIN_MLP, "an MLP without gate"),
-    (NO_RESIDUAL, "no residuals"),
+    (PLAIN_MLP, "an MLP without a gate"),
+    (NO_RESIDUAL, "blocks without residuals"),
     (BIAS, "biases"),
     (OTHER_VOCABULARIES, "a vocabulary other than bpe"),
     (LONG_ROWS, "rows of more than 512 weights"),
@@ -157,6 +157,7 @@ mod tests {
             );
         }
         assert_eq!((bits, first(0)), (ALL, None));
+        assert_eq!(first(LONG_ROWS).unwrap().1, std::format!("rows of more than {SHORT_ROW} weights"));
         // The upper half's bits are not those that a file's features may come to have.
         assert_eq!(bits & 0xffff, FEATURES);
     }

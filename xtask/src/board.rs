@@ -76,8 +76,6 @@ pub enum Emulator {
     Own,
     /// The processor by Unicorn, in Python, and the chip's registers by models of our own.
     Unicorn,
-    /// Nothing that is known.
-    None,
 }
 
 /// How an image gets on a board.

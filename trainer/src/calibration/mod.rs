@@ -270,12 +270,13 @@ impl Run<'_> {
 
     /// Rounds one layer of a matrix by what it reads.
     fn round(&mut self, matrix: Parameter, layer: usize, inputs: &Inputs, damping: f32) -> Result<()> {
-        let Shape { rows, columns, .. } = self.parameters.shape(matrix);
+        let Shape { layers, rows, columns } = self.parameters.shape(matrix);
         let mut h = products(&inputs.rounded, &inputs.rounded, inputs.rounded.len() / columns);
         damp(&mut h, columns, damping);
         let factor = Factor::of(&h, columns).with_context(|| {
+            let of_layer = if layers > 1 { format!(" of layer {layer}") } else { String::new() };
             format!(
-                "{} of layer {layer} cannot be calibrated: what it reads of the text is too large for f32",
+                "{}{of_layer} cannot be calibrated: its inputs are too large for f32; leave --calibrate out",
                 matrix.name()
             )
         })?;

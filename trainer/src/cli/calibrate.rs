@@ -35,6 +35,8 @@ const PRODUCTS_MAX: usize = 1 << 36;
 
 /// An f32 model that is about to be rounded.
 pub(super) struct Imported<'a> {
+    /// Of the checkpoint.
+    pub(super) path: &'a Path,
     pub(super) config: &'a Config,
     pub(super) precision: Precision,
     pub(super) vocabulary: &'a OwnedVocabulary,
@@ -70,7 +72,7 @@ impl Calibration {
         let reading =
             Reading { documents: Documents::Auto, joins_lines: true, leaves_out_library_text: true };
         let corpus = Corpus::from_file(text, &text::file_name(path), reading)?;
-        source::print_changes(&corpus);
+        source::print_changes(&corpus, false);
         Ok(Calibration { corpus, has_more, format })
     }
 
@@ -80,8 +82,9 @@ impl Calibration {
     /// # Errors
     /// A text that is too short, weights that are no numbers, activations that overflow.
     pub(super) fn round(&self, imported: Imported<'_>) -> Result<ModelFile> {
-        let Imported { config, precision, vocabulary, provenance, mut parameters } = imported;
-        let rounded = model_file::build(config, precision, vocabulary, provenance, |p| parameters.get(p))?;
+        let Imported { path, config, precision, vocabulary, provenance, mut parameters } = imported;
+        let rounded = model_file::build(config, precision, vocabulary, provenance, |p| parameters.get(p))
+            .with_context(|| super::import::damaged(path))?;
         let text = self.text(&rounded, config)?;
         let shown = PRODUCTS_MAX.div_ceil(parameters.len()).clamp(256, 8192);
         let bar = progress::matrices(steps(config) as u64);

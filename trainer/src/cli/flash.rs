@@ -138,8 +138,10 @@ impl Flash {
             }
             _ if board.hex_drive => Way::Drive(Kind::Hex),
             (_, _, Some(chip)) => Way::Probe(chip.clone()),
-            _ if let Some(chip) = &board.esptool_chip => Way::Esptool(chip.clone()),
-            _ => bail!("{} has no drive and no probe; write a file with --out FILE.hex", board.name),
+            _ => match &board.esptool_chip {
+                Some(chip) => Way::Esptool(chip.clone()),
+                None => bail!("{} has no drive and no probe; write a file with --out FILE.hex", board.name),
+            },
         })
     }
 

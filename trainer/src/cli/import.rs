@@ -116,10 +116,10 @@ impl Import {
         let file = match calibration {
             Some(calibration) => {
                 let (config, vocabulary) = (&config, &vocabulary);
-                calibration.round(Imported { config, precision, vocabulary, provenance, parameters })?
+                calibration.round(Imported { path, config, precision, vocabulary, provenance, parameters })?
             }
             None => model_file::build_from(&config, precision, &vocabulary, provenance, parameters)
-                .with_context(|| format!("{} is damaged, or its training has diverged", path.display()))?,
+                .with_context(|| damaged(path))?,
         };
         if let Some(text) = &self.finetune {
             return self.train(text, &file);
@@ -143,4 +143,9 @@ impl Import {
         arguments.extend(steps.iter().flat_map(|steps| ["--steps".as_ref(), OsStr::new(steps)]));
         TrainArguments::try_parse_from(arguments)?.train.run()
     }
+}
+
+/// Of a checkpoint whose weights are no numbers.
+pub(super) fn damaged(path: &Path) -> String {
+    format!("{} is damaged, or its training has diverged", path.display())
 }

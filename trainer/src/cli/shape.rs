@@ -34,13 +34,14 @@ pub(super) struct Shape {
     #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "experts", value_parser = whole::<usize>(1..=2))]
     active_experts: usize,
     /// Add to each token's embedding one for the pair of the token before and it, from a table of this many rows (0 for none): more
-    /// flash, hardly more RAM and time [default: 0, or what a --board has flash for]
+    /// flash, hardly more RAM and time [default: 0, or with --board or --flash and a text of 2 MB or more, what there is flash for]
     #[arg(long, value_name = "ROWS", value_parser = whole::<usize>(0..=65_535))]
     bigrams: Option<usize>,
-    /// Give each layer embeddings of its own: more flash, hardly more RAM and time [default: if a --board has flash for them]
+    /// Give each layer embeddings of its own: more flash, hardly more RAM and time [default: with --board or --flash and a text of
+    /// 2 MB or more, if there is flash for them]
     #[arg(long, conflicts_with = "no_per_layer_embeddings")]
     per_layer_embeddings: bool,
-    /// Leave out embeddings for each layer, which a --board may get
+    /// Leave out embeddings for each layer, which --board or --flash may add
     #[arg(long)]
     no_per_layer_embeddings: bool,
     /// Cache a latent of this many values in place of all heads' keys and values (0 for these themselves): less RAM, more flash

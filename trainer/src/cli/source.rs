@@ -141,31 +141,39 @@ impl Source {
 /// If it cannot be read, or holds no text.
 pub(super) fn read_text(path: &std::path::Path, options: &ReadingOptions) -> Result<Corpus> {
     let corpus = Corpus::read(path, options.reading())?;
-    print_changes(&corpus);
+    print_changes(&corpus, true);
     Ok(corpus)
 }
 
-/// Prints how a text was changed.
-pub(super) fn print_changes(corpus: &Corpus) {
+/// Prints how a text was changed; `has_options` if the command can be told not to.
+pub(super) fn print_changes(corpus: &Corpus, has_options: bool) {
     for &change in &corpus.changes {
-        say!("{}: {}", corpus.name(), describe(change));
+        let (what, option) = describe(change);
+        say!("{}: {what}{}", corpus.name(), if has_options { option } else { "" });
     }
 }
 
-fn describe(change: Change) -> String {
+/// A change of the text, and the option that leaves it out.
+fn describe(change: Change) -> (String, &'static str) {
     match change {
-        Change::Unseen { count } => format!(
-            "{} left out, which can't be seen or would control a terminal",
-            human::counted(count, "character")
-        ),
-        Change::LibraryText { bytes } => format!(
-            "Project Gutenberg's header and footer, {} bytes, are left out (--keep-header keeps them)",
-            human::count(bytes as u64)
-        ),
-        Change::Lines { width, joined } => format!(
-            "{} lines that were wrapped at {width} characters are joined into paragraphs (--keep-lines leaves them)",
-            human::count(joined as u64)
-        ),
+        Change::Unseen { count } => {
+            let count = human::counted(count, "character");
+            (format!("{count} left out, which can't be seen or would control a terminal"), "")
+        }
+        Change::LibraryText { bytes } => {
+            let bytes = human::count(bytes as u64);
+            (
+                format!("Project Gutenberg's header and footer, {bytes} bytes, are left out"),
+                " (--keep-header keeps them)",
+            )
+        }
+        Change::Lines { width, joined } => {
+            let joined = human::count(joined as u64);
+            (
+                format!("{joined} lines that were wrapped at {width} characters are joined into paragraphs"),
+                " (--keep-lines leaves them)",
+            )
+        }
     }
 }
 

@@ -137,7 +137,10 @@ impl Budget {
             return Ok(config);
         }
         let fewer = Task { keeps_flash: self.ram_decides(task, &config), ..task };
-        Ok(self.with_tables(task, self.choose_layers(fewer).unwrap_or(config)))
+        let filled = self.with_tables(task, self.choose_layers(fewer).unwrap_or_else(|_| config.clone()));
+        let tables = |config: &Config| (config.per_layer_embeddings, config.bigrams);
+        // Flash that was kept for a table which does not fit would be lost.
+        Ok(if tables(&filled) == tables(&config) { self.with_tables(task, config) } else { filled })
     }
 
     fn without_ram_limit(&self) -> Budget {
@@ -472,6 +475,10 @@ mod tests {
         assert!(config.bigrams >= BIGRAMS_MIN && config.context == wide.context, "{config:?}");
         let given = PartialConfig { width: Some(128), layers: Some(2), ..NONE };
         assert_eq!(choose(&given).bigrams, 0);
+        // Embeddings for each layer do not fit beside these tokens, and pairs are not wanted.
+        let no_pairs = PartialConfig { bigrams: Some(0), ..NONE };
+        let choose = |partial: &PartialConfig| microbit.choose(partial, 1500, 6000, Precision::Int4).unwrap();
+        assert_eq!(choose(&no_pairs), choose(&WITHOUT_TABLES));
     }
 
     #[test]

@@ -16,7 +16,6 @@ pub fn setup(board: Board, consent: Consent) -> Result<Toolchain> {
         Emulator::Rp2040js => "rp2040js",
         Emulator::Own => "xtask's own",
         Emulator::Unicorn => "Unicorn, with models of the chip's registers",
-        Emulator::None => return Ok(toolchain),
     };
     qemu::find_or_install(board, consent)?;
     eprintln!("Emulator: {emulator}.");

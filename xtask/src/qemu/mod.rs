@@ -36,7 +36,7 @@ pub fn find_or_install(board: Board, consent: Consent) -> Result<()> {
         }
         Kind::Unicorn => return UNICORN.find_or_install(&[UNICORN_PACKAGE], consent).map(drop),
         Kind::Own => return Ok(()),
-        Kind::Qemu(..) | Kind::None => {}
+        Kind::Qemu(..) => {}
     }
     let (name, _) = machine(board)?;
     if program(name).is_some() {
@@ -71,10 +71,6 @@ fn machine(board: Board) -> Result<(&'static str, &'static [&'static str])> {
     match board.emulator() {
         Kind::Qemu(program, machine) => Ok((program, machine)),
         Kind::Rp2040js | Kind::Unicorn | Kind::Own => bail!("{} does not run in QEMU", board.name()),
-        Kind::None => bail!(
-            "There is no emulator of {0}; make a file for a real one with: cargo xtask build --board {0}",
-            board.name()
-        ),
     }
 }
 
@@ -152,7 +148,7 @@ impl<'b> Boot<'b> {
                 command.arg(self.board.name()).arg(image).arg(port);
                 command
             }
-            Kind::Qemu(..) | Kind::Own | Kind::None => return self.command(&connection(address)),
+            Kind::Qemu(..) | Kind::Own => return self.command(&connection(address)),
         };
         if let Some(model) = self.model {
             let place = Layout::read(self.image)?.model.start;
@@ -222,7 +218,7 @@ pub(crate) fn serve(boot: &Boot) -> Result<()> {
             boot.board.name()
         ),
         Kind::Rp2040js | Kind::Unicorn => return pty::serve(boot),
-        Kind::Qemu(..) | Kind::None => {}
+        Kind::Qemu(..) => {}
     }
     eprintln!("QEMU names the port; talk to it with: pipsqueak chat --port PORT. Ctrl-C ends it.");
     let mut command = boot.command("pty")?;
