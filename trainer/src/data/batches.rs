@@ -157,12 +157,20 @@ pub struct Batches<'a> {
     tokens: &'a [u16],
     weights: &'a [f32],
     starts: &'a [usize],
-    /// Where documents begin, and the share of the windows that begin there.
-    documents: (Vec<usize>, f64),
+    documents: Option<Documents>,
     sequences: usize,
     length: usize,
     /// The state of the batches, which a checkpoint saves.
     pub random: SplitMix64,
+}
+
+/// The documents of a text, with which a share of the windows begins.
+#[derive(Debug, Clone)]
+struct Documents {
+    starts: Vec<usize>,
+    share: f64,
+    /// The token that every document begins with.
+    begin: u16,
 }
 
 impl<'a> Batches<'a> {
@@ -170,8 +178,7 @@ impl<'a> Batches<'a> {
     pub fn new(tokens: &'a [u16], sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
         let random = SplitMix64::new(seed);
         let whole = tokens.len() > length && length > 0;
-        let documents = (Vec::new(), 0.0);
-        whole.then_some(Batches { tokens, weights: &[], starts: &[], documents, sequences, length, random })
+        whole.then_some(Batches { tokens, weights: &[], starts: &[], documents: None, sequences, length, random })
     }
 
     /// As [`Batches::new`]; at least `length` tokens must follow each of the split's starts.
@@ -181,8 +188,9 @@ impl<'a> Batches<'a> {
         fits.then_some(Batches { weights: &split.weights, starts: &split.starts, ..batches })
     }
 
-    /// Lets a `share` of the windows of a text begin where a document does, at the token `begin`. A model then learns more often
-    /// what follows a whole beginning, which is all that it will see when it writes.
+    /// Lets a `share` of the windows of a text begin where a document does, at the token `begin`, and half of the others have
+    /// `begin` in place of their first token. A model then learns more often what it will see when it writes: a whole
+    /// beginning, and behind `begin` the newer half of the text each time that its context is full.
     ///
     /// # Errors
     /// If there is a share, and no document with a window behind its beginning.
@@ -190,25 +198,32 @@ impl<'a> Batches<'a> {
         if share > 0.0 {
             let whole = &self.tokens[..self.tokens.len() - self.length];
             let starts = whole.iter().enumerate().filter(|&(_, &token)| Some(token) == begin);
-            let documents: Vec<usize> = starts.map(|(at, _)| at).collect();
+            let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
+            let documents = begin.map(|begin| Documents { starts, share, begin });
+            self.documents = documents.filter(|documents| self.starts.is_empty() && !documents.starts.is_empty());
             ensure!(
-                self.starts.is_empty() && !documents.is_empty(),
+                self.documents.is_some(),
                 "--document-starts {share} needs a text of documents: divide them by lines that say <|endoftext|>, or see --documents"
             );
-            self.documents = (documents, share);
         }
         Ok(self)
     }
 
-    fn start(&mut self) -> usize {
-        let (documents, share) = &self.documents;
-        if *share > 0.0 && uniform(&mut self.random) <= *share {
-            return documents[self.random.below(documents.len())];
+    /// Where the next window begins, and the token that stands there instead of the text's.
+    fn start(&mut self) -> (usize, Option<u16>) {
+        let mut first = None;
+        if let Some(Documents { starts, share, begin }) = &self.documents {
+            let place = uniform(&mut self.random);
+            if place <= *share {
+                return (starts[self.random.below(starts.len())], None);
+            }
+            first = (place <= (1.0 + share) / 2.0).then_some(*begin);
         }
-        match self.starts {
+        let start = match self.starts {
             [] => self.random.below(self.tokens.len() - self.length),
             starts => starts[self.random.below(starts.len())],
-        }
+        };
+        (start, first)
     }
 }
 
@@ -221,8 +236,9 @@ impl Iterator for Batches<'_> {
         let mut tokens = Vec::with_capacity(self.sequences * window);
         let mut weights = Vec::new();
         for _ in 0..self.sequences {
-            let start = self.start();
-            tokens.extend_from_slice(&self.tokens[start..start + window]);
+            let (start, first) = self.start();
+            tokens.push(first.unwrap_or(self.tokens[start]));
+            tokens.extend_from_slice(&self.tokens[start + 1..start + window]);
             if !self.weights.is_empty() {
                 weights.extend_from_slice(&self.weights[start + 1..start + window]);
             }
@@ -276,8 +292,13 @@ mod tests {
             let batches = batches().with_document_starts(share, Some(7)).unwrap();
             batches.take(1000).filter(|batch| batch.tokens[0] == 7).count()
         };
+        let [whole, slid] = [true, false].map(|whole| {
+            let batches = batches().with_document_starts(0.5, Some(7)).unwrap();
+            batches.take(1000).filter(|batch| batch.tokens[0] == 7 && (batch.tokens[1] == 8) == whole).count()
+        });
         assert_eq!(begun(1.0), 1000);
-        assert!((450..570).contains(&begun(0.5)), "{}", begun(0.5)); // one in fifty of the others begins there, too
+        assert!((450..570).contains(&whole), "{whole}"); // one in fifty of the others begins there, too
+        assert!((200..300).contains(&slid), "{slid}");
         let plain = batches().with_document_starts(0.0, None).unwrap();
         assert!(plain.take(50).eq(batches().take(50)));
         for begin in [None, Some(60)] {

@@ -57,7 +57,7 @@ pub(in super::super) struct Recipe {
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=0.9))]
     bpe_dropout: Option<f64>,
     /// Share of the windows that begin where a document does, instead of anywhere in the text: for a model that shall remember
-    /// how what it writes began
+    /// how what it writes began. Half of the other windows begin as a board's do whose context was full
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number::<f64>(0.0..=1.0))]
     pub(in super::super) document_starts: f64,
     /// The weights to write: of the step that predicted the held-out text best, or of the last. A run also stops by itself
