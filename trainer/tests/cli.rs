@@ -160,6 +160,12 @@ fn a_run_goes_on_from_another_model() {
         let message = String::from_utf8_lossy(&both.stderr);
         assert!(message.contains(&format!("'--from <MODEL>' cannot be used with '{shown}'")), "{message}");
     }
+    for command in
+        ["train --text more.txt --out n.pip", "inspect", "sweep --text more.txt --out n.pip --board Pico"]
+    {
+        let message = fail(&folder, &format!("{command} --position learned --rotary-base 100"));
+        assert!(message.contains("--rotary-base is for rotary positions"), "{message}");
+    }
     let message = fail(&folder, "train --text more.txt --from m.pip --out m.pip");
     assert!(message.contains("--out would write over m.pip, which --from reads"), "{message}");
     let message = fail(&folder, "train --text more.txt --from stories.txt --out n.pip");

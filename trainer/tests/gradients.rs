@@ -52,7 +52,7 @@ fn batch(config: &Config) -> Batch {
 
 fn loss(network: &mut Network<f64>, weights: Weights<'_, f64>, windows: Windows<'_>) -> f64 {
     network.forward(weights, windows);
-    (network.loss(windows, 1.0 / windows.weight()) + network.balance()) / windows.weight()
+    (network.loss(windows, None, 1.0 / windows.weight()) + network.balance()) / windows.weight()
 }
 
 fn check(what: &str, config: &Config) {

@@ -134,7 +134,7 @@ fn one_pass<F: Float>(config: &Config, vectors: &Vectors, comparison: &Compariso
     let weights = Weights { rounding, ..Weights::exact(&parameters) };
     let (windows, mut network) = (batch.windows(), Network::new(config));
     compare("logits", network.forward(weights, windows), expected("logits"), comparison.logits);
-    let loss = network.loss(windows, F::of(1.0 / windows.weight())) / windows.weight();
+    let loss = network.loss(windows, None, F::of(1.0 / windows.weight())) / windows.weight();
     compare("loss", &[F::of(loss)], expected("loss"), comparison.loss);
     let mut gradients = Parameters::zeros(config);
     network.backward(Gradients { into: &mut gradients, mode: Mode::Write }, weights, windows);

@@ -56,6 +56,7 @@ impl Plan {
         vocab: Option<usize>,
         precision: Option<PrecisionName>,
     ) -> Result<Plan> {
+        shape.check()?;
         let budget = chip.budget(u64::MAX)?;
         let (vocab, precision) = settle(budget.as_ref(), shape, vocab, precision);
         Plan::of(budget, shape, u64::MAX, vocab, budget::MERGE_BYTES * vocab as u64, precision)

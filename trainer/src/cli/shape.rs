@@ -1,6 +1,6 @@
 //! The options that name a model's shape, shared by `train` and `inspect`.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use pipsqueak::{Activation, Config, Mlp, Norm, Position, Precision};
 
@@ -62,10 +62,10 @@ pub(super) struct Shape {
     /// How the model knows positions
     #[arg(long, value_enum, default_value_t = PositionName::Rotary)]
     position: PositionName,
-    /// Base of the frequencies of rotary positions: the larger it is, the slower the channels turn with the position, and the further a head
-    /// finds what it looks for
-    #[arg(long, value_name = "BASE", default_value_t = Config::LLAMA.rotary_base, value_parser = number::<f32>(1.0..=1e8))]
-    rotary_base: f32,
+    /// Base of the frequencies of rotary positions: the larger it is, the slower the channels turn with the position, and the
+    /// further a head finds what it looks for [default: 10000]
+    #[arg(long, value_name = "BASE", value_parser = number::<f32>(1.0..=1e8))]
+    rotary_base: Option<f32>,
     /// Norm before each block
     #[arg(long, value_enum, default_value_t = NormName::Rms)]
     norm: NormName,
@@ -176,6 +176,16 @@ impl From<PrecisionName> for Precision {
 }
 
 impl Shape {
+    /// Finds options that have no use beside the others.
+    ///
+    /// # Errors
+    /// A base of rotary positions for positions of another kind.
+    pub(super) fn check(&self) -> Result<()> {
+        let has_use = self.rotary_base.is_none() || matches!(self.position, PositionName::Rotary);
+        ensure!(has_use, "--rotary-base is for rotary positions: leave it or --position out");
+        Ok(())
+    }
+
     /// The shape that these options give, for a text of this size, without regard to a board.
     ///
     /// # Errors
@@ -204,7 +214,7 @@ impl Shape {
         };
         let choices = Config {
             position,
-            rotary_base: self.rotary_base,
+            rotary_base: self.rotary_base.unwrap_or(Config::LLAMA.rotary_base),
             norm,
             activation,
             mlp,

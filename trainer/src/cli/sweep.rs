@@ -96,6 +96,7 @@ struct Search<'a> {
 impl Sweep {
     pub(super) fn run(self) -> Result<()> {
         self.check_files()?;
+        self.shape.check()?;
         let chip = "name the board with --board, or a chip with --flash and --ram";
         self.chip.budget(u64::MAX)?.context(chip)?;
         let stopped = stop_on_ctrl_c();
@@ -284,18 +285,20 @@ impl Search<'_> {
     }
 
     fn begin(&self, candidate: &Candidate, steps: u64) -> Result<(Training, Batches<'_>)> {
-        let Recipe { batch, seed, document_starts, .. } = self.command.recipe;
+        let recipe = &self.command.recipe;
         let text = &self.texts[candidate.vocabulary];
         let context = candidate.config.context;
-        let run = self.command.recipe.run_of(steps, text.amount(), &candidate.config);
+        let run = recipe.run_of(steps, text.amount(), &candidate.config);
         let warmup = run.hyper_parameters.schedule.warmup.min(steps / WARMUP_SHARE);
         let schedule = Schedule { warmup, ..run.hyper_parameters.schedule };
         let hyper_parameters = HyperParameters { schedule, ..run.hyper_parameters };
-        let batches = Batches::of(&text.encoded.training, batch, context, seed).with_context(|| {
-            format!("the text is shorter than the context of {context}; use a longer text")
-        })?;
-        let batches = batches.with_document_starts(document_starts, text.vocabulary.begin)?;
-        let mut training = Training::new(&candidate.config, hyper_parameters, seed)?;
+        let batches =
+            Batches::of(&text.encoded.training, recipe.batch, context, recipe.seed).with_context(|| {
+                format!("the text is shorter than the context of {context}; use a longer text")
+            })?;
+        let batches = batches.with_document_starts(recipe.document_starts, text.vocabulary.begin)?;
+        let mut training = Training::new(&candidate.config, hyper_parameters, recipe.seed)?;
+        training.names = recipe.names(&text.vocabulary.tokenizer()?);
         training.quantization = run.quantization(self.precision);
         Ok((training, batches))
     }

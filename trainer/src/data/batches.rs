@@ -178,7 +178,15 @@ impl<'a> Batches<'a> {
     pub fn new(tokens: &'a [u16], sequences: usize, length: usize, seed: u64) -> Option<Batches<'a>> {
         let random = SplitMix64::new(seed);
         let whole = tokens.len() > length && length > 0;
-        whole.then_some(Batches { tokens, weights: &[], starts: &[], documents: None, sequences, length, random })
+        whole.then_some(Batches {
+            tokens,
+            weights: &[],
+            starts: &[],
+            documents: None,
+            sequences,
+            length,
+            random,
+        })
     }
 
     /// As [`Batches::new`]; at least `length` tokens must follow each of the split's starts.
@@ -200,7 +208,8 @@ impl<'a> Batches<'a> {
             let starts = whole.iter().enumerate().filter(|&(_, &token)| Some(token) == begin);
             let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
             let documents = begin.map(|begin| Documents { starts, share, begin });
-            self.documents = documents.filter(|documents| self.starts.is_empty() && !documents.starts.is_empty());
+            self.documents =
+                documents.filter(|documents| self.starts.is_empty() && !documents.starts.is_empty());
             ensure!(
                 self.documents.is_some(),
                 "--document-starts {share} needs a text of documents: divide them by lines that say <|endoftext|>, or see --documents"

@@ -5,6 +5,7 @@ pub mod bpe;
 pub mod clean;
 pub mod encoder;
 pub mod material;
+pub mod names;
 pub mod pairs;
 pub mod paragraphs;
 pub mod text;

@@ -24,6 +24,7 @@ pub mod layerwise;
 pub mod linear;
 pub mod loss;
 pub mod matmul;
+pub mod name_loss;
 pub mod norm;
 mod product;
 pub mod rotary;
@@ -37,6 +38,7 @@ use pipsqueak::internal::math::{Float, add};
 use pipsqueak::{Config, Position};
 
 use crate::data::batches::Windows;
+use crate::data::names::Names;
 use crate::training::parameters::Parameters;
 use activations::Activations;
 use block::Block;
@@ -45,6 +47,7 @@ use embed::{backward_embed, embed, sinusoids};
 use gradients::{Gradients, Mode};
 use head::{Head, head_matrix};
 use loss::cross_entropy;
+use name_loss::NameLoss;
 use rotary::Rotations;
 use tables::{Depth, add_tables, backward_add_tables};
 use weights::Weights;
@@ -105,12 +108,22 @@ impl<F: Float> Network<F> {
         &self.activations.logits
     }
 
-    /// The weighted sum of all losses; leaves their gradient times `scale` for the backward pass.
-    pub fn loss(&mut self, windows: Windows<'_>, scale: F) -> f64 {
+    /// The weighted sum of all losses; leaves their gradient times `scale` for the backward pass, and with `names` also that of
+    /// which name is meant.
+    pub fn loss(&mut self, windows: Windows<'_>, names: Option<&Names>, scale: F) -> f64 {
         self.scale = scale;
-        let logits = self.activations.logits.chunks_exact_mut(windows.length * self.config.vocab);
+        let vocab = self.config.vocab;
+        let logits = self.activations.logits.chunks_exact_mut(windows.length * vocab);
         let sequences = logits.zip(windows.iter());
-        sequences.map(|(logits, window)| cross_entropy(logits, window.targets, window.weights, scale)).sum()
+        let losses = sequences.map(|(logits, window)| {
+            let name_loss = names.map(|names| NameLoss::of(names, logits, window));
+            let loss = cross_entropy(logits, window.targets, window.weights, scale);
+            if let Some(name_loss) = name_loss {
+                name_loss.add_to(logits, vocab, scale);
+            }
+            loss
+        });
+        losses.sum()
     }
 
     /// The term that the use of the experts adds to the loss that the backward pass follows, summed over all layers and rows; after

@@ -20,6 +20,7 @@ use pipsqueak::{Config, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::data::batches::{Batch, Split, Windows, consecutive};
+use crate::data::names::Names;
 use crate::export::quantize::round_to;
 use crate::network::dropout::Dropout;
 use crate::network::gradients::{Gradients, Mode};
@@ -106,6 +107,8 @@ pub struct Training {
     pub hyper_parameters: HyperParameters,
     /// Quantisation-aware training; off by default.
     pub quantization: Option<Quantization>,
+    /// The names to tell apart; none by default.
+    pub names: Option<Names>,
     /// The model's weights, unrounded.
     pub parameters: Parameters<f32>,
     /// The optimiser's memory.
@@ -167,6 +170,7 @@ impl Training {
             config: config.clone(),
             hyper_parameters,
             quantization: None,
+            names: None,
             parameters: Parameters::init(config, seed),
             moments: Moments::zeros(config),
             steps: 0,
@@ -262,13 +266,13 @@ impl Training {
         let new_shard = || Shard { gradients: Parameters::zeros(&self.config), loss: 0.0 };
         self.shards.resize_with(parts.len().max(self.shards.len()), new_shard);
         let shards = &mut self.shards[..parts.len()];
-        let networks = &self.networks;
+        let (networks, names) = (&self.networks, self.names.as_ref());
         let work = shards.iter_mut().zip(parts).map(|(shard, part)| (shard, part.clone()));
         let (probability, seed, step) = (self.hyper_parameters.dropout, self.seed, self.steps);
         parallel::for_each(self.threads, work, |(shard, part)| {
             let dropout = |pass| Dropout::new(probability, [seed, step, part.start as u64, pass]);
             let windows = windows.part(part.clone());
-            networks.with(|network| shard.run(network, weights, dropout, windows, weight));
+            networks.with(|network| shard.run(network, weights, dropout, windows, names, weight));
         });
         shards.iter().map(|shard| shard.loss).sum::<f64>() / weight
     }
@@ -312,6 +316,7 @@ impl Shard {
         weights: Weights<'_, f32>,
         dropout: impl Fn(u64) -> Dropout,
         windows: Windows<'_>,
+        names: Option<&Names>,
         weight: f64,
     ) {
         self.loss = 0.0;
@@ -320,7 +325,7 @@ impl Shard {
         for ((number, pass), mode) in (0..).zip(passes).zip(modes) {
             let weights = Weights { dropout: dropout(number), ..weights };
             network.forward(weights, pass);
-            self.loss += network.loss(pass, (1.0 / weight) as f32);
+            self.loss += network.loss(pass, names, (1.0 / weight) as f32);
             network.backward(Gradients { into: &mut self.gradients, mode }, weights, pass);
         }
     }
@@ -366,7 +371,7 @@ fn losses(config: &Config, weights: Weights<'_, f32>, batches: &[Batch], threads
     parallel::for_each(threads, batches.iter().zip(&mut losses), |(batch, loss)| {
         *loss = networks.with(|network| {
             network.forward(weights, batch.windows());
-            network.loss(batch.windows(), 0.0)
+            network.loss(batch.windows(), None, 0.0)
         });
     });
     losses.iter().sum()
@@ -484,7 +489,7 @@ mod tests {
         let weights = Weights { rounding: Rounding::Int8, ..Weights::exact(&values) };
         let mut gradients = Parameters::zeros(&config);
         network.forward(weights, windows);
-        let loss = network.loss(windows, (1.0 / windows.weight()) as f32) / windows.weight();
+        let loss = network.loss(windows, None, (1.0 / windows.weight()) as f32) / windows.weight();
         network.backward(Gradients { into: &mut gradients, mode: Mode::Write }, weights, windows);
         let before = training.parameters.clone();
         let report = training.step(&batch);

@@ -98,6 +98,7 @@ impl Train {
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
             .context("the text is shorter than the context")?
             .with_document_starts(recipe.document_starts, data.vocabulary.begin)?;
+        training.names = recipe.names(&data.vocabulary.tokenizer()?);
         let run = self.identity(training, data)?;
         let mut curve = self.begin(&run, training, &mut batches)?;
         let mut checkpoints = Checkpoints {
@@ -215,6 +216,9 @@ impl Train {
         note("warm-up", schedule.warmup.into());
         if self.recipe.document_starts > 0.0 {
             note("document starts", self.recipe.document_starts.into());
+        }
+        if self.recipe.name_weight > 0.0 {
+            note("name weight", self.recipe.name_weight.into());
         }
         if let serde_json::Value::Object(shape) = serde_json::to_value(&training.config)? {
             run.extend(shape);

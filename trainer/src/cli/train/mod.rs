@@ -128,6 +128,7 @@ const SAVED_TENSORS: usize = 10;
 impl Train {
     pub(super) fn run(self) -> Result<()> {
         self.files().check()?;
+        self.shape.check()?;
         let data = self.data()?;
         let config = &data.plan.config;
         let mut training = Training::new(config, data.run.hyper_parameters, self.recipe.seed)?;

@@ -1,9 +1,10 @@
 //! The options that say how a model learns.
 
 use clap::{Args, ValueEnum};
-use pipsqueak::{Config, Precision};
+use pipsqueak::{Config, Precision, Tokenizer};
 
 use super::super::options::{number, whole};
+use crate::data::names::Names;
 use crate::optimizer::schedule::{Decay, Schedule};
 use crate::optimizer::{AdamW, Muon, Optimizer};
 use crate::sizing::amount;
@@ -60,6 +61,10 @@ pub(in super::super) struct Recipe {
     /// how what it writes began. Half of the other windows begin as a board's do whose context was full
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number::<f64>(0.0..=1.0))]
     pub(in super::super) document_starts: f64,
+    /// Weight of the question which name is meant, where one comes again in its document, beside the 1 of every token: for stories
+    /// whose people keep their names
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, value_parser = number::<f32>(0.0..=100.0))]
+    pub(in super::super) name_weight: f32,
     /// The weights to write: of the step that predicted the held-out text best, or of the last. A run also stops by itself
     /// when it has long got no better, unless the last are asked for
     #[arg(long, value_enum, default_value_t = Keep::Best)]
@@ -133,6 +138,11 @@ pub(in super::super) struct Run {
 }
 
 impl Recipe {
+    /// The names that the steps tell apart, if any.
+    pub(in super::super) fn names(&self, tokenizer: &Tokenizer<'_>) -> Option<Names> {
+        (self.name_weight > 0.0).then(|| Names::new(tokenizer, self.name_weight))
+    }
+
     /// The run over this much, by a model of this shape.
     pub(in super::super) fn run(&self, amount: Amount, config: &Config) -> Run {
         let tokens_a_step = self.batch * config.context;
