@@ -45,7 +45,7 @@ fn every_story(rule: &str, holds: impl Fn(&str) -> bool) {
 
 #[test]
 fn corpus_is_the_same_for_ever() {
-    assert_eq!(fnv1a(&written(1, 1 << 20)[..1 << 16]), 11449045617051112084);
+    assert_eq!(fnv1a(&written(1, 1 << 20)[..1 << 16]), 10495226110853856902);
 }
 
 #[test]

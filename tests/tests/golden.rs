@@ -68,5 +68,5 @@ fn a_self_test_names_the_first_difference() {
 #[test]
 fn the_pretrained_model_tells_its_story() {
     let story = generate(&pretrained(), "Once upon a time", Sampling::default(), 42, 200);
-    assert_eq!(story.fingerprint, 0x0640_6096, "{:#010x}: {}", story.fingerprint, story.text);
+    assert_eq!(story.fingerprint, 0xdab5_a84f, "{:#010x}: {}", story.fingerprint, story.text);
 }

@@ -202,15 +202,15 @@ pub(super) fn hide_and_seek(s: &mut Story) {
     );
     s.para(
         "{seeker} found {friend} [quickly|at once], because {friend} [could not stop laughing|had left one
-        foot outside]. But nobody could find {hero}. They looked [behind the door and under the table|in
-        the kitchen and in the garden]. They called, «{hero}, you have won! Come out!» Nobody answered.
-        [{friend} began to worry.|{seeker} began to worry.|It began to get late.]",
+        foot outside]. But nobody could find {hero}. {friend} and {seeker} looked [behind the door and under
+        the table|in the kitchen and in the garden]. They called, «{hero}, you have won! Come out!» Nobody
+        answered. [{seeker} began to worry.|It began to get late.]",
     );
     s.para(
-        "Then somebody {sound}. It came from {clue}! [{friend} looked inside|{seeker} went to look], and
-        there was {hero}, fast asleep. «[Did I win|Is it morning]?» asked {hero}, rubbing {his} eyes. They
-        all laughed. «You won,» said {seeker}. «[But your nose gave you away|You hide very well, even from
-        yourself|Next time, please stay awake].»",
+        "Then somebody {sound}. It came from {clue}! {seeker} [looked inside|went to look], and there was
+        {hero}, fast asleep. «[Did I win|Is it morning]?» asked {hero}, rubbing {his} eyes. They all laughed.
+        «You won,» said {seeker}. «[But your nose gave you away|You hide very well, even from yourself|Next
+        time, please stay awake].»",
     );
 }
 

@@ -35,9 +35,9 @@ pub(super) fn thunder(s: &mut Story) {
     );
     s.para(
         "{elder} came in with a candle and [looked for them|lay down on the floor]. «[There you are|Here is
-        space for one more],» said {elder}. «I know what to do. {idea}.» So they {did}. Boom! {after}.
-        [{friend} put out {friend.his} head.|{hero} forgot to be afraid.] Then they both came out and
-        looked out of the window.",
+        space for one more],» said {elder}. «I know what to do. {idea}.» So {hero} and {friend} {did}. Boom!
+        {after}. [{friend} put out {friend.his} head.|{hero} forgot to be afraid.] Then they both came out
+        and looked out of the window.",
     );
     s.para(
         "The rain got softer, and the thunder went away over the hills. [«Is it over already?» asked
