@@ -161,7 +161,7 @@ fn a_run_goes_on_from_another_model() {
         assert!(message.contains(&format!("'--from <MODEL>' cannot be used with '{shown}'")), "{message}");
     }
     for command in
-        ["train --text more.txt --out n.pip", "inspect", "sweep --text more.txt --out n.pip --board Pico"]
+        ["train --text more.txt --out n.pip", "inspect", "sweep --text more.txt --out n.svg --board pico"]
     {
         let message = fail(&folder, &format!("{command} --position learned --rotary-base 100"));
         assert!(message.contains("--rotary-base is for rotary positions"), "{message}");
@@ -170,6 +170,24 @@ fn a_run_goes_on_from_another_model() {
     assert!(message.contains("--out would write over m.pip, which --from reads"), "{message}");
     let message = fail(&folder, "train --text more.txt --from stories.txt --out n.pip");
     assert!(message.contains("stories.txt"), "{message}");
+}
+
+#[test]
+fn names_are_told_apart_where_there_are_any() {
+    let folder = folder("names");
+    let story = "Then Mia sat. So Mia ran to Tom, and then Tom sat so by Mia.\n<|endoftext|>\n";
+    fs::write(folder.join("t.txt"), story.repeat(40)).unwrap();
+    let train = "train --text t.txt --vocab 60 --width 16 --layers 1 --context 32 --steps 4";
+    succeed(&folder, &format!("{train} --out plain.pip"));
+    succeed(&folder, &format!("{train} --out names.pip --name-weight 8"));
+    let weights = |file: &str| fs::read(folder.join(file)).unwrap();
+    assert!(weights("plain.pip") != weights("names.pip"));
+    let message =
+        fail(&folder, "train --text t.txt --tokens characters --context 32 --name-weight 8 --out n.pip");
+    assert!(
+        message.contains("--name-weight 8 needs names that are whole tokens, and there are none"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -298,7 +298,7 @@ impl Search<'_> {
             })?;
         let batches = batches.with_document_starts(recipe.document_starts, text.vocabulary.begin)?;
         let mut training = Training::new(&candidate.config, hyper_parameters, recipe.seed)?;
-        training.names = recipe.names(&text.vocabulary.tokenizer()?);
+        training.names = recipe.names(&text.vocabulary.tokenizer()?)?;
         training.quantization = run.quantization(self.precision);
         Ok((training, batches))
     }

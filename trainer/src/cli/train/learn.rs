@@ -98,7 +98,7 @@ impl Train {
         let mut batches = Batches::of(&data.training, recipe.batch, training.config.context, recipe.seed)
             .context("the text is shorter than the context")?
             .with_document_starts(recipe.document_starts, data.vocabulary.begin)?;
-        training.names = recipe.names(&data.vocabulary.tokenizer()?);
+        training.names = recipe.names(&data.vocabulary.tokenizer()?)?;
         let run = self.identity(training, data)?;
         let mut curve = self.begin(&run, training, &mut batches)?;
         let mut checkpoints = Checkpoints {

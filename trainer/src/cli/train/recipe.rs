@@ -1,5 +1,6 @@
 //! The options that say how a model learns.
 
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use pipsqueak::{Config, Precision, Tokenizer};
 
@@ -61,8 +62,8 @@ pub(in super::super) struct Recipe {
     /// how what it writes began. Half of the other windows begin as a board's do whose context was full
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number::<f64>(0.0..=1.0))]
     pub(in super::super) document_starts: f64,
-    /// Weight of the question which name is meant, where one comes again in its document, beside the 1 of every token: for stories
-    /// whose people keep their names
+    /// Weight of the loss that asks which name is meant where one comes again in its document, beside the 1 of every token: for
+    /// stories whose people keep their names
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, value_parser = number::<f32>(0.0..=100.0))]
     pub(in super::super) name_weight: f32,
     /// The weights to write: of the step that predicted the held-out text best, or of the last. A run also stops by itself
@@ -138,9 +139,22 @@ pub(in super::super) struct Run {
 }
 
 impl Recipe {
-    /// The names that the steps tell apart, if any.
-    pub(in super::super) fn names(&self, tokenizer: &Tokenizer<'_>) -> Option<Names> {
-        (self.name_weight > 0.0).then(|| Names::new(tokenizer, self.name_weight))
+    /// The names that the steps tell apart, if they shall.
+    ///
+    /// # Errors
+    /// A vocabulary without names.
+    pub(in super::super) fn names(&self, tokenizer: &Tokenizer<'_>) -> Result<Option<Names>> {
+        if self.name_weight == 0.0 {
+            return Ok(None);
+        }
+        let names = Names::new(tokenizer, self.name_weight);
+        ensure!(
+            names.tokens().next().is_some(),
+            "--name-weight {} needs names that are whole tokens, and there are none: take byte pairs (--tokens bpe) and a larger \
+             --vocab",
+            self.name_weight
+        );
+        Ok(Some(names))
     }
 
     /// The run over this much, by a model of this shape.
