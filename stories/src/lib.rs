@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 
+mod cohesion;
 mod random;
 mod shapes;
 mod story;
@@ -15,6 +16,7 @@ mod template;
 mod tests;
 mod words;
 
+pub use cohesion::Cohesion;
 use random::{Choose, SplitMix64};
 use shapes::{SHAPES, Shape};
 use story::Story;

@@ -182,7 +182,10 @@ impl Shape {
     /// A base of rotary positions for positions of another kind.
     pub(super) fn check(&self) -> Result<()> {
         let has_use = self.rotary_base.is_none() || matches!(self.position, PositionName::Rotary);
-        ensure!(has_use, "--rotary-base is for rotary positions: leave it or --position out");
+        ensure!(
+            has_use,
+            "--rotary-base is for rotary positions; leave out either --rotary-base or --position"
+        );
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use pipsqueak::{Generator, Sampling};
-use pipsqueak_stories::{Stories, names};
+use pipsqueak_stories::{Cohesion, Stories};
 
 use super::options::whole;
 use crate::cli::output::say;
@@ -44,14 +44,6 @@ pub struct StoriesCheck {
 /// A story that has not ended by then is measured as it is.
 const LENGTH: u32 = 500;
 
-/// Counts over some stories.
-#[derive(Debug, Default, PartialEq)]
-struct Found {
-    stories: u32,
-    returns: u32,
-    crowded: u32,
-}
-
 impl StoriesCheck {
     pub(super) fn run(self) -> Result<()> {
         let file = ModelFile::read(&self.model)?;
@@ -61,7 +53,7 @@ impl StoriesCheck {
         let sampling = Sampling { temperature: self.temperature, top_p: self.top_p, ..Sampling::default() };
         let mut memory = OwnedMemory::of(&model);
         let mut generator = Generator::new(model.clone(), memory.buffers())?;
-        let mut found = Found::default();
+        let mut found = Cohesion::default();
         for seed in 1..=self.stories {
             generator.start_with(tokens.iter().copied(), sampling, seed.into())?;
             let mut story = prompt.to_string();
@@ -71,82 +63,20 @@ impl StoriesCheck {
             }
             found.count(&story);
         }
-        let mut corpus = Found::default();
+        let mut corpus = Cohesion::default();
         Stories::new(1).take(self.stories as usize).for_each(|story| corpus.count(&story));
         say!("stories           first-named person in the last third    more than three people");
-        found.print("of the model");
-        corpus.print("of the corpus");
+        print("of the model", &found);
+        print("of the corpus", &corpus);
         Ok(())
     }
 }
 
-impl Found {
-    fn count(&mut self, story: &str) {
-        let people = people(story);
-        let returns = people.first().is_some_and(|&(_, first)| {
-            people.iter().any(|&(at, name)| name == first && 3 * at >= 2 * story.len())
-        });
-        let mut distinct: Vec<&str> = people.iter().map(|&(_, name)| name).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        self.stories += 1;
-        self.returns += u32::from(returns);
-        self.crowded += u32::from(distinct.len() > 3);
-    }
-
-    fn print(&self, whose: &str) {
-        let share = 100.0 * f64::from(self.returns) / f64::from(self.stories);
-        let (returns, crowded) = (
-            format!("{} of {}", self.returns, self.stories),
-            format!("{} of {}", self.crowded, self.stories),
-        );
-        say!("{whose:<18}{share:>5.1} %  ({returns}){crowded:>width$}", width = 51 - returns.len());
-    }
-}
-
-/// The names in a story, and where in its bytes each stands.
-fn people(story: &str) -> Vec<(usize, &str)> {
-    let starts = story.char_indices().filter(|&(at, c)| {
-        c.is_ascii_uppercase() && !story[..at].ends_with(|before: char| before.is_alphanumeric())
-    });
-    let words = starts.map(|(at, _)| {
-        let rest = &story[at..];
-        (at, &rest[..rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len())])
-    });
-    words.filter(|(_, word)| names().any(|name| name == *word)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(story: &str) -> (u32, u32) {
-        let mut found = Found::default();
-        found.count(story);
-        (found.returns, found.crowded)
-    }
-
-    #[test]
-    fn people_are_the_corpus_s_names_and_nothing_else() {
-        assert_eq!(
-            people("Dan met Mama. \"Pip!\" said Dan's friend. Danny sat."),
-            [(0, "Dan"), (15, "Pip"), (26, "Dan")]
-        );
-    }
-
-    #[test]
-    fn who_returns_and_who_is_too_many_is_counted() {
-        assert_eq!(found("A boy named Dan sat down and thought. Then Dan slept."), (1, 0));
-        assert_eq!(found("A boy named Dan sat by Dan and Mia for the whole of the day. He slept."), (0, 0));
-        assert_eq!(found("Nobody was there."), (0, 0));
-        assert_eq!(found("Dan, Tom, Ben and Max met. Dan slept."), (1, 1));
-        assert_eq!(found("Dan, Tom and Ben met. Dan slept."), (1, 0));
-    }
-
-    #[test]
-    fn the_corpus_holds_together() {
-        let mut corpus = Found::default();
-        Stories::new(1).take(1000).for_each(|story| corpus.count(&story));
-        assert!(corpus.returns >= 960 && corpus.crowded == 0, "{corpus:?}");
-    }
+fn print(whose: &str, found: &Cohesion) {
+    let share = 100.0 * f64::from(found.returns) / f64::from(found.stories);
+    let (returns, crowded) = (
+        format!("{} of {}", found.returns, found.stories),
+        format!("{} of {}", found.crowded, found.stories),
+    );
+    say!("{whose:<18}{share:>5.1} %  ({returns}){crowded:>width$}", width = 51 - returns.len());
 }

@@ -12,6 +12,7 @@ use super::batches::Window;
 pub struct Names {
     /// For each token the first one of the same name; `None` for other tokens. `[vocab]`.
     names: Vec<Option<u16>>,
+    tokens: Vec<u16>,
     /// The weight beside a cross entropy of weight 1.
     pub weight: f32,
     /// The token that every document begins with.
@@ -39,12 +40,13 @@ impl Names {
     }
 
     pub(crate) fn of(names: Vec<Option<u16>>, weight: f32, begin: Option<u16>) -> Names {
-        Names { names, weight, begin }
+        let tokens = names.iter().zip(0..).filter_map(|(name, token)| name.and(Some(token))).collect();
+        Names { names, tokens, weight, begin }
     }
 
     /// All tokens that are names, in order.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = u16> {
-        self.names.iter().zip(0..).filter_map(|(name, token)| name.and(Some(token)))
+    pub(crate) fn tokens(&self) -> &[u16] {
+        &self.tokens
     }
 
     /// The positions of a window whose targets count, are names, and stand before in the window's part of the document.

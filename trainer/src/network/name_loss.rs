@@ -1,8 +1,8 @@
 //! Which name? A loss besides the cross entropy: `-weight Σ ln softmax(logits of the names)[target]`, over the targets that are
 //! names told before.
 //!
-//! In a story such targets are few, and nearly all others are free choices, whose gradients drown theirs. A greater weight in the
-//! cross entropy would make the model write names too often; among the names alone, it changes only which.
+//! Few tokens of a story are such names, and the free choices among all the others drown their gradient. A greater weight in the
+//! cross entropy would make the model write names too often; a loss among the names alone changes only which name it writes.
 
 use pipsqueak::internal::float::softmax::softmax;
 use pipsqueak::internal::math::Float;
@@ -23,9 +23,9 @@ impl<'n, F: Float> NameLoss<'n, F> {
         let vocab = logits.len() / window.targets.len();
         let gradient = |position: usize| {
             let row = &logits[position * vocab..(position + 1) * vocab];
-            let mut gradient: Vec<F> = names.tokens().map(|token| row[usize::from(token)]).collect();
+            let mut gradient: Vec<F> = names.tokens().iter().map(|&token| row[usize::from(token)]).collect();
             softmax(&mut gradient);
-            for (slope, token) in gradient.iter_mut().zip(names.tokens()) {
+            for (slope, &token) in gradient.iter_mut().zip(names.tokens()) {
                 let right = if token == window.targets[position] { F::ONE } else { F::ZERO };
                 *slope = (*slope - right) * F::of(names.weight.into());
             }
@@ -38,7 +38,7 @@ impl<'n, F: Float> NameLoss<'n, F> {
     pub fn add_to(&self, dlogits: &mut [F], vocab: usize, scale: F) {
         for (position, gradient) in &self.gradients {
             let row = &mut dlogits[position * vocab..(position + 1) * vocab];
-            for (&slope, token) in gradient.iter().zip(self.names.tokens()) {
+            for (&slope, &token) in gradient.iter().zip(self.names.tokens()) {
                 row[usize::from(token)] += slope * scale;
             }
         }

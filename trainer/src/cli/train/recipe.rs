@@ -59,11 +59,11 @@ pub(in super::super) struct Recipe {
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>(0.0..=0.9))]
     bpe_dropout: Option<f64>,
     /// Share of the windows that begin where a document does, instead of anywhere in the text: for a model that shall remember
-    /// how what it writes began. Half of the other windows begin as a board's do whose context was full
+    /// how what it writes began. Half of the remaining windows begin the way a board's does once its context has filled up
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = number::<f64>(0.0..=1.0))]
     pub(in super::super) document_starts: f64,
-    /// Weight of the loss that asks which name is meant where one comes again in its document, beside the 1 of every token: for
-    /// stories whose people keep their names
+    /// Extra weight on choosing the right name where a document repeats one; every token has a weight of 1. For stories whose
+    /// people keep their names
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, value_parser = number::<f32>(0.0..=100.0))]
     pub(in super::super) name_weight: f32,
     /// The weights to write: of the step that predicted the held-out text best, or of the last. A run also stops by itself
@@ -149,7 +149,7 @@ impl Recipe {
         }
         let names = Names::new(tokenizer, self.name_weight);
         ensure!(
-            names.tokens().next().is_some(),
+            !names.tokens().is_empty(),
             "--name-weight {} needs names that are whole tokens, and there are none: take byte pairs (--tokens bpe) and a larger \
              --vocab",
             self.name_weight
